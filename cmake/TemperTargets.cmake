@@ -1,0 +1,58 @@
+# How every part of the library is built: public headers, warnings, one unit per instruction set.
+
+# Everyone, inside and outside, includes <temper/...>. In the build tree those are one-line headers that
+# forward to the source; the install puts the headers themselves there.
+set(TEMPER_INCLUDE_DIR ${PROJECT_BINARY_DIR}/include)
+
+# temper_forward_headers(<prefix> <folder>): makes <temper/PREFIX/...> for every public header below the folder
+# and installs it. Private are the `kernels` folders and headers named *_internal.hpp.
+function(temper_forward_headers prefix folder)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}/${folder} ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.hpp)
+  list(FILTER headers EXCLUDE REGEX "(^|/)kernels/|_internal\\.hpp$")
+  foreach(header IN LISTS headers)
+    set(source ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/${header})
+    file(CONFIGURE OUTPUT ${TEMPER_INCLUDE_DIR}/temper/${prefix}/${header} CONTENT "#include \"${source}\"\n")
+    get_filename_component(directory ${header} DIRECTORY)
+    if(TEMPER_INSTALL)
+      install(FILES ${source} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/temper/${prefix}/${directory})
+    endif()
+  endforeach()
+endfunction()
+
+# Compile options shared by everything we compile; none of them reaches the user's program.
+function(temper_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${TEMPER_WERROR}>:-Werror>)
+endfunction()
+
+# temper_library(<name> <source>...): a library that sees public headers as <temper/...> and private ones by
+# their path from the project's root.
+function(temper_library name)
+  add_library(${name} ${ARGN})
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${TEMPER_INCLUDE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
+  temper_compile_options(${name})
+endfunction()
+
+# temper_isa_sources(<target> [OPTIONS <flag>...] SOURCES <source>...): compiles the sources once per
+# instruction set, each copy in a namespace of its own.
+#
+# Always at -O2: unoptimized inline functions would become weak symbols, and the linker could then keep the
+# AVX-512 copy of one for a machine that has no AVX-512. GCC 12 warns falsely about its own AVX-512 headers.
+function(temper_isa_sources target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "OPTIONS;SOURCES")
+  set(flags_sse2 -msse2)
+  set(flags_avx2 -mavx2 -mfma -mf16c)
+  set(flags_avx512 -mavx512f -mavx512cd -mavx512vl -mavx512dq -mavx512bw -mfma -mf16c)
+  foreach(isa sse2 avx2 avx512)
+    set(objects ${target}_${isa})
+    add_library(${objects} OBJECT ${arg_SOURCES})
+    target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(${objects} PRIVATE XSIMD::xsimd)
+    target_compile_definitions(${objects} PRIVATE TEMPER_ISA=${isa} TEMPER_ISA_${isa})
+    temper_compile_options(${objects})
+    target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -fno-math-errno -fno-trapping-math
+      -Wno-maybe-uninitialized -Wno-uninitialized ${arg_OPTIONS})
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+  endforeach()
+endfunction()

@@ -1,0 +1,73 @@
+#include <temper/core/parallel.hpp>
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper {
+
+namespace {
+
+int initial_threads() { return std::max(1, std::min(omp_get_max_threads(), omp_get_thread_limit())); }
+
+std::atomic<int>& thread_count() {
+  static std::atomic<int> count = initial_threads();
+  return count;
+}
+
+thread_local int prepared_for = 0;  // the thread count OpenMP was last told on this thread
+thread_local bool serial = false;
+
+}  // namespace
+
+int threads() { return thread_count().load(std::memory_order_relaxed); }
+
+void set_threads(int count) {
+  if (count < 1) fail<ValueError>("set_threads: {} threads, expected at least 1", count);
+  thread_count() = std::min(count, omp_get_thread_limit());
+}
+
+namespace detail {
+
+void prepare_thread() {
+  const int wanted = serial ? 1 : threads();
+  if (prepared_for == wanted) return;
+  omp_set_dynamic(0);
+  omp_set_num_threads(wanted);
+  prepared_for = wanted;
+}
+
+SerialScope::SerialScope() : outer_(serial) { serial = true; }
+SerialScope::~SerialScope() { serial = outer_; }
+
+void run_chunks(std::int64_t count, std::int64_t grain, Chunk chunk, void* context) {
+  const std::int64_t chunks = chunk_count(count, grain);
+  if (chunks <= 0) return;
+  const int team = static_cast<int>(std::min<std::int64_t>(threads(), chunks));
+  if (team == 1 || serial || omp_in_parallel()) {
+    for (std::int64_t i = 0; i < chunks; ++i) chunk(context, i, i * grain, std::min(count, (i + 1) * grain));
+    return;
+  }
+  prepare_thread();
+  std::exception_ptr error;
+  std::mutex error_mutex;
+  // Always the full team: libgomp tears a team down and builds another when the number changes.
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < chunks; ++i) {
+    try {
+      chunk(context, i, i * grain, std::min(count, (i + 1) * grain));
+    } catch (...) {
+      const std::lock_guard lock(error_mutex);
+      if (!error) error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace detail
+}  // namespace temper

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace temper {
+
+/// Threads that kernels use: at first what OpenMP offers (OMP_NUM_THREADS, or the number of cores).
+int threads();
+
+/// Sets it. Throws: ValueError below 1. More than OpenMP's thread limit gives that limit.
+void set_threads(int count);
+
+namespace detail {
+
+/// Makes OpenMP on the calling thread grant what it promises. oneDNN waits for ever when a parallel region gets
+/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT); these settings belong to each thread, so whoever is
+/// about to run OpenMP or oneDNN calls this first. Cheap after the first time.
+void prepare_thread();
+
+/// While one lives, this thread runs parallel_for alone: for loader workers, which share the cores with training.
+class SerialScope {
+ public:
+  SerialScope();
+  ~SerialScope();
+  SerialScope(const SerialScope&) = delete;
+  SerialScope& operator=(const SerialScope&) = delete;
+
+ private:
+  bool outer_;
+};
+
+using Chunk = void (*)(void* context, std::int64_t chunk, std::int64_t begin, std::int64_t end);
+void run_chunks(std::int64_t count, std::int64_t grain, Chunk chunk, void* context);
+
+}  // namespace detail
+
+/// Number of chunks parallel_chunks makes of `count` elements.
+constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t grain) { return (count + grain - 1) / grain; }
+
+/// Calls body(chunk, begin, end) for consecutive chunks of `grain` elements (the last may be shorter) of
+/// [0, count), on several threads. The chunks depend on count and grain alone, never on the threads: a reduction
+/// that keeps one partial result per chunk and adds them in order has the same bits for any number of threads.
+/// An exception thrown by a body is rethrown when all chunks have ended.
+template <class Body>
+void parallel_chunks(std::int64_t count, std::int64_t grain, Body&& body) {
+  using Function = std::remove_reference_t<Body>;
+  detail::run_chunks(
+      count, grain,
+      [](void* context, std::int64_t chunk, std::int64_t begin, std::int64_t end) {
+        (*static_cast<Function*>(context))(chunk, begin, end);
+      },
+      const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+/// parallel_chunks for bodies that do not need the chunk's number: body(begin, end).
+template <class Body>
+void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
+  parallel_chunks(count, grain, [&](std::int64_t, std::int64_t begin, std::int64_t end) { body(begin, end); });
+}
+
+}  // namespace temper

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace temper {
+
+/// Seeds everything random from here on: initialization, shuffling, dropout. Resets all counters.
+void manual_seed(std::uint64_t seed);
+
+/// The whole state of randomness. Every random number is a function of the seed and of counters, so that saving
+/// these few numbers is enough to go on exactly.
+struct RandomState {
+  std::uint64_t seed = 0;
+  std::uint64_t draws = 0;  ///< random tensors drawn so far (initialization, factories)
+  std::uint64_t tapes = 0;  ///< training tapes begun so far (dropout)
+
+  friend bool operator==(const RandomState&, const RandomState&) = default;
+};
+
+RandomState random_state();
+void set_random_state(const RandomState& state);
+
+namespace detail {
+
+/// Which use of randomness a key is for: equal counters in different uses give unrelated numbers.
+enum class RandomUse : std::uint32_t { draw = 1, dropout = 2, shuffle = 3, transform = 4, rounding = 5 };
+
+/// A key of the counter-based generator: four 32-bit numbers for each 64-bit counter.
+/// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011), Philox4x32-10.
+class RandomStream {
+ public:
+  /// `a` and `b` name the stream within its use: epoch and element, tape and call.
+  RandomStream(std::uint64_t seed, RandomUse use, std::uint64_t a, std::uint64_t b = 0);
+
+  std::array<std::uint32_t, 4> operator()(std::uint64_t counter) const;
+  /// Uniform in [0, 1) with 53 bits.
+  double uniform(std::uint64_t counter) const;
+  /// Standard normal.
+  double normal(std::uint64_t counter) const;
+  /// Uniform in [0, bound), without bias.
+  std::uint64_t below(std::uint64_t bound, std::uint64_t counter) const;
+
+  std::array<std::uint32_t, 2> key() const { return key_; }
+  std::array<std::uint32_t, 2> nonce() const { return nonce_; }
+
+ private:
+  std::array<std::uint32_t, 2> key_;
+  std::array<std::uint32_t, 2> nonce_;
+};
+
+/// The stream of the next random tensor.
+RandomStream next_draw();
+/// The number of the next training tape.
+std::uint64_t next_training_tape();
+
+}  // namespace detail
+}  // namespace temper

@@ -1,0 +1,88 @@
+#include "framework/kernels/isa.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <string_view>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::kernels {
+
+namespace sse2 {
+void fill_table(IsaTable& table);
+}
+namespace avx2 {
+void fill_table(IsaTable& table);
+}
+namespace avx512 {
+void fill_table(IsaTable& table);
+}
+
+namespace {
+
+constexpr std::array all = {Isa::sse2, Isa::avx2, Isa::avx512};
+constexpr std::array<std::string_view, 3> names = {"sse2", "avx2", "avx512"};
+
+Isa choose() {
+  if (const char* wanted = std::getenv("TEMPER_ISA"); wanted != nullptr && *wanted != '\0') {
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (wanted != names[i]) continue;
+      if (!supported(all[i])) fail<ValueError>("TEMPER_ISA is '{}', which this CPU does not have", wanted);
+      return all[i];
+    }
+    fail<ValueError>("TEMPER_ISA is '{}', expected sse2, avx2 or avx512", wanted);
+  }
+  Isa best = Isa::sse2;
+  for (const Isa candidate : all) {
+    if (supported(candidate)) best = candidate;
+  }
+  return best;
+}
+
+IsaTable filled(void (*fill)(IsaTable&)) {
+  IsaTable table{};
+  fill(table);
+  return table;
+}
+
+}  // namespace
+
+std::string to_string(Isa isa) {
+  switch (isa) {
+    case Isa::sse2: return "SSE2";
+    case Isa::avx2: return "AVX2+FMA";
+    case Isa::avx512: return "AVX-512";
+  }
+  return "?";
+}
+
+bool supported(Isa isa) {
+  // The compiler's run-time check also asks whether the operating system saves the registers.
+  switch (isa) {
+    case Isa::sse2: return true;
+    case Isa::avx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Isa::avx512:
+      return supported(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512bw");
+  }
+  return false;
+}
+
+Isa isa() {
+  static const Isa chosen = choose();
+  return chosen;
+}
+
+const IsaTable& table(Isa isa) {
+  static const std::array tables = {filled(sse2::fill_table), filled(avx2::fill_table), filled(avx512::fill_table)};
+  return tables[static_cast<std::size_t>(isa)];
+}
+
+const IsaTable& table() {
+  static const IsaTable& chosen = table(isa());
+  return chosen;
+}
+
+}  // namespace temper::kernels

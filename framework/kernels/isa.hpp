@@ -1,0 +1,27 @@
+#pragma once
+
+// Which instruction set our own kernels use.
+
+#include <string>
+
+#include "framework/kernels/isa/table.hpp"
+
+namespace temper::kernels {
+
+enum class Isa { sse2, avx2, avx512 };
+
+/// "SSE2", "AVX2+FMA", "AVX-512"
+std::string to_string(Isa isa);
+
+/// Whether this CPU and operating system can run it.
+bool supported(Isa isa);
+
+/// The best supported one, or the one TEMPER_ISA names (sse2, avx2, avx512); decided once.
+/// Throws: ValueError when TEMPER_ISA names none, or one this CPU lacks.
+Isa isa();
+
+/// The kernels of isa(), and of any one (for tests).
+const IsaTable& table();
+const IsaTable& table(Isa isa);
+
+}  // namespace temper::kernels

@@ -1,0 +1,12 @@
+#pragma once
+
+// Each unit of this folder enters its kernels into the table of its instruction set.
+
+#include "framework/kernels/isa/table.hpp"
+
+namespace temper::kernels::TEMPER_ISA {
+
+void fill_table(IsaTable& table);
+void fill_elementwise(IsaTable& table);
+
+}  // namespace temper::kernels::TEMPER_ISA

@@ -1,0 +1,9 @@
+#include "framework/kernels/isa/table.hpp"
+
+#include "framework/kernels/isa/fill.hpp"
+
+namespace temper::kernels::TEMPER_ISA {
+
+void fill_table(IsaTable& table) { fill_elementwise(table); }
+
+}  // namespace temper::kernels::TEMPER_ISA

@@ -1,0 +1,44 @@
+#pragma once
+
+// The kernels that exist once per instruction set, as a table of function pointers. All work on contiguous f32 and on
+// the calling thread alone; the functions in framework/kernels split the work over threads.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace temper::kernels {
+
+using Index = std::int64_t;
+
+enum class Unary : std::uint8_t {
+  neg,
+  exp,
+  log,
+  sqrt,
+  abs,
+  relu,
+  gelu,
+  gelu_tanh,
+  silu,
+  sigmoid,
+  tanh,
+  softplus,
+  count
+};
+enum class Binary : std::uint8_t { add, sub, mul, div, count };
+
+struct IsaTable {
+  // elementwise.cpp
+  void (*unary[static_cast<std::size_t>(Unary::count)])(const float* x, float* y, Index n);
+  /// dx = dy * f'(x)
+  void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const float* x, const float* dy, float* dx, Index n);
+  /// An operand with stride 0 is one number for all n.
+  void (*binary[static_cast<std::size_t>(Binary::count)])(const float* a, Index stride_a, const float* b,
+                                                          Index stride_b, float* y, Index n);
+  /// y += x
+  void (*accumulate)(float* y, const float* x, Index n);
+  /// y = a * x + b
+  void (*affine)(const float* x, float a, float b, float* y, Index n);
+};
+
+}  // namespace temper::kernels

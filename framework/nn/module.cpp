@@ -1,0 +1,1 @@
+#include <temper/temper.hpp>

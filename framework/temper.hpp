@@ -1,0 +1,5 @@
+#pragma once
+
+// Everything a training program needs.
+
+#include <temper/autograd/tape.hpp>

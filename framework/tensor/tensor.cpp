@@ -1,0 +1,174 @@
+#include <temper/tensor/tensor.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <ostream>
+
+#include <temper/core/parallel.hpp>
+#include <temper/core/pool.hpp>
+#include <temper/core/random.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper {
+
+namespace {
+
+constexpr std::int64_t random_grain = 1 << 14;
+
+template <class T>
+Tensor copied(std::span<const T> values, const Shape& shape) {
+  if (static_cast<std::int64_t>(values.size()) != shape.numel()) {
+    fail<ShapeError>("from: {} values for shape {}, which has {} elements", values.size(), shape, shape.numel());
+  }
+  Tensor tensor = empty(shape, dtype_of<T>);
+  std::copy(values.begin(), values.end(), tensor.mutable_data<T>());
+  return tensor;
+}
+
+template <class Draw>
+Tensor drawn(const Shape& shape, Draw draw) {
+  Tensor tensor = empty(shape);
+  const detail::RandomStream stream = detail::next_draw();
+  float* elements = tensor.mutable_data<float>();
+  parallel_for(shape.numel(), random_grain, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) elements[i] = draw(stream, static_cast<std::uint64_t>(i));
+  });
+  return tensor;
+}
+
+}  // namespace
+
+namespace detail {
+void* TensorBody::operator new(std::size_t bytes) { return pool_allocate(bytes); }
+void TensorBody::operator delete(void* body) noexcept { pool_release(body, sizeof(TensorBody)); }
+}  // namespace detail
+
+void Tensor::throw_undefined() { fail<ValueError>("an undefined tensor was used; expected one with elements"); }
+
+void* Tensor::raw(Dtype wanted) const {
+  const detail::TensorBody& self = body();
+  if (self.dtype != wanted) fail<ShapeError>("tensor {} is {}, read as {}", self.shape, self.dtype, wanted);
+  return self.buffer.data() + self.offset;
+}
+
+double Tensor::item() const {
+  if (numel() != 1) fail<ShapeError>("item: tensor {} has {} elements, expected 1", shape(), numel());
+  switch (dtype()) {
+    case Dtype::f32: return *data<float>();
+    case Dtype::i64: return static_cast<double>(*data<std::int64_t>());
+    case Dtype::boolean: return *data<bool>() ? 1.0 : 0.0;
+    case Dtype::bf16: break;
+  }
+  const std::uint32_t bits = std::uint32_t{data<BFloat16>()->bits} << 16;
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+Tensor Tensor::view(const Shape& shape) const {
+  const detail::TensorBody& self = body();
+  if (shape.numel() != numel()) {
+    fail<ShapeError>("view: tensor {} has {} elements, shape {} has {}", self.shape, numel(), shape, shape.numel());
+  }
+  Tensor result;
+  result.body_ = new detail::TensorBody{
+      .dtype = self.dtype, .shape = shape, .buffer = self.buffer, .offset = self.offset, .mark = {}};
+  return result;
+}
+
+Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
+  if (rank() == 0 || begin < 0 || end < begin || end > size(0)) {
+    fail<ShapeError>("rows: {} to {} of tensor {}", begin, end, shape());
+  }
+  const std::size_t row = static_cast<std::size_t>(shape().without_axis(0).numel()) * size_of(dtype());
+  Tensor result;
+  const detail::TensorBody& self = body();
+  result.body_ = new detail::TensorBody{.dtype = self.dtype,
+                                        .shape = self.shape.resized(0, end - begin),
+                                        .buffer = self.buffer,
+                                        .offset = self.offset + static_cast<std::size_t>(begin) * row,
+                                        .mark = {}};
+  return result;
+}
+
+Tensor Tensor::clone() const {
+  Tensor copy = empty(shape(), dtype());
+  copy.copy_from(*this);
+  return copy;
+}
+
+void Tensor::copy_from(const Tensor& source) {
+  if (!(shape() == source.shape()) || dtype() != source.dtype()) {
+    fail<ShapeError>("copy_from: {} {} into {} {}", source.dtype(), source.shape(), dtype(), shape());
+  }
+  const std::size_t bytes = static_cast<std::size_t>(numel()) * size_of(dtype());
+  if (bytes > 0) std::memmove(raw(dtype()), source.raw(dtype()), bytes);
+  body().buffer.bump_version();
+}
+
+void Tensor::fill(float value) { std::ranges::fill(mutable_values<float>(), value); }
+
+Tensor empty(const Shape& shape, Dtype dtype) {
+  Tensor tensor;
+  const std::size_t bytes = static_cast<std::size_t>(shape.numel()) * size_of(dtype);
+  tensor.body_ = new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = detail::Buffer(bytes), .mark = {}};
+  return tensor;
+}
+
+Tensor zeros(const Shape& shape, Dtype dtype) {
+  Tensor tensor = empty(shape, dtype);
+  const std::size_t bytes = static_cast<std::size_t>(shape.numel()) * size_of(dtype);
+  switch (dtype) {
+    case Dtype::f32: std::memset(tensor.mutable_data<float>(), 0, bytes); break;
+    case Dtype::bf16: std::memset(static_cast<void*>(tensor.mutable_data<BFloat16>()), 0, bytes); break;
+    case Dtype::i64: std::memset(tensor.mutable_data<std::int64_t>(), 0, bytes); break;
+    case Dtype::boolean: std::memset(tensor.mutable_data<bool>(), 0, bytes); break;
+  }
+  return tensor;
+}
+
+Tensor ones(const Shape& shape) { return full(shape, 1.0f); }
+
+Tensor full(const Shape& shape, float value) {
+  Tensor tensor = empty(shape);
+  tensor.fill(value);
+  return tensor;
+}
+
+Tensor scalar(float value) { return full({}, value); }
+
+Tensor from(std::span<const float> values, const Shape& shape) { return copied(values, shape); }
+Tensor from(std::span<const std::int64_t> values, const Shape& shape) { return copied(values, shape); }
+Tensor from(std::initializer_list<float> values, const Shape& shape) {
+  return copied(std::span<const float>(values.begin(), values.size()), shape);
+}
+
+Tensor indices(std::initializer_list<std::int64_t> values) {
+  return copied(std::span<const std::int64_t>(values.begin(), values.size()),
+                {static_cast<std::int64_t>(values.size())});
+}
+
+Tensor arange(std::int64_t count) {
+  Tensor tensor = empty({count}, Dtype::i64);
+  std::int64_t next = 0;
+  for (std::int64_t& value : tensor.mutable_values<std::int64_t>()) value = next++;
+  return tensor;
+}
+
+Tensor uniform(const Shape& shape, float low, float high) {
+  if (!(low <= high)) fail<ValueError>("uniform: from {} to {}, expected low <= high", low, high);
+  return drawn(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
+    // 24 bits: every value is a float below 1, so `high` itself is never drawn.
+    const float unit = static_cast<float>(stream(i)[0] >> 8) * 0x1p-24f;
+    return low + (high - low) * unit;
+  });
+}
+
+Tensor normal(const Shape& shape, float mean, float deviation) {
+  return drawn(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
+    return static_cast<float>(mean + deviation * stream.normal(i));
+  });
+}
+
+}  // namespace temper

@@ -1,0 +1,150 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <iosfwd>
+#include <span>
+#include <string>
+
+#include <temper/core/buffer.hpp>
+#include <temper/core/dtype.hpp>
+#include <temper/core/shape.hpp>
+
+namespace temper {
+
+namespace detail {
+
+class ParameterState;
+
+/// Where the tapes know a tensor from. Written by autograd alone.
+struct TapeMark {
+  std::uint64_t tape = 0;               ///< serial number of the tape that recorded it, 0 for none
+  std::int32_t slot = -1;               ///< its number on that tape
+  ParameterState* parameter = nullptr;  ///< set for the value of a Parameter
+};
+
+/// What the handles of one tensor share.
+struct TensorBody {
+  std::atomic<std::uint32_t> references{1};
+  Dtype dtype;
+  Shape shape;
+  Buffer buffer;
+  std::size_t offset = 0;  // bytes
+  TapeMark mark;
+
+  static void* operator new(std::size_t bytes);
+  static void operator delete(void* body) noexcept;
+};
+
+}  // namespace detail
+
+/// A dense, row-major array of numbers. A Tensor is a shared handle: copies refer to the same elements. The default
+/// one is undefined and refers to nothing.
+///
+/// Images are [N, H, W, C]. Views (of the leading axis, or of another shape) share memory; nothing else does.
+class Tensor {
+ public:
+  Tensor() noexcept = default;
+  Tensor(const Tensor& other) noexcept : body_(other.body_) {
+    if (body_) body_->references.fetch_add(1, std::memory_order_relaxed);
+  }
+  Tensor(Tensor&& other) noexcept : body_(std::exchange(other.body_, nullptr)) {}
+  Tensor& operator=(Tensor other) noexcept {
+    std::swap(body_, other.body_);
+    return *this;
+  }
+  ~Tensor() {
+    if (body_ && body_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) delete body_;
+  }
+
+  bool defined() const { return body_ != nullptr; }
+  /// Throws, as every accessor below: ValueError when undefined.
+  const Shape& shape() const { return body().shape; }
+  Dtype dtype() const { return body().dtype; }
+  int rank() const { return shape().rank(); }
+  std::int64_t size(int axis) const { return shape()[axis]; }
+  std::int64_t numel() const { return shape().numel(); }
+
+  /// The elements, for reading. T is float, BFloat16, std::int64_t or bool.
+  /// Throws: ShapeError when T is not the tensor's dtype.
+  template <class T>
+  const T* data() const {
+    return static_cast<const T*>(raw(dtype_of<T>));
+  }
+  template <class T>
+  std::span<const T> values() const {
+    return {data<T>(), static_cast<std::size_t>(numel())};
+  }
+
+  /// The elements, for writing. Counts as a change in place: a backward that needs the old values will throw.
+  template <class T>
+  T* mutable_data() {
+    T* elements = static_cast<T*>(raw(dtype_of<T>));
+    body().buffer.bump_version();
+    return elements;
+  }
+  template <class T>
+  std::span<T> mutable_values() {
+    return {mutable_data<T>(), static_cast<std::size_t>(numel())};
+  }
+
+  /// The only element of a tensor of one. Throws: ShapeError for any other number of elements.
+  double item() const;
+
+  /// The same memory under another shape of as many elements; unknown to any tape (see reshape).
+  Tensor view(const Shape& shape) const;
+  /// Rows begin to end of the first axis, sharing memory; unknown to any tape (see slice).
+  Tensor rows(std::int64_t begin, std::int64_t end) const;
+  /// A copy in memory of its own; unknown to any tape.
+  Tensor clone() const;
+  /// Overwrites the elements with those of `source`, of the same shape and dtype.
+  void copy_from(const Tensor& source);
+  /// Sets every element of an f32 tensor.
+  void fill(float value);
+
+  /// How often the memory was changed in place.
+  std::uint32_t version() const { return body().buffer.version(); }
+  /// Whether no other handle, view or saved copy shares the memory.
+  bool unique() const { return body().references.load(std::memory_order_acquire) == 1 && body().buffer.unique(); }
+  /// Whether both are handles of one tensor.
+  bool same(const Tensor& other) const { return body_ == other.body_; }
+  /// Where on a tape the tensor is. For autograd.
+  detail::TapeMark& mark() const { return body().mark; }
+
+ private:
+  friend Tensor empty(const Shape& shape, Dtype dtype);
+
+  detail::TensorBody& body() const {
+    if (body_ == nullptr) throw_undefined();
+    return *body_;
+  }
+  [[noreturn]] static void throw_undefined();
+  void* raw(Dtype wanted) const;
+
+  detail::TensorBody* body_ = nullptr;
+};
+
+/// Uninitialized elements.
+Tensor empty(const Shape& shape, Dtype dtype = Dtype::f32);
+Tensor zeros(const Shape& shape, Dtype dtype = Dtype::f32);
+Tensor ones(const Shape& shape);
+Tensor full(const Shape& shape, float value);
+/// One f32 element, shape [].
+Tensor scalar(float value);
+/// f32 or i64 tensors of given elements. Throws: ShapeError when there are not as many as the shape needs.
+Tensor from(std::span<const float> values, const Shape& shape);
+Tensor from(std::span<const std::int64_t> values, const Shape& shape);
+Tensor from(std::initializer_list<float> values, const Shape& shape);
+/// i64 tensor of shape [n].
+Tensor indices(std::initializer_list<std::int64_t> values);
+/// 0, 1, ... count - 1 as i64, shape [count].
+Tensor arange(std::int64_t count);
+/// Uniform in [low, high); standard normal scaled. From the generator that manual_seed seeds.
+Tensor uniform(const Shape& shape, float low = 0.0f, float high = 1.0f);
+Tensor normal(const Shape& shape, float mean = 0.0f, float deviation = 1.0f);
+
+/// Elements in nested brackets, long axes abridged, then shape and dtype.
+std::string to_string(const Tensor& tensor);
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
+
+}  // namespace temper

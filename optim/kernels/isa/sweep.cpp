@@ -1,0 +1,1 @@
+namespace temper::kernels::TEMPER_ISA {}

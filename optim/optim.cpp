@@ -1,0 +1,1 @@
+#include <temper/optim/optim.hpp>
