@@ -258,7 +258,8 @@ TEST_CASE("misuse of a tape is an exception that changes no gradient") {
     Tape tape;
     const Tensor y = record("broken", scalar(1), {a.value()},
                             [](const Tensor&, Gradients& gradients) { gradients.give(0, zeros({2})); });
-    CHECK_THROWS_WITH_AS(tape.backward(plus(y, b)), "broken: backward gave a gradient of f32 [2], expected f32 []", TapeError);
+    CHECK_THROWS_WITH_AS(tape.backward(plus(y, b)), "broken: backward gave a gradient of f32 [2], expected f32 []",
+                         TapeError);
     CHECK_FALSE(b.gradient().defined());
     CHECK_FALSE(recording());
   }

@@ -60,9 +60,11 @@ TEST_CASE("an exception in a body reaches the caller") {
   const Restore restore;
   for (const int count : {1, 2}) {
     set_threads(count);
-    CHECK_THROWS_WITH_AS(
-        parallel_for(10, 1, [](std::int64_t begin, std::int64_t) { if (begin == 7) throw std::runtime_error("seven"); }),
-        "seven", std::runtime_error);
+    CHECK_THROWS_WITH_AS(parallel_for(10, 1,
+                                      [](std::int64_t begin, std::int64_t) {
+                                        if (begin == 7) throw std::runtime_error("seven");
+                                      }),
+                         "seven", std::runtime_error);
   }
 }
 
