@@ -3,10 +3,7 @@
 
 include(CMakePackageConfigHelpers)
 
-set(libraries temper_engine temper_optim temper_framework)
-if(TARGET temper_models)
-  list(APPEND libraries temper_models)
-endif()
+set(libraries temper_engine temper_optim temper_framework temper_models)
 set_target_properties(${libraries} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/temper)
