@@ -176,8 +176,8 @@ TEST_CASE("idx: malformed gzip files") {
           {"zeros after the end", gzip(good) + Bytes(5, '\0'), "gzip: 5 zero bytes after the end"},
           {"two members", gzip(good) + gzip(good), "gzip: a second member follows"},
           {"more data than announced, a hundred million times", bomb, "gzip: more data than the 18 bytes expected"},
-          {"distance before the beginning", gzip_header() + Bytes("\x63\x00\x82\x00\x00", 5) + gzip_trailer(good),
-           "gzip: damaged after "},
+          {"distance before the beginning", gzip_header() + "\x03\x02" + gzip_trailer(good),
+           "gzip: damaged after 0 bytes of data: invalid distance too far back"},
           {"stored block of two lengths", gzip_header() + Bytes("\x01\x05\x00\x00\x00", 5),
            "invalid stored block lengths"},
           {"header checksum", gzip(good, gzip_header(2) + "zz"), "gzip: header checksum "},
@@ -215,12 +215,17 @@ TEST_CASE("idx: every cut of a file is rejected, and every flipped bit of an arc
     Bytes damaged = archive;
     damaged[bit / 8] = static_cast<char>(damaged[bit / 8] ^ (1 << (bit % 8)));
     try {
-      CHECK(parse(damaged, "a.gz").bytes == parse(good).bytes);
-      ++unseen;  // the header's time and system mean nothing to us, nor whether it calls itself text
+      const IdxArray array = parse(damaged, "a.gz");
+      ++unseen;
+      CHECK(array.bytes == parse(good).bytes);
     } catch (const FileError&) {
     }
   }
-  CHECK(unseen == 6 * 8 + 1);
+  // The header's time and system mean nothing to us, nor whether it calls itself text; nor the bits that fill up the
+  // last byte of the compressed data.
+  const int meaningless = 6 * 8 + 1;
+  CHECK(unseen >= meaningless);
+  CHECK(unseen < meaningless + 8);
 }
 
 TEST_CASE("image data set: files that do not fit each other") {
