@@ -22,11 +22,9 @@
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "framework/kernels/isa/table.hpp"
+#include "framework/kernels/onednn_version.hpp"
 
 namespace temper::kernels {
-
-/// "2.6.3 (AVX-512 with bfloat16)": version of the library that runs, and the instruction set it uses.
-std::string onednn_version();
 
 namespace onednn {
 
