@@ -14,5 +14,6 @@ void fill_loss(IsaTable& table);
 void fill_norm(IsaTable& table);
 void fill_random(IsaTable& table);
 void fill_layout(IsaTable& table);
+void fill_pool(IsaTable& table);
 
 }  // namespace temper::kernels::TEMPER_ISA

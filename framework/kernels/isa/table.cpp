@@ -12,6 +12,7 @@ void fill_table(IsaTable& table) {
   fill_norm(table);
   fill_random(table);
   fill_layout(table);
+  fill_pool(table);
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

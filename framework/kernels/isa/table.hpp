@@ -38,6 +38,8 @@ enum class BinaryBackward : std::uint8_t { div_b, maximum_a, minimum_a, count };
 enum class Compare : std::uint8_t { equal, not_equal, less, less_equal, count };
 enum class PointwiseLoss : std::uint8_t { squared, absolute, huber, bce_with_logits, count };
 
+struct Pool2d;
+
 struct IsaTable {
   // elementwise.cpp. An operand with stride 0 is one number for all n.
   void (*unary[static_cast<std::size_t>(Unary::count)])(const float* x, float* y, Index n);
@@ -111,6 +113,13 @@ struct IsaTable {
   // layout.cpp
   /// y[c * stride_y + r] = x[r * stride_x + c]
   void (*transpose)(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y);
+
+  // pool.cpp; forward: rows begin to end of all images' outputs, backward: images begin to end
+  void (*max_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y, float* which);
+  void (*max_pool_backward)(const Pool2d& shape, Index begin, Index end, const float* dy, const float* which,
+                            float* dx);
+  void (*avg_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y);
+  void (*avg_pool_backward)(const Pool2d& shape, Index begin, Index end, const float* dy, float* dx);
 };
 
 }  // namespace temper::kernels
