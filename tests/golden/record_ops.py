@@ -28,7 +28,7 @@ def record(name, number, function, inputs, attributes, tensors):
     xs = [torch.from_numpy(array.astype(np.float64) if array.dtype == np.float32 else array) for array in arrays]
     for x, each in zip(xs, inputs):
         x.requires_grad_(x.is_floating_point() and not each.constant)
-    options = {key: value for key, value in attributes.items() if key != "kink"}
+    options = {key: value for key, value in attributes.items() if key != "differences"}
     ys = function(*xs, **options)
     ys = list(ys) if isinstance(ys, (tuple, list)) else [ys]
 
