@@ -3,11 +3,10 @@
 
 include(CMakePackageConfigHelpers)
 
-set(libraries temper_engine temper_optim temper_framework)
-if(TARGET temper_models)
-  list(APPEND libraries temper_models)
-endif()
-set_target_properties(${libraries} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+set(libraries temper_engine temper_optim temper_framework temper_models)
+# Static by default. With BUILD_SHARED_LIBS the libraries find each other where they lie.
+set_target_properties(${libraries} PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH $ORIGIN)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/temper)
 install(TARGETS ${libraries} EXPORT temper)

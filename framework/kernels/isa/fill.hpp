@@ -8,5 +8,6 @@ namespace temper::kernels::TEMPER_ISA {
 
 void fill_table(IsaTable& table);
 void fill_elementwise(IsaTable& table);
+void fill_pool(IsaTable& table);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -4,6 +4,9 @@
 
 namespace temper::kernels::TEMPER_ISA {
 
-void fill_table(IsaTable& table) { fill_elementwise(table); }
+void fill_table(IsaTable& table) {
+  fill_elementwise(table);
+  fill_pool(table);
+}
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -27,6 +27,8 @@ enum class Unary : std::uint8_t {
 };
 enum class Binary : std::uint8_t { add, sub, mul, div, count };
 
+struct Pool2d;
+
 struct IsaTable {
   // elementwise.cpp
   void (*unary[static_cast<std::size_t>(Unary::count)])(const float* x, float* y, Index n);
@@ -39,6 +41,13 @@ struct IsaTable {
   void (*accumulate)(float* y, const float* x, Index n);
   /// y = a * x + b
   void (*affine)(const float* x, float a, float b, float* y, Index n);
+
+  // pool.cpp; forward: rows begin to end of all images' outputs, backward: images begin to end
+  void (*max_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y, float* which);
+  void (*max_pool_backward)(const Pool2d& shape, Index begin, Index end, const float* dy, const float* which,
+                            float* dx);
+  void (*avg_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y);
+  void (*avg_pool_backward)(const Pool2d& shape, Index begin, Index end, const float* dy, float* dx);
 };
 
 }  // namespace temper::kernels
