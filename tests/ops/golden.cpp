@@ -30,7 +30,8 @@ File read(const std::string& path) {
   stream.read(text.data(), static_cast<std::streamsize>(length));
 
   File file;
-  for (const auto& [name, entry] : nlohmann::json::parse(text).items()) {
+  const nlohmann::json header = nlohmann::json::parse(text);
+  for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") {
       file.metadata = entry;
       continue;

@@ -106,12 +106,12 @@ Run run(const OpTest& test, const GoldenCase& golden, const std::vector<bool>& w
   result.gradients.resize(inputs.size());
   if (gradients.empty()) return result;
 
-  const Tensor loss = record("weighted sum", scalar(0), std::span<const Tensor>(summed),
-                             [gradients](const Tensor&, Gradients& into) {
-                               for (std::size_t i = 0; i < gradients.size(); ++i) {
-                                 into.give(static_cast<int>(i), gradients[i].clone());
-                               }
-                             });
+  const Tensor loss =
+      record("weighted sum", scalar(0), std::span<const Tensor>(summed), [gradients](const Tensor&, Gradients& into) {
+        for (std::size_t i = 0; i < gradients.size(); ++i) {
+          into.give(static_cast<int>(i), gradients[i].clone());
+        }
+      });
   tape.backward(loss);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     CHECK_MESSAGE(same_bits(inputs[i], golden.inputs[i]), "input ", i, " was written to");
@@ -142,10 +142,9 @@ void check_case(const OpTest& test, const GoldenCase& golden) {
     all.push_back(golden.gradients[i].defined());
   }
   for (std::size_t i = 0; i < golden.outputs.size(); ++i) {
-    weights.push_back(golden.weights[i].defined()
-                          ? array(golden.weights[i])
-                          : Array<double>(reference::Sizes(golden.outputs[i].shape().begin(),
-                                                           golden.outputs[i].shape().end())));
+    weights.push_back(golden.weights[i].defined() ? array(golden.weights[i])
+                                                  : Array<double>(reference::Sizes(golden.outputs[i].shape().begin(),
+                                                                                   golden.outputs[i].shape().end())));
   }
   const reference::Result expected = reference::run(test.reference, inputs, all, weights, golden.attributes);
   REQUIRE(expected.outputs.size() == golden.outputs.size());
@@ -156,8 +155,7 @@ void check_case(const OpTest& test, const GoldenCase& golden) {
     if (all[i]) check_reference(fmt::format("dx{}", i), expected.gradients[i], golden.gradients[i]);
   }
   if (golden.attributes.value("differences", true)) {
-    const double error =
-        reference::difference_error(test.reference, inputs, all, weights, golden.attributes, expected);
+    const double error = reference::difference_error(test.reference, inputs, all, weights, golden.attributes, expected);
     CHECK_MESSAGE(error <= 1e-6, "the reference's gradient is off from central differences by ", error);
   }
 

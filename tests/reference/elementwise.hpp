@@ -116,17 +116,11 @@ inline const auto gelu_tanh = elementwise([](const auto& x, const Attributes&) {
 
 /// Through exp of a negative number alone, so that nothing overflows.
 template <class T>
-T sigmoid_of(const T& x) {
-  if (value_of(x) >= 0) return T(1) / (T(1) + exp(-x));
-  const T e = exp(x);
-  return e / (T(1) + e);
-}
-template <class T>
 T softplus_of(const T& x) {
   return value_of(x) > 0 ? x + log(T(1) + exp(-x)) : log(T(1) + exp(x));
 }
-inline const auto silu = elementwise([](const auto& x, const Attributes&) { return x * sigmoid_of(x); });
-inline const auto sigmoid = elementwise([](const auto& x, const Attributes&) { return sigmoid_of(x); });
+inline const auto silu = elementwise([](const auto& x, const Attributes&) { return x * sigmoid(x); });
+inline const auto logistic = elementwise([](const auto& x, const Attributes&) { return sigmoid(x); });
 inline const auto hyperbolic_tangent = elementwise([](const auto& x, const Attributes&) { return tanh(x); });
 inline const auto softplus = elementwise([](const auto& x, const Attributes&) { return softplus_of(x); });
 

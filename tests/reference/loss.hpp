@@ -34,8 +34,8 @@ std::vector<T> log_softmax_of(std::vector<T> x) {
     value = value - largest;
     sum += exp(value);
   }
-  const T logarithm = log(sum);
-  for (T& value : x) value = value - logarithm;
+  const T log_sum = log(sum);
+  for (T& value : x) value = value - log_sum;
   return x;
 }
 

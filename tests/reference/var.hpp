@@ -17,6 +17,9 @@
 
 namespace temper::reference {
 
+/// Through exp of a negative number alone, so that nothing overflows.
+inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
+
 class Var {
  public:
   Var(double constant = 0) : value_(constant) {}
@@ -64,9 +67,14 @@ class Var {
     const double y = std::sqrt(x.value_);
     return unary(x, y, 0.5 / y, -0.25 / (y * x.value_));
   }
+  /// The slopes of these two are differences, which float computes from terms as large as 1.
   friend Var tanh(const Var& x) {
     const double y = std::tanh(x.value_), slope = 1 - y * y;
-    return unary(x, y, slope, -2 * y * slope);
+    return unary(x, y, slope, -2 * y * slope, 1 + y * y);
+  }
+  friend Var sigmoid(const Var& x) {
+    const double y = sigmoid(x.value_), slope = y * sigmoid(-x.value_);
+    return unary(x, y, slope, slope * (1 - 2 * y), y + y * y);
   }
   friend Var erf(const Var& x) {
     const double slope = 2 / std::sqrt(M_PI) * std::exp(-x.value_ * x.value_);
@@ -124,9 +132,10 @@ class Var {
     if (a.node_ >= 0 || b.node_ >= 0) y.node_ = push({a.node_, b.node_, slope_a, slope_b, terms_a, terms_b});
     return y;
   }
-  static Var unary(const Var& x, double value, double slope, double curvature) {
+  static Var unary(const Var& x, double value, double slope, double curvature, double slope_terms = 0) {
     const double error = std::max(std::abs(value), std::abs(slope) * x.error_);
-    return binary(x, Var(), value, error, slope, 0, std::max(std::abs(slope), std::abs(curvature) * x.error_), 0);
+    const double terms = std::max({std::abs(slope), slope_terms, std::abs(curvature) * x.error_});
+    return binary(x, Var(), value, error, slope, 0, terms, 0);
   }
 
   double value_;
