@@ -34,13 +34,14 @@ struct Array {
   /// an index of a broadcast result reads its operand.
   const T& at(const Sizes& index) const { return values[offset(index)]; }
   T& at(const Sizes& index) { return values[offset(index)]; }
+  /// The element at an index of exactly this rank.
   template <class... Index>
   const T& operator()(Index... index) const {
-    return at({index...});
+    return values[exact_offset(index...)];
   }
   template <class... Index>
   T& operator()(Index... index) {
-    return at({index...});
+    return values[exact_offset(index...)];
   }
 
  private:
@@ -50,6 +51,14 @@ struct Array {
     for (std::size_t axis = 0; axis < shape.size(); ++axis) {
       result = result * shape[axis] + (shape[axis] == 1 ? 0 : index[axis + skipped]);
     }
+    return static_cast<std::size_t>(result);
+  }
+
+  template <class... Index>
+  std::size_t exact_offset(Index... index) const {
+    std::int64_t result = 0;
+    std::size_t axis = 0;
+    ((result = result * shape[axis++] + index), ...);
     return static_cast<std::size_t>(result);
   }
 };
