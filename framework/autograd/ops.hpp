@@ -11,5 +11,6 @@
 #include <temper/autograd/ops/loss.hpp>
 #include <temper/autograd/ops/matmul.hpp>
 #include <temper/autograd/ops/norm.hpp>
+#include <temper/autograd/ops/pool.hpp>
 #include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/ops/shape.hpp>
