@@ -2,4 +2,18 @@
 
 // Everything a training program needs.
 
+#include <temper/autograd/ops.hpp>
 #include <temper/autograd/tape.hpp>
+#include <temper/core/errors.hpp>
+#include <temper/core/parallel.hpp>
+#include <temper/core/random.hpp>
+#include <temper/data/fashion_mnist.hpp>
+#include <temper/data/loader.hpp>
+#include <temper/io/save.hpp>
+#include <temper/nn/layers.hpp>
+#include <temper/nn/summary.hpp>
+#include <temper/optim/optim.hpp>
+#include <temper/train/info.hpp>
+#include <temper/train/metrics.hpp>
+#include <temper/train/print.hpp>
+#include <temper/train/progress.hpp>

@@ -114,7 +114,9 @@ class Recorder {
       return;
     }
     for (Recorder* inner = current; inner != nullptr; inner = inner->outer_) {
-      if (inner->outer_ == this) inner->outer_ = outer_;
+      if (inner->outer_ != this) continue;
+      inner->outer_ = outer_;
+      inner->outer_mode_ = outer_mode_;
     }
   }
 
@@ -264,6 +266,8 @@ class Recorder {
   std::int64_t size() const { return static_cast<std::int64_t>(nodes_.size()); }
   std::uint64_t next_call() { return calls_++; }
   std::uint64_t training_tape() const { return training_tape_; }
+  bool records(std::uint64_t serial) const { return active_ && serial_ == serial; }
+  std::uint64_t serial() const { return serial_; }
 
   Recorder* next_free = nullptr;
 
@@ -420,10 +424,13 @@ Tensor Tape::gradient(const Tensor& x) const { return recorder_->gradient(x); }
 std::int64_t Tape::size() const { return recorder_->size(); }
 
 NoTape::NoTape(Mode mode)
-    : recorder_(std::exchange(detail::current, nullptr)), mode_(std::exchange(detail::current_mode, mode)) {}
+    : recorder_(std::exchange(detail::current, nullptr)),
+      serial_(recorder_ != nullptr ? recorder_->serial() : 0),
+      mode_(std::exchange(detail::current_mode, mode)) {}
 
 NoTape::~NoTape() {
-  detail::current = recorder_;
+  // The tape may have ended meanwhile, and its recorder serve another.
+  detail::current = recorder_ != nullptr && recorder_->records(serial_) ? recorder_ : nullptr;
   detail::current_mode = mode_;
 }
 

@@ -92,6 +92,7 @@ class NoTape {
 
  private:
   detail::Recorder* recorder_;
+  std::uint64_t serial_;
   Mode mode_;
 };
 

@@ -1,0 +1,24 @@
+#include <temper/nn/activation.hpp>
+
+#include <temper/autograd/ops/activation.hpp>
+#include <temper/autograd/ops/dropout.hpp>
+#include <temper/autograd/ops/shape.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::nn {
+
+Tensor ReLU::forward(const Tensor& x) const { return relu(x); }
+Tensor GELU::forward(const Tensor& x) const { return gelu(x); }
+Tensor Softmax::forward(const Tensor& x) const { return softmax(x, -1); }
+
+Dropout::Dropout(double p) : p_(p) {
+  if (!(p >= 0 && p < 1)) fail<ValueError>("Dropout: probability {}, expected 0 <= p < 1", p);
+}
+
+std::string Dropout::description() const { return fmt::format("Dropout({})", p_); }
+Tensor Dropout::forward(const Tensor& x) const { return dropout(x, p_); }
+
+Tensor Flatten::forward(const Tensor& x) const { return x.rank() == 4 ? flatten_chw(x) : flatten(x, 1); }
+
+}  // namespace temper::nn

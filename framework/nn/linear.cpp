@@ -1,0 +1,27 @@
+#include <temper/nn/linear.hpp>
+
+#include <temper/autograd/ops/matmul.hpp>
+#include <temper/nn/init.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::nn {
+
+Linear::Linear(std::int64_t in, std::int64_t out, LinearOptions options) {
+  if (in < 1 || out < 1) fail<ValueError>("Linear: {} inputs and {} outputs, expected at least 1 of each", in, out);
+  weight = Parameter(fan_in_uniform({out, in}, in), Role::weight);
+  if (options.bias) bias = Parameter(fan_in_uniform({out}, in), Role::bias);
+}
+
+void Linear::members(Members& members) const {
+  members("weight", weight);
+  members("bias", bias);
+}
+
+std::string Linear::description() const {
+  return fmt::format("Linear({}, {}{})", weight.shape()[1], weight.shape()[0], bias.defined() ? "" : ", no bias");
+}
+
+Tensor Linear::forward(const Tensor& x) const { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); }
+
+}  // namespace temper::nn

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <temper/nn/module.hpp>
+
+namespace temper::nn {
+
+struct LinearOptions {
+  bool bias = true;
+};
+
+/// y = x W^T + b. Input [..., in], output [..., out]; weight [out, in], bias [out], initialized as in PyTorch.
+class Linear : public Layer {
+ public:
+  /// Throws: ValueError unless both sizes are positive.
+  Linear(std::int64_t in, std::int64_t out, LinearOptions options = {});
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+};
+
+}  // namespace temper::nn

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <temper/train/print.hpp>
+
+namespace temper {
+
+namespace detail {
+
+/// Draws how far a loop is, how fast, and how long it will take: a bar on a terminal, elsewhere a plain line every few
+/// seconds.
+class ProgressBar {
+ public:
+  ProgressBar(std::string label, std::int64_t total);
+  ~ProgressBar();
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  /// One more is done.
+  void advance();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  void show(Clock::time_point now);
+
+  std::string label_;
+  std::int64_t total_;
+  std::int64_t done_ = 0;
+  Clock::time_point begin_;
+  Clock::time_point next_;
+};
+
+}  // namespace detail
+
+/// What progress() returns: goes through the batches of a loader once, with a progress bar.
+template <class Loader>
+class Progress {
+ public:
+  Progress(Loader& loader, std::string label) : loader_(loader), bar_(std::move(label), loader.batches()) {}
+
+  auto begin() { return Iterator(loader_.begin(), bar_); }
+  auto end() { return loader_.end(); }
+
+ private:
+  using Inner = decltype(std::declval<Loader&>().begin());
+  using End = decltype(std::declval<Loader&>().end());
+
+  class Iterator {
+   public:
+    Iterator(Inner inner, detail::ProgressBar& bar) : inner_(std::move(inner)), bar_(bar) {}
+    decltype(auto) operator*() { return *inner_; }
+    Iterator& operator++() {
+      ++inner_;
+      bar_.advance();
+      return *this;
+    }
+    bool operator!=(const End& end) const { return inner_ != end; }
+
+   private:
+    Inner inner_;
+    detail::ProgressBar& bar_;
+  };
+
+  Loader& loader_;
+  detail::ProgressBar bar_;
+};
+
+/// The batches of a loader, with a progress bar that shows the rate and the time left:
+/// `for (const auto& [images, labels] : progress(train, "epoch {}", epoch))`.
+template <class Loader, class... Args>
+Progress<Loader> progress(Loader& loader, std::string_view label, const Args&... args) {
+  return Progress<Loader>(loader, detail::format_erased(label, {detail::PrintArgument(args)...}));
+}
+
+}  // namespace temper

@@ -1,0 +1,9 @@
+#include <temper/models/cnn/cnn.hpp>
+
+#include "models/common/fashion.hpp"
+
+int main(int argc, char** argv) {
+  using namespace temper::models;
+  return run_program("cnn", "Trains a small convolutional network on Fashion-MNIST.", {}, argc, argv,
+                     [](const TrainOptions& options) { train_on_fashion_mnist(cnn(), options); });
+}

@@ -1,0 +1,359 @@
+#include <doctest/doctest.h>
+
+#include <pthread.h>
+
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include <temper/autograd/random.hpp>
+#include <temper/autograd/tape.hpp>
+#include <temper/core/errors.hpp>
+#include <temper/core/pool.hpp>
+
+using namespace temper;
+
+namespace {
+
+// Operations of one number, so that the tape is tested without any of the library's.
+
+Tensor times(const Tensor& a, const Tensor& b) {
+  const auto y = scalar(static_cast<float>(a.item() * b.item()));
+  return record("times", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) gradients.give(0, scalar(static_cast<float>(dy.item() * b->item())));
+    if (gradients.wants(1)) gradients.give(1, scalar(static_cast<float>(dy.item() * a->item())));
+  });
+}
+
+Tensor plus(const Tensor& a, const Tensor& b) {
+  const auto y = scalar(static_cast<float>(a.item() + b.item()));
+  return record("plus", y, {a, b}, [](const Tensor& dy, Gradients& gradients) {
+    gradients.give(0, dy);
+    gradients.give(1, dy);
+  });
+}
+
+/// Adds to the gathering buffer itself, as weight gradients do.
+Tensor twice(const Tensor& a) {
+  return record("twice", scalar(static_cast<float>(2 * a.item())), {a}, [](const Tensor& dy, Gradients& gradients) {
+    auto [dx, accumulate] = gradients.into(0);
+    float& out = *dx.mutable_data<float>();
+    out = static_cast<float>((accumulate ? out : 0.0f) + 2 * dy.item());
+  });
+}
+
+Parameter number(float value) { return Parameter(scalar(value), Role::weight); }
+
+}  // namespace
+
+TEST_CASE("gradients flow back, and add up where a value is used twice") {
+  const Parameter a = number(3), b = number(4);
+  Tape tape;
+  const Tensor ab = times(a, b);
+  tape.backward(plus(times(ab, ab), twice(a)));  // 2 a^2 b^2 derivatives, plus 2
+  CHECK(a.gradient().item() == 2 * 3 * 16 + 2);
+  CHECK(b.gradient().item() == 2 * 9 * 4);
+}
+
+TEST_CASE("gradients of several backwards add up until they are discarded") {
+  const Parameter a = number(3);
+  for (int i = 1; i <= 3; ++i) {
+    Tape tape;
+    tape.backward(times(a, a));
+    CHECK(a.gradient().item() == 6 * i);
+  }
+  discard_gradients({a});
+  CHECK_FALSE(a.gradient().defined());
+}
+
+TEST_CASE("a gradient handed to two inputs is not shared by their sums") {
+  const Parameter a = number(1), b = number(1);
+  Tape tape;
+  tape.backward(plus(plus(a, b), twice(a)));
+  CHECK(a.gradient().item() == 3);
+  CHECK(b.gradient().item() == 1);
+}
+
+TEST_CASE("nothing is recorded without a tape, on constants, under NoTape, or after backward") {
+  const Parameter a = number(2);
+  times(a, a);
+  Tape tape;
+  times(scalar(1), scalar(2));
+  CHECK(tape.size() == 0);
+  {
+    const NoTape pause;
+    CHECK_FALSE(recording());
+    times(a, a);
+  }
+  CHECK(tape.size() == 0);
+  const Tensor y = times(a, a);
+  CHECK(tape.size() == 1);
+  tape.backward(y);
+  CHECK_FALSE(recording());
+  const Tensor z = times(a, a);
+  CHECK(tape.size() == 0);
+  CHECK(z.mark().slot == -1);
+}
+
+TEST_CASE("tapes nest: the innermost records") {
+  const Parameter a = number(3);
+  Tape outer;
+  const Tensor y = times(a, a);
+  {
+    Tape inner;
+    const Tensor z = twice(a);
+    CHECK(inner.size() == 1);
+    inner.backward(z);
+    twice(a);  // the inner tape is inert now, so the outer one records
+    CHECK(outer.size() == 2);
+  }
+  CHECK(a.gradient().item() == 2);
+  const Tensor loss = times(y, a);
+  CHECK(outer.size() == 3);
+  outer.backward(loss);
+  CHECK(a.gradient().item() == 2 + 27);
+}
+
+TEST_CASE("an inner tape may outlive its outer one") {
+  const Parameter a = number(3);
+  std::optional<Tape> outer;
+  outer.emplace();
+  Tape inner;
+  outer.reset();
+  const Tensor y = times(a, a);
+  inner.backward(y);
+  CHECK(a.gradient().item() == 6);
+  CHECK_FALSE(recording());
+}
+
+TEST_CASE("watched tensors get gradients, also on two tapes at once") {
+  const Tensor x = scalar(5);
+  Tape outer;
+  outer.watch(x);
+  const Tensor y = times(x, x);
+  {
+    Tape inner;
+    inner.watch(x);
+    inner.backward(twice(x));
+    CHECK(inner.gradient(x).item() == 2);
+  }
+  outer.backward(times(y, x));
+  CHECK(outer.gradient(x).item() == 75);
+}
+
+TEST_CASE("a watched tensor the loss does not depend on has gradient zero") {
+  const Tensor x = scalar(5), unused = zeros({2, 2});
+  Tape tape;
+  tape.watch(x);
+  tape.watch(unused);
+  tape.backward(twice(x));
+  CHECK(tape.gradient(unused).shape() == Shape{2, 2});
+  CHECK(tape.gradient(unused).data<float>()[3] == 0);
+  CHECK_THROWS_WITH_AS(tape.gradient(scalar(1)), "gradient: tensor [] was not watched by this tape", TapeError);
+}
+
+TEST_CASE("frozen parameters and stopped tensors are constants") {
+  Parameter a = number(3), b = number(4);
+  b.freeze();
+  Tape tape;
+  tape.backward(plus(times(a, b), times(a, stop_gradient(a))));
+  CHECK(a.gradient().item() == 4 + 3);
+  CHECK_FALSE(b.gradient().defined());
+}
+
+TEST_CASE("backward for some parameters leaves the others alone") {
+  Parameter a = number(3), b = number(4);
+  b.set_gradient(scalar(100));
+  Tape tape;
+  tape.backward(times(times(a, b), b), std::vector{a});
+  CHECK(a.gradient().item() == 16);
+  CHECK(b.gradient().item() == 100);
+}
+
+TEST_CASE("training behaviour belongs to the tape") {
+  CHECK_FALSE(training());
+  {
+    Tape tape;
+    CHECK(training());
+    {
+      const NoTape pause;
+      CHECK_FALSE(training());
+      const NoTape statistics(Mode::train);
+      CHECK(training());
+      CHECK_FALSE(recording());
+    }
+    CHECK(training());
+    {
+      Tape inner(Mode::evaluate);
+      CHECK_FALSE(training());
+      CHECK(recording());
+    }
+    CHECK(training());
+  }
+  CHECK_FALSE(training());
+}
+
+TEST_CASE("dropout keys depend on the seed, the training tape and the call") {
+  const auto keys = [] {
+    Tape tape;
+    const auto first = detail::dropout_stream()(0), second = detail::dropout_stream()(0);
+    CHECK(first != second);
+    return first;
+  };
+  manual_seed(1);
+  const auto one = keys(), two = keys();
+  CHECK(one != two);
+  {
+    Tape tape(Mode::evaluate);  // evaluation does not move the counter
+  }
+  const RandomState state = random_state();
+  CHECK(state.tapes == 2);
+  const auto three = keys();
+  set_random_state(state);
+  CHECK(keys() == three);
+  manual_seed(1);
+  CHECK(keys() == one);
+  manual_seed(2);
+  CHECK(keys() != one);
+}
+
+TEST_CASE("misuse of a tape is an exception that changes no gradient") {
+  const Parameter a = number(3);
+  SUBCASE("twice") {
+    Tape tape;
+    const Tensor y = times(a, a);
+    tape.backward(y);
+    CHECK_THROWS_WITH_AS(tape.backward(y), "backward: this tape has already run backward", TapeError);
+    CHECK_THROWS_WITH_AS(tape.watch(scalar(1)), "watch: this tape has already run backward", TapeError);
+    CHECK(a.gradient().item() == 6);
+  }
+  SUBCASE("on a non-scalar") {
+    Tape tape;
+    CHECK_THROWS_WITH_AS(tape.backward(zeros({2})), "backward: loss has shape [2], expected one element", TapeError);
+  }
+  SUBCASE("on something not recorded") {
+    Tensor y;
+    {
+      Tape other;
+      y = times(a, a);
+    }
+    Tape tape;
+    CHECK_THROWS_WITH_AS(tape.backward(y), doctest::Contains("loss [] was not recorded on this tape"), TapeError);
+    CHECK_THROWS_WITH_AS(tape.backward(scalar(1)), doctest::Contains("was not recorded on this tape"), TapeError);
+  }
+  SUBCASE("after a saved tensor was changed") {
+    Tape tape;
+    const Tensor y = times(a, a);
+    Tensor value = a.value();
+    value.fill(7);
+    CHECK_THROWS_WITH_AS(tape.backward(y), doctest::Contains("was changed in place after it was used"), TapeError);
+    CHECK_FALSE(a.gradient().defined());
+  }
+  SUBCASE("gradient before backward") {
+    Tape tape;
+    CHECK_THROWS_WITH_AS(tape.gradient(a), "gradient: call backward first", TapeError);
+  }
+  SUBCASE("an operation whose backward gives a wrong shape") {
+    const Parameter b = number(2);
+    Tape tape;
+    const Tensor y = record("broken", scalar(1), {a.value()},
+                            [](const Tensor&, Gradients& gradients) { gradients.give(0, zeros({2})); });
+    CHECK_THROWS_WITH_AS(tape.backward(plus(y, b)), "broken: backward gave a gradient of f32 [2], expected f32 []",
+                         TapeError);
+    CHECK_FALSE(b.gradient().defined());
+    CHECK_FALSE(recording());
+  }
+  SUBCASE("an operation that speaks of an input it did not record") {
+    Tape tape;
+    const Tensor y = record("broken", scalar(1), {a.value()},
+                            [](const Tensor&, Gradients& gradients) { gradients.give(1, scalar(1)); });
+    CHECK_THROWS_WITH_AS(tape.backward(y), "broken: backward spoke of input 1, the operation recorded 1", TapeError);
+  }
+}
+
+TEST_CASE("a tensor changed after it was needed for the last time is no error") {
+  const Parameter a = number(3);
+  Tape tape;
+  Tensor y = twice(a);  // saves nothing
+  y.fill(0);
+  tape.backward(plus(y, a));
+  CHECK(a.gradient().item() == 3);
+}
+
+TEST_CASE("a parameter may die before backward") {
+  Tape tape;
+  const Parameter a = number(3);
+  Tensor y;
+  {
+    const Parameter b = number(4);
+    y = times(a, b);
+  }
+  tape.backward(y);
+  CHECK(a.gradient().item() == 4);
+}
+
+TEST_CASE("saved tensors are let go as backward walks") {
+  const Parameter a = number(2);
+  const std::size_t before = pool_stats().live;
+  {
+    Tape tape;
+    Tensor y = a;
+    for (int i = 0; i < 100; ++i) y = times(y, a);
+    CHECK(pool_stats().live > before + 100 * 128);
+    tape.backward(y);
+    y = Tensor();
+    // What is left: the gradient and the arena.
+    CHECK(pool_stats().live < before + 100 * 128);
+  }
+}
+
+namespace {
+
+void* million_operations(void* result) {
+  const Parameter a = number(1);
+  Tensor y = a;
+  {
+    Tape tape;
+    for (int i = 0; i < 500000; ++i) {
+      y = times(y, a);
+      y = plus(y, scalar(0));
+    }
+    tape.backward(y);
+  }
+  *static_cast<double*>(result) = a.gradient().item();
+  // And one that is destroyed without a backward.
+  Tape tape;
+  for (int i = 0; i < 1000000; ++i) y = plus(y, a);
+  return nullptr;
+}
+
+void* wide_fan_in(void* result) {
+  const Parameter a = number(1);
+  Tape tape;
+  Tensor y = a;
+  for (int i = 0; i < 100000; ++i) y = plus(stop_gradient(y), a), y = plus(y, a);
+  Tensor sum = scalar(0);
+  for (int i = 0; i < 100000; ++i) sum = plus(sum, plus(a, a));
+  tape.backward(sum);
+  *static_cast<double*>(result) = a.gradient().item();
+  return nullptr;
+}
+
+double on_small_stack(void* (*work)(void*)) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  REQUIRE(pthread_attr_setstacksize(&attributes, 256 * 1024) == 0);
+  double result = 0;
+  pthread_t thread;
+  REQUIRE(pthread_create(&thread, &attributes, work, &result) == 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a million operations run on a stack of 256 KiB") {
+  CHECK(on_small_stack(million_operations) == 500001);
+  CHECK(on_small_stack(wide_fan_in) == 200000);
+}

@@ -1,0 +1,114 @@
+// From the third step on, a training step calls operator new zero times on the training thread. The replaced operators
+// count calls on the thread that asks for it, except those oneDNN makes itself.
+
+#include <doctest/doctest.h>
+#include <link.h>
+
+#include <array>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <temper/core/pool.hpp>
+#include <temper/models/cnn/cnn.hpp>
+#include <temper/temper.hpp>
+
+namespace {
+
+thread_local bool counting = false;
+thread_local long ours = 0, onednn = 0;
+std::uintptr_t onednn_begin = 0, onednn_end = 0;
+
+void find_onednn() {
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void*) {
+        if (std::strstr(info->dlpi_name, "libdnnl") == nullptr) return 0;
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const auto& header = info->dlpi_phdr[i];
+          if (header.p_type != PT_LOAD) continue;
+          const std::uintptr_t begin = info->dlpi_addr + header.p_vaddr;
+          if (onednn_begin == 0 || begin < onednn_begin) onednn_begin = begin;
+          if (begin + header.p_memsz > onednn_end) onednn_end = begin + header.p_memsz;
+        }
+        return 1;
+      },
+      nullptr);
+}
+
+void* counted(std::size_t bytes, std::size_t alignment, const void* caller) {
+  if (counting) {
+    const auto address = reinterpret_cast<std::uintptr_t>(caller);
+    ++(address >= onednn_begin && address < onednn_end ? onednn : ours);
+  }
+  void* block = nullptr;
+  if (posix_memalign(&block, alignment < sizeof(void*) ? sizeof(void*) : alignment, bytes) != 0) throw std::bad_alloc();
+  return block;
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted(bytes, 16, __builtin_return_address(0)); }
+void* operator new[](std::size_t bytes) { return counted(bytes, 16, __builtin_return_address(0)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+void* operator new[](std::size_t bytes, std::align_val_t alignment) {
+  return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+void operator delete(void* block) noexcept { std::free(block); }
+void operator delete[](void* block) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t) noexcept { std::free(block); }
+void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::align_val_t) noexcept { std::free(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+void operator delete[](void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+
+using namespace temper;
+
+namespace {
+
+/// Images and labels made up from their index.
+struct MadeUp {
+  std::int64_t size() const { return 16 * 12; }
+  std::array<Tensor, 2> get(std::int64_t i) const {
+    Tensor label = empty({}, Dtype::i64);
+    *label.mutable_data<std::int64_t>() = i % 10;
+    return {full({28, 28, 1}, static_cast<float>(i % 7)), label};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a CNN training step allocates nothing from the third step on") {
+  find_onednn();
+  REQUIRE(onednn_end > onednn_begin);
+  const nn::Sequential model = models::cnn();
+  data::Loader loader(MadeUp(), {.batch_size = 16, .shuffle = true});
+  optim::AdamW adamw(model.parameters(),
+                     {.lr = 1e-3 * optim::warmup(3).then(optim::linear_decay(10)), .clip_norm = 1.0});
+  int step = 0;
+  std::uint64_t requests = 0;
+  std::size_t live = 0;
+  for (const auto& [images, labels] : progress(loader, "steps")) {
+    if (step == 2) {
+      requests = pool_stats().system_requests;
+      counting = true;
+    }
+    {
+      Tape tape;
+      const Tensor loss = cross_entropy(model(images), labels);
+      tape.backward(loss);
+      adamw.step();
+    }
+    if (++step == 3) live = pool_stats().live;
+  }
+  counting = false;
+  CHECK(step == 12);
+  CHECK(ours == 0);
+  MESSAGE("oneDNN itself: " << onednn << " allocations in 10 steps");
+  // Nor does the pool grow, loader threads included, beyond what prefetching can be ahead.
+  CHECK(pool_stats().system_requests <= requests + 16);
+  CHECK(pool_stats().live <= live + (std::size_t{1} << 20));
+}

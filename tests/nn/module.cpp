@@ -1,0 +1,137 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <temper/core/errors.hpp>
+#include <temper/core/random.hpp>
+#include <temper/nn/layers.hpp>
+#include <temper/nn/summary.hpp>
+
+using namespace temper;
+
+namespace {
+
+std::vector<std::string> names(const nn::Module& module) {
+  std::vector<std::string> result;
+  for (const Parameter& parameter : module.parameters()) result.push_back(parameter.name());
+  return result;
+}
+
+class Block : public nn::Module {
+ public:
+  void members(nn::Members& m) const override {
+    m("fc", fc);
+    m("running_mean", running_mean);
+  }
+  nn::Linear fc{3, 2};
+  Tensor running_mean = zeros({2});
+};
+
+class Tower : public nn::Module {
+ public:
+  Tower() {
+    for (int i = 0; i < 2; ++i) blocks.emplace_back();
+    head.weight = blocks[0].fc.weight;  // tied
+  }
+  void members(nn::Members& m) const override {
+    m("blocks", blocks);
+    m("head", head);
+  }
+  std::vector<Block> blocks;
+  nn::Linear head{3, 2, {.bias = false}};
+};
+
+}  // namespace
+
+TEST_CASE("parameters have PyTorch's names, shapes and roles") {
+  const nn::Sequential model(nn::Conv2d(1, 4, {.kernel = 3}), nn::ReLU(), nn::Flatten(), nn::Linear(4, 2));
+  CHECK(names(model) == std::vector<std::string>{"0.weight", "0.bias", "3.weight", "3.bias"});
+  const auto parameters = model.parameters();
+  CHECK(parameters[0].shape() == Shape{4, 1, 3, 3});
+  CHECK(parameters[1].shape() == Shape{4});
+  CHECK(parameters[2].shape() == Shape{2, 4});
+  CHECK(parameters[2].role() == Role::weight);
+  CHECK(parameters[3].role() == Role::bias);
+}
+
+TEST_CASE("nested parts, vectors of parts, buffers and tied weights") {
+  const Tower tower;
+  CHECK(names(tower) ==
+        std::vector<std::string>{"blocks.0.fc.weight", "blocks.0.fc.bias", "blocks.1.fc.weight", "blocks.1.fc.bias"});
+  const auto buffers = tower.buffers();
+  REQUIRE(buffers.size() == 2);
+  CHECK(buffers[1].name == "blocks.1.running_mean");
+  CHECK(buffers[1].tensor.same(tower.blocks[1].running_mean));
+}
+
+TEST_CASE("a moved module keeps its parameters") {
+  nn::Linear first(3, 2);
+  const void* id = first.weight.id();
+  const nn::Linear second = std::move(first);
+  CHECK(second.weight.id() == id);
+}
+
+TEST_CASE("freezing a module freezes all it has") {
+  const Tower tower;
+  tower.freeze();
+  for (const Parameter& parameter : tower.parameters()) CHECK(parameter.frozen());
+  tower.unfreeze();
+  for (const Parameter& parameter : tower.parameters()) CHECK_FALSE(parameter.frozen());
+}
+
+TEST_CASE("two parts of one name are an error") {
+  class Twins : public nn::Module {
+   public:
+    void members(nn::Members& m) const override {
+      m("fc", a);
+      m("fc", b);
+    }
+    nn::Linear a{2, 2}, b{2, 2};
+  };
+  CHECK_THROWS_WITH_AS(Twins().parameters(), "module: two parts are named 'fc.weight'", ValueError);
+}
+
+TEST_CASE("initial weights are uniform within 1/sqrt(fan_in), from the seed") {
+  manual_seed(5);
+  const nn::Linear a(100, 300);
+  const nn::Conv2d c(4, 50, {.kernel = 5});
+  manual_seed(5);
+  const nn::Linear b(100, 300);
+  CHECK(std::ranges::equal(a.weight.value().values<float>(), b.weight.value().values<float>()));
+  const auto check = [](const Tensor& values, double bound) {
+    double largest = 0, squares = 0;
+    for (const float value : values.values<float>()) {
+      largest = std::max(largest, std::abs(static_cast<double>(value)));
+      squares += value * value;
+    }
+    CHECK(largest <= bound);
+    CHECK(largest > 0.95 * bound);
+    CHECK(std::sqrt(squares / static_cast<double>(values.numel())) ==
+          doctest::Approx(bound / std::sqrt(3.0)).epsilon(0.05));
+  };
+  check(a.weight, 0.1);
+  check(a.bias, 0.1);
+  check(c.weight, 0.1);
+}
+
+TEST_CASE("layers refuse impossible sizes") {
+  CHECK_THROWS_WITH_AS(nn::Linear(0, 3), "Linear: 0 inputs and 3 outputs, expected at least 1 of each", ValueError);
+  CHECK_THROWS_WITH_AS(nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}),
+                       "Conv2d: 2 groups do not divide 3 input and 4 output channels", ValueError);
+  CHECK_THROWS_WITH_AS(nn::Dropout(1.0), "Dropout: probability 1, expected 0 <= p < 1", ValueError);
+  CHECK_THROWS_WITH_AS(nn::Sequential()[0], "sequential: layer 0 of 0", ValueError);
+}
+
+TEST_CASE("the summary shows shapes, counts and memory") {
+  const nn::Sequential model(nn::Flatten(), nn::Linear(784, 256), nn::ReLU(), nn::Linear(256, 10, {.bias = false}));
+  const std::string table = nn::summary(model, zeros({2, 28, 28, 1}));
+  for (const char* part : {"Linear(784, 256)", "weight [256, 784], bias [256]", "200,960", "785.0 KiB", "[2, 256]",
+                           "[2, 10]", "Linear(256, 10, no bias)", "2,560", "203,520", "795.0 KiB"}) {
+    CAPTURE(part);
+    CHECK(table.find(part) != std::string::npos);
+  }
+  CHECK(nn::summary(model).find("output") == std::string::npos);
+  CHECK_THROWS_WITH_AS(nn::summary(Tower(), zeros({1})), doctest::Contains("is not a Layer"), ValueError);
+}
