@@ -1,0 +1,213 @@
+#include <temper/optim/schedule.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <ostream>
+
+#include "optim/schedule_internal.hpp"
+
+namespace temper::optim {
+
+using detail::ScheduleNode;
+using Form = ScheduleNode::Form;
+using Level = ScheduleNode::Level;
+
+namespace {
+
+const ScheduleNode& node(const Schedule& schedule) { return ScheduleNode::of(schedule); }
+
+/// As the object of `.then` and its like.
+std::string target_text(const Schedule& schedule) {
+  return node(schedule).form == Form::product ? "(" + schedule.text() + ")" : schedule.text();
+}
+
+/// The longer of two lengths; a number has none of its own.
+Step common_length(const Schedule& a, const Schedule& b) {
+  if (a.is_number()) return b.length();
+  if (b.is_number()) return a.length();
+  return std::max(a.length(), b.length());
+}
+
+std::vector<Schedule> links(const Schedule& schedule) {
+  return node(schedule).form == Form::chain ? node(schedule).parts : std::vector{schedule};
+}
+
+std::vector<Schedule> factors(const Schedule& schedule) {
+  if (schedule.is_number()) return {};
+  return node(schedule).form == Form::product ? node(schedule).parts : std::vector{schedule};
+}
+
+double numeric_factor(const Schedule& schedule) {
+  const Form form = node(schedule).form;
+  return form == Form::number || form == Form::product ? node(schedule).number : 1.0;
+}
+
+std::string product_text(const std::vector<Schedule>& parts) {
+  std::string text;
+  for (const Schedule& part : parts) text += (text.empty() ? "" : " * ") + part.text();
+  return text;
+}
+
+/// Part of `whole`, or more than it: other text, length and values.
+Schedule derived(const Schedule& whole, std::string text, Step length, std::function<double(Step)> at) {
+  return ScheduleNode::wrap({.text = std::move(text),
+                             .length = length,
+                             .at = std::move(at),
+                             .first = node(whole).first,
+                             .last = node(whole).last});
+}
+
+void check_joint(const Schedule& first, const Schedule& next) {
+  if (first.length() == endless) {
+    fail<ValueError>("{}.then({}): {} never ends; cut(steps) gives it an end", target_text(first), next.text(),
+                     first.text());
+  }
+  if (node(first).last != Level::scaled || node(next).first != Level::peak_one) return;
+  const Schedule scaled = links(first).back();
+  const double number = numeric_factor(scaled);
+  const std::string parts = product_text(factors(scaled));
+  fail<ValueError>(
+      "{}.then({}): {} is scaled and {} is not, so the value would jump; scale the whole: {} * {}.then({})",
+      target_text(first), next.text(), scaled.text(), links(next).front().text(), number,
+      factors(scaled).size() > 1 ? "(" + parts + ")" : parts, next.text());
+}
+
+}  // namespace
+
+namespace detail {
+
+std::string call_text(std::string_view name, std::string_view arguments, std::initializer_list<Option> options) {
+  std::string text;
+  for (const Option& option : options) {
+    if (option.value == option.usual) continue;
+    text += fmt::format("{}.{} = {}", text.empty() ? "" : ", ", option.name, option.value);
+  }
+  return text.empty() ? fmt::format("{}({})", name, arguments) : fmt::format("{}({}, {{{}}})", name, arguments, text);
+}
+
+void check_steps(const char* name, Step n, Step least) {
+  if (n < least) fail<ValueError>("{}: {} steps, expected at least {}", name, n, least);
+}
+
+void check_finite(const char* name, const char* what, double value) {
+  if (!std::isfinite(value)) fail<ValueError>("{}: {} is {}, expected a finite number", name, what, value);
+}
+
+}  // namespace detail
+
+Schedule::Schedule(double value) {
+  if (std::isnan(value)) fail<ValueError>("schedule: NaN is no value");
+  *this = ScheduleNode::wrap({.form = Form::number,
+                              .text = fmt::format("{}", value),
+                              .at = [value](Step) { return value; },
+                              .number = value,
+                              .first = Level::constant,
+                              .last = Level::constant});
+}
+
+double Schedule::operator()(Step k) const {
+  if (k < 0) fail<ValueError>("{}: step {}, expected at least 0", text(), k);
+  return node_->at(std::min(k, node_->length));
+}
+
+Step Schedule::length() const { return node_->length; }
+const std::string& Schedule::text() const { return node_->text; }
+bool Schedule::is_number() const { return node_->form == Form::number; }
+
+Schedule Schedule::then(const Schedule& next) const {
+  if (length() == 0) return next;
+  check_joint(*this, next);
+  std::vector<Schedule> parts = links(*this);
+  if (parts.back().length() == 0) parts.pop_back();  // an end value that the next part replaces
+  for (const Schedule& link : links(next)) parts.push_back(link);
+
+  ScheduleNode result{.form = Form::chain};
+  result.length = 0;
+  for (const Schedule& link : parts) {
+    result.text += result.text.empty() ? target_text(link) : fmt::format(".then({})", link.text());
+    if (link.length() == endless) result.length = endless;
+    if (result.length == endless) break;
+    if (link.length() > endless - result.length) fail<ValueError>("{}: longer than 2^63 steps", result.text);
+    result.length += link.length();
+  }
+  result.first = node(parts.front()).first;
+  result.last = node(parts.back()).last;
+  result.at = [parts](Step k) {
+    std::size_t i = 0;
+    for (; i + 1 < parts.size() && k >= parts[i].length(); ++i) k -= parts[i].length();
+    return parts[i](k);
+  };
+  result.parts = std::move(parts);
+  return ScheduleNode::wrap(std::move(result));
+}
+
+Schedule Schedule::cut(Step steps) const {
+  detail::check_steps("cut", steps);
+  if (is_number()) return constant(node_->number, steps);
+  if (steps >= length()) return *this;
+  return derived(*this, fmt::format("{}.cut({})", target_text(*this), steps), steps,
+                 [whole = *this](Step k) { return whole(k); });
+}
+
+Schedule Schedule::skip(Step steps) const {
+  detail::check_steps("skip", steps);
+  if (steps == 0 || is_number()) return *this;
+  const Step left = length() == endless ? endless : std::max<Step>(0, length() - steps);
+  return derived(*this, fmt::format("{}.skip({})", target_text(*this), steps), left,
+                 [whole = *this, steps](Step k) { return whole(k > endless - steps ? endless : k + steps); });
+}
+
+Schedule Schedule::repeat(Step times) const {
+  detail::check_steps("repeat", times, 1);
+  const Step period = length();
+  if (period == endless) fail<ValueError>("{}.repeat(): {} never ends", target_text(*this), text());
+  if (period == 0 || times == 1) return *this;
+  const Step total = times > endless / period ? endless : times * period;
+  const std::string argument = times == endless ? "" : fmt::format("{}", times);
+  return derived(*this, fmt::format("{}.repeat({})", target_text(*this), argument), total,
+                 [whole = *this, period, total](Step k) { return whole(k < total ? k % period : period); });
+}
+
+Schedule operator*(const Schedule& a, const Schedule& b) {
+  const double number = numeric_factor(a) * numeric_factor(b);
+  std::vector<Schedule> parts = factors(a);
+  for (const Schedule& factor : factors(b)) parts.push_back(factor);
+  if (parts.empty()) return Schedule(number);
+  if (number == 1.0 && parts.size() == 1) return parts.front();
+  ScheduleNode result{.form = Form::product, .number = number};
+  result.text = number == 1.0 ? product_text(parts) : fmt::format("{} * {}", number, product_text(parts));
+  result.length = common_length(a, b);
+  const auto level = [&](Level ScheduleNode::*end) {
+    bool constant = true, scaled = number != 1.0;
+    for (const Schedule& part : parts) {
+      constant = constant && node(part).*end == Level::constant;
+      scaled = scaled || node(part).*end == Level::scaled;
+    }
+    return constant ? Level::constant : scaled ? Level::scaled : Level::peak_one;
+  };
+  result.first = level(&ScheduleNode::first);
+  result.last = level(&ScheduleNode::last);
+  result.at = [number, parts](Step k) {
+    double value = number;
+    for (const Schedule& part : parts) value *= part(k);
+    return value;
+  };
+  result.parts = std::move(parts);
+  return ScheduleNode::wrap(std::move(result));
+}
+
+std::ostream& operator<<(std::ostream& out, const Schedule& schedule) { return out << schedule.text(); }
+
+Schedule min(const Schedule& a, const Schedule& b) {
+  return ScheduleNode::wrap({.text = fmt::format("min({}, {})", a.text(), b.text()),
+                             .length = common_length(a, b),
+                             .at = [a, b](Step k) { return std::min(a(k), b(k)); }});
+}
+
+Schedule max(const Schedule& a, const Schedule& b) {
+  return ScheduleNode::wrap({.text = fmt::format("max({}, {})", a.text(), b.text()),
+                             .length = common_length(a, b),
+                             .at = [a, b](Step k) { return std::max(a(k), b(k)); }});
+}
+
+}  // namespace temper::optim
