@@ -1,0 +1,41 @@
+# find_package(temper) and pkg-config for programs outside. The headers are installed where they are declared
+# (temper_forward_headers); instruction-set objects are inside the libraries and are no targets of their own.
+
+include(CMakePackageConfigHelpers)
+
+set(libraries temper_engine temper_optim temper_framework temper_models)
+# Static by default. With BUILD_SHARED_LIBS the libraries find each other where they lie.
+set_target_properties(${libraries} PROPERTIES
+  VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH $ORIGIN)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/temper)
+install(TARGETS ${libraries} EXPORT temper)
+install(EXPORT temper FILE temper-targets.cmake NAMESPACE temper:: DESTINATION ${package_dir})
+
+if(BUILD_SHARED_LIBS)
+  set(TEMPER_STATIC OFF)
+else()
+  set(TEMPER_STATIC ON)
+endif()
+configure_package_config_file(cmake/temper-config.cmake.in temper-config.cmake INSTALL_DESTINATION ${package_dir}
+  NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+# While the version is 0.x, a new minor version may change the interface.
+write_basic_package_version_file(temper-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
+  cmake/FindDNNL.cmake DESTINATION ${package_dir})
+
+# A linker reads static libraries in order: users before what they use.
+list(REVERSE libraries)
+list(TRANSFORM libraries PREPEND -l OUTPUT_VARIABLE pc_libraries)
+list(JOIN pc_libraries " " pc_libraries)
+# What the libraries themselves need. Static ones need it at every link, shared ones never.
+set(pc_dependencies "-ldnnl -lfmt -lz -pthread ${OpenMP_CXX_FLAGS}")
+if(NOT TEMPER_STATIC)
+  set(pc_private "${pc_dependencies}")
+else()
+  string(APPEND pc_libraries " ${pc_dependencies}")
+endif()
+# Relative, because the prefix can still change when it is installed.
+file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+configure_file(cmake/temper.pc.in temper.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/temper.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

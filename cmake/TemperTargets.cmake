@@ -54,5 +54,7 @@ function(temper_isa_sources target)
     target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -fno-math-errno -fno-trapping-math
       -Wno-maybe-uninitialized -Wno-uninitialized ${arg_OPTIONS})
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
+    # For the test that looks at their symbols.
+    set_property(GLOBAL APPEND PROPERTY TEMPER_ISA_OBJECTS "${isa} $<JOIN:$<TARGET_OBJECTS:${objects}>,\n${isa} >\n")
   endforeach()
 endfunction()

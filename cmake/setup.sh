@@ -1,0 +1,90 @@
+# shellcheck shell=bash
+# What run.sh and test.sh share: Debian's packages and the quiet build. Sourced, with `root` set to the project's folder.
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+die() {
+  say "$@"
+  exit 2
+}
+
+# The users of these lists are the scripts that source this file.
+# shellcheck disable=SC2034
+build_packages=(
+  g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev librandom123-dev
+)
+# shellcheck disable=SC2034
+fashion_packages=(dataset-fashion-mnist)
+# shellcheck disable=SC2034
+test_packages=(doctest-dev pkgconf python3-numpy dataset-fashion-mnist)
+
+# need_packages <package>...: installs what is missing; says nothing and asks no network when all is there.
+need_packages() {
+  command -v dpkg-query >/dev/null || die "this needs Debian 12 or a relative with apt; the packages are: $*"
+
+  local installed package missing=()
+  installed=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' "$@" 2>/dev/null || true) "
+  for package in "$@"; do
+    [[ $installed == *" installed=$package "* ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+
+  local as_root=()
+  local by_hand="apt-get install -y --no-install-recommends ${missing[*]}"
+  if (($(id -u) != 0)); then
+    # Without a terminal sudo could not ask for its password.
+    if command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
+      as_root=(sudo)
+    else
+      die "packages are missing, and installing them takes root: $by_hand"
+    fi
+  fi
+
+  say "installing ${missing[*]}"
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120)
+  local log
+  log=$(mktemp)
+  # A source that cannot be refreshed matters only if the install then fails.
+  "${apt[@]}" update </dev/null >"$log" 2>&1 || true
+  if ! "${apt[@]}" install --no-install-recommends "${missing[@]}" </dev/null >>"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    die "apt could not install the packages (see above); by hand: $by_hand"
+  fi
+  rm -f "$log"
+}
+
+# build <preset> [<target>...]: configures once, then builds what has changed. Silent when nothing has; else one line
+# (a counter on a terminal), and what the compiler has to say.
+build() {
+  local preset=$1 log
+  # shellcheck disable=SC2154
+  local folder=$root/build/$preset
+  shift
+  if [[ ! -e $folder/build.ninja || $root/CMakePresets.json -nt $folder/build.ninja ]]; then
+    log=$(mktemp)
+    if ! (cd "$root" && cmake --preset "$preset") >"$log" 2>&1; then
+      cat "$log" >&2
+      rm -f "$log"
+      die "cmake could not configure $folder (see above)"
+    fi
+    rm -f "$log"
+  fi
+  NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(nproc)" "$@" 2>&1 | show_build "$folder" ||
+    die "the build in $folder failed (see above)"
+}
+
+show_build() {
+  local line announced=
+  while IFS= read -r line; do
+    case $line in
+      "ninja: Entering"* | "ninja: no work"* | "-- "* | "["*"] Re-"*) ;;
+      "["[0-9]*/[0-9]*"] "*)
+        [[ $announced ]] || say "building in $1 (minutes the first time)"
+        announced=yes
+        [[ ! -t 2 ]] || printf '\r%s \e[K' "${line%%]*}]" >&2
+        ;;
+      *) printf '%s\n' "$line" >&2 ;;
+    esac
+  done
+  [[ ! $announced || ! -t 2 ]] || printf '\r\e[K' >&2
+}

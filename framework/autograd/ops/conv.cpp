@@ -1,0 +1,82 @@
+#include <temper/autograd/ops/conv.hpp>
+#include <temper/autograd/tape.hpp>
+
+#include "framework/autograd/ops/spatial_internal.hpp"
+#include "framework/core/format_internal.hpp"
+#include "framework/kernels/conv.hpp"
+#include "framework/kernels/matmul.hpp"
+
+namespace temper {
+
+namespace {
+
+kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  detail::check_image("conv2d", x);
+  detail::check_at_least("conv2d", "stride", options.stride, 1);
+  detail::check_at_least("conv2d", "padding", options.padding, 0);
+  detail::check_at_least("conv2d", "dilation", options.dilation, 1);
+  const std::int64_t groups = options.groups;
+  if (groups < 1) fail<ValueError>("conv2d: groups {}, expected at least 1", groups);
+  if (weight.dtype() != Dtype::f32 || weight.rank() != 4) {
+    fail<ShapeError>("conv2d: weight {} {}, expected f32 [out, in / groups, kernel_h, kernel_w]", weight.dtype(),
+                     weight.shape());
+  }
+  if (weight.numel() == 0) fail<ShapeError>("conv2d: weight {} is empty", weight.shape());
+  if (x.size(3) != weight.size(1) * groups) {
+    fail<ShapeError>("conv2d: input {} has {} channels, weight {} expects {}{}", x.shape(), x.size(3), weight.shape(),
+                     weight.size(1) * groups, groups > 1 ? fmt::format(" in {} groups", groups) : "");
+  }
+  if (weight.size(0) % groups != 0) {
+    fail<ShapeError>("conv2d: weight {} has {} output channels, not a multiple of {} groups", weight.shape(),
+                     weight.size(0), groups);
+  }
+  if (bias.defined() && (bias.dtype() != Dtype::f32 || !(bias.shape() == Shape{weight.size(0)}))) {
+    fail<ShapeError>("conv2d: bias {} {}, weight {} expects f32 [{}]", bias.dtype(), bias.shape(), weight.shape(),
+                     weight.size(0));
+  }
+  const kernels::Conv2d shape{.n = x.size(0),
+                              .h = x.size(1),
+                              .w = x.size(2),
+                              .in = x.size(3),
+                              .out = weight.size(0),
+                              .kernel_h = weight.size(2),
+                              .kernel_w = weight.size(3),
+                              .stride_h = options.stride.h,
+                              .stride_w = options.stride.w,
+                              .padding_h = options.padding.h,
+                              .padding_w = options.padding.w,
+                              .dilation_h = options.dilation.h,
+                              .dilation_w = options.dilation.w,
+                              .groups = groups};
+  detail::check_window("conv2d", x, {shape.kernel_h, shape.kernel_w}, options.padding, options.dilation);
+  return shape;
+}
+
+}  // namespace
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  const kernels::Conv2d shape = check(x, weight, bias, options);
+  Tensor y = empty({shape.n, shape.out_h(), shape.out_w(), shape.out});
+  kernels::conv2d(shape, x.data<float>(), weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr,
+                  y.mutable_data<float>());
+  return record("conv2d", y, {x, weight, bias},
+                [x = save(x), weight = save(weight), shape](const Tensor& dy, Gradients& gradients) {
+                  const float* const g = dy.data<float>();
+                  if (gradients.wants(0)) {
+                    Tensor dx = empty(x->shape());
+                    kernels::conv2d_backward_data(shape, g, weight->data<float>(), dx.mutable_data<float>());
+                    gradients.give(0, std::move(dx));
+                  }
+                  if (gradients.wants(1)) {
+                    auto [dw, accumulate] = gradients.into(1);
+                    kernels::conv2d_backward_weights(shape, x->data<float>(), g, dw.mutable_data<float>(), accumulate);
+                  }
+                  if (gradients.wants(2)) {
+                    auto [db, accumulate] = gradients.into(2);
+                    kernels::sum_rows(g, shape.n * shape.out_h() * shape.out_w(), shape.out, db.mutable_data<float>(),
+                                      accumulate);
+                  }
+                });
+}
+
+}  // namespace temper

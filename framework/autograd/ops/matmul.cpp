@@ -1,0 +1,162 @@
+#include <temper/autograd/ops/matmul.hpp>
+
+#include <algorithm>
+
+#include <temper/autograd/tape.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/kernels/matmul.hpp"
+
+namespace temper {
+
+namespace {
+
+void check_f32(const char* operation, const char* name, const Tensor& x) {
+  if (x.dtype() != Dtype::f32) fail<ShapeError>("{}: {} {} is {}, expected f32", operation, name, x.shape(), x.dtype());
+}
+
+kernels::Matmul check(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  check_f32("matmul", "a", a);
+  check_f32("matmul", "b", b);
+  const Shape &sa = a.shape(), &sb = b.shape();
+  if (sa.rank() < 2 || sb.rank() < 2)
+    fail<ShapeError>("matmul: a {} and b {}, expected at least two axes each", sa, sb);
+  const bool share_b = sb.rank() == 2 && sa.rank() > 2;
+  Shape batch_a = sa.without_axis(-1).without_axis(-1), batch_b = sb.without_axis(-1).without_axis(-1);
+  if (!share_b && !(batch_a == batch_b)) {
+    fail<ShapeError>("matmul: a {} and b {} differ in their leading axes {} and {}", sa, sb, batch_a, batch_b);
+  }
+  kernels::Matmul shape{.m = sa[options.transpose_a ? -1 : -2],
+                        .n = sb[options.transpose_b ? -2 : -1],
+                        .k = sa[options.transpose_a ? -2 : -1],
+                        .batch = batch_a.numel(),
+                        .transpose_a = options.transpose_a,
+                        .transpose_b = options.transpose_b,
+                        .share_b = share_b};
+  const std::int64_t k = sb[options.transpose_b ? -1 : -2];
+  if (k != shape.k) {
+    fail<ShapeError>("matmul: a {}{} has {} columns, b {}{} has {} rows", sa, options.transpose_a ? " transposed" : "",
+                     shape.k, sb, options.transpose_b ? " transposed" : "", k);
+  }
+  return shape;
+}
+
+/// A batch of products with one b is a single product of a taller a.
+kernels::Matmul stacked(kernels::Matmul shape) {
+  if (shape.share_b && !shape.transpose_a) {
+    shape.m *= shape.batch;
+    shape.batch = 1;
+    shape.share_b = false;
+  }
+  return shape;
+}
+
+/// With op(a) = a or its transpose, y = op(a) op(b): the gradient of op(a) is dy op(b)^T, and a's is that or its
+/// transpose.
+void gradient_of_a(const kernels::Matmul& y, const float* dy, const float* b, const Gradients::Target& da) {
+  Tensor target = da.tensor;
+  float* const out = target.mutable_data<float>();
+  kernels::Matmul shape{.batch = y.batch, .accumulate = da.accumulate};
+  if (!y.transpose_a) {
+    shape.m = y.m;
+    shape.n = y.k;
+    shape.k = y.n;
+    shape.transpose_b = !y.transpose_b;
+    shape.share_b = y.share_b;
+    return kernels::matmul(shape, dy, b, nullptr, out);
+  }
+  shape.m = y.k;
+  shape.n = y.m;
+  shape.k = y.n;
+  shape.transpose_a = y.transpose_b;
+  shape.transpose_b = true;
+  if (!y.share_b) return kernels::matmul(shape, b, dy, nullptr, out);
+  shape.batch = 1;
+  for (std::int64_t i = 0; i < y.batch; ++i) {
+    kernels::matmul(shape, b, dy + i * y.m * y.n, nullptr, out + i * y.k * y.m);
+  }
+}
+
+/// The gradient of op(b) is op(a)^T dy, summed over the batch when b serves all of it.
+void gradient_of_b(const kernels::Matmul& y, const float* dy, const float* a, const Gradients::Target& db) {
+  Tensor target = db.tensor;
+  float* const out = target.mutable_data<float>();
+  kernels::Matmul shape{.k = y.m, .batch = y.batch, .accumulate = db.accumulate};
+  if (y.transpose_b) {
+    shape.m = y.n;
+    shape.n = y.k;
+    shape.transpose_a = true;
+    shape.transpose_b = y.transpose_a;
+  } else {
+    shape.m = y.k;
+    shape.n = y.n;
+    shape.transpose_a = !y.transpose_a;
+  }
+  const float* const left = y.transpose_b ? dy : a;
+  const float* const right = y.transpose_b ? a : dy;
+  if (!y.share_b) return kernels::matmul(shape, left, right, nullptr, out);
+  shape.batch = 1;
+  if (y.batch == 0) shape.k = 0;
+  for (std::int64_t i = 0; i < std::max<std::int64_t>(1, y.batch); ++i) {
+    kernels::matmul(shape, left + i * (y.transpose_b ? y.m * y.n : y.m * y.k),
+                    right + i * (y.transpose_b ? y.m * y.k : y.m * y.n), nullptr, out);
+    shape.accumulate = true;
+  }
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  const kernels::Matmul whole = check(a, b, options);
+  Shape y_shape = a.shape().resized(-2, whole.m).resized(-1, whole.n);
+  const kernels::Matmul shape = stacked(whole);
+  Tensor y = empty(y_shape);
+  kernels::matmul(shape, a.data<float>(), b.data<float>(), nullptr, y.mutable_data<float>());
+  return record("matmul", y, {a, b}, [a = save(a), b = save(b), shape](const Tensor& dy, Gradients& gradients) {
+    const float* const g = dy.data<float>();
+    if (gradients.wants(0)) gradient_of_a(shape, g, b->data<float>(), gradients.into(0));
+    if (gradients.wants(1)) gradient_of_b(shape, g, a->data<float>(), gradients.into(1));
+  });
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_f32("linear", "input", x);
+  check_f32("linear", "weight", weight);
+  if (weight.rank() != 2) fail<ShapeError>("linear: weight {}, expected [out, in]", weight.shape());
+  const std::int64_t out = weight.size(0), in = weight.size(1);
+  if (x.rank() < 1) fail<ShapeError>("linear: input {}, expected [..., {}]", x.shape(), in);
+  if (x.size(-1) != in) {
+    fail<ShapeError>("linear: input {} has {} features, weight {} expects {}", x.shape(), x.size(-1), weight.shape(),
+                     in);
+  }
+  if (bias.defined()) {
+    check_f32("linear", "bias", bias);
+    if (!(bias.shape() == Shape{out})) {
+      fail<ShapeError>("linear: bias {}, weight {} expects [{}]", bias.shape(), weight.shape(), out);
+    }
+  }
+  const std::int64_t rows = x.shape().without_axis(-1).numel();
+  Tensor y = empty(x.shape().resized(-1, out));
+  kernels::matmul({.m = rows, .n = out, .k = in, .transpose_b = true}, x.data<float>(), weight.data<float>(),
+                  bias.defined() ? bias.data<float>() : nullptr, y.mutable_data<float>());
+  return record("linear", y, {x, weight, bias},
+                [x = save(x), weight = save(weight), rows, in, out](const Tensor& dy, Gradients& gradients) {
+                  const float* const g = dy.data<float>();
+                  if (gradients.wants(0)) {
+                    auto [dx, accumulate] = gradients.into(0);
+                    kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, g, weight->data<float>(),
+                                    nullptr, dx.mutable_data<float>());
+                  }
+                  if (gradients.wants(1)) {
+                    auto [dw, accumulate] = gradients.into(1);
+                    kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate}, g,
+                                    x->data<float>(), nullptr, dw.mutable_data<float>());
+                  }
+                  if (gradients.wants(2)) {
+                    auto [db, accumulate] = gradients.into(2);
+                    kernels::sum_rows(g, rows, out, db.mutable_data<float>(), accumulate);
+                  }
+                });
+}
+
+}  // namespace temper

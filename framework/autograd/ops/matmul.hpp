@@ -1,0 +1,21 @@
+#pragma once
+
+#include <temper/tensor/tensor.hpp>
+
+namespace temper {
+
+struct MatmulOptions {
+  bool transpose_a = false;  ///< a is [..., k, m]
+  bool transpose_b = false;  ///< b is [..., n, k]
+};
+
+/// The matrix product a [..., m, k] b [..., k, n] -> [..., m, n]. The leading axes are equal, or b is a single matrix
+/// that serves them all.
+/// Throws: ShapeError when the shapes do not fit, or the elements are not f32.
+Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
+
+/// x weight^T + bias: x [..., in], weight [out, in], bias [out] or undefined -> [..., out].
+/// Throws: ShapeError when the shapes do not fit, or the elements are not f32.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+}  // namespace temper

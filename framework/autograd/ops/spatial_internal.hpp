@@ -1,0 +1,38 @@
+#pragma once
+
+// Checks that convolution and pooling share.
+
+#include <temper/autograd/ops/spatial.hpp>
+#include <temper/tensor/tensor.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::detail {
+
+/// Throws unless x is f32 [N, H, W, C] with something in each image.
+inline void check_image(const char* operation, const Tensor& x) {
+  if (x.dtype() != Dtype::f32 || x.rank() != 4) {
+    fail<ShapeError>("{}: input {} {}, expected f32 [N, H, W, C]", operation, x.dtype(), x.shape());
+  }
+  if (x.shape().without_axis(0).numel() == 0) fail<ShapeError>("{}: input {} has empty images", operation, x.shape());
+}
+
+inline void check_at_least(const char* operation, const char* option, const Pair2& value, std::int64_t least) {
+  if (value.h < least || value.w < least) {
+    fail<ValueError>("{}: {} {} x {}, expected at least {}", operation, option, value.h, value.w, least);
+  }
+}
+
+/// Throws unless the window, spread by its dilation, fits into the padded image.
+inline void check_window(const char* operation, const Tensor& x, const Pair2& kernel, const Pair2& padding,
+                         const Pair2& dilation) {
+  const std::int64_t h = dilation.h * (kernel.h - 1) + 1, w = dilation.w * (kernel.w - 1) + 1;
+  const std::int64_t padded_h = x.size(1) + 2 * padding.h, padded_w = x.size(2) + 2 * padding.w;
+  if (h > padded_h || w > padded_w) {
+    fail<ShapeError>("{}: kernel {} x {}{} does not fit into input {}, {} x {} with its padding", operation, kernel.h,
+                     kernel.w, dilation == Pair2(1) ? "" : fmt::format(", dilated to {} x {},", h, w), x.shape(),
+                     padded_h, padded_w);
+  }
+}
+
+}  // namespace temper::detail

@@ -1,0 +1,91 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+
+namespace temper::detail {
+
+std::string printable(std::string_view text) {
+  constexpr std::size_t longest = 120;
+  std::string shown;
+  for (const char c : text.substr(0, longest)) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x20 || code == 0x7f) {
+      shown += fmt::format("\\x{:02x}", code);
+    } else {
+      shown += c;
+    }
+  }
+  if (text.size() > longest) shown += fmt::format("... ({} bytes)", text.size());
+  return shown;
+}
+
+FileSource::FileSource(const std::filesystem::path& path) : name_(printable(path.native())) {
+  if (path.native().find('\0') != std::string::npos) fail<FileError>("{}: a path cannot hold a zero byte", name_);
+  // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail<FileError>("{}: cannot open: {}", name_, std::strerror(errno));
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+    ::close(descriptor_);
+    const char* what = S_ISDIR(status.st_mode)                              ? "a folder"
+                       : S_ISFIFO(status.st_mode)                           ? "a pipe"
+                       : S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode) ? "a device"
+                                                                            : "something else";
+    fail<FileError>("{}: expected a file, this is {}", name_, what);
+  }
+  size_ = static_cast<std::uint64_t>(status.st_size);
+}
+
+FileSource::~FileSource() { ::close(descriptor_); }
+
+std::size_t FileSource::read_some(std::span<std::byte> out) {
+  for (;;) {
+    const ssize_t count = ::read(descriptor_, out.data(), out.size());
+    if (count >= 0) return static_cast<std::size_t>(count);
+    if (errno != EINTR) fail<FileError>("{}: cannot read: {}", name_, std::strerror(errno));
+  }
+}
+
+void FileSource::read(std::span<std::byte> out) {
+  while (!out.empty()) {
+    const std::size_t count = read_some(out);
+    if (count == 0) {
+      fail<FileError>("{}: ended after {} bytes, it had {} when it was opened", name_, position_, size_);
+    }
+    position_ += count;
+    out = out.subspan(count);
+  }
+}
+
+void FileSource::expect_end() {
+  std::byte extra;
+  if (read_some({&extra, 1}) != 0) {
+    fail<FileError>("{}: has more than the {} bytes it had when it was opened", name_, size_);
+  }
+}
+
+void MemorySource::read(std::span<std::byte> out) {
+  if (out.size() > bytes_.size() - position_) fail<FileError>("ended after {} bytes", bytes_.size());
+  std::ranges::copy(bytes_.subspan(position_, out.size()), out.begin());
+  position_ += out.size();
+}
+
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  FileSource file(path);
+  if (file.size() > max_bytes) {
+    fail<FileError>("{}: has {} bytes, the limit is {}", printable(path.native()), file.size(), max_bytes);
+  }
+  std::vector<std::byte> bytes(file.size());
+  file.read(bytes);
+  file.expect_end();
+  return bytes;
+}
+
+}  // namespace temper::detail

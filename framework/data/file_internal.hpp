@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace temper::detail {
+
+/// Text from outside for a message: control characters escaped, long ones cut.
+std::string printable(std::string_view text);
+
+/// Something bytes are read from in order: a file, or a block of memory.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  /// Fills all of `out`. Throws: FileError when there is less.
+  virtual void read(std::span<std::byte> out) = 0;
+  /// Throws: FileError when there is more than `size` said.
+  virtual void expect_end() = 0;
+  /// Bytes in all.
+  virtual std::uint64_t size() const = 0;
+};
+
+/// A regular file, read with read(): a mapped file that shrinks or whose disk fails kills the process, a read one
+/// throws. Throws, as all here: FileError that begins with the path.
+class FileSource final : public ByteSource {
+ public:
+  explicit FileSource(const std::filesystem::path& path);
+  ~FileSource() override;
+  FileSource(const FileSource&) = delete;
+  FileSource& operator=(const FileSource&) = delete;
+
+  void read(std::span<std::byte> out) override;
+  void expect_end() override;
+  std::uint64_t size() const override { return size_; }
+
+ private:
+  std::size_t read_some(std::span<std::byte> out);
+
+  std::string name_;
+  int descriptor_;
+  std::uint64_t size_ = 0;
+  std::uint64_t position_ = 0;
+};
+
+/// A file's bytes in memory, for parsers under test.
+class MemorySource final : public ByteSource {
+ public:
+  explicit MemorySource(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  void read(std::span<std::byte> out) override;
+  void expect_end() override {}
+  std::uint64_t size() const override { return bytes_.size(); }
+
+ private:
+  std::span<const std::byte> bytes_;
+  std::size_t position_ = 0;
+};
+
+/// A whole file. Throws: FileError when it has more than `max_bytes`, before any of it is read.
+std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+}  // namespace temper::detail

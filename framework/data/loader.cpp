@@ -1,0 +1,207 @@
+#include <temper/data/loader.hpp>
+
+#include <algorithm>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include <temper/core/parallel.hpp>
+#include <temper/core/random.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/data/bytes_internal.hpp"
+
+namespace temper::data::detail {
+
+void stack_row(Tensor& batch, const Tensor& example, std::int64_t row, std::int64_t rows, std::int64_t index) {
+  if (row == 0) batch = empty(example.shape().with_axis(0, rows), example.dtype());
+  if (example.dtype() != batch.dtype() || !(example.shape() == batch.shape().without_axis(0))) {
+    fail<ShapeError>("loader: example {} is {} {}, but the batch began with {} {}", index, example.dtype(),
+                     example.shape(), batch.dtype(), batch.shape().without_axis(0));
+  }
+  const std::span<const std::byte> bytes = temper::detail::bytes_of(example);
+  std::ranges::copy(bytes,
+                    temper::detail::mutable_bytes_of(batch).data() + static_cast<std::size_t>(row) * bytes.size());
+}
+
+/// Batch k of an epoch goes to slot k % slots. A worker claims the next batch as soon as its slot is free; the
+/// training thread takes them in order. Slots, order and threads live as long as the loader: taking a batch
+/// allocates nothing.
+struct LoaderEngine::Impl {
+  struct Slot {
+    std::vector<Tensor> batch;
+    std::exception_ptr error;
+    bool ready = false;
+  };
+
+  Impl(const void* its_dataset, std::int64_t its_size, std::size_t fields, Collate its_collate,
+       const LoaderOptions& its_options)
+      : dataset(its_dataset), size(its_size), collate(its_collate), options(its_options) {
+    if (options.batch_size < 1) fail<ValueError>("loader: batch_size {}, expected at least 1", options.batch_size);
+    if (options.workers < 0) fail<ValueError>("loader: {} workers, expected 0 or more", options.workers);
+    if (options.prefetch < 0) fail<ValueError>("loader: prefetch {}, expected 0 or more", options.prefetch);
+    batches = size / options.batch_size;
+    if (!options.drop_last && size % options.batch_size != 0) ++batches;
+    claimed = batches;
+    order.resize(static_cast<std::size_t>(size));
+    if (options.workers > 0) slots.resize(static_cast<std::size_t>(std::max({1, options.workers, options.prefetch})));
+    for (Slot& slot : slots) slot.batch.resize(fields);
+  }
+
+  ~Impl() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    claimable.notify_all();
+    // A worker in the middle of a batch finishes it; the jthreads are joined before anything else goes.
+  }
+
+  Slot& slot_of(std::int64_t batch) { return slots[static_cast<std::size_t>(batch) % slots.size()]; }
+
+  std::span<const std::int64_t> indices_of(std::int64_t batch) const {
+    const std::int64_t first = batch * options.batch_size;
+    const std::int64_t count = std::min(options.batch_size, size - first);
+    return std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  }
+
+  void begin() {
+    pause();
+    if (resuming) {
+      resuming = false;
+    } else if (state.batch > 0) {  // the loop before was left early
+      ++state.epoch;
+      state.batch = 0;
+    }
+    if (state.batch == 0) state.seed = options.seed ? *options.seed : random_state().seed;
+    draw_order();
+    running = true;
+    if (slots.empty()) return;
+    while (threads.size() < static_cast<std::size_t>(options.workers)) threads.emplace_back([this] { work(); });
+    const std::lock_guard lock(mutex);
+    claimed = taken = state.batch;
+    claimable.notify_all();
+  }
+
+  /// Waits until no worker reads the order, and empties the slots.
+  void pause() {
+    std::unique_lock lock(mutex);
+    claimed = batches;
+    idle.wait(lock, [this] { return busy == 0; });
+    for (Slot& slot : slots) {
+      std::ranges::fill(slot.batch, Tensor());
+      slot.error = nullptr;
+      slot.ready = false;
+    }
+  }
+
+  void draw_order() {
+    std::iota(order.begin(), order.end(), std::int64_t{0});
+    if (!options.shuffle) return;
+    const temper::detail::RandomStream random(state.seed, temper::detail::RandomUse::shuffle,
+                                              static_cast<std::uint64_t>(state.epoch));
+    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i, i)]);
+  }
+
+  bool next(std::span<Tensor> batch) {
+    if (!running) return false;
+    if (state.batch == batches) {
+      running = false;
+      state = {.epoch = state.epoch + 1};
+      return false;
+    }
+    if (slots.empty()) {
+      collate(dataset, indices_of(state.batch), batch);
+    } else {
+      take(batch);
+    }
+    ++state.batch;
+    return true;
+  }
+
+  void take(std::span<Tensor> batch) {
+    std::unique_lock lock(mutex);
+    Slot& slot = slot_of(taken);
+    ready.wait(lock, [&] { return slot.ready; });
+    if (slot.error) std::rethrow_exception(slot.error);
+    std::ranges::move(slot.batch, batch.begin());
+    slot.ready = false;
+    ++taken;
+    claimable.notify_one();
+  }
+
+  void work() {
+    const temper::detail::SerialScope serial;
+    std::unique_lock lock(mutex);
+    for (;;) {
+      claimable.wait(lock, [this] { return stopping || can_claim(); });
+      if (stopping) return;
+      const std::int64_t batch = claimed++;
+      ++busy;
+      lock.unlock();
+      Slot& slot = slot_of(batch);  // ours alone until it is ready
+      try {
+        collate(dataset, indices_of(batch), slot.batch);
+      } catch (...) {
+        slot.error = std::current_exception();
+      }
+      lock.lock();
+      slot.ready = true;
+      --busy;
+      ready.notify_one();
+      idle.notify_one();
+    }
+  }
+
+  bool can_claim() const { return claimed < batches && claimed < taken + static_cast<std::int64_t>(slots.size()); }
+
+  const void* const dataset;
+  const std::int64_t size;
+  const Collate collate;
+  const LoaderOptions options;
+  std::int64_t batches = 0;
+  std::vector<std::int64_t> order;  // changes only while no worker is busy
+  LoaderState state;
+  bool running = false;   // within an epoch
+  bool resuming = false;  // restored: the next epoch is the one in `state`
+
+  std::mutex mutex;  // guards all below
+  std::condition_variable claimable, ready, idle;
+  std::vector<Slot> slots;
+  std::int64_t claimed = 0;  // the next batch for a worker; `batches` when there is none
+  std::int64_t taken = 0;    // the next batch for the training thread
+  int busy = 0;
+  bool stopping = false;
+
+  std::vector<std::jthread> threads;  // last: joined first
+};
+
+LoaderEngine::LoaderEngine(const void* dataset, std::int64_t size, std::size_t fields, Collate collate,
+                           const LoaderOptions& options)
+    : impl_(std::make_unique<Impl>(dataset, size, fields, collate, options)) {}
+LoaderEngine::~LoaderEngine() = default;
+LoaderEngine::LoaderEngine(LoaderEngine&& other) noexcept = default;
+LoaderEngine& LoaderEngine::operator=(LoaderEngine&& other) noexcept = default;
+
+std::int64_t LoaderEngine::size() const { return impl_->size; }
+std::int64_t LoaderEngine::batches() const { return impl_->batches; }
+LoaderState LoaderEngine::state() const { return impl_->state; }
+
+void LoaderEngine::restore(const LoaderState& state) {
+  if (state.epoch < 1 || state.batch < 0 || state.batch > impl_->batches) {
+    fail<ValueError>("loader: cannot restore epoch {}, batch {}: epochs count from 1 and have {} batches", state.epoch,
+                     state.batch, impl_->batches);
+  }
+  impl_->pause();
+  impl_->state = state;
+  impl_->resuming = true;
+  impl_->running = false;
+}
+
+void LoaderEngine::begin() { impl_->begin(); }
+bool LoaderEngine::next(std::span<Tensor> batch) { return impl_->next(batch); }
+
+}  // namespace temper::data::detail

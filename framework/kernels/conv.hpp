@@ -1,0 +1,34 @@
+#pragma once
+
+// Two-dimensional convolution. Images are NHWC; weights stay as PyTorch has them, [out, in / groups, kernel_h,
+// kernel_w], and are packed on the way into whatever layout the primitive likes: that costs microseconds against
+// milliseconds.
+
+#include "framework/kernels/isa/table.hpp"
+
+namespace temper::kernels {
+
+/// All sizes of a convolution; all but n are at least 1.
+struct Conv2d {
+  Index n = 0, h = 0, w = 0;  ///< images
+  Index in = 0, out = 0;      ///< channels, multiples of groups
+  Index kernel_h = 1, kernel_w = 1;
+  Index stride_h = 1, stride_w = 1;
+  Index padding_h = 0, padding_w = 0;
+  Index dilation_h = 1, dilation_w = 1;
+  Index groups = 1;
+
+  Index out_h() const { return (h + 2 * padding_h - dilation_h * (kernel_h - 1) - 1) / stride_h + 1; }
+  Index out_w() const { return (w + 2 * padding_w - dilation_w * (kernel_w - 1) - 1) / stride_w + 1; }
+  Index weights() const { return out * (in / groups) * kernel_h * kernel_w; }
+};
+
+/// y [n, out_h, out_w, out]; `bias` [out] may be null.
+void conv2d(const Conv2d& shape, const float* x, const float* weight, const float* bias, float* y);
+/// dx [n, h, w, in] =
+void conv2d_backward_data(const Conv2d& shape, const float* dy, const float* weight, float* dx);
+/// dw = or, when `accumulate`, +=. The bits may depend on the number of threads. The bias's gradient is
+/// sum_rows(dy).
+void conv2d_backward_weights(const Conv2d& shape, const float* x, const float* dy, float* dw, bool accumulate);
+
+}  // namespace temper::kernels

@@ -1,0 +1,244 @@
+#include "framework/kernels/onednn.hpp"
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl_debug.h>
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <new>
+#include <unordered_map>
+
+#include <temper/core/buffer.hpp>
+#include <temper/core/parallel.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::kernels {
+
+namespace {
+
+std::string instruction_set() {
+  // By number: the names in the headers come and go between versions.
+  switch (static_cast<int>(dnnl_get_effective_cpu_isa())) {
+    case 0x1: return "SSE4.1";
+    case 0x3: return "AVX";
+    case 0x7: return "AVX2";
+    case 0xf: return "AVX2 with VNNI";
+    case 0x27: return "AVX-512";
+    case 0x67: return "AVX-512 with VNNI";
+    case 0xe7: return "AVX-512 with bfloat16";
+    case 0x1ef: return "AVX-512 with float16";
+    case 0x3e7:
+    case 0xfef: return "AVX-512 with AMX";
+    default: return fmt::format("instruction set {:#x}", static_cast<int>(dnnl_get_effective_cpu_isa()));
+  }
+}
+
+}  // namespace
+
+std::string onednn_version() {
+  const dnnl_version_t* version = dnnl_version();
+  return fmt::format("{}.{}.{} ({})", version->major, version->minor, version->patch, instruction_set());
+}
+
+namespace onednn {
+
+namespace {
+
+constexpr std::size_t alignment = 64;
+
+std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
+
+void check(dnnl_status_t status, const char* what) {
+  if (status == dnnl_out_of_memory) throw std::bad_alloc();
+  if (status != dnnl_success) fail<Error>("oneDNN: {} failed: {}", what, dnnl_status2str(status));
+}
+
+struct KeyHash {
+  std::size_t operator()(const Key& key) const { return key.hash(); }
+};
+
+/// Everything of oneDNN that belongs to a thread: its objects must not be shared.
+struct ThreadState {
+  using Entry = std::pair<Key, Program>;
+
+  dnnl::stream stream{engine()};
+  std::list<Entry> programs;  // the one used last comes first
+  std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key;
+  detail::Buffer workspace;
+};
+
+ThreadState& this_thread() {
+  thread_local ThreadState state;
+  return state;
+}
+
+struct Implementations {
+  std::mutex mutex;
+  std::set<std::string> names;
+};
+
+Implementations& implementation_record() {
+  static Implementations record;
+  return record;
+}
+
+}  // namespace
+
+Key::Key(Op op, std::initializer_list<Index> numbers) {
+  // Before anything of oneDNN: a team smaller than it planned for makes it wait for ever.
+  detail::prepare_thread();
+  if (numbers.size() + 3 > words_.size()) fail<Error>("oneDNN key of {} numbers is too long", numbers.size());
+  words_[0] = static_cast<Index>(op);
+  words_[1] = omp_in_parallel() ? 1 : omp_get_max_threads();
+  words_[2] = static_cast<Index>(numbers.size());
+  std::ranges::copy(numbers, words_.begin() + 3);
+}
+
+std::size_t Key::hash() const {
+  std::uint64_t sum = 0;
+  for (const Index word : words_) {
+    sum = (sum ^ static_cast<std::uint64_t>(word)) * 0x9e3779b97f4a7c15u;
+    sum ^= sum >> 32;
+  }
+  return sum;
+}
+
+const dnnl::engine& engine() {
+  // Never destroyed: primitives in the caches of other threads may outlive static variables.
+  static const auto* instance = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  return *instance;
+}
+
+dnnl::primitive_attr attributes() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::primitive_attr accumulating() {
+  dnnl::primitive_attr result = attributes();
+  dnnl::post_ops sum;
+  sum.append_sum(1.0f);
+  result.set_post_ops(sum);
+  return result;
+}
+
+dnnl::memory::desc dense(const dnnl::memory::dims& dims) {
+  dnnl::memory::dims strides(dims.size());
+  dnnl::memory::dim stride = 1;
+  for (std::size_t i = dims.size(); i-- > 0;) {
+    strides[i] = stride;
+    stride *= dims[i];
+  }
+  return {dims, dnnl::memory::data_type::f32, strides};
+}
+
+dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w) {
+  return {{n, c, h, w}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
+}
+
+int Program::add_memory(const dnnl::memory::desc& desc, Place place, std::size_t where) {
+  memories_.push_back({dnnl::memory(desc, engine(), DNNL_MEMORY_NONE), place, where});
+  return static_cast<int>(memories_.size() - 1);
+}
+
+int Program::operand(const dnnl::memory::desc& desc) { return add_memory(desc, Place::operand, operands_++); }
+
+int Program::temporary(const dnnl::memory::desc& desc) {
+  const std::size_t offset = temporary_bytes_;
+  temporary_bytes_ += aligned(desc.get_size());
+  return add_memory(desc, Place::temporary, offset);
+}
+
+void Program::add(const char* what, const dnnl::primitive_desc_base& description,
+                  std::initializer_list<Argument> arguments) {
+  {
+    Implementations& record = implementation_record();
+    const std::lock_guard lock(record.mutex);
+    record.names.insert(fmt::format("{} {}", what, description.impl_info_str()));
+  }
+  Step step{dnnl::primitive(description.get()), {}};
+  for (const auto& [name, memory] : arguments) {
+    step.arguments.push_back({name, memories_[static_cast<std::size_t>(memory)].memory.get()});
+  }
+  if (const std::size_t bytes = description.scratchpad_desc().get_size(); bytes > 0) {
+    const int memory = add_memory(description.scratchpad_desc(), Place::scratchpad, 0);
+    step.arguments.push_back({DNNL_ARG_SCRATCHPAD, memories_[static_cast<std::size_t>(memory)].memory.get()});
+    scratchpad_bytes_ = std::max(scratchpad_bytes_, aligned(bytes));
+  }
+  steps_.push_back(std::move(step));
+}
+
+void Program::add_reorder(int from, int to, bool accumulate) {
+  const dnnl::reorder::primitive_desc description(engine(), memories_[static_cast<std::size_t>(from)].memory.get_desc(),
+                                                  engine(), memories_[static_cast<std::size_t>(to)].memory.get_desc(),
+                                                  accumulate ? accumulating() : attributes());
+  add("reorder", description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+void Program::run(const dnnl::stream& stream, std::byte* workspace, std::initializer_list<const void*> operands) {
+  for (Memory& memory : memories_) {
+    const void* address = nullptr;
+    switch (memory.place) {
+      case Place::operand: address = operands.begin()[memory.where]; break;
+      case Place::temporary: address = workspace + memory.where; break;
+      case Place::scratchpad: address = workspace + temporary_bytes_; break;
+    }
+    if (address == memory.address) continue;
+    memory.memory.set_data_handle(const_cast<void*>(address));
+    memory.address = address;
+  }
+  for (const Step& step : steps_) {
+    check(dnnl_primitive_execute(step.primitive.get(), stream.get(), static_cast<int>(step.arguments.size()),
+                                 step.arguments.data()),
+          "execution");
+  }
+  check(dnnl_stream_wait(stream.get()), "execution");
+}
+
+Program* find(const Key& key) {
+  ThreadState& state = this_thread();
+  const auto found = state.by_key.find(key);
+  if (found == state.by_key.end()) return nullptr;
+  state.programs.splice(state.programs.begin(), state.programs, found->second);
+  return &found->second->second;
+}
+
+Program& keep(const Key& key, Program program) {
+  ThreadState& state = this_thread();
+  if (state.programs.size() >= max_kept_programs) {
+    state.by_key.erase(state.programs.back().first);
+    state.programs.pop_back();
+  }
+  state.programs.emplace_front(key, std::move(program));
+  state.by_key[key] = state.programs.begin();
+  return state.programs.front().second;
+}
+
+void execute(Program& program, std::initializer_list<const void*> operands) {
+  ThreadState& state = this_thread();
+  const std::size_t bytes = program.workspace_bytes();
+  if (bytes > 0 && (!state.workspace || state.workspace.bytes() < bytes)) {
+    state.workspace = detail::Buffer();  // back to the pool before asking for a larger one
+    state.workspace = detail::Buffer(bytes);
+  }
+  program.run(state.stream, bytes > 0 ? state.workspace.data() : nullptr, operands);
+}
+
+void fail_with(const dnnl::error& error) {
+  if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+  fail<Error>("oneDNN: {} ({})", error.message, dnnl_status2str(error.status));
+}
+
+std::size_t kept_programs() { return this_thread().programs.size(); }
+
+std::set<std::string> implementations() {
+  Implementations& record = implementation_record();
+  const std::lock_guard lock(record.mutex);
+  return record.names;
+}
+
+}  // namespace onednn
+}  // namespace temper::kernels

@@ -1,0 +1,164 @@
+#pragma once
+
+// The only place that speaks to oneDNN, beside the kernels written on top of it. It keeps compiled primitives per
+// thread, so that a call that was made before costs a look-up, the exchange of some pointers and the execution.
+//
+//     const Key key(Op::matmul, {m, n, k});
+//     run(key, {a, b, y}, [&](Program& program) {       // only the first time
+//       const auto pd = describe<matmul>(attributes(), a_desc, b_desc, y_desc);
+//       program.add("matmul", pd,
+//                   {{DNNL_ARG_SRC, program.operand(a_desc)}, {DNNL_ARG_WEIGHTS, program.operand(b_desc)}, ...});
+//     });
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "framework/kernels/isa/table.hpp"
+#include "framework/kernels/onednn_version.hpp"
+
+namespace temper::kernels {
+
+namespace onednn {
+
+enum class Op : std::int64_t {
+  matmul,
+  conv_forward,
+  conv_backward_data,
+  conv_backward_weights,
+  pool_forward,
+  pool_backward,
+  batch_norm_forward,
+  batch_norm_backward
+};
+
+/// What a program depends on: the operation, every number of it, and the threads it runs on. Fixed in size, so that a
+/// look-up allocates nothing.
+class Key {
+ public:
+  Key(Op op, std::initializer_list<Index> numbers);
+  friend bool operator==(const Key&, const Key&) = default;
+  std::size_t hash() const;
+
+ private:
+  std::array<Index, 24> words_{};
+};
+
+/// The process's CPU engine.
+const dnnl::engine& engine();
+
+/// Attributes every primitive here has: the scratchpad is ours.
+dnnl::primitive_attr attributes();
+/// The same, with the result added to what the destination holds.
+dnnl::primitive_attr accumulating();
+
+/// The descriptor of a primitive, in oneDNN 2 and 3 alike.
+template <class Primitive, class... Args>
+auto describe(const dnnl::primitive_attr& attributes, const Args&... args) {
+#if DNNL_VERSION_MAJOR >= 3
+  return typename Primitive::primitive_desc(engine(), args..., attributes);
+#else
+  return typename Primitive::primitive_desc(typename Primitive::desc(args...), attributes, engine());
+#endif
+}
+
+/// The descriptor of a backward primitive; `forward` is that of its forward primitive.
+template <class Primitive, class Forward, class... Args>
+auto describe_backward(const dnnl::primitive_attr& attributes, const Forward& forward, const Args&... args) {
+#if DNNL_VERSION_MAJOR >= 3
+  return typename Primitive::primitive_desc(engine(), args..., forward, attributes);
+#else
+  return typename Primitive::primitive_desc(typename Primitive::desc(args...), attributes, engine(), forward);
+#endif
+}
+
+/// Dense, row-major f32.
+dnnl::memory::desc dense(const dnnl::memory::dims& dims);
+/// An [n, c, h, w] array of f32 that lies in memory as NHWC.
+dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w);
+
+/// Primitives that run one after another, with the memory they work on.
+class Program {
+ public:
+  struct Argument {
+    int name;  // DNNL_ARG_...
+    int memory;
+  };
+
+  /// The next of the pointers that run() is given.
+  int operand(const dnnl::memory::desc& desc);
+  /// Memory that lives only while the program runs.
+  int temporary(const dnnl::memory::desc& desc);
+
+  /// One more primitive. Its scratchpad and the record of its implementation are seen to.
+  void add(const char* what, const dnnl::primitive_desc_base& description, std::initializer_list<Argument> arguments);
+  /// Copies between layouts; adds to what is there when `accumulate`.
+  void add_reorder(int from, int to, bool accumulate = false);
+
+  /// `workspace` is 64-byte aligned and has workspace_bytes().
+  void run(const dnnl::stream& stream, std::byte* workspace, std::initializer_list<const void*> operands);
+  std::size_t workspace_bytes() const { return temporary_bytes_ + scratchpad_bytes_; }
+
+ private:
+  enum class Place { operand, temporary, scratchpad };
+  struct Memory {
+    dnnl::memory memory;
+    Place place;
+    std::size_t where;  // number of the operand, or offset in the workspace
+    const void* address = nullptr;
+  };
+  struct Step {
+    dnnl::primitive primitive;
+    std::vector<dnnl_exec_arg_t> arguments;
+  };
+  int add_memory(const dnnl::memory::desc& desc, Place place, std::size_t where);
+
+  std::vector<Memory> memories_;
+  std::vector<Step> steps_;
+  std::size_t operands_ = 0;
+  std::size_t temporary_bytes_ = 0;
+  std::size_t scratchpad_bytes_ = 0;
+};
+
+/// This thread's program for a key; null when there is none.
+Program* find(const Key& key);
+/// Keeps a program; the one that was not used for longest goes when there are too many.
+Program& keep(const Key& key, Program program);
+/// Runs it in this thread's workspace.
+void execute(Program& program, std::initializer_list<const void*> operands);
+[[noreturn]] void fail_with(const dnnl::error& error);
+
+/// Runs this thread's program for the key, compiled by compile(program) when there is none yet. The operands are read
+/// or written as the program's primitives have it.
+/// Throws: Error with oneDNN's text when it refuses.
+template <class Compile>
+void run(const Key& key, std::initializer_list<const void*> operands, Compile&& compile) {
+  Program* program = find(key);
+  if (program == nullptr) {
+    try {
+      Program fresh;
+      compile(fresh);
+      program = &keep(key, std::move(fresh));
+    } catch (const dnnl::error& error) {
+      fail_with(error);
+    }
+  }
+  execute(*program, operands);
+}
+
+/// Programs this thread keeps now, and at most.
+std::size_t kept_programs();
+inline constexpr std::size_t max_kept_programs = 256;
+
+/// "matmul brg:avx512_core": every implementation oneDNN has chosen in this process. None may be a reference one.
+std::set<std::string> implementations();
+
+}  // namespace onednn
+}  // namespace temper::kernels

@@ -1,0 +1,29 @@
+#pragma once
+
+// Two-dimensional pooling of NHWC images. Ours: oneDNN's maximum loses NaN.
+
+#include "framework/kernels/isa/table.hpp"
+
+namespace temper::kernels {
+
+/// All sizes of a pooling; no window lies in the padding alone.
+struct Pool2d {
+  Index n = 0, h = 0, w = 0, channels = 0;
+  Index kernel_h = 1, kernel_w = 1;
+  Index stride_h = 1, stride_w = 1;
+  Index padding_h = 0, padding_w = 0;
+  Index out_h = 0, out_w = 0;
+  bool count_padding = true;  ///< the average divides by the whole window, not by the part inside the image
+};
+
+/// y [n, out_h, out_w, channels] = the largest of each window, NaN where there is one. `which`, of the shape of y, gets
+/// the number of the window's element taken, by rows from 0: the first of equal ones. It may be null.
+void max_pool2d(const Pool2d& shape, const float* x, float* y, float* which);
+/// dx [n, h, w, channels] =
+void max_pool2d_backward(const Pool2d& shape, const float* dy, const float* which, float* dx);
+
+/// y = the mean of each window, the padding taken as zeros.
+void avg_pool2d(const Pool2d& shape, const float* x, float* y);
+void avg_pool2d_backward(const Pool2d& shape, const float* dy, float* dx);
+
+}  // namespace temper::kernels

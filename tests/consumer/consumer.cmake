@@ -1,0 +1,65 @@
+# Builds the program of an outside project and runs its short twin. Called with cmake -P and
+#   MODE      package: installs the build in BUILD, then find_package and pkg-config; subdirectory: add_subdirectory
+#   SOURCE    Temper's sources
+#   BUILD     Temper's build
+#   WORK      a folder for everything made here
+#   COMPILER, FLAGS, PKG_CONFIG
+
+function(run)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    list(JOIN ARGN " " command)
+    message("${output}")  # FATAL_ERROR would wrap the lines
+    message(FATAL_ERROR "failed: ${command}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+# It trains a few steps and exits with 0 if the loss fell.
+function(check program)
+  run(${CMAKE_COMMAND} -E env OMP_NUM_THREADS=1 ${program})
+  if(NOT output MATCHES "^loss [0-9.]+ -> [0-9.]+\n$")
+    message(FATAL_ERROR "${program} printed: ${output}")
+  endif()
+  message("${program}: ${output}")
+endfunction()
+
+set(configure ${CMAKE_COMMAND} -G Ninja -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
+cmake_host_system_information(RESULT jobs QUERY NUMBER_OF_LOGICAL_CORES)
+
+if(MODE STREQUAL "package")
+  file(REMOVE_RECURSE ${WORK})
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/installed)
+  # Move it: an installed package must not know where it was built or first put.
+  file(RENAME ${WORK}/installed ${WORK}/prefix)
+  file(GLOB_RECURSE texts ${WORK}/prefix/*.cmake ${WORK}/prefix/*.pc ${WORK}/prefix/*.hpp)
+  foreach(text IN LISTS texts)
+    file(READ ${text} content)
+    foreach(path ${SOURCE} ${BUILD} ${WORK})
+      string(FIND "${content}" "${path}" place)
+      if(NOT place EQUAL -1)
+        message(FATAL_ERROR "${text} mentions ${path}")
+      endif()
+    endforeach()
+    if(text MATCHES "/kernels/|_internal\\.hpp$")
+      message(FATAL_ERROR "${text} is private and was installed")
+    endif()
+  endforeach()
+
+  run(${configure} -S ${SOURCE}/tests/consumer -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix)
+  run(${CMAKE_COMMAND} --build ${WORK}/build -j ${jobs})
+  check(${WORK}/build/check)
+
+  file(GLOB_RECURSE pc ${WORK}/prefix/*/temper.pc)
+  get_filename_component(pc_folder ${pc} DIRECTORY)
+  run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc_folder} ${PKG_CONFIG} --cflags --libs temper)
+  separate_arguments(pc_flags UNIX_COMMAND "${output}")
+  separate_arguments(own_flags UNIX_COMMAND "${FLAGS}")
+  run(${COMPILER} ${own_flags} ${SOURCE}/tests/consumer/check.cpp -o ${WORK}/check ${pc_flags})
+  check(${WORK}/check)
+else()
+  # Unoptimized (the default of a project that asks for nothing), and kept for the next time: it compiles the library again.
+  run(${configure} -S ${SOURCE}/tests/consumer/subdirectory -B ${WORK}/build -DTEMPER_SOURCE_DIR=${SOURCE})
+  run(${CMAKE_COMMAND} --build ${WORK}/build -j ${jobs})
+  check(${WORK}/build/check)
+endif()

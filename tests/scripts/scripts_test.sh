@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# Checks run.sh and test.sh in a copy of the project's shell, on a PATH whose dpkg-query, apt-get, sudo, id, cmake,
+# ninja and ctest are fakes that write down how they were called. Usage: scripts_test.sh <project's folder>
+set -euo pipefail
+
+origin=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export work
+
+project=$work/project
+run=$project/run.sh
+test=$project/test.sh
+mkdir -p "$project"/{cmake,models/cnn,models/mlp,models/common,.ci} "$work/bin"
+cp "$origin"/{run.sh,test.sh,CMakePresets.json} "$project"
+cp "$origin/cmake/setup.sh" "$project/cmake"
+cp "$origin/.ci/run" "$project/.ci"
+touch "$project"/models/{cnn,mlp}/train.cpp
+
+# The fakes ---------------------------------------------------------------------------------------
+
+for tool in bash env cat chmod cp dirname mkdir mktemp rm touch true; do ln -s "$(type -P "$tool")" "$work/bin/$tool"; done
+
+fake() {
+  { echo '#!/usr/bin/env bash' && cat; } >"$work/bin/$1"
+  chmod +x "$work/bin/$1"
+}
+fake dpkg-query <<'END'
+known=" $(cat "$work/installed") "
+for package in "${@:3}"; do
+  [[ $known == *" all "* || $known == *" $package "* ]] && printf 'installed=%s ' "$package"
+done
+exit 1  # as the real one does when a package is unknown
+END
+fake id <<'END'
+cat "$work/user"
+END
+fake nproc <<'END'
+echo 2
+END
+fake apt-get <<'END'
+echo "apt-get $DEBIAN_FRONTEND $*" >>"$work/calls"
+[[ $* == *" install "* ]] || exit 100  # as without network
+[[ ! -e $work/no-network ]] || { echo "E: Unable to locate package" && exit 100; }
+echo all >"$work/installed"
+END
+fake cmake <<'END'
+echo "cmake $*" >>"$work/calls"
+mkdir -p build/"$2"/bin && touch build/"$2"/build.ninja
+for model in cnn mlp; do cp "$work/bin/program" build/"$2"/bin/temper-$model; done
+END
+fake program <<'END'
+printf '%s:' "${0##*/}"
+printf ' <%s>' "$@"
+exit 7
+END
+fake ninja <<'END'
+echo "ninja $*" >>"$work/calls"
+echo "ninja: Entering directory '$2'"
+if [[ -e $work/built ]]; then
+  echo "ninja: no work to do."
+else
+  echo "[1/2] Building CXX object a.o"
+  [[ ! -e $work/broken ]] || { echo "a.cpp:1: error: no" && exit 1; }
+  touch "$work/built"
+fi
+END
+fake ctest <<'END'
+echo "ctest $*"
+END
+
+# The checks --------------------------------------------------------------------------------------
+
+failures=0
+# expect <what> <pattern> <text>
+expect() {
+  # shellcheck disable=SC2053
+  [[ $3 == $2 ]] && return
+  printf 'FAILED: %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3" >&2
+  failures=$((failures + 1))
+}
+# call <command>...: leaves its exit code in `code`, its output in `out` and `err`, what it asked of the fakes in `calls`.
+call() {
+  : >"$work/calls"
+  code=0
+  PATH=$work/bin "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+  out=$(<"$work/out") err=$(<"$work/err") calls=$(<"$work/calls")
+}
+# machine <user id> <installed packages>: nothing is built on it.
+machine() {
+  echo "$1" >"$work/user"
+  echo "$2" >"$work/installed"
+  rm -rf "$project/build" "$work"/{built,broken,no-network}
+}
+newline=$'\n'
+
+machine 0 all
+call "$run" resnet9 --epochs 1
+expect "unknown model" 2 "$code"
+expect "unknown model, one line" "run.sh: there is no model 'resnet9'; there are: cnn mlp" "$err"
+expect "unknown model does nothing" "" "$calls$out"
+
+call "$run" --help
+expect "help" "0 *Models: cnn mlp*" "$code $out"
+expect "help does nothing" "" "$calls$err"
+
+# All is installed: the first time builds, the second does and says nothing.
+call "$run"
+expect "the default model, and its exit code" "7 temper-cnn: <>" "$code $out"
+expect "says that it builds" "run.sh: building in *build/release*" "$err"
+expect "builds the one model" "cmake --preset release${newline}ninja -C *build/release -j 2 temper-cnn" "$calls"
+call "$run"
+expect "the second time says nothing" "7 temper-cnn: <>" "$code $out$err"
+expect "the second time asks ninja alone" "ninja *" "$calls"
+expect "the second time asks ninja alone" 1 "$(wc -l <"$work/calls")"
+call "$run" mlp --help
+expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
+call "$run" --lr "a b" ""
+expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
+
+machine 0 all
+touch "$work/broken"
+call "$run"
+expect "a failed build" "2 *a.cpp:1: error: no${newline}run.sh: the build in */build/release failed (see above)" "$code $err"
+
+call "$project/.ci/run"
+expect "a failed build of the tests" 2 "$code"
+rm "$work/broken"
+call "$project/.ci/run"
+expect ".ci/run runs the tests" "0 ctest --test-dir */build/test --output-on-failure -j 2" "$code $out"
+call "$test" -R optim
+expect "options of ctest" "0 ctest --test-dir */build/test --output-on-failure -j 2 -R optim" "$code $out$err"
+
+# As root: apt installs what is missing, even when the lists cannot be refreshed.
+some="g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
+missing="librandom123-dev dataset-fashion-mnist"
+machine 0 "$some"
+call "$run"
+expect "root installs" "7 temper-cnn: <>" "$code $out"
+expect "root installs, and says so" "run.sh: installing $missing$newline*" "$err"
+expect "refreshes first, asks nothing" "apt-get noninteractive -qq -y * update${newline}*" "$calls"
+expect "installs the missing alone" "*apt-get noninteractive -qq -y * install --no-install-recommends $missing${newline}cmake*" "$calls"
+call "$run"
+expect "and not again" "ninja *" "$calls"
+
+machine 0 "$some"
+touch "$work/no-network"
+call "$test"
+expect "apt fails" "2 *E: Unable to locate package${newline}test.sh: apt could not install *; by hand: apt-get install *" "$code $err"
+
+# Neither root nor sudo: the line to type, nothing else.
+machine 1000 "$some"
+for script in "$run" "$test"; do
+  call "$script"
+  expect "no root" 2 "$code"
+  expect "no root: the line" "*.sh: *takes root: apt-get install -y --no-install-recommends librandom123-dev *dataset-fashion-mnist" "$err"
+  expect "no root: one line" 1 "$(wc -l <"$work/err")"
+  expect "no root does nothing" "" "$calls$out"
+done
+
+# sudo that needs no password, and sudo that would ask where nobody can answer.
+fake sudo <<'END'
+[[ ! -e $work/password ]] || exit 1
+echo "sudo" >>"$work/calls"
+[[ $1 != -n ]] || shift
+exec "$@"
+END
+call "$run"
+expect "sudo installs" "7 temper-cnn: <>" "$code $out"
+expect "sudo installs" "*sudo${newline}apt-get noninteractive * install *$missing${newline}*" "$calls"
+machine 1000 "$some"
+touch "$work/password"
+call "$run"
+expect "sudo with a password, no terminal" "2 run.sh: *takes root: apt-get install *" "$code $err"
+
+rm "$work/bin/dpkg-query"
+call "$run"
+expect "not Debian" "2 run.sh: this needs Debian*" "$code $err"
+
+((failures == 0)) || exit 1
+echo "scripts: all checks passed"

@@ -1,0 +1,57 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "tests/structure/rules.hpp"
+
+using namespace temper::structure;
+
+namespace {
+
+std::string output_of(const std::string& command) {
+  std::FILE* pipe = popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string output;
+  std::array<char, 4096> part;
+  while (const std::size_t n = std::fread(part.data(), 1, part.size(), pipe)) output.append(part.data(), n);
+  const int status = pclose(pipe);
+  REQUIRE_MESSAGE(status == 0, command);
+  return output;
+}
+
+}  // namespace
+
+// Every line of the list: an instruction set and an object file compiled for it. Units for SSE2, which every x86-64 CPU
+// has, may define what they like.
+TEST_CASE("objects compiled for one instruction set define tagged symbols only") {
+  std::ifstream list(TEMPER_ISA_OBJECTS);
+  std::string tag, object;
+  int objects = 0;
+  std::size_t symbols = 0;
+  while (list >> tag && std::getline(list >> std::ws, object)) {
+    if (tag == "sse2") continue;
+    const std::string listing = output_of("nm '" + object + "'");
+    for (const std::string& symbol : untagged_symbols(listing, tag)) FAIL_CHECK(object << ": " << symbol);
+    symbols += untagged_symbols(listing, "no symbol has this in its name").size();
+    ++objects;
+  }
+  CHECK(objects >= 4);
+  CHECK(symbols > 0);
+}
+
+TEST_CASE("untagged symbols are seen") {
+  const auto count = [](const char* listing) { return untagged_symbols(listing, "avx2").size(); };
+  CHECK(count("0000000000000000 W _ZSt3maxIfERKT_S2_S2_\n") == 1);        // an inline function that was not inlined
+  CHECK(count("0000000000000010 T _ZN6temper7kernels4fillEPfl\n") == 1);  // outside the namespace of its set
+  CHECK(count("0000000000000000 u _ZZ4onceE5value\n") == 1);
+  CHECK(count("0000000000000000 V _ZTV5Thing\n") == 1);
+  CHECK(count("0000000000000010 T _ZN6temper7kernels6avx5124fillEPfl\n") == 1);  // of another set
+  CHECK(count("0000000000000010 T _ZN6temper7kernels4avx24fillEPfl\n") == 0);
+  CHECK(count("0000000000000000 W _ZN5xsimd3expINS_4fma3INS_4avx2EEEEEvv\n") == 0);
+  CHECK(count("0000000000000010 t _ZN12_GLOBAL__N_15localEv\n0000000000000000 r constant\n") == 0);
+  CHECK(count("0000000000000000 V DW.ref.__gxx_personality_v0\n") == 0);
+  CHECK(count("                 U expf\n                 w __gmon_start__\n") == 0);
+}
