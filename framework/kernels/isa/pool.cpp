@@ -18,109 +18,136 @@ Span window(Index out, Index stride, Index padding, Index kernel, Index size) {
   return {start, start < 0 ? -start : 0, start + kernel > size ? size - start : kernel};
 }
 
-/// Channels that do not fill a vector are computed with whole vectors that run on into the next pixel, wherever memory
-/// goes on: few channels are common, and a partial load costs more than all the rest.
-Vec load_some(const float* p, Index count, const float* end) {
-  return end - p >= width ? load(p) : load_part(p, count < width ? count : width);
-}
+/// How vectors of channels are read and written: whole ones, or the last few of a pixel.
+struct Whole {
+  Vec load(const float* p) const { return TEMPER_ISA::load(p); }
+  void store(float* p, Vec v) const { TEMPER_ISA::store(p, v); }
+};
 
-/// Pixels are written in ascending order, so what runs over into the next one is overwritten by it.
-void store_some(float* p, Vec v, Index count, const float* end) {
-  if (end - p >= width) {
-    store(p, v);
-  } else {
-    store_part(p, v, count < width ? count : width);
+/// The last channels, too few for a vector, are computed with a whole one that runs on into the next pixel wherever
+/// memory goes on: few channels are common, and a partial load costs more than all the rest. Pixels are written in
+/// ascending order, so that what runs over into the next one is overwritten by it.
+struct Rest {
+  Index count;
+  const float* end;
+  Vec load(const float* p) const { return end - p >= width ? TEMPER_ISA::load(p) : load_part(p, count); }
+  void store(float* p, Vec v) const {
+    if (end - p >= width) {
+      TEMPER_ISA::store(p, v);
+    } else {
+      store_part(p, v, count);
+    }
   }
-}
+};
 
-/// Calls f(rows, columns, out, input) for each pixel of rows begin to end of all images' outputs: `out` is the offset
-/// of its first channel, `input` that of the first element of its window inside the image.
+/// One pixel of the output and the part of its window that lies inside the image.
+struct Pixel {
+  Index out;    // offset of its first channel
+  Index input;  // that of the window's first element
+  Index rows, columns;
+  Index number;  // of that element, counted by rows in the whole window
+};
+
+/// Calls f(pixel) for rows begin to end of all images' outputs.
 template <class F>
-void each_window(const Pool2d& s, Index begin, Index end, F f) {
+void each_pixel(const Pool2d& s, Index begin, Index end, F f) {
   for (Index row = begin; row < end; ++row) {
-    const Index image = row / s.out_h;
     const Span rows = window(row % s.out_h, s.stride_h, s.padding_h, s.kernel_h, s.h);
+    const Index first_row = (row / s.out_h * s.h + rows.start + rows.begin) * s.w;
     for (Index column = 0; column < s.out_w; ++column) {
       const Span columns = window(column, s.stride_w, s.padding_w, s.kernel_w, s.w);
-      const Index first = (image * s.h + rows.start + rows.begin) * s.w + columns.start + columns.begin;
-      f(rows, columns, (row * s.out_w + column) * s.channels, first * s.channels);
+      f(Pixel{(row * s.out_w + column) * s.channels, (first_row + columns.start + columns.begin) * s.channels,
+              rows.end - rows.begin, columns.end - columns.begin, rows.begin * s.kernel_w + columns.begin});
     }
   }
 }
 
-/// Calls f(offset, number) for each element of a window inside the image.
-template <class F>
-void each_tap(const Pool2d& s, Span rows, Span columns, F f) {
-  for (Index i = rows.begin; i < rows.end; ++i) {
-    for (Index j = columns.begin; j < columns.end; ++j) {
-      f(((i - rows.begin) * s.w + j - columns.begin) * s.channels, i * s.kernel_w + j);
-    }
+/// Calls f(address, number) for each element of a window; `first` is the first.
+template <class Float, class F>
+void each_tap(const Pool2d& s, const Pixel& pixel, Float* first, F f) {
+  Vec number(static_cast<float>(pixel.number));
+  const Vec next(1.0f), next_row(static_cast<float>(s.kernel_w - pixel.columns));
+  if (pixel.rows == 2 && pixel.columns == 2) {  // by far the most common
+    Float* const second = first + s.w * s.channels;
+    const Vec below = number + Vec(static_cast<float>(s.kernel_w));
+    f(first, number);
+    f(first + s.channels, number + next);
+    f(second, below);
+    f(second + s.channels, below + next);
+    return;
+  }
+  for (Index i = 0; i < pixel.rows; ++i, first += s.w * s.channels, number += next_row) {
+    Float* p = first;
+    for (Index j = 0; j < pixel.columns; ++j, p += s.channels, number += next) f(p, number);
   }
 }
 
-Vec area(const Pool2d& s, Span rows, Span columns) {
-  return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w
-                                                : (rows.end - rows.begin) * (columns.end - columns.begin)));
+Vec area(const Pool2d& s, const Pixel& pixel) {
+  return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w : pixel.rows * pixel.columns));
 }
 
 void max_pool(const Pool2d& s, Index begin, Index end, const float* x, float* y, float* which) {
+  const Index whole = s.channels / width * width, rest = s.channels - whole;
   const float* const x_end = x + s.n * s.h * s.w * s.channels;
   const Index out_end = end * s.out_w * s.channels;
-  each_window(s, begin, end, [&](Span rows, Span columns, Index out, Index input) {
-    for (Index c = 0; c < s.channels; c += width) {
-      const Index count = s.channels - c;
-      const float* const first = x + input + c;
-      Vec best = load_some(first, count, x_end), taken(static_cast<float>(rows.begin * s.kernel_w + columns.begin));
-      each_tap(s, rows, columns, [&](Index offset, Index number) {
-        const Vec v = load_some(first + offset, count, x_end);
-        const Mask take = (v > best) | xsimd::isnan(v);
-        best = xsimd::select(take, v, best);
-        taken = xsimd::select(take, Vec(static_cast<float>(number)), taken);
+  each_pixel(s, begin, end, [&](const Pixel& pixel) {
+    const auto take = [&](Index c, auto in, auto out, auto out_which) {
+      Vec best = in.load(x + pixel.input + c), taken(static_cast<float>(pixel.number));
+      each_tap(s, pixel, x + pixel.input + c, [&](const float* p, Vec number) {
+        const Vec v = in.load(p);
+        const Mask better = (v > best) | xsimd::isnan(v);
+        best = xsimd::select(better, v, best);
+        taken = xsimd::select(better, number, taken);
       });
-      store_some(y + out + c, best, count, y + out_end);
-      if (which != nullptr) store_some(which + out + c, taken, count, which + out_end);
-    }
+      out.store(y + pixel.out + c, best);
+      if (which != nullptr) out_which.store(which + pixel.out + c, taken);
+    };
+    for (Index c = 0; c < whole; c += width) take(c, Whole{}, Whole{}, Whole{});
+    if (rest > 0) take(whole, Rest{rest, x_end}, Rest{rest, y + out_end}, Rest{rest, which + out_end});
   });
 }
 
 void avg_pool(const Pool2d& s, Index begin, Index end, const float* x, float* y) {
+  const Index whole = s.channels / width * width, rest = s.channels - whole;
   const float* const x_end = x + s.n * s.h * s.w * s.channels;
   const float* const y_end = y + end * s.out_w * s.channels;
-  each_window(s, begin, end, [&](Span rows, Span columns, Index out, Index input) {
-    const Vec divisor = area(s, rows, columns);
-    for (Index c = 0; c < s.channels; c += width) {
-      const Index count = s.channels - c;
+  each_pixel(s, begin, end, [&](const Pixel& pixel) {
+    const Vec divisor = area(s, pixel);
+    const auto mean = [&](Index c, auto in, auto out) {
       Vec sum(0.0f);
-      each_tap(s, rows, columns,
-               [&](Index offset, Index) { sum += load_some(x + input + c + offset, count, x_end); });
-      store_some(y + out + c, sum / divisor, count, y_end);
-    }
+      each_tap(s, pixel, x + pixel.input + c, [&](const float* p, Vec) { sum += in.load(p); });
+      out.store(y + pixel.out + c, sum / divisor);
+    };
+    for (Index c = 0; c < whole; c += width) mean(c, Whole{}, Whole{});
+    if (rest > 0) mean(whole, Rest{rest, x_end}, Rest{rest, y_end});
   });
 }
 
-/// Adds part(dy, out, number) to each element of each window of images begin to end.
-template <class Part>
-void spread(const Pool2d& s, Index begin, Index end, const float* dy, float* dx, Part part) {
+/// Gives each element of each window of images begin to end its part of the pixel's gradient. share(pixel, c, in), with
+/// `in` to read dy's kind of array at channel c, returns part(dy, number).
+template <class Share>
+void spread(const Pool2d& s, Index begin, Index end, const float* dy, float* dx, Share share) {
+  const Index whole = s.channels / width * width, rest = s.channels - whole;
   const Index image_size = s.h * s.w * s.channels;
   const float* const dy_end = dy + s.n * s.out_h * s.out_w * s.channels;
-  alignas(64) float numbers[width];
-  for (Index i = 0; i < width; ++i) numbers[i] = static_cast<float>(i);
-  const Vec lanes = Vec::load_aligned(numbers);
+  alignas(64) float lanes[width];
+  for (Index i = 0; i < width; ++i) lanes[i] = i < rest ? 1.0f : 0.0f;
+  const Mask own = Vec::load_aligned(lanes) > Vec(0.0f);
   for (Index image = begin; image < end; ++image) {
     float* const dx_begin = dx + image * image_size;
     float* const dx_end = dx_begin + image_size;
     for (float* p = dx_begin; p < dx_end; ++p) *p = 0.0f;
-    each_window(s, image * s.out_h, (image + 1) * s.out_h, [&](Span rows, Span columns, Index out, Index input) {
-      const Vec divisor = area(s, rows, columns);
-      for (Index c = 0; c < s.channels; c += width) {
-        const Index count = s.channels - c;
-        // What belongs to the next pixel must not be added to here.
-        const Vec g = xsimd::select(lanes < Vec(static_cast<float>(count)), load_some(dy + out + c, count, dy_end), Vec(0.0f));
-        const auto share = part(g, divisor, out + c, count);
-        each_tap(s, rows, columns, [&](Index offset, Index number) {
-          float* const p = dx + input + c + offset;
-          store_some(p, load_some(p, count, dx_end) + share(number), count, dx_end);
-        });
+    each_pixel(s, image * s.out_h, (image + 1) * s.out_h, [&](const Pixel& pixel) {
+      const auto add = [&](Index c, Vec g, auto part, auto in) {
+        each_tap(s, pixel, dx + pixel.input + c,
+                 [&](float* p, Vec number) { in.store(p, in.load(p) + part(g, number)); });
+      };
+      for (Index c = 0; c < whole; c += width) add(c, load(dy + pixel.out + c), share(pixel, c, Whole{}), Whole{});
+      if (rest > 0) {
+        // What belongs to the next pixel is not added here.
+        const Rest in{rest, dy_end};
+        add(whole, xsimd::select(own, in.load(dy + pixel.out + whole), Vec(0.0f)), share(pixel, whole, in),
+            Rest{rest, dx_end});
       }
     });
   }
@@ -128,15 +155,16 @@ void spread(const Pool2d& s, Index begin, Index end, const float* dy, float* dx,
 
 void max_pool_backward(const Pool2d& s, Index begin, Index end, const float* dy, const float* which, float* dx) {
   const float* const which_end = which + s.n * s.out_h * s.out_w * s.channels;
-  spread(s, begin, end, dy, dx, [&](Vec g, Vec, Index out, Index count) {
-    const Vec taken = load_some(which + out, count, which_end);
-    return [=](Index number) { return xsimd::select(taken == Vec(static_cast<float>(number)), g, Vec(0.0f)); };
+  spread(s, begin, end, dy, dx, [&](const Pixel& pixel, Index c, auto in) {
+    if constexpr (requires { in.end; }) in.end = which_end;
+    const Vec taken = in.load(which + pixel.out + c);
+    return [=](Vec g, Vec number) { return xsimd::select(taken == number, g, Vec(0.0f)); };
   });
 }
 
 void avg_pool_backward(const Pool2d& s, Index begin, Index end, const float* dy, float* dx) {
-  spread(s, begin, end, dy, dx, [](Vec g, Vec divisor, Index, Index) {
-    return [part = g / divisor](Index) { return part; };
+  spread(s, begin, end, dy, dx, [&](const Pixel& pixel, Index, auto) {
+    return [divisor = area(s, pixel)](Vec g, Vec) { return g / divisor; };
   });
 }
 

@@ -1,0 +1,64 @@
+#include <temper/autograd/ops/pool.hpp>
+#include <temper/autograd/tape.hpp>
+
+#include "framework/autograd/ops/spatial_internal.hpp"
+#include "framework/kernels/pool.hpp"
+
+namespace temper {
+
+namespace {
+
+kernels::Pool2d check(const char* operation, const Tensor& x, const Pair2& kernel, const Pair2& stride_option,
+                      const Pair2& padding) {
+  detail::check_image(operation, x);
+  detail::check_at_least(operation, "kernel", kernel, 1);
+  const Pair2 stride = stride_option == Pair2(0) ? kernel : stride_option;
+  detail::check_at_least(operation, "stride", stride, 1);
+  detail::check_at_least(operation, "padding", padding, 0);
+  if (padding.h > kernel.h / 2 || padding.w > kernel.w / 2) {
+    fail<ValueError>("{}: padding {} x {}, expected at most half of the kernel {} x {}", operation, padding.h,
+                     padding.w, kernel.h, kernel.w);
+  }
+  detail::check_window(operation, x, kernel, padding, 1);
+  return {.n = x.size(0),
+          .h = x.size(1),
+          .w = x.size(2),
+          .channels = x.size(3),
+          .kernel_h = kernel.h,
+          .kernel_w = kernel.w,
+          .stride_h = stride.h,
+          .stride_w = stride.w,
+          .padding_h = padding.h,
+          .padding_w = padding.w,
+          .out_h = (x.size(1) + 2 * padding.h - kernel.h) / stride.h + 1,
+          .out_w = (x.size(2) + 2 * padding.w - kernel.w) / stride.w + 1};
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
+  const kernels::Pool2d shape = check("max_pool2d", x, options.kernel, options.stride, options.padding);
+  Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels});
+  Tensor which = recording() ? empty(y.shape()) : Tensor();
+  kernels::max_pool2d(shape, x.data<float>(), y.mutable_data<float>(),
+                      which.defined() ? which.mutable_data<float>() : nullptr);
+  return record("max_pool2d", y, {x}, [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
+    Tensor dx = empty(x_shape);
+    kernels::max_pool2d_backward(shape, dy.data<float>(), which.data<float>(), dx.mutable_data<float>());
+    gradients.give(0, std::move(dx));
+  });
+}
+
+Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {
+  kernels::Pool2d shape = check("avg_pool2d", x, options.kernel, options.stride, options.padding);
+  shape.count_padding = options.count_include_pad;
+  Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels});
+  kernels::avg_pool2d(shape, x.data<float>(), y.mutable_data<float>());
+  return record("avg_pool2d", y, {x}, [shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
+    Tensor dx = empty(x_shape);
+    kernels::avg_pool2d_backward(shape, dy.data<float>(), dx.mutable_data<float>());
+    gradients.give(0, std::move(dx));
+  });
+}
+
+}  // namespace temper

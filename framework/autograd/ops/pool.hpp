@@ -1,0 +1,30 @@
+#pragma once
+
+#include <temper/autograd/ops/spatial.hpp>
+#include <temper/tensor/tensor.hpp>
+
+namespace temper {
+
+struct PoolOptions {
+  Pair2 kernel;
+  Pair2 stride = 0;   ///< 0: as the kernel
+  Pair2 padding = 0;  ///< at most half the kernel; padded places are never the largest
+};
+
+struct AvgPoolOptions {
+  Pair2 kernel;
+  Pair2 stride = 0;               ///< 0: as the kernel
+  Pair2 padding = 0;              ///< at most half the kernel
+  bool count_include_pad = true;  ///< the padding counts as zeros; otherwise the mean is over what the image has
+};
+
+/// The largest element of each window: x [N, H, W, C] -> [N, H', W', C] with
+/// H' = floor((H + 2 padding - kernel) / stride) + 1. A window with a NaN gives NaN. Of equal elements the first in
+/// row-major order gets the gradient.
+/// Throws: ShapeError when the window does not fit, ValueError for options out of range.
+Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
+
+/// The mean of each window; shapes and errors as for max_pool2d.
+Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options);
+
+}  // namespace temper
