@@ -2,4 +2,7 @@
 
 // Optimizers and the schedules that drive them.
 
+#include <temper/optim/adam.hpp>
+#include <temper/optim/optimizer.hpp>
 #include <temper/optim/schedule.hpp>
+#include <temper/optim/sgd.hpp>

@@ -1,96 +1,143 @@
 #include "framework/kernels/elementwise.hpp"
 
-#include <array>
+#include <cmath>
 
 #include <temper/core/parallel.hpp>
 
+#include "framework/kernels/broadcast_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
 
 namespace {
 
-constexpr Index grain = 1 << 14;  // elements a chunk: some microseconds of work
+constexpr Index grain = elementwise_grain;
 
-/// One axis of a broadcast: its size and how far each operand moves along it (0 where it is stretched).
-struct Axis {
-  Index size;
-  Index a, b;
-};
+template <class Op>
+std::size_t index(Op op) {
+  return static_cast<std::size_t>(op);
+}
 
-struct Broadcast {
-  std::array<Axis, Shape::max_rank> axes;  // outermost first, neighbours that move alike merged
-  int rank = 0;
-};
+/// y = f(a, b), one element at a time.
+template <class A, class Y, class F>
+void binary_by_element(const A* a, const Shape& a_shape, const A* b, const Shape& b_shape, Y* y, const Shape& y_shape,
+                       F f) {
+  Broadcast<2>(y_shape, {&a_shape, &b_shape})
+      .for_each_run([&](const auto& at, const auto& stride, Index begin, Index n) {
+        for (Index i = 0; i < n; ++i) y[begin + i] = f(a[at[0] + i * stride[0]], b[at[1] + i * stride[1]]);
+      });
+}
 
-Broadcast plan(const Shape& a, const Shape& b, const Shape& y) {
-  Broadcast result;
-  Index stride_a = 1, stride_b = 1;
-  std::array<Axis, Shape::max_rank> reversed;
-  int rank = 0;
-  for (int back = 1; back <= y.rank(); ++back) {
-    const Index size = y[-back];
-    const Index size_a = back <= a.rank() ? a[-back] : 1;
-    const Index size_b = back <= b.rank() ? b[-back] : 1;
-    const Axis axis{size, size_a == 1 ? 0 : stride_a, size_b == 1 ? 0 : stride_b};
-    stride_a *= size_a;
-    stride_b *= size_b;
-    if (size == 1) continue;
-    if (rank > 0) {
-      Axis& inner = reversed[static_cast<std::size_t>(rank - 1)];
-      if (axis.a == inner.a * inner.size && axis.b == inner.b * inner.size) {
-        inner.size *= size;
-        continue;
-      }
-    }
-    reversed[static_cast<std::size_t>(rank++)] = axis;
-  }
-  for (int i = 0; i < rank; ++i)
-    result.axes[static_cast<std::size_t>(i)] = reversed[static_cast<std::size_t>(rank - 1 - i)];
-  result.rank = rank;
-  return result;
+/// d = f(a, b, dy), one element at a time.
+template <class F>
+void backward_by_element(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, const float* dy,
+                         float* d, const Shape& y_shape, F f) {
+  Broadcast<2>(y_shape, {&a_shape, &b_shape})
+      .for_each_run([&](const auto& at, const auto& stride, Index begin, Index n) {
+        for (Index i = 0; i < n; ++i) {
+          d[begin + i] = f(a[at[0] + i * stride[0]], b[at[1] + i * stride[1]], dy[begin + i]);
+        }
+      });
 }
 
 }  // namespace
 
 void unary(Unary op, const float* x, float* y, Index n) {
-  const auto kernel = table().unary[static_cast<std::size_t>(op)];
+  const auto kernel = table().unary[index(op)];
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, y + begin, end - begin); });
 }
 
 void unary_backward(Unary op, const float* x, const float* dy, float* dx, Index n) {
-  const auto kernel = table().unary_backward[static_cast<std::size_t>(op)];
+  const auto kernel = table().unary_backward[index(op)];
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, dy + begin, dx + begin, end - begin); });
+}
+
+void parametric(Parametric op, const float* x, float a, float b, float* y, Index n) {
+  const auto kernel = table().parametric[index(op)];
+  parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, a, b, y + begin, end - begin); });
+}
+
+void parametric_backward(Parametric op, const float* x, const float* dy, float a, float b, float* dx, Index n) {
+  const auto kernel = table().parametric_backward[index(op)];
+  parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, dy + begin, a, b, dx + begin, end - begin); });
 }
 
 void binary(Binary op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y,
             const Shape& y_shape) {
-  const Index n = y_shape.numel();
-  if (n == 0) return;
-  const auto kernel = table().binary[static_cast<std::size_t>(op)];
-  const Broadcast broadcast = plan(a_shape, b_shape, y_shape);
-  if (broadcast.rank == 0) {
-    kernel(a, 1, b, 1, y, 1);
-    return;
-  }
-  // Runs along the innermost axis, cut so that a chunk is never longer than the grain.
-  const Axis inner = broadcast.axes[static_cast<std::size_t>(broadcast.rank - 1)];
-  const Index pieces = chunk_count(inner.size, grain);
-  const Index outer = n / inner.size;
-  const Index runs = outer * pieces;
-  const Index runs_per_chunk = pieces > 1 ? 1 : std::max<Index>(1, grain / inner.size);
-  parallel_for(runs, runs_per_chunk, [&](Index begin, Index end) {
-    for (Index run = begin; run < end; ++run) {
-      const Index row = run / pieces, first = run % pieces * grain;
-      Index offset_a = first * inner.a, offset_b = first * inner.b, rest = row;
-      for (int i = broadcast.rank - 2; i >= 0; --i) {
-        const Axis& axis = broadcast.axes[static_cast<std::size_t>(i)];
-        offset_a += rest % axis.size * axis.a;
-        offset_b += rest % axis.size * axis.b;
-        rest /= axis.size;
-      }
-      kernel(a + offset_a, inner.a, b + offset_b, inner.b, y + row * inner.size + first,
-             std::min(grain, inner.size - first));
+  const auto kernel = table().binary[index(op)];
+  Broadcast<2>(y_shape, {&a_shape, &b_shape})
+      .for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
+        kernel(a + at[0], stride[0], b + at[1], stride[1], y + begin, n);
+      });
+}
+
+void binary_backward(BinaryBackward op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
+                     const float* dy, float* d, const Shape& y_shape) {
+  const auto kernel = table().binary_backward[index(op)];
+  Broadcast<2>(y_shape, {&a_shape, &b_shape})
+      .for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
+        kernel(a + at[0], stride[0], b + at[1], stride[1], dy + begin, 1, d + begin, n);
+      });
+}
+
+void power(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y, const Shape& y_shape) {
+  binary_by_element(a, a_shape, b, b_shape, y, y_shape,
+                    [](float base, float exponent) { return std::pow(base, exponent); });
+}
+
+void power_backward_base(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, const float* dy,
+                         float* da, const Shape& y_shape) {
+  backward_by_element(a, a_shape, b, b_shape, dy, da, y_shape, [](float base, float exponent, float g) {
+    // x^0 is 1 everywhere; the formula would give 0 * infinity at 0.
+    return exponent == 0.0f ? 0.0f : g * exponent * std::pow(base, exponent - 1.0f);
+  });
+}
+
+void power_backward_exponent(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
+                             const float* dy, float* db, const Shape& y_shape) {
+  backward_by_element(a, a_shape, b, b_shape, dy, db, y_shape, [](float base, float exponent, float g) {
+    // 0^b is 0 for all b > 0; the formula would give 0 * -infinity.
+    return base == 0.0f && exponent >= 0.0f ? 0.0f : g * std::pow(base, exponent) * std::log(base);
+  });
+}
+
+void compare(Compare op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, bool* y,
+             const Shape& y_shape) {
+  const auto kernel = table().compare[index(op)];
+  Broadcast<2>(y_shape, {&a_shape, &b_shape})
+      .for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
+        kernel(a + at[0], stride[0], b + at[1], stride[1], y + begin, n);
+      });
+}
+
+void compare(Compare op, const std::int64_t* a, const Shape& a_shape, const std::int64_t* b, const Shape& b_shape,
+             bool* y, const Shape& y_shape) {
+  binary_by_element(a, a_shape, b, b_shape, y, y_shape, [op](std::int64_t u, std::int64_t v) {
+    switch (op) {
+      case Compare::equal: return u == v;
+      case Compare::not_equal: return u != v;
+      case Compare::less: return u < v;
+      default: return u <= v;
+    }
+  });
+}
+
+void choose(const bool* condition, const Shape& condition_shape, const float* a, const Shape& a_shape, const float* b,
+            const Shape& b_shape, float* y, const Shape& y_shape) {
+  const auto kernel = table().choose;
+  Broadcast<3>(y_shape, {&condition_shape, &a_shape, &b_shape})
+      .for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
+        kernel(condition + at[0], stride[0], a + at[1], stride[1], b + at[2], stride[2], y + begin, n);
+      });
+}
+
+void expand(const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape) {
+  const auto affine_kernel = table().affine;
+  Broadcast<1>(y_shape, {&x_shape}).for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
+    if (stride[0] == 0) {
+      std::fill_n(y + begin, n, scale * x[at[0]]);
+    } else {
+      affine_kernel(x + at[0], scale, 0.0f, y + begin, n);
     }
   });
 }

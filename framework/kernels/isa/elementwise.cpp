@@ -13,17 +13,29 @@ constexpr float gelu_cubic = 0.044715f;
 Vec zero() { return Vec(0.0f); }
 Vec one() { return Vec(1.0f); }
 
+/// xsimd's overflows from 88.4 on, the largest float is e^88.7.
+Vec exp(Vec x) {
+  const Mask large = x > Vec(80.0f);
+  return xsimd::exp(xsimd::select(large, x - one(), x)) * xsimd::select(large, Vec(2.71828182845904524f), one());
+}
 Vec sigmoid(Vec x) { return one() / (one() + xsimd::exp(-x)); }
 
-// Each function with its derivative: y(x) and dx(x, dy). Selections are written so that NaN comes out as NaN.
+/// Where a sigmoid-like function has long reached its limit: beyond, infinity times zero would give NaN.
+Vec bounded(Vec x, float limit) { return clamp(x, Vec(-limit), Vec(limit)); }
+Vec bounded_below(Vec x, float limit) { return xsimd::select(x < Vec(-limit), Vec(-limit), x); }
+constexpr float gelu_limit = 20.0f;
+constexpr float silu_limit = 100.0f;
+
+// Each function with its derivative: y(x) and dx(x, dy), or dx(y, dy) where derivative_from_output says so. Selections
+// are written so that NaN comes out as NaN.
 
 struct Neg {
   static Vec y(Vec x) { return -x; }
   static Vec dx(Vec, Vec dy) { return -dy; }
 };
 struct Exp {
-  static Vec y(Vec x) { return xsimd::exp(x); }
-  static Vec dx(Vec x, Vec dy) { return dy * xsimd::exp(x); }
+  static Vec y(Vec x) { return exp(x); }
+  static Vec dx(Vec y, Vec dy) { return dy * y; }
 };
 struct Log {
   static Vec y(Vec x) { return xsimd::log(x); }
@@ -31,7 +43,7 @@ struct Log {
 };
 struct Sqrt {
   static Vec y(Vec x) { return xsimd::sqrt(x); }
-  static Vec dx(Vec x, Vec dy) { return dy * Vec(0.5f) / xsimd::sqrt(x); }
+  static Vec dx(Vec y, Vec dy) { return dy * Vec(0.5f) / y; }
 };
 struct Abs {
   static Vec y(Vec x) { return xsimd::abs(x); }
@@ -39,11 +51,12 @@ struct Abs {
 };
 struct Relu {
   static Vec y(Vec x) { return xsimd::select(x < zero(), zero(), x); }
-  static Vec dx(Vec x, Vec dy) { return xsimd::select(x <= zero(), zero(), dy); }
+  static Vec dx(Vec y, Vec dy) { return xsimd::select(y <= zero(), zero(), dy); }
 };
 struct Gelu {  // x * Phi(x)
-  static Vec y(Vec x) { return Vec(0.5f) * x * (one() + xsimd::erf(x * Vec(inv_sqrt_2))); }
+  static Vec y(Vec x) { return Vec(0.5f) * bounded_below(x, gelu_limit) * (one() + xsimd::erf(x * Vec(inv_sqrt_2))); }
   static Vec dx(Vec x, Vec dy) {
+    x = bounded(x, gelu_limit);
     const Vec cdf = Vec(0.5f) * (one() + xsimd::erf(x * Vec(inv_sqrt_2)));
     const Vec pdf = Vec(inv_sqrt_2pi) * xsimd::exp(Vec(-0.5f) * x * x);
     return dy * (cdf + x * pdf);
@@ -51,33 +64,31 @@ struct Gelu {  // x * Phi(x)
 };
 struct GeluTanh {
   static Vec inner(Vec x) { return Vec(sqrt_2_over_pi) * (x + Vec(gelu_cubic) * x * x * x); }
-  static Vec y(Vec x) { return Vec(0.5f) * x * (one() + xsimd::tanh(inner(x))); }
+  static Vec y(Vec x) {
+    return Vec(0.5f) * bounded_below(x, gelu_limit) * (one() + xsimd::tanh(inner(bounded(x, gelu_limit))));
+  }
   static Vec dx(Vec x, Vec dy) {
+    x = bounded(x, gelu_limit);
     const Vec t = xsimd::tanh(inner(x));
     const Vec slope = Vec(sqrt_2_over_pi) * (one() + Vec(3.0f * gelu_cubic) * x * x);
     return dy * Vec(0.5f) * (one() + t + x * (one() - t * t) * slope);
   }
 };
 struct Silu {
-  static Vec y(Vec x) { return x * sigmoid(x); }
+  static Vec y(Vec x) { return bounded_below(x, silu_limit) * sigmoid(x); }
   static Vec dx(Vec x, Vec dy) {
+    x = bounded(x, silu_limit);
     const Vec s = sigmoid(x);
     return dy * s * (one() + x * (one() - s));
   }
 };
 struct Sigmoid {
   static Vec y(Vec x) { return sigmoid(x); }
-  static Vec dx(Vec x, Vec dy) {
-    const Vec s = sigmoid(x);
-    return dy * s * (one() - s);
-  }
+  static Vec dx(Vec y, Vec dy) { return dy * y * (one() - y); }
 };
 struct Tanh {
   static Vec y(Vec x) { return xsimd::tanh(x); }
-  static Vec dx(Vec x, Vec dy) {
-    const Vec t = xsimd::tanh(x);
-    return dy * (one() - t * t);
-  }
+  static Vec dx(Vec y, Vec dy) { return dy * (one() - y * y); }
 };
 struct Softplus {  // log(1 + e^x), from the side that does not overflow
   static Vec y(Vec x) {
@@ -85,6 +96,15 @@ struct Softplus {  // log(1 + e^x), from the side that does not overflow
     return xsimd::select(x < zero(), zero(), x) + tail;
   }
   static Vec dx(Vec x, Vec dy) { return dy * sigmoid(x); }
+};
+
+struct LeakyRelu {  // a: the slope below zero
+  static Vec y(Vec x, Vec a, Vec) { return xsimd::select(x < zero(), a * x, x); }
+  static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(x <= zero(), a * dy, dy); }
+};
+struct Clamp {  // from a to b
+  static Vec y(Vec x, Vec a, Vec b) { return clamp(x, a, b); }
+  static Vec dx(Vec x, Vec dy, Vec a, Vec b) { return xsimd::select((x < a) | (x > b), zero(), dy); }
 };
 
 template <class F>
@@ -95,6 +115,16 @@ void unary(const float* x, float* y, Index n) {
 template <class F>
 void unary_backward(const float* x, const float* dy, float* dx, Index n) {
   transform(x, dy, dx, n, [](Vec v, Vec d) { return F::dx(v, d); });
+}
+
+template <class F>
+void parametric(const float* x, float a, float b, float* y, Index n) {
+  transform(x, y, n, [=](Vec v) { return F::y(v, Vec(a), Vec(b)); });
+}
+
+template <class F>
+void parametric_backward(const float* x, const float* dy, float a, float b, float* dx, Index n) {
+  transform(x, dy, dx, n, [=](Vec v, Vec d) { return F::dx(v, d, Vec(a), Vec(b)); });
 }
 
 struct Add {
@@ -109,6 +139,15 @@ struct Mul {
 struct Div {
   static Vec y(Vec a, Vec b) { return a / b; }
 };
+struct Maximum {
+  static Vec y(Vec a, Vec b) { return max_or_nan(a, b); }
+};
+struct Minimum {
+  static Vec y(Vec a, Vec b) { return min_or_nan(a, b); }
+};
+struct Same {
+  static Vec y(Vec a, Vec b) { return xsimd::select((a == b) | ((a != a) & (b != b)), one(), zero()); }
+};
 
 template <class F>
 void binary(const float* a, Index stride_a, const float* b, Index stride_b, float* y, Index n) {
@@ -116,9 +155,76 @@ void binary(const float* a, Index stride_a, const float* b, Index stride_b, floa
     transform(a, b, y, n, [](Vec u, Vec v) { return F::y(u, v); });
   } else if (stride_a != 0) {
     transform(a, y, n, [v = Vec(*b)](Vec u) { return F::y(u, v); });
-  } else {
+  } else if (stride_b != 0) {
     transform(b, y, n, [u = Vec(*a)](Vec v) { return F::y(u, v); });
+  } else {
+    const Vec value = F::y(Vec(*a), Vec(*b));
+    for_each_vector(n, [=](Index i, Index count) { store_upto(y + i, value, count); });
   }
+}
+
+/// An operand that moves along, or one number for all.
+struct Operand {
+  const float* p;
+  bool moves;
+  Operand(const float* first, Index stride) : p(first), moves(stride != 0) {}
+  Vec at(Index i, Index count) const { return moves ? load_upto(p + i, count) : Vec(*p); }
+};
+
+struct DivB {
+  static Vec d(Vec a, Vec b, Vec dy) { return -dy * (a / b) / b; }
+};
+// Equal numbers share the gradient.
+struct MaximumA {
+  static Vec d(Vec a, Vec b, Vec dy) {
+    return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a > b) | (a != a), dy, zero()));
+  }
+};
+struct MinimumA {
+  static Vec d(Vec a, Vec b, Vec dy) {
+    return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a < b) | (a != a), dy, zero()));
+  }
+};
+
+template <class F>
+void binary_backward(const float* a, Index stride_a, const float* b, Index stride_b, const float* dy, Index stride_dy,
+                     float* d, Index n) {
+  const Operand u(a, stride_a), v(b, stride_b), g(dy, stride_dy);
+  for_each_vector(
+      n, [=](Index i, Index count) { store_upto(d + i, F::d(u.at(i, count), v.at(i, count), g.at(i, count)), count); });
+}
+
+struct Equal {
+  static Mask holds(Vec a, Vec b) { return a == b; }
+};
+struct NotEqual {
+  static Mask holds(Vec a, Vec b) { return a != b; }
+};
+struct Less {
+  static Mask holds(Vec a, Vec b) { return a < b; }
+};
+struct LessEqual {
+  static Mask holds(Vec a, Vec b) { return a <= b; }
+};
+
+template <class F>
+void compare(const float* a, Index stride_a, const float* b, Index stride_b, bool* y, Index n) {
+  const Operand u(a, stride_a), v(b, stride_b);
+  for_each_vector(n, [=](Index i, Index count) {
+    alignas(64) bool lanes[width];
+    F::holds(u.at(i, count), v.at(i, count)).store_aligned(lanes);
+    for (Index k = 0; k < count; ++k) y[i + k] = lanes[k];
+  });
+}
+
+void choose(const bool* condition, Index stride_condition, const float* a, Index stride_a, const float* b,
+            Index stride_b, float* y, Index n) {
+  const Operand u(a, stride_a), v(b, stride_b);
+  for_each_vector(n, [=](Index i, Index count) {
+    alignas(64) float lanes[width];
+    for (Index k = 0; k < width; ++k) lanes[k] = condition[stride_condition * (k < count ? i + k : i)] ? 1.0f : 0.0f;
+    store_upto(y + i, xsimd::select(Vec::load_aligned(lanes) != zero(), u.at(i, count), v.at(i, count)), count);
+  });
 }
 
 void accumulate(float* y, const float* x, Index n) {
@@ -136,8 +242,24 @@ void enter(IsaTable& table, Unary op) {
 }
 
 template <class F>
+void enter(IsaTable& table, Parametric op) {
+  table.parametric[static_cast<std::size_t>(op)] = parametric<F>;
+  table.parametric_backward[static_cast<std::size_t>(op)] = parametric_backward<F>;
+}
+
+template <class F>
 void enter(IsaTable& table, Binary op) {
   table.binary[static_cast<std::size_t>(op)] = binary<F>;
+}
+
+template <class F>
+void enter(IsaTable& table, BinaryBackward op) {
+  table.binary_backward[static_cast<std::size_t>(op)] = binary_backward<F>;
+}
+
+template <class F>
+void enter(IsaTable& table, Compare op) {
+  table.compare[static_cast<std::size_t>(op)] = compare<F>;
 }
 
 }  // namespace
@@ -159,6 +281,19 @@ void fill_elementwise(IsaTable& table) {
   enter<Sub>(table, Binary::sub);
   enter<Mul>(table, Binary::mul);
   enter<Div>(table, Binary::div);
+  enter<Maximum>(table, Binary::maximum);
+  enter<Minimum>(table, Binary::minimum);
+  enter<Same>(table, Binary::same);
+  enter<LeakyRelu>(table, Parametric::leaky_relu);
+  enter<Clamp>(table, Parametric::clamp);
+  enter<DivB>(table, BinaryBackward::div_b);
+  enter<MaximumA>(table, BinaryBackward::maximum_a);
+  enter<MinimumA>(table, BinaryBackward::minimum_a);
+  enter<Equal>(table, Compare::equal);
+  enter<NotEqual>(table, Compare::not_equal);
+  enter<Less>(table, Compare::less);
+  enter<LessEqual>(table, Compare::less_equal);
+  table.choose = choose;
   table.accumulate = accumulate;
   table.affine = affine;
 }

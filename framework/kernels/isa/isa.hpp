@@ -24,17 +24,64 @@ inline constexpr Index width = static_cast<Index>(Vec::size);
 static inline Vec load(const float* p) { return Vec::load_unaligned(p); }
 static inline void store(float* p, Vec v) { v.store_unaligned(p); }
 
+#if defined(TEMPER_ISA_avx2)
+static inline __m256i first_lanes(Index count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
 /// The first `count` < width lanes; the others hold `fill`. Tails go through the same vector code as bodies, so that
 /// an element's value never depends on where in the array it stands.
 static inline Vec load_part(const float* p, Index count, float fill = 0.0f) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), static_cast<__mmask16>((1u << count) - 1), p);
+#elif defined(TEMPER_ISA_avx2)
+  const __m256i mask = first_lanes(count);
+  return _mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, mask), _mm256_castsi256_ps(mask));
+#else
   alignas(64) float lanes[width];
   for (Index i = 0; i < width; ++i) lanes[i] = i < count ? p[i] : fill;
   return Vec::load_aligned(lanes);
+#endif
 }
 static inline void store_part(float* p, Vec v, Index count) {
+#if defined(TEMPER_ISA_avx512)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << count) - 1), v);
+#elif defined(TEMPER_ISA_avx2)
+  _mm256_maskstore_ps(p, first_lanes(count), v);
+#else
   alignas(64) float lanes[width];
   v.store_aligned(lanes);
   for (Index i = 0; i < count; ++i) p[i] = lanes[i];
+#endif
+}
+
+/// The same for 1 to width lanes.
+static inline Vec load_upto(const float* p, Index count, float fill = 0.0f) {
+  return count == width ? load(p) : load_part(p, count, fill);
+}
+static inline void store_upto(float* p, Vec v, Index count) {
+  if (count == width) {
+    store(p, v);
+  } else {
+    store_part(p, v, count);
+  }
+}
+
+/// NaN when either is: xsimd::max(NaN, 1) is 1, and max(1, NaN) is NaN.
+static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | (a != a), a, b); }
+static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | (a != a), a, b); }
+/// NaN stays NaN.
+static inline Vec clamp(Vec x, Vec low, Vec high) {
+  return xsimd::select(x < low, low, xsimd::select(x > high, high, x));
+}
+
+/// f(i, count) for every vector of n elements: i is its first element, count (width but for the last) its length.
+template <class F>
+static inline void for_each_vector(Index n, F f) {
+  Index i = 0;
+  for (; i + width <= n; i += width) f(i, width);
+  if (i < n) f(i, n - i);
 }
 
 /// y[i] = f(x[i]) for n elements.
@@ -50,6 +97,28 @@ static inline void transform(const float* a, const float* b, float* y, Index n, 
   Index i = 0;
   for (; i + width <= n; i += width) store(y + i, f(load(a + i), load(b + i)));
   if (i < n) store_part(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
+}
+
+/// Sum of all lanes of f(i, count) over the vectors of n elements; lanes past count must be 0. Float accumulators run
+/// for 1024 elements at most, and a double gathers them: exact enough for any n.
+template <class F>
+static inline double blocked_sum(Index n, F f) {
+  constexpr Index block = 1024;
+  double total = 0.0;
+  for (Index begin = 0; begin < n; begin += block) {
+    const Index end = n - begin < block ? n : begin + block;
+    Vec s0(0.0f), s1(0.0f), s2(0.0f), s3(0.0f);
+    Index i = begin;
+    for (; i + 4 * width <= end; i += 4 * width) {
+      s0 += f(i, width);
+      s1 += f(i + width, width);
+      s2 += f(i + 2 * width, width);
+      s3 += f(i + 3 * width, width);
+    }
+    for (; i < end; i += width) s0 += f(i, end - i < width ? end - i : width);
+    total += static_cast<double>(xsimd::hadd((s0 + s1) + (s2 + s3)));
+  }
+  return total;
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -25,22 +25,94 @@ enum class Unary : std::uint8_t {
   softplus,
   count
 };
-enum class Binary : std::uint8_t { add, sub, mul, div, count };
+/// Functions whose derivative is taken from the output: whoever follows keeps that anyway, and the input can go.
+constexpr bool derivative_from_output(Unary op) {
+  return op == Unary::exp || op == Unary::sqrt || op == Unary::relu || op == Unary::sigmoid || op == Unary::tanh;
+}
+/// Functions of one tensor and two numbers.
+enum class Parametric : std::uint8_t { leaky_relu, clamp, count };
+/// `same` is 1 where both are equal or both NaN, else 0.
+enum class Binary : std::uint8_t { add, sub, mul, div, maximum, minimum, same, count };
+/// Derivatives that are more than one Binary. Those of the other operand of maximum and minimum: swap a and b.
+enum class BinaryBackward : std::uint8_t { div_b, maximum_a, minimum_a, count };
+enum class Compare : std::uint8_t { equal, not_equal, less, less_equal, count };
+enum class PointwiseLoss : std::uint8_t { squared, absolute, huber, bce_with_logits, count };
 
 struct Pool2d;
 
 struct IsaTable {
-  // elementwise.cpp
+  // elementwise.cpp. An operand with stride 0 is one number for all n.
   void (*unary[static_cast<std::size_t>(Unary::count)])(const float* x, float* y, Index n);
-  /// dx = dy * f'(x)
+  /// dx = dy * f'(x); x is the output where derivative_from_output
   void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const float* x, const float* dy, float* dx, Index n);
-  /// An operand with stride 0 is one number for all n.
+  void (*parametric[static_cast<std::size_t>(Parametric::count)])(const float* x, float a, float b, float* y, Index n);
+  void (*parametric_backward[static_cast<std::size_t>(Parametric::count)])(const float* x, const float* dy, float a,
+                                                                           float b, float* dx, Index n);
   void (*binary[static_cast<std::size_t>(Binary::count)])(const float* a, Index stride_a, const float* b,
                                                           Index stride_b, float* y, Index n);
+  void (*binary_backward[static_cast<std::size_t>(BinaryBackward::count)])(const float* a, Index stride_a,
+                                                                           const float* b, Index stride_b,
+                                                                           const float* dy, Index stride_dy, float* d,
+                                                                           Index n);
+  void (*compare[static_cast<std::size_t>(Compare::count)])(const float* a, Index stride_a, const float* b,
+                                                            Index stride_b, bool* y, Index n);
+  /// y = condition ? a : b
+  void (*choose)(const bool* condition, Index stride_condition, const float* a, Index stride_a, const float* b,
+                 Index stride_b, float* y, Index n);
   /// y += x
   void (*accumulate)(float* y, const float* x, Index n);
   /// y = a * x + b
   void (*affine)(const float* x, float a, float b, float* y, Index n);
+
+  // reduce.cpp
+  double (*sum)(const float* x, Index n);
+  /// The largest and smallest of n > 0, NaN when there is one.
+  float (*largest)(const float* x, Index n);
+  float (*smallest)(const float* x, Index n);
+  /// y[c] = sum, largest or smallest of x[r * stride + c] over 1 to 128 rows.
+  void (*sum_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
+  void (*largest_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
+  void (*smallest_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
+
+  // softmax.cpp. The axis has n > 0 elements, `stride` apart; `cols` neighbouring lines are done at once: 1 with
+  // stride 1, or any number with stride >= cols. Returns whether some line is -inf throughout, which has no softmax.
+  bool (*softmax)(const float* x, Index n, Index stride, Index cols, bool log, float* y);
+  void (*softmax_backward)(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx);
+
+  /// The largest logit of a row and the sum of exp(x - largest): the row's log-sum-exp in two parts, because their
+  /// sum would lose the digits that matter when logits are large.
+  void (*log_sum_exp)(const float* x, Index n, float* largest, double* sum);
+  /// dx = scale * (exp(x - largest) * inverse_sum - uniform)
+  void (*cross_entropy_backward)(const float* x, Index n, float largest, float inverse_sum, float uniform, float scale,
+                                 float* dx);
+
+  // loss.cpp. `delta` is Huber's; dy has stride 0 or 1.
+  void (*pointwise_loss[static_cast<std::size_t>(PointwiseLoss::count)])(const float* x, const float* t, float delta,
+                                                                         float* y, Index n);
+  /// dx = scale * dy * (derivative by x)
+  void (*pointwise_loss_backward[static_cast<std::size_t>(PointwiseLoss::count)])(const float* x, const float* t,
+                                                                                  float delta, const float* dy,
+                                                                                  Index stride_dy, float scale,
+                                                                                  float* dx, Index n);
+
+  // norm.cpp. Layer norm of each row; with `mean` null the mean is taken as 0, which is RMS norm.
+  /// Weight and bias may be null. Writes each row's mean and 1 / sqrt(variance + eps).
+  void (*norm)(const float* x, Index rows, Index cols, const float* weight, const float* bias, float eps, float* y,
+               float* mean, float* inverse);
+  /// Any of dx (overwritten), dweight and dbias (added to) may be null.
+  void (*norm_backward)(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
+                        const float* inverse, float* dx, float* dweight, float* dbias);
+
+  // random.cpp
+  /// 64 random words: word w of counter 16 * block + c is words[16 * w + c].
+  void (*philox_block)(const std::uint32_t* key, const std::uint32_t* nonce, std::uint64_t block, std::uint32_t* words);
+  /// y = scale * x where the element's random word is at least the threshold, else 0. x begins at element 64 * block.
+  void (*dropout)(const std::uint32_t* key, const std::uint32_t* nonce, Index block, std::uint32_t threshold,
+                  float scale, const float* x, float* y, Index n);
+
+  // layout.cpp
+  /// y[c * stride_y + r] = x[r * stride_x + c]
+  void (*transpose)(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y);
 
   // pool.cpp; forward: rows begin to end of all images' outputs, backward: images begin to end
   void (*max_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y, float* which);

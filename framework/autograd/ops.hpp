@@ -1,0 +1,16 @@
+#pragma once
+
+// All operations with gradients.
+
+#include <temper/autograd/ops/activation.hpp>
+#include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/compare.hpp>
+#include <temper/autograd/ops/conv.hpp>
+#include <temper/autograd/ops/dropout.hpp>
+#include <temper/autograd/ops/embedding.hpp>
+#include <temper/autograd/ops/loss.hpp>
+#include <temper/autograd/ops/matmul.hpp>
+#include <temper/autograd/ops/norm.hpp>
+#include <temper/autograd/ops/pool.hpp>
+#include <temper/autograd/ops/reduce.hpp>
+#include <temper/autograd/ops/shape.hpp>

@@ -1,0 +1,137 @@
+#include <temper/autograd/ops/arithmetic.hpp>
+
+#include "framework/autograd/ops/elementwise_internal.hpp"
+#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/elementwise.hpp"
+
+namespace temper {
+
+using detail::give_reduced;
+using detail::require;
+using kernels::Binary;
+using kernels::BinaryBackward;
+using kernels::Unary;
+
+namespace {
+
+/// op(a, b) without checks and unrecorded.
+Tensor computed(Binary op, const Tensor& a, const Tensor& b, const Shape& shape) {
+  Tensor y = empty(shape);
+  kernels::binary(op, a.data<float>(), a.shape(), b.data<float>(), b.shape(), y.mutable_data<float>(), shape);
+  return y;
+}
+
+Tensor derivative(BinaryBackward op, const Tensor& a, const Tensor& b, const Tensor& dy) {
+  Tensor d = empty(dy.shape());
+  kernels::binary_backward(op, a.data<float>(), a.shape(), b.data<float>(), b.shape(), dy.data<float>(),
+                           d.mutable_data<float>(), dy.shape());
+  return d;
+}
+
+Tensor scaled(const Tensor& x, float factor) {
+  Tensor y = empty(x.shape());
+  kernels::affine(x.data<float>(), factor, 0.0f, y.mutable_data<float>(), x.numel());
+  return y;
+}
+
+/// Checks both operands and returns the shape of the result.
+Shape checked(const char* name, const Tensor& a, const Tensor& b) {
+  require(name, "a", a);
+  require(name, "b", b);
+  return broadcast_shapes(name, a.shape(), b.shape());
+}
+
+Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tensor& a, const Tensor& b) {
+  const Tensor y = computed(op, a, b, checked(name, a, b));
+  return record(name, y, {a, b}, [backward, a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), derivative(backward, a, b, dy));
+    if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), derivative(backward, b, a, dy));
+  });
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  const Tensor y = computed(Binary::add, a, b, checked("add", a, b));
+  return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
+    if (gradients.wants(1)) give_reduced(gradients, 1, b, dy);
+  });
+}
+
+Tensor sub(const Tensor& a, const Tensor& b) {
+  const Tensor y = computed(Binary::sub, a, b, checked("sub", a, b));
+  return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
+    if (gradients.wants(1)) give_reduced(gradients, 1, b, scaled(dy, -1.0f));
+  });
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) {
+  const Tensor y = computed(Binary::mul, a, b, checked("mul", a, b));
+  return record("mul", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), computed(Binary::mul, dy, b, dy.shape()));
+    if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), computed(Binary::mul, dy, a, dy.shape()));
+  });
+}
+
+Tensor div(const Tensor& a, const Tensor& b) {
+  const Tensor y = computed(Binary::div, a, b, checked("div", a, b));
+  return record("div", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), computed(Binary::div, dy, b, dy.shape()));
+    if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), derivative(BinaryBackward::div_b, a, b, dy));
+  });
+}
+
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return extreme("maximum", Binary::maximum, BinaryBackward::maximum_a, a, b);
+}
+
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return extreme("minimum", Binary::minimum, BinaryBackward::minimum_a, a, b);
+}
+
+Tensor pow(const Tensor& base, const Tensor& exponent) {
+  require("pow", "base", base);
+  require("pow", "exponent", exponent);
+  const Shape shape = broadcast_shapes("pow", base.shape(), exponent.shape());
+  Tensor y = empty(shape);
+  kernels::power(base.data<float>(), base.shape(), exponent.data<float>(), exponent.shape(), y.mutable_data<float>(),
+                 shape);
+  return record("pow", y, {base, exponent},
+                [a = save(base), b = save(exponent)](const Tensor& dy, Gradients& gradients) {
+                  const auto give = [&](int input, const Tensor& x, auto backward) {
+                    if (!gradients.wants(input)) return;
+                    Tensor d = empty(dy.shape());
+                    backward(a->data<float>(), a->shape(), b->data<float>(), b->shape(), dy.data<float>(),
+                             d.mutable_data<float>(), dy.shape());
+                    give_reduced(gradients, input, x.shape(), std::move(d));
+                  };
+                  give(0, a, kernels::power_backward_base);
+                  give(1, b, kernels::power_backward_exponent);
+                });
+}
+
+Tensor pow(const Tensor& base, double exponent) {
+  if (exponent != 2.0) return pow(base, scalar(static_cast<float>(exponent)));
+  require("pow", "base", base);
+  const Tensor y = computed(Binary::mul, base, base, base.shape());
+  return record("pow", y, {base}, [x = save(base)](const Tensor& dy, Gradients& gradients) {
+    Tensor dx = computed(Binary::mul, dy, x, dy.shape());
+    kernels::affine(dx.data<float>(), 2.0f, 0.0f, dx.mutable_data<float>(), dx.numel());
+    gradients.give(0, dx);
+  });
+}
+
+Tensor neg(const Tensor& x) { return detail::unary("neg", Unary::neg, x); }
+Tensor exp(const Tensor& x) { return detail::unary("exp", Unary::exp, x); }
+Tensor log(const Tensor& x) { return detail::unary("log", Unary::log, x); }
+Tensor sqrt(const Tensor& x) { return detail::unary("sqrt", Unary::sqrt, x); }
+Tensor abs(const Tensor& x) { return detail::unary("abs", Unary::abs, x); }
+
+Tensor clamp(const Tensor& x, float low, float high) {
+  if (!(low <= high)) fail<ValueError>("clamp: from {} to {}, expected low <= high", low, high);
+  return detail::parametric("clamp", kernels::Parametric::clamp, x, low, high);
+}
+
+}  // namespace temper

@@ -1,0 +1,65 @@
+#include <temper/autograd/ops/compare.hpp>
+
+#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/elementwise.hpp"
+
+namespace temper {
+
+using kernels::Compare;
+
+namespace {
+
+template <class T>
+void compared(Compare op, const Tensor& a, const Tensor& b, Tensor& y) {
+  kernels::compare(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), y.mutable_data<bool>(), y.shape());
+}
+
+Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b) {
+  detail::require_defined(name, "a", a);
+  detail::require(name, "b", b, a.dtype());
+  if (a.dtype() != Dtype::f32 && a.dtype() != Dtype::i64) {
+    fail<ShapeError>("{}: a {} is {}, expected f32 or i64", name, a.shape(), a.dtype());
+  }
+  Tensor y = empty(broadcast_shapes(name, a.shape(), b.shape()), Dtype::boolean);
+  if (a.dtype() == Dtype::f32) {
+    compared<float>(op, a, b, y);
+  } else {
+    compared<std::int64_t>(op, a, b, y);
+  }
+  return y;
+}
+
+Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b, const Shape& shape) {
+  Tensor y = empty(shape);
+  kernels::choose(condition.data<bool>(), condition.shape(), a.data<float>(), a.shape(), b.data<float>(), b.shape(),
+                  y.mutable_data<float>(), shape);
+  return y;
+}
+
+}  // namespace
+
+Tensor equal(const Tensor& a, const Tensor& b) { return compared("equal", Compare::equal, a, b); }
+Tensor not_equal(const Tensor& a, const Tensor& b) { return compared("not_equal", Compare::not_equal, a, b); }
+Tensor less(const Tensor& a, const Tensor& b) { return compared("less", Compare::less, a, b); }
+Tensor less_equal(const Tensor& a, const Tensor& b) { return compared("less_equal", Compare::less_equal, a, b); }
+Tensor greater(const Tensor& a, const Tensor& b) { return compared("greater", Compare::less, b, a); }
+Tensor greater_equal(const Tensor& a, const Tensor& b) { return compared("greater_equal", Compare::less_equal, b, a); }
+
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  detail::require("where", "condition", condition, Dtype::boolean);
+  detail::require("where", "a", a);
+  detail::require("where", "b", b);
+  const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
+  return record("where", chosen(condition, a, b, shape), {a, b},
+                [condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
+                  const Tensor zero = scalar(0.0f);
+                  if (gradients.wants(0)) {
+                    detail::give_reduced(gradients, 0, a, chosen(condition, dy, zero, dy.shape()));
+                  }
+                  if (gradients.wants(1)) {
+                    detail::give_reduced(gradients, 1, b, chosen(condition, zero, dy, dy.shape()));
+                  }
+                });
+}
+
+}  // namespace temper

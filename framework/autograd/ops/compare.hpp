@@ -1,0 +1,20 @@
+#pragma once
+
+#include <temper/tensor/tensor.hpp>
+
+namespace temper {
+
+// Operands broadcast by NumPy's rule. All throw: ShapeError for shapes that do not broadcast and for other dtypes.
+
+/// Comparisons of two f32 or two i64 tensors, as a bool tensor. Comparisons with NaN are false, but for not_equal.
+Tensor equal(const Tensor& a, const Tensor& b);
+Tensor not_equal(const Tensor& a, const Tensor& b);
+Tensor less(const Tensor& a, const Tensor& b);
+Tensor less_equal(const Tensor& a, const Tensor& b);
+Tensor greater(const Tensor& a, const Tensor& b);
+Tensor greater_equal(const Tensor& a, const Tensor& b);
+
+/// a where the bool condition holds, else b (both f32).
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
+
+}  // namespace temper

@@ -1,0 +1,31 @@
+#include <temper/autograd/ops/embedding.hpp>
+
+#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/embedding.hpp"
+
+namespace temper {
+
+Tensor embedding(const Tensor& ids, const Tensor& weight) {
+  detail::require("embedding", "ids", ids, Dtype::i64);
+  detail::require("embedding", "weight", weight);
+  if (weight.rank() != 2) fail<ShapeError>("embedding: weight {}, expected [rows, width]", weight.shape());
+  std::int64_t place = 0;
+  for (const std::int64_t id : ids.values<std::int64_t>()) {
+    if (id < 0 || id >= weight.size(0)) {
+      fail<ValueError>("embedding: id {} at place {} is outside the {} rows of weight {}", id, place, weight.size(0),
+                       weight.shape());
+    }
+    ++place;
+  }
+  const std::int64_t count = ids.numel(), width = weight.size(1);
+  Tensor y = empty(ids.shape().with_axis(-1, width));
+  kernels::embedding(weight.data<float>(), ids.data<std::int64_t>(), count, width, y.mutable_data<float>());
+  return record("embedding", y, {weight}, [count, width, ids = save(ids)](const Tensor& dy, Gradients& gradients) {
+    auto [dweight, accumulate] = gradients.into(0);
+    float* target = dweight.mutable_data<float>();
+    if (!accumulate) std::fill_n(target, dweight.numel(), 0.0f);
+    kernels::embedding_backward(dy.data<float>(), ids->data<std::int64_t>(), count, width, target);
+  });
+}
+
+}  // namespace temper

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+#include <temper/tensor/tensor.hpp>
+
+namespace temper {
+
+/// What becomes of the losses of the single predictions.
+enum class Reduction { mean, sum, none };
+
+struct CrossEntropyOptions {
+  std::int64_t ignore_index = -100;  ///< rows with this label count neither in the sum nor in the mean
+  float label_smoothing = 0.0f;      ///< share of the target that is spread over all classes, from 0 to 1
+  Reduction reduction = Reduction::mean;
+};
+
+/// -log softmax(logits)[label]: logits [..., classes] f32, labels [...] i64; a scalar, or [...] with Reduction::none.
+/// The mean is over the rows that are not ignored.
+/// Throws: ShapeError when the shapes do not fit; ValueError for a label outside the classes, a mean over no row, and
+/// a row of nothing but -inf.
+/// Source of label smoothing: Szegedy et al., "Rethinking the Inception architecture" (2015).
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
+
+struct LossOptions {
+  Reduction reduction = Reduction::mean;
+};
+struct HuberOptions {
+  float delta = 1.0f;  ///< above it the loss is linear
+  Reduction reduction = Reduction::mean;
+};
+
+// Losses of an input and a target of the same shape, both f32; a scalar, or that shape with Reduction::none. All throw:
+// ShapeError when shapes or dtypes differ; ValueError for the mean of nothing.
+
+/// (x - t)^2
+Tensor mse_loss(const Tensor& input, const Tensor& target, const LossOptions& options = {});
+/// |x - t|
+Tensor l1_loss(const Tensor& input, const Tensor& target, const LossOptions& options = {});
+/// (x - t)^2 / 2 where |x - t| <= delta, else delta * (|x - t| - delta / 2). Throws also: ValueError unless delta > 0.
+/// Source: Huber, "Robust estimation of a location parameter" (1964).
+Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options = {});
+/// -t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid: the input is a logit, the target a probability.
+Tensor bce_with_logits(const Tensor& input, const Tensor& target, const LossOptions& options = {});
+
+}  // namespace temper

@@ -1,0 +1,67 @@
+#include <temper/autograd/ops/norm.hpp>
+
+#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/norm.hpp"
+
+namespace temper {
+
+using detail::require;
+
+namespace {
+
+/// Checks the arguments and returns how many numbers are normalized together.
+std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {
+  require(name, "input", x);
+  require(name, "weight", weight);
+  const Shape& shape = x.shape();
+  const int first = x.rank() - weight.rank();
+  if (first < 0 || weight.rank() == 0 ||
+      !(Shape(std::span<const std::int64_t>(shape.begin() + first, shape.end())) == weight.shape())) {
+    fail<ShapeError>("{}: input {} does not end in the shape {} of weight", name, shape, weight.shape());
+  }
+  if (weight.numel() == 0) fail<ShapeError>("{}: weight {} is empty", name, weight.shape());
+  if (bias.defined()) {
+    require(name, "bias", bias);
+    if (!(bias.shape() == weight.shape())) {
+      fail<ShapeError>("{}: bias {} and weight {}, expected the same shape", name, bias.shape(), weight.shape());
+    }
+  }
+  if (!(eps >= 0.0f)) fail<ValueError>("{}: eps {}, expected at least 0", name, eps);
+  return weight.numel();
+}
+
+Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, bool centered) {
+  const std::int64_t cols = checked(name, x, weight, bias, eps), rows = x.numel() / cols;
+  Tensor y = empty(x.shape()), inverse = empty({rows}), mean;
+  if (centered) mean = empty({rows});
+  kernels::norm(x.data<float>(), rows, cols, weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr, eps,
+                y.mutable_data<float>(), centered ? mean.mutable_data<float>() : nullptr,
+                inverse.mutable_data<float>());
+  return record(
+      name, y, {x, weight, bias},
+      [rows, cols, x = save(x), weight = save(weight), mean, inverse](const Tensor& dy, Gradients& gradients) {
+        const auto wanted = [&](int input, const Shape& shape) {
+          return gradients.wants(input) ? empty(shape) : Tensor();
+        };
+        Tensor dx = wanted(0, x->shape()), dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
+        const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
+        kernels::norm_backward(x->data<float>(), dy.data<float>(), rows, cols, weight->data<float>(),
+                               mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(), target(dx),
+                               target(dw), target(db));
+        if (dx.defined()) gradients.give(0, dx);
+        if (dw.defined()) gradients.give(1, dw);
+        if (db.defined()) gradients.give(2, db);
+      });
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& options) {
+  return norm("layer_norm", x, weight, bias, options.eps, true);
+}
+
+Tensor rms_norm(const Tensor& x, const Tensor& weight, const NormOptions& options) {
+  return norm("rms_norm", x, weight, Tensor(), options.eps, false);
+}
+
+}  // namespace temper

@@ -1,0 +1,44 @@
+#include "framework/autograd/ops/ops_internal.hpp"
+
+#include "framework/kernels/reduce.hpp"
+
+namespace temper::detail {
+
+void require_defined(const char* operation, const char* argument, const Tensor& x) {
+  if (!x.defined()) fail<ValueError>("{}: {} is an undefined tensor", operation, argument);
+}
+
+void require(const char* operation, const char* argument, const Tensor& x, Dtype dtype) {
+  require_defined(operation, argument, x);
+  if (x.dtype() != dtype) {
+    fail<ShapeError>("{}: {} {} is {}, expected {}", operation, argument, x.shape(), x.dtype(), dtype);
+  }
+}
+
+int require_axis(const char* operation, const char* argument, const Tensor& x, int axis) {
+  const int rank = x.rank();
+  if (axis < -rank || axis >= rank) {
+    fail<ShapeError>("{}: axis {} of {} {}, which has {} axes", operation, axis, argument, x.shape(), rank);
+  }
+  return axis < 0 ? axis + rank : axis;
+}
+
+void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient) {
+  if (gradient.shape() == shape) {
+    gradients.give(input, std::move(gradient));
+    return;
+  }
+  Tensor sums = empty(shape);
+  kernels::reduce_to(kernels::Reduce::sum, gradient.data<float>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
+                     shape);
+  gradients.give(input, std::move(sums));
+}
+
+AxisView view_of(const Shape& shape, int axis) {
+  AxisView view{1, shape[axis], 1};
+  for (int i = 0; i < axis; ++i) view.outer *= shape[i];
+  for (int i = axis + 1; i < shape.rank(); ++i) view.inner *= shape[i];
+  return view;
+}
+
+}  // namespace temper::detail

@@ -1,0 +1,115 @@
+#include <temper/autograd/ops/reduce.hpp>
+
+#include <algorithm>
+
+#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/elementwise.hpp"
+#include "framework/kernels/reduce.hpp"
+
+namespace temper {
+
+using detail::require;
+using detail::require_axis;
+using kernels::Reduce;
+
+Axes::Axes(std::span<const int> axes) : count_(static_cast<int>(axes.size())) {
+  if (axes.size() > Shape::max_rank) {
+    fail<ShapeError>("{} axes were given, a shape has at most {}", axes.size(), Shape::max_rank);
+  }
+  std::copy(axes.begin(), axes.end(), axes_.begin());
+}
+
+namespace {
+
+/// What a reduction makes of a shape: axes of size 1 where it was reduced, and without them.
+struct Reduced {
+  Shape kept, dropped;
+  std::int64_t count = 1;  // numbers that become one
+
+  const Shape& result(ReduceOptions options) const { return options.keepdim ? kept : dropped; }
+};
+
+Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
+  require(name, "input", x);
+  std::array<bool, Shape::max_rank> chosen{};
+  if (axes.count() == 0) chosen.fill(true);
+  for (const int axis : axes) {
+    bool& flag = chosen[static_cast<std::size_t>(require_axis(name, "input", x, axis))];
+    if (flag) fail<ShapeError>("{}: axis {} of input {} is given twice", name, axis, x.shape());
+    flag = true;
+  }
+  Reduced result{x.shape(), {}, 1};
+  std::array<std::int64_t, Shape::max_rank> left{};
+  std::size_t rank = 0;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (chosen[static_cast<std::size_t>(axis)]) {
+      result.count *= x.size(axis);
+      result.kept = result.kept.resized(axis, 1);
+    } else {
+      left[rank++] = x.size(axis);
+    }
+  }
+  result.dropped = Shape(std::span<const std::int64_t>(left.data(), rank));
+  return result;
+}
+
+Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& shape, float scale) {
+  Tensor y = empty(shape);
+  kernels::reduce_to(Reduce::sum, x.data<float>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
+  return record(name, y, {x}, [x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
+    Tensor dx = empty(x);
+    kernels::expand(dy.data<float>(), kept, scale, dx.mutable_data<float>(), x);
+    gradients.give(0, dx);
+  });
+}
+
+Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, ReduceOptions options) {
+  const Reduced to = reduced(name, x, axes);
+  if (to.count == 0) fail<ValueError>("{}: input {} has nothing to choose from", name, x.shape());
+  Tensor y = empty(to.result(options));
+  kernels::reduce_to(op, x.data<float>(), x.shape(), 1.0f, y.mutable_data<float>(), to.kept);
+  return record(name, y, {x}, [x = save(x), y = save(y), kept = to.kept](const Tensor& dy, Gradients& gradients) {
+    // 1 where an element is the extreme one, divided by how many there are.
+    Tensor dx = empty(x->shape()), share = empty(kept);
+    float* mask = dx.mutable_data<float>();
+    kernels::binary(kernels::Binary::same, x->data<float>(), x->shape(), y->data<float>(), kept, mask, x->shape());
+    float* shares = share.mutable_data<float>();
+    kernels::reduce_to(Reduce::sum, mask, x->shape(), 1.0f, shares, kept);
+    kernels::binary(kernels::Binary::div, dy.data<float>(), kept, shares, kept, shares, kept);
+    kernels::binary(kernels::Binary::mul, mask, x->shape(), shares, kept, mask, x->shape());
+    gradients.give(0, dx);
+  });
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  const Reduced to = reduced("sum", x, axes);
+  return total("sum", x, to, to.result(options), 1.0f);
+}
+
+Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  const Reduced to = reduced("mean", x, axes);
+  if (to.count == 0) fail<ValueError>("mean: input {} has no numbers to average", x.shape());
+  return total("mean", x, to, to.result(options), static_cast<float>(1.0 / static_cast<double>(to.count)));
+}
+
+Tensor max(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  return extreme("max", Reduce::largest, x, axes, options);
+}
+
+Tensor min(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  return extreme("min", Reduce::smallest, x, axes, options);
+}
+
+Tensor argmax(const Tensor& x, int axis, ReduceOptions options) {
+  require("argmax", "input", x);
+  const int along = require_axis("argmax", "input", x, axis);
+  const auto [outer, size, inner] = detail::view_of(x.shape(), along);
+  if (size == 0) fail<ValueError>("argmax: input {} has nothing to choose from along axis {}", x.shape(), axis);
+  Tensor y = empty(options.keepdim ? x.shape().resized(along, 1) : x.shape().without_axis(along), Dtype::i64);
+  kernels::arg_extreme(Reduce::largest, x.data<float>(), outer, size, inner, y.mutable_data<std::int64_t>());
+  return y;
+}
+
+}  // namespace temper

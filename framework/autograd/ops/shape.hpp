@@ -1,0 +1,55 @@
+#pragma once
+
+#include <initializer_list>
+#include <span>
+#include <vector>
+
+#include <temper/autograd/ops/axes.hpp>
+#include <temper/tensor/tensor.hpp>
+
+namespace temper {
+
+// Unless said otherwise these take any dtype and copy. Axes may be negative. All throw: ShapeError when an axis does
+// not exist or sizes do not fit.
+
+/// The same elements in the same order under another shape, sharing memory. One size may be -1: what is left.
+Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes);
+/// All axes from `from_axis` on as one, sharing memory: [N, 4, 5] -> [N, 20].
+Tensor flatten(const Tensor& x, int from_axis = 1);
+/// Images [N, H, W, C] as features [N, C * H * W] in the order C, H, W, the one PyTorch's weights expect. f32.
+Tensor flatten_chw(const Tensor& x);
+
+/// The axes in another order: permute(x, {0, 2, 1}).
+Tensor permute(const Tensor& x, const Axes& axes);
+/// Two axes exchanged.
+Tensor transpose(const Tensor& x, int axis_a, int axis_b);
+
+/// Elements begin to end (exclusive) of an axis; negative ones count from its end. Shares memory when the axis is 0.
+Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end);
+/// Tensors one after the other along an axis; their other sizes are equal.
+Tensor concat(std::span<const Tensor> tensors, int axis);
+Tensor concat(std::initializer_list<Tensor> tensors, int axis);
+/// Tensors of equal shape along a new axis.
+Tensor stack(std::span<const Tensor> tensors, int axis = 0);
+Tensor stack(std::initializer_list<Tensor> tensors, int axis = 0);
+/// Parts of `size` along an axis; the last may be smaller.
+std::vector<Tensor> split(const Tensor& x, std::int64_t size, int axis = 0);
+
+/// x broadcast to a shape. f32.
+Tensor expand(const Tensor& x, const Shape& shape);
+
+/// How much is added at the two ends of an axis.
+struct Padding {
+  std::int64_t before = 0;
+  std::int64_t after = 0;
+};
+/// x with `value` around it; one Padding for each axis. f32.
+Tensor pad(const Tensor& x, std::span<const Padding> padding, float value = 0.0f);
+Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value = 0.0f);
+
+/// Along an axis the elements an i64 index names, whose other sizes are those of x (f32):
+/// gather(x, 1, index)[i, j] = x[i, index[i, j]]. Throws also: ValueError for an index outside the axis.
+Tensor gather(const Tensor& x, int axis, const Tensor& index);
+
+}  // namespace temper

@@ -1,0 +1,22 @@
+#include "framework/kernels/dropout.hpp"
+
+#include <algorithm>
+
+#include <temper/core/parallel.hpp>
+
+#include "framework/kernels/isa.hpp"
+
+namespace temper::kernels {
+
+void dropout(const detail::RandomStream& stream, double p, const float* x, float* y, Index n) {
+  constexpr Index grain = 1 << 13;  // a multiple of the 64 elements of a block
+  const auto kernel = table().dropout;
+  const auto threshold = static_cast<std::uint32_t>(std::min(p * 0x1p32, 0x1p32 - 1.0));
+  const float scale = static_cast<float>(1.0 / (1.0 - p));
+  const auto key = stream.key(), nonce = stream.nonce();
+  parallel_for(n, grain, [&](Index begin, Index end) {
+    kernel(key.data(), nonce.data(), begin / 64, threshold, scale, x + begin, y + begin, end - begin);
+  });
+}
+
+}  // namespace temper::kernels

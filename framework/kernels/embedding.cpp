@@ -1,0 +1,31 @@
+#include "framework/kernels/embedding.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <temper/core/parallel.hpp>
+
+#include "framework/kernels/isa.hpp"
+
+namespace temper::kernels {
+
+void embedding(const float* weight, const std::int64_t* ids, Index count, Index width, float* y) {
+  constexpr Index grain = 1 << 14;
+  if (width == 0) return;
+  parallel_for(count, std::max<Index>(1, grain / width), [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      std::memcpy(y + i * width, weight + ids[i] * width, static_cast<std::size_t>(width) * sizeof(float));
+    }
+  });
+}
+
+void embedding_backward(const float* dy, const std::int64_t* ids, Index count, Index width, float* dweight) {
+  // Split by columns: rows may repeat, and each sum must run in order.
+  constexpr Index panel = 128;
+  const auto kernel = table().accumulate;
+  parallel_for(width, panel, [=](Index begin, Index end) {
+    for (Index i = 0; i < count; ++i) kernel(dweight + ids[i] * width + begin, dy + i * width + begin, end - begin);
+  });
+}
+
+}  // namespace temper::kernels

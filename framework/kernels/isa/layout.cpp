@@ -1,0 +1,47 @@
+#include "framework/kernels/isa/fill.hpp"
+#include "framework/kernels/isa/isa.hpp"
+
+namespace temper::kernels::TEMPER_ISA {
+
+namespace {
+
+void transpose_4x4(const float* x, Index stride_x, float* y, Index stride_y) {
+  __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + stride_x);
+  __m128 c = _mm_loadu_ps(x + 2 * stride_x), d = _mm_loadu_ps(x + 3 * stride_x);
+  _MM_TRANSPOSE4_PS(a, b, c, d);
+  _mm_storeu_ps(y, a);
+  _mm_storeu_ps(y + stride_y, b);
+  _mm_storeu_ps(y + 2 * stride_y, c);
+  _mm_storeu_ps(y + 3 * stride_y, d);
+}
+
+void transpose_tile(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y) {
+  Index r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    Index c = 0;
+    for (; c + 4 <= cols; c += 4) transpose_4x4(x + r * stride_x + c, stride_x, y + c * stride_y + r, stride_y);
+    for (; c < cols; ++c) {
+      for (Index i = r; i < r + 4; ++i) y[c * stride_y + i] = x[i * stride_x + c];
+    }
+  }
+  for (; r < rows; ++r) {
+    for (Index c = 0; c < cols; ++c) y[c * stride_y + r] = x[r * stride_x + c];
+  }
+}
+
+void transpose(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y) {
+  constexpr Index tile = 32;  // two tiles fit the first-level cache many times over
+  for (Index r = 0; r < rows; r += tile) {
+    const Index height = rows - r < tile ? rows - r : tile;
+    for (Index c = 0; c < cols; c += tile) {
+      const Index breadth = cols - c < tile ? cols - c : tile;
+      transpose_tile(x + r * stride_x + c, height, breadth, stride_x, y + c * stride_y + r, stride_y);
+    }
+  }
+}
+
+}  // namespace
+
+void fill_layout(IsaTable& table) { table.transpose = transpose; }
+
+}  // namespace temper::kernels::TEMPER_ISA

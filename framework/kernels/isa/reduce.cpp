@@ -1,0 +1,77 @@
+#include "framework/kernels/isa/fill.hpp"
+#include "framework/kernels/isa/isa.hpp"
+
+namespace temper::kernels::TEMPER_ISA {
+
+namespace {
+
+struct Sum {
+  static Vec both(Vec a, Vec b) { return a + b; }
+};
+struct Largest {
+  static Vec both(Vec a, Vec b) { return max_or_nan(a, b); }
+};
+struct Smallest {
+  static Vec both(Vec a, Vec b) { return min_or_nan(a, b); }
+};
+
+double sum(const float* x, Index n) {
+  return blocked_sum(n, [=](Index i, Index count) { return load_upto(x + i, count); });
+}
+
+template <class F>
+float extreme(const float* x, Index n) {
+  // Lanes that have no element repeat the first.
+  Vec best(x[0]);
+  for_each_vector(n, [&](Index i, Index count) { best = F::both(best, load_upto(x + i, count, x[0])); });
+  alignas(64) float lanes[width];
+  best.store_aligned(lanes);
+  for (Index step = width / 2; step > 0; step /= 2) {
+    for (Index i = 0; i < step; ++i) lanes[i] = F::both(Vec(lanes[i]), Vec(lanes[i + step])).get(0);
+  }
+  return lanes[0];
+}
+
+template <class F>
+void reduce_rows(const float* x, Index rows, Index cols, Index stride, float* y) {
+  // Row after row as they lie in memory, four at a time, so that y is not read and written for each.
+  Index row = 0;
+  if (rows >= 4) {
+    for_each_vector(cols, [=](Index i, Index count) {
+      const float* p = x + i;
+      const Vec a = F::both(load_upto(p, count), load_upto(p + stride, count));
+      const Vec b = F::both(load_upto(p + 2 * stride, count), load_upto(p + 3 * stride, count));
+      store_upto(y + i, F::both(a, b), count);
+    });
+    row = 4;
+  } else {
+    for_each_vector(cols, [=](Index i, Index count) { store_upto(y + i, load_upto(x + i, count), count); });
+    row = 1;
+  }
+  for (; row + 4 <= rows; row += 4) {
+    for_each_vector(cols, [=](Index i, Index count) {
+      const float* p = x + row * stride + i;
+      const Vec a = F::both(load_upto(p, count), load_upto(p + stride, count));
+      const Vec b = F::both(load_upto(p + 2 * stride, count), load_upto(p + 3 * stride, count));
+      store_upto(y + i, F::both(load_upto(y + i, count), F::both(a, b)), count);
+    });
+  }
+  for (; row < rows; ++row) {
+    for_each_vector(cols, [=](Index i, Index count) {
+      store_upto(y + i, F::both(load_upto(y + i, count), load_upto(x + row * stride + i, count)), count);
+    });
+  }
+}
+
+}  // namespace
+
+void fill_reduce(IsaTable& table) {
+  table.sum = sum;
+  table.largest = extreme<Largest>;
+  table.smallest = extreme<Smallest>;
+  table.sum_rows = reduce_rows<Sum>;
+  table.largest_rows = reduce_rows<Largest>;
+  table.smallest_rows = reduce_rows<Smallest>;
+}
+
+}  // namespace temper::kernels::TEMPER_ISA

@@ -1,0 +1,130 @@
+#include "framework/kernels/isa/fill.hpp"
+#include "framework/kernels/isa/isa.hpp"
+
+namespace temper::kernels::TEMPER_ISA {
+
+namespace {
+
+constexpr float minus_infinity = -__builtin_inff();
+
+float largest(const float* x, Index n) {
+  Vec best(minus_infinity);
+  for_each_vector(n, [&](Index i, Index count) { best = max_or_nan(best, load_upto(x + i, count, minus_infinity)); });
+  alignas(64) float lanes[width];
+  best.store_aligned(lanes);
+  float result = lanes[0];
+  for (Index i = 1; i < width; ++i) result = result > lanes[i] || result != result ? result : lanes[i];
+  return result;
+}
+
+/// One contiguous line.
+bool softmax_line(const float* x, Index n, bool log, float* y) {
+  const float top = largest(x, n);
+  if (top == minus_infinity) return true;
+  const Vec shift(top);
+  if (log) {
+    const double sum = blocked_sum(
+        n, [=](Index i, Index count) { return xsimd::exp(load_upto(x + i, count, minus_infinity) - shift); });
+    const Vec log_sum(static_cast<float>(__builtin_log(sum)));
+    transform(x, y, n, [=](Vec v) { return (v - shift) - log_sum; });
+  } else {
+    const double sum = blocked_sum(n, [=](Index i, Index count) {
+      const Vec e = xsimd::exp(load_upto(x + i, count, minus_infinity) - shift);
+      store_upto(y + i, e, count);
+      return e;
+    });
+    const Vec inverse(static_cast<float>(1.0 / sum));
+    transform(y, y, n, [=](Vec v) { return v * inverse; });
+  }
+  return false;
+}
+
+/// sum of f(row) over n rows, in blocks so that long axes lose no digits.
+template <class F>
+Vec sum_down(Index n, F f) {
+  constexpr Index block = 64;
+  Vec total(0.0f);
+  for (Index begin = 0; begin < n; begin += block) {
+    const Index end = n - begin < block ? n : begin + block;
+    Vec part(0.0f);
+    for (Index row = begin; row < end; ++row) part += f(row);
+    total += part;
+  }
+  return total;
+}
+
+/// A vector's width of neighbouring lines.
+bool softmax_columns(const float* x, Index n, Index stride, Index count, bool log, float* y) {
+  const auto at = [=](Index row) { return load_upto(x + row * stride, count); };
+  Vec top = at(0);
+  for (Index row = 1; row < n; ++row) top = max_or_nan(top, at(row));
+  if (xsimd::any(top == Vec(minus_infinity))) return true;
+  if (log) {
+    const Vec log_sum = xsimd::log(sum_down(n, [=](Index row) { return xsimd::exp(at(row) - top); }));
+    for (Index row = 0; row < n; ++row) store_upto(y + row * stride, (at(row) - top) - log_sum, count);
+  } else {
+    const Vec sum = sum_down(n, [=](Index row) {
+      const Vec e = xsimd::exp(at(row) - top);
+      store_upto(y + row * stride, e, count);
+      return e;
+    });
+    const Vec inverse = Vec(1.0f) / sum;
+    for (Index row = 0; row < n; ++row) {
+      store_upto(y + row * stride, load_upto(y + row * stride, count) * inverse, count);
+    }
+  }
+  return false;
+}
+
+bool softmax(const float* x, Index n, Index stride, Index cols, bool log, float* y) {
+  if (stride == 1) return softmax_line(x, n, log, y);
+  bool impossible = false;
+  for_each_vector(cols, [&](Index i, Index count) {
+    impossible = softmax_columns(x + i, n, stride, count, log, y + i) || impossible;
+  });
+  return impossible;
+}
+
+/// dx from y, dy and their sum over the line: of dy * y, or of dy when `log`.
+Vec slope(Vec y, Vec dy, Vec sum, bool log) { return log ? dy - xsimd::exp(y) * sum : y * (dy - sum); }
+
+void softmax_backward(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx) {
+  if (stride == 1) {
+    const double sum = blocked_sum(n, [=](Index i, Index count) {
+      const Vec g = load_upto(dy + i, count);
+      return log ? g : g * load_upto(y + i, count);
+    });
+    transform(y, dy, dx, n, [=](Vec v, Vec g) { return slope(v, g, Vec(static_cast<float>(sum)), log); });
+    return;
+  }
+  for_each_vector(cols, [=](Index i, Index count) {
+    const auto at = [=](const float* p, Index row) { return load_upto(p + i + row * stride, count); };
+    const Vec sum = sum_down(n, [=](Index row) { return log ? at(dy, row) : at(dy, row) * at(y, row); });
+    for (Index row = 0; row < n; ++row) {
+      store_upto(dx + i + row * stride, slope(at(y, row), at(dy, row), sum, log), count);
+    }
+  });
+}
+
+void log_sum_exp(const float* x, Index n, float* top, double* sum) {
+  *top = largest(x, n);
+  const Vec shift(*top);
+  *sum =
+      blocked_sum(n, [=](Index i, Index count) { return xsimd::exp(load_upto(x + i, count, minus_infinity) - shift); });
+}
+
+void cross_entropy_backward(const float* x, Index n, float top, float inverse_sum, float uniform, float scale,
+                            float* dx) {
+  transform(x, dx, n, [=](Vec v) { return Vec(scale) * (xsimd::exp(v - Vec(top)) * Vec(inverse_sum) - Vec(uniform)); });
+}
+
+}  // namespace
+
+void fill_softmax(IsaTable& table) {
+  table.softmax = softmax;
+  table.softmax_backward = softmax_backward;
+  table.log_sum_exp = log_sum_exp;
+  table.cross_entropy_backward = cross_entropy_backward;
+}
+
+}  // namespace temper::kernels::TEMPER_ISA

@@ -1,0 +1,85 @@
+#include "framework/kernels/loss.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <limits>
+
+#include <temper/core/parallel.hpp>
+
+#include "framework/kernels/isa.hpp"
+
+namespace temper::kernels {
+
+namespace {
+
+constexpr Index grain = 1 << 13;
+constexpr Index pointwise_grain = 1 << 14;
+
+Index rows_per_chunk(Index classes) { return std::max<Index>(1, grain / std::max<Index>(1, classes)); }
+
+}  // namespace
+
+bool cross_entropy(const CrossEntropy& task, const float* x, float* losses, float* stats) {
+  std::atomic<bool> impossible = false;
+  const auto& kernels = table();
+  const double smoothing = static_cast<double>(task.smoothing), count = static_cast<double>(task.classes);
+  parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const Index label = task.labels[row];
+      if (label == task.ignore_index) {
+        losses[row] = stats[2 * row] = stats[2 * row + 1] = 0.0f;
+        continue;
+      }
+      const float* logits = x + row * task.classes;
+      float largest;
+      double sum;
+      kernels.log_sum_exp(logits, task.classes, &largest, &sum);
+      if (largest == -std::numeric_limits<float>::infinity()) impossible.store(true, std::memory_order_relaxed);
+      const double top = static_cast<double>(largest), log_sum = std::log(sum);
+      double loss = (top - static_cast<double>(logits[label])) + log_sum;
+      if (smoothing > 0.0) {
+        const double mean = kernels.sum(logits, task.classes) / count;
+        loss = (1.0 - smoothing) * loss + smoothing * ((top - mean) + log_sum);
+      }
+      losses[row] = static_cast<float>(loss);
+      stats[2 * row] = largest;
+      stats[2 * row + 1] = static_cast<float>(1.0 / sum);
+    }
+  });
+  return impossible;
+}
+
+void cross_entropy_backward(const CrossEntropy& task, const float* x, const float* stats, const float* dy,
+                            Index stride_dy, float scale, float* dx) {
+  const auto kernel = table().cross_entropy_backward;
+  const float uniform = task.smoothing / static_cast<float>(task.classes), hit = 1.0f - task.smoothing;
+  parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {
+      const Index first = row * task.classes, label = task.labels[row];
+      if (label == task.ignore_index) {
+        std::fill_n(dx + first, task.classes, 0.0f);
+        continue;
+      }
+      const float g = scale * dy[row * stride_dy];
+      kernel(x + first, task.classes, stats[2 * row], stats[2 * row + 1], uniform, g, dx + first);
+      dx[first + label] -= g * hit;
+    }
+  });
+}
+
+void pointwise_loss(PointwiseLoss loss, const float* x, const float* t, float delta, float* y, Index n) {
+  const auto kernel = table().pointwise_loss[static_cast<std::size_t>(loss)];
+  parallel_for(n, pointwise_grain,
+               [=](Index begin, Index end) { kernel(x + begin, t + begin, delta, y + begin, end - begin); });
+}
+
+void pointwise_loss_backward(PointwiseLoss loss, const float* x, const float* t, float delta, const float* dy,
+                             Index stride_dy, float scale, float* dx, Index n) {
+  const auto kernel = table().pointwise_loss_backward[static_cast<std::size_t>(loss)];
+  parallel_for(n, pointwise_grain, [=](Index begin, Index end) {
+    kernel(x + begin, t + begin, delta, dy + begin * stride_dy, stride_dy, scale, dx + begin, end - begin);
+  });
+}
+
+}  // namespace temper::kernels

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "framework/kernels/isa/table.hpp"
+
+namespace temper::kernels {
+
+struct CrossEntropy {
+  Index rows, classes;
+  const std::int64_t* labels;  // [rows], within the classes or ignored
+  std::int64_t ignore_index;
+  float smoothing;
+};
+
+/// losses[rows], 0 for ignored ones; stats[rows, 2] is what the backward needs of each row: its largest logit and
+/// 1 / sum(exp(x - largest)). Returns whether some row that counts is -inf throughout.
+[[nodiscard]] bool cross_entropy(const CrossEntropy& task, const float* x, float* losses, float* stats);
+/// dx[rows, classes] = scale * dy * (softmax(x) - target); dy has stride 0 or 1.
+void cross_entropy_backward(const CrossEntropy& task, const float* x, const float* stats, const float* dy,
+                            Index stride_dy, float scale, float* dx);
+
+/// y = loss(x, t), element by element; dx = scale * dy * (derivative by x). `delta` is Huber's.
+void pointwise_loss(PointwiseLoss loss, const float* x, const float* t, float delta, float* y, Index n);
+void pointwise_loss_backward(PointwiseLoss loss, const float* x, const float* t, float delta, const float* dy,
+                             Index stride_dy, float scale, float* dx, Index n);
+
+}  // namespace temper::kernels

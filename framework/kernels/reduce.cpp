@@ -1,0 +1,170 @@
+#include "framework/kernels/reduce.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+#include <temper/core/buffer.hpp>
+#include <temper/core/parallel.hpp>
+
+#include "framework/kernels/elementwise.hpp"
+#include "framework/kernels/isa.hpp"
+
+namespace temper::kernels {
+
+namespace {
+
+constexpr Index grain = 1 << 14;      // elements a chunk when rows are short
+constexpr Index row_piece = 1 << 15;  // elements of a long row that give one partial result
+constexpr Index row_block = 128;      // rows that give one partial row
+constexpr Index panel = 1024;         // columns of a chunk; the partial row stays in the first-level cache
+
+double reduce_line(Reduce op, const float* x, Index n) {
+  switch (op) {
+    case Reduce::sum: return table().sum(x, n);
+    case Reduce::largest: return static_cast<double>(table().largest(x, n));
+    case Reduce::smallest: break;
+  }
+  return static_cast<double>(table().smallest(x, n));
+}
+
+double combine(Reduce op, double a, double b) {
+  if (op == Reduce::sum) return a + b;
+  if (std::isnan(a)) return a;
+  return (op == Reduce::largest ? b <= a : b >= a) ? a : b;
+}
+
+void reduce_lines(Reduce op, const float* x, Index outer, Index n, float scale, float* y) {
+  const auto scaled = [scale](double value) { return static_cast<float>(static_cast<double>(scale) * value); };
+  const Index pieces = chunk_count(n, row_piece);
+  if (pieces == 1) {
+    parallel_for(outer, std::max<Index>(1, grain / n), [=](Index begin, Index end) {
+      for (Index row = begin; row < end; ++row) y[row] = scaled(reduce_line(op, x + row * n, n));
+    });
+    return;
+  }
+  const detail::Buffer buffer(static_cast<std::size_t>(outer * pieces) * sizeof(double));
+  auto* partials = reinterpret_cast<double*>(buffer.data());
+  parallel_for(outer * pieces, 1, [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Index first = i % pieces * row_piece;
+      partials[i] = reduce_line(op, x + i / pieces * n + first, std::min(row_piece, n - first));
+    }
+  });
+  for (Index row = 0; row < outer; ++row) {
+    double total = partials[row * pieces];
+    for (Index i = 1; i < pieces; ++i) total = combine(op, total, partials[row * pieces + i]);
+    y[row] = scaled(total);
+  }
+}
+
+void reduce_columns(Reduce op, const float* x, Index outer, Index n, Index inner, float* y) {
+  const auto kernel = op == Reduce::sum       ? table().sum_rows
+                      : op == Reduce::largest ? table().largest_rows
+                                              : table().smallest_rows;
+  const Index blocks = chunk_count(n, row_block), panels = chunk_count(inner, panel);
+  detail::Buffer buffer;
+  if (blocks > 1) buffer = detail::Buffer(static_cast<std::size_t>(outer * blocks * inner) * sizeof(float));
+  float* target = blocks > 1 ? reinterpret_cast<float*>(buffer.data()) : y;
+  const Index task = std::min(n, row_block) * std::min(inner, panel);
+  parallel_for(outer * blocks * panels, std::max<Index>(1, grain / task), [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const Index line = i / panels, col = i % panels * panel;  // line counts [outer, blocks]
+      const Index row = line % blocks * row_block;
+      kernel(x + (line / blocks * n + row) * inner + col, std::min(row_block, n - row), std::min(panel, inner - col),
+             inner, target + line * inner + col);
+    }
+  });
+  if (blocks > 1) reduce_columns(op, target, outer, blocks, inner, y);
+}
+
+}  // namespace
+
+void reduce(Reduce op, const float* x, Index outer, Index n, Index inner, float scale, float* y) {
+  if (outer == 0 || inner == 0) return;
+  if (n == 0) {
+    std::fill_n(y, outer * inner, 0.0f);
+  } else if (inner == 1) {
+    reduce_lines(op, x, outer, n, scale, y);
+  } else {
+    reduce_columns(op, x, outer, n, inner, y);
+    if (scale != 1.0f) affine(y, scale, 0.0f, y, outer * inner);
+  }
+}
+
+void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape) {
+  const int rank = x_shape.rank();
+  // Alternating groups of neighbouring axes that are kept or reduced, innermost first. Axes of size 1 are either.
+  struct Group {
+    Index size;
+    bool reduced;
+  };
+  std::array<Group, Shape::max_rank> groups;
+  int count = 0;
+  for (int back = 1; back <= rank; ++back) {
+    const Index size = x_shape[-back];
+    if (size == 1) continue;
+    const bool reduced = back > y_shape.rank() || y_shape[-back] != size;
+    if (count > 0 && groups[static_cast<std::size_t>(count - 1)].reduced == reduced) {
+      groups[static_cast<std::size_t>(count - 1)].size *= size;
+    } else {
+      groups[static_cast<std::size_t>(count++)] = {size, reduced};
+    }
+  }
+  Index outer = x_shape.numel(), inner = 1;
+  int passes = 0;
+  for (int i = 0; i < count; ++i) passes += groups[static_cast<std::size_t>(i)].reduced;
+  if (passes == 0) {
+    affine(x, scale, 0.0f, y, outer);
+    return;
+  }
+  if (outer == 0) {
+    std::fill_n(y, y_shape.numel(), 0.0f);
+    return;
+  }
+  detail::Buffer previous;
+  for (int i = 0; i < count; ++i) {
+    const auto [size, reduced] = groups[static_cast<std::size_t>(i)];
+    outer /= size;
+    if (!reduced) {
+      inner *= size;
+      continue;
+    }
+    if (--passes == 0) {
+      reduce(op, x, outer, size, inner, scale, y);
+      return;
+    }
+    detail::Buffer next(static_cast<std::size_t>(outer * inner) * sizeof(float));
+    reduce(op, x, outer, size, inner, 1.0f, reinterpret_cast<float*>(next.data()));
+    previous = std::move(next);
+    x = reinterpret_cast<const float*>(previous.data());
+  }
+}
+
+void column_sum(const float* x, Index rows, Index cols, float* y, bool accumulate) {
+  if (!accumulate) {
+    reduce(Reduce::sum, x, 1, rows, cols, 1.0f, y);
+    return;
+  }
+  const detail::Buffer buffer(static_cast<std::size_t>(cols) * sizeof(float));
+  auto* sums = reinterpret_cast<float*>(buffer.data());
+  reduce(Reduce::sum, x, 1, rows, cols, 1.0f, sums);
+  kernels::accumulate(y, sums, cols);
+}
+
+void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, std::int64_t* y) {
+  parallel_for(outer * inner, std::max<Index>(1, grain / n), [=](Index begin, Index end) {
+    for (Index i = begin; i < end; ++i) {
+      const float* line = x + i / inner * n * inner + i % inner;
+      Index best = 0;
+      for (Index k = 1; k < n && !std::isnan(line[best * inner]); ++k) {
+        const float value = line[k * inner], top = line[best * inner];
+        if (op == Reduce::largest ? !(value <= top) : !(value >= top)) best = k;
+      }
+      y[i] = best;
+    }
+  });
+}
+
+}  // namespace temper::kernels

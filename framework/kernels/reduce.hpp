@@ -1,0 +1,27 @@
+#pragma once
+
+// Reductions of f32, viewed as [outer, reduced, inner]. Fixed chunks, partial results combined in order: the same bits
+// for any number of threads.
+
+#include "framework/core/shape.hpp"
+#include "framework/kernels/isa/table.hpp"
+
+namespace temper::kernels {
+
+enum class Reduce { sum, largest, smallest };
+
+/// y[outer, inner] = scale * the reduction of x[outer, n, inner] over n. The sum of nothing is 0; the others need
+/// n > 0. NaN wins.
+void reduce(Reduce op, const float* x, Index outer, Index n, Index inner, float scale, float* y);
+
+/// The same over all axes where y_shape has size 1 and x_shape, aligned at the end, has not: y_shape broadcasts to
+/// x_shape.
+void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape);
+
+/// y[cols] = (or +=, when `accumulate`) the sum over the rows of x[rows, cols]: the gradient of a bias.
+void column_sum(const float* x, Index rows, Index cols, float* y, bool accumulate);
+
+/// The position of the first largest or smallest of x[outer, n, inner] along n > 0; of the first NaN when there is one.
+void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, std::int64_t* y);
+
+}  // namespace temper::kernels

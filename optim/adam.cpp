@@ -1,0 +1,85 @@
+#include <temper/optim/adam.hpp>
+
+#include <cmath>
+
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim {
+
+namespace {
+
+namespace hyper {
+enum : std::size_t { lr, beta1, beta2, eps, decay };
+}
+enum : std::size_t { product1, product2 };                   // of the betas so far
+enum : std::size_t { exp_avg, exp_avg_sq, first_optional };  // states
+
+template <class Options>
+Definition definition(const char* name, Hyper decay_hyper, const Options& options) {
+  Definition result{.name = name,
+                    .hypers = {{"lr", options.lr},
+                               {"beta1", options.beta1, Hyper::Range::fraction},
+                               {"beta2", options.beta2, Hyper::Range::fraction},
+                               {"eps", options.eps},
+                               std::move(decay_hyper)},
+                    .states = {"exp_avg", "exp_avg_sq"},
+                    .clip_norm = options.clip_norm,
+                    .nonfinite = options.nonfinite,
+                    .maximize = options.maximize};
+  if (options.amsgrad) result.states.push_back("max_exp_avg_sq");
+  if (options.rounding == Rounding::compensated) result.states.push_back("lost");
+  return result;
+}
+
+}  // namespace
+
+Adam::Adam(Groups groups, const AdamOptions& options)
+    : Optimizer(std::move(groups), definition("Adam", {"l2", options.l2}, options)),
+      decoupled_(false),
+      amsgrad_(options.amsgrad),
+      rounding_(options.rounding) {}
+
+Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
+    : Optimizer(std::move(groups), definition("AdamW", {"weight_decay", options.weight_decay}, options)),
+      decoupled_(true),
+      decay_(decay),
+      amsgrad_(options.amsgrad),
+      rounding_(options.rounding) {}
+
+void Adam::prepare(Now& now) const {
+  const bool torch = rounding_ == Rounding::torch_compat;
+  const double decayed =
+      decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? now.hyper[hyper::lr] : 1.0) : 0.0;
+  now.products[product1] *= now.hyper[hyper::beta1];
+  now.products[product2] *= now.hyper[hyper::beta2];
+  const double root = std::sqrt(1.0 - now.products[product2]);
+  now.put(optim_kernels::AdamScalars{
+      .scale = static_cast<float>(now.scale),
+      .l2 = static_cast<float>(decoupled_ ? 0.0 : now.hyper[hyper::decay]),
+      .beta1 = static_cast<float>(now.hyper[hyper::beta1]),
+      .rest1 = static_cast<float>(1.0 - now.hyper[hyper::beta1]),
+      .beta2 = static_cast<float>(now.hyper[hyper::beta2]),
+      .rest2 = static_cast<float>(1.0 - now.hyper[hyper::beta2]),
+      .root = static_cast<float>(torch ? root : 1.0 / root),
+      .eps = static_cast<float>(now.hyper[hyper::eps]),
+      .rate = static_cast<float>(now.hyper[hyper::lr] / (1.0 - now.products[product1])),
+      .decay = static_cast<float>(torch ? 1.0 - decayed : decayed),
+  });
+}
+
+void Adam::update(const Piece& piece) const {
+  const auto& table = optim_kernels::current();
+  std::size_t next = first_optional;
+  const optim_kernels::AdamColumns columns{
+      .p = piece.p,
+      .g = piece.g,
+      .m = piece.state[exp_avg],
+      .v = piece.state[exp_avg_sq],
+      .v_max = amsgrad_ ? piece.state[next++] : nullptr,
+      .lost = rounding_ == Rounding::compensated ? piece.state[next] : nullptr,
+  };
+  (rounding_ == Rounding::torch_compat ? table.adam_torch : table.adam)(piece.now.get<optim_kernels::AdamScalars>(),
+                                                                        columns, piece.n);
+}
+
+}  // namespace temper::optim

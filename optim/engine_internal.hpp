@@ -1,0 +1,85 @@
+#pragma once
+
+// What an Optimizer hides: its parameters with their states, and the memory that one step leaves to the next.
+
+#include <exception>
+#include <span>
+
+#include <temper/optim/optimizer.hpp>
+
+#include "optim/plan_internal.hpp"
+
+namespace temper::optim {
+
+class Optimizer::Engine {
+ public:
+  Engine(const Optimizer& optimizer, Groups groups, Definition definition);
+
+  StepReport step(const StepOptions& options);
+  double value(std::string_view name, Step k, std::size_t group) const;
+
+  const Definition& definition() const { return definition_; }
+  const Groups& groups() const { return groups_; }
+  Step k() const { return k_; }
+
+ private:
+  /// A parameter with what is kept for it from step to step.
+  struct Slot {
+    Parameter parameter;
+    std::string label;  // for errors
+    std::size_t group;
+    std::vector<Tensor> states{};  // made at the first update
+    Step updates = 0;
+    std::array<double, max_products> products{};
+  };
+
+  /// A slot that has a gradient in this step.
+  struct Active {
+    Slot* slot;
+    std::int64_t first_piece;
+    float* p;
+    const float* g;
+    std::array<float*, max_states> state;
+    std::size_t now;  // index in nows_
+  };
+
+  void add_group(std::size_t index);
+  double hyper(std::size_t index, std::size_t group, Step k) const;
+  void evaluate();
+  void gather();
+  void make_states(Slot& slot) const;
+  void run();
+  void work(int thread, int team);
+  void read_gradients(std::int64_t first, std::int64_t last);
+  void decide();
+  void prepare_all();
+  void update_pieces(std::int64_t first, std::int64_t last, int thread);
+  void zero_bad_gradients();
+  void commit();
+
+  const Optimizer& optimizer_;
+  Definition definition_;
+  Groups groups_;
+  std::vector<std::vector<Schedule>> hypers_;  // [group][hyper]
+  std::vector<Slot> slots_;
+  Step k_ = 0;
+
+  // Of the current step; the memory is used again.
+  StepOptions options_;
+  StepReport report_;
+  std::vector<std::array<double, max_hypers>> values_;  // [group]
+  double clip_norm_ = no_clipping;
+  std::vector<Active> active_;
+  std::vector<std::int64_t> sizes_;
+  detail::Plan plan_;
+  std::vector<double> sums_;                    // of squares, per piece
+  std::vector<std::array<double, 2>> changes_;  // see optim_kernels::Table::change
+  std::vector<Now> nows_;
+  Tensor scratch_;  // parameters before the update, a piece per thread
+  bool reads_ = false;
+  bool writes_ = false;
+  double gradient_scale_ = 1.0;
+  std::exception_ptr error_;
+};
+
+}  // namespace temper::optim

@@ -1,0 +1,18 @@
+#pragma once
+
+// How p takes its change.
+
+#include "optim/kernels/isa/sweep.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+/// p -= change, carrying what the rounding lost into the next update.
+/// Source: Kahan, "Further remarks on reducing truncation errors" (1965).
+static inline void subtract(Vec& p, Vec change, Vec& lost) {
+  const Vec wanted = lost - change;
+  const Vec next = p + wanted;
+  lost = wanted - (next - p);
+  p = next;
+}
+
+}  // namespace temper::optim_kernels::TEMPER_ISA

@@ -1,0 +1,73 @@
+#include "optim/kernels/isa/rounding.hpp"
+#include "optim/kernels/isa/sweep.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+namespace {
+
+struct Rule {
+  explicit Rule(const SgdScalars& s)
+      : scale(s.scale),
+        l2(s.l2),
+        keep(s.keep),
+        take(s.take),
+        direct(s.direct),
+        through(s.through),
+        lr(s.lr),
+        decay(s.decay) {}
+
+  Vec gradient(Vec p, Vec g) const { return scale * g + l2 * p; }
+  /// The direction, with momentum.
+  Vec direction(Vec p, Vec g, Vec& buf) const {
+    g = gradient(p, g);
+    buf = keep * buf + take * g;
+    return direct * g + through * buf;
+  }
+  /// One rounding of p for step and decay together: p times (1 - lr * decay) first would lose small decays.
+  Vec change(Vec p, Vec d) const { return lr * d + decay * p; }
+  Vec torch(Vec p, Vec d) const { return p * decay - lr * d; }
+
+  Vec scale, l2, keep, take, direct, through, lr, decay;
+};
+
+void sgd(const SgdScalars& s, const SgdColumns& c, Index n) {
+  const Rule rule(s);
+  if (c.buf == nullptr && c.lost == nullptr) {
+    sweep(
+        n, [rule](Vec& p, Vec& g) { p = p - rule.change(p, rule.gradient(p, g)); }, State{c.p}, Input{c.g});
+  } else if (c.lost == nullptr) {
+    sweep(
+        n, [rule](Vec& p, Vec& g, Vec& buf) { p = p - rule.change(p, rule.direction(p, g, buf)); }, State{c.p},
+        Input{c.g}, State{c.buf});
+  } else if (c.buf == nullptr) {
+    sweep(
+        n, [rule](Vec& p, Vec& g, Vec& lost) { subtract(p, rule.change(p, rule.gradient(p, g)), lost); }, State{c.p},
+        Input{c.g}, State{c.lost});
+  } else {
+    sweep(
+        n,
+        [rule](Vec& p, Vec& g, Vec& buf, Vec& lost) { subtract(p, rule.change(p, rule.direction(p, g, buf)), lost); },
+        State{c.p}, Input{c.g}, State{c.buf}, State{c.lost});
+  }
+}
+
+void sgd_torch(const SgdScalars& s, const SgdColumns& c, Index n) {
+  const Rule rule(s);
+  if (c.buf == nullptr) {
+    sweep(
+        n, [rule](Vec& p, Vec& g) { p = rule.torch(p, rule.gradient(p, g)); }, State{c.p}, Input{c.g});
+  } else {
+    sweep(
+        n, [rule](Vec& p, Vec& g, Vec& buf) { p = rule.torch(p, rule.direction(p, g, buf)); }, State{c.p}, Input{c.g},
+        State{c.buf});
+  }
+}
+
+}  // namespace
+
+void fill_sgd(Table& table) {
+  table.sgd = sgd;
+  table.sgd_torch = sgd_torch;
+}
+
+}  // namespace temper::optim_kernels::TEMPER_ISA

@@ -1,1 +1,0 @@
-namespace temper::kernels::TEMPER_ISA {}

@@ -1,0 +1,63 @@
+#pragma once
+
+// The loop that all update rules share. No unit that includes this may contract a * b + c into one operation: the
+// bits must be those of SSE2.
+
+#include "framework/kernels/isa/isa.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+using kernels::TEMPER_ISA::Arch;
+using kernels::TEMPER_ISA::load;
+using kernels::TEMPER_ISA::load_part;
+using kernels::TEMPER_ISA::store;
+using kernels::TEMPER_ISA::store_part;
+using kernels::TEMPER_ISA::Vec;
+using kernels::TEMPER_ISA::width;
+
+// Columns: how a rule sees memory.
+
+/// Read and written.
+struct State {
+  float* data;
+  Vec get(Index i) const { return load(data + i); }
+  Vec get_part(Index i, Index count) const { return load_part(data + i, count); }
+  void put(Index i, Vec x) const { store(data + i, x); }
+  void put_part(Index i, Vec x, Index count) const { store_part(data + i, x, count); }
+};
+
+/// Read only.
+struct Input {
+  const float* data;
+  Vec get(Index i) const { return load(data + i); }
+  Vec get_part(Index i, Index count) const { return load_part(data + i, count); }
+  void put(Index, Vec) const {}
+  void put_part(Index, Vec, Index) const {}
+};
+
+/// Calls rule(Vec&...) with the values of every column at the same places, for n elements, and writes back what it
+/// made of them. The tail goes through the same vectors.
+template <class Rule, class... Columns>
+static inline void sweep(Index n, Rule rule, Columns... columns) {
+  Index i = 0;
+  for (; i + width <= n; i += width) {
+    [&](auto... x) {
+      rule(x...);
+      (columns.put(i, x), ...);
+    }(columns.get(i)...);
+  }
+  if (i < n) {
+    [&](auto... x) {
+      rule(x...);
+      (columns.put_part(i, x, n - i), ...);
+    }(columns.get_part(i, n - i)...);
+  }
+}
+
+// Each unit of this folder enters its kernels into the table.
+void fill_sums(Table& table);
+void fill_sgd(Table& table);
+void fill_adam(Table& table);
+
+}  // namespace temper::optim_kernels::TEMPER_ISA

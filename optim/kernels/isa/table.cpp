@@ -1,0 +1,13 @@
+#include "optim/kernels/isa/sweep.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+void fill_table(Table& table);
+
+void fill_table(Table& table) {
+  fill_sums(table);
+  fill_sgd(table);
+  fill_adam(table);
+}
+
+}  // namespace temper::optim_kernels::TEMPER_ISA

@@ -1,0 +1,71 @@
+#pragma once
+
+// The kernels of the optimizers, once per instruction set, as a table of function pointers. All work on contiguous
+// memory and on the calling thread alone. An element's new bits depend on its old ones and the scalars, on nothing
+// else: not on its position, the chunk it is in, the instruction set or the threads.
+
+#include <cstdint>
+
+#include "framework/kernels/isa.hpp"
+
+namespace temper::optim_kernels {
+
+using Index = std::int64_t;
+
+/// Scalars of one SGD update. With g = scale * gradient + l2 * p:
+///   buf = keep * buf + take * g;  d = direct * g + through * buf;  p -= lr * d + decay * p
+struct SgdScalars {
+  float scale, l2, keep, take, direct, through, lr, decay;
+};
+
+/// Columns of memory of one SGD update; those that are null are not used.
+struct SgdColumns {
+  float* p;
+  const float* g;
+  float* buf;   // without it keep, take, direct and through do not matter
+  float* lost;  // compensated rounding
+};
+
+/// Scalars of one Adam update. With g = scale * gradient + l2 * p:
+///   m = beta1 * m + rest1 * g;  v = beta2 * v + rest2 * g * g
+///   p -= rate * (m / (sqrt(v) * root + eps)) + decay * p
+/// root and rate hold the bias corrections.
+struct AdamScalars {
+  float scale, l2, beta1, rest1, beta2, rest2, root, eps, rate, decay;
+};
+
+/// Columns of memory of one Adam update; those that are null are not used.
+struct AdamColumns {
+  float* p;
+  const float* g;
+  float* m;
+  float* v;
+  float* v_max;  // AMSGrad
+  float* lost;   // compensated rounding
+};
+
+struct Table {
+  // sums.cpp
+  /// The sum of x[i]^2.
+  double (*sum_squares)(const float* x, Index n);
+  /// sums[0] = sum (x - before)^2, sums[1] = sum before^2
+  void (*change)(const float* x, const float* before, Index n, double* sums);
+
+  // sgd.cpp
+  void (*sgd)(const SgdScalars& scalars, const SgdColumns& columns, Index n);
+  /// In PyTorch's order: p = p * decay - lr * d.
+  void (*sgd_torch)(const SgdScalars& scalars, const SgdColumns& columns, Index n);
+
+  // adam.cpp
+  void (*adam)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
+  /// In PyTorch's order: p *= decay, p += rate * m / (sqrt(v) / root + eps).
+  void (*adam_torch)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
+};
+
+/// The kernels in use: those of kernels::isa().
+const Table& current();
+const Table& table_of(kernels::Isa isa);
+/// Uses other ones from here on. For tests.
+void use(kernels::Isa isa);
+
+}  // namespace temper::optim_kernels

@@ -1,1 +1,0 @@
-#include <temper/optim/optim.hpp>

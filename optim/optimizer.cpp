@@ -1,0 +1,338 @@
+#include <temper/optim/optimizer.hpp>
+
+#include <omp.h>
+
+#include <cmath>
+#include <unordered_map>
+
+#include <temper/core/parallel.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "optim/engine_internal.hpp"
+#include "optim/kernels/denormals.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim {
+
+namespace {
+
+std::string group_label(const Group& group, std::size_t index) {
+  return group.name.empty() ? fmt::format("group {}", index) : fmt::format("group '{}'", group.name);
+}
+
+}  // namespace
+
+Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition definition)
+    : optimizer_(optimizer), definition_(std::move(definition)), groups_(std::move(groups)) {
+  if (definition_.hypers.size() > max_hypers || definition_.states.size() > max_states) {
+    fail<ValueError>("{}: {} numbers and {} states, expected at most {} and {}", definition_.name,
+                     definition_.hypers.size(), definition_.states.size(), max_hypers, max_states);
+  }
+  for (std::size_t i = 0; i < groups_.size(); ++i) add_group(i);
+
+  std::unordered_map<const void*, const Slot*> seen;
+  for (const Slot& slot : slots_) {
+    const auto [other, first] = seen.emplace(slot.parameter.id(), &slot);
+    if (first) continue;
+    const std::size_t before = other->second->group;
+    if (before == slot.group) {
+      fail<ValueError>("{}: parameter '{}' is twice in {}", definition_.name, slot.label,
+                       group_label(groups_[before], before));
+    }
+    fail<ValueError>("{}: parameter '{}' is in {} and in {}", definition_.name, slot.label,
+                     group_label(groups_[before], before), group_label(groups_[slot.group], slot.group));
+  }
+  values_.resize(groups_.size());
+  active_.reserve(slots_.size());
+  sizes_.reserve(slots_.size());
+  nows_.reserve(slots_.size());
+}
+
+void Optimizer::Engine::add_group(std::size_t index) {
+  const Group& group = groups_[index];
+  std::vector<Schedule> schedules;
+  for (const Hyper& hyper : definition_.hypers) schedules.push_back(hyper.value);
+  for (const Setting& setting : group.set) {
+    std::string names;
+    bool found = false;
+    for (std::size_t i = 0; i < schedules.size(); ++i) {
+      const std::string& name = definition_.hypers[i].name;
+      names += (names.empty() ? "" : ", ") + name;
+      if (name != setting.name) continue;
+      schedules[i] = setting.value;
+      found = true;
+    }
+    if (!found) {
+      fail<ValueError>("{}: {} sets '{}', which {} does not have; it has {}", definition_.name,
+                       group_label(group, index), setting.name, definition_.name, names);
+    }
+  }
+  for (std::size_t i = 0; i < schedules.size(); ++i) {
+    if (definition_.hypers[i].name == "lr") schedules[i] = group.lr_scale * schedules[i];
+  }
+  hypers_.push_back(std::move(schedules));
+
+  for (std::size_t i = 0; i < group.parameters.size(); ++i) {
+    const Parameter& parameter = group.parameters[i];
+    if (!parameter.defined()) {
+      fail<ValueError>("{}: parameter {} of {} is undefined", definition_.name, i, group_label(group, index));
+    }
+    Slot slot{.parameter = parameter, .label = parameter.name(), .group = index};
+    if (slot.label.empty()) slot.label = fmt::format("number {} of {}", i, group_label(group, index));
+    slot.products.fill(1.0);
+    slots_.push_back(std::move(slot));
+  }
+}
+
+double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) const {
+  const Hyper& hyper = definition_.hypers[index];
+  const double value = hypers_[group][index](k);
+  const bool good = std::isfinite(value) && (hyper.range == Hyper::Range::any || value >= 0.0) &&
+                    (hyper.range != Hyper::Range::fraction || value < 1.0);
+  if (!good) {
+    const char* expected = hyper.range == Hyper::Range::any            ? "a finite number"
+                           : hyper.range == Hyper::Range::not_negative ? "at least 0"
+                                                                       : "at least 0 and less than 1";
+    fail<ValueError>("{}: {} is {} at k = {}, expected {}; it is {}", definition_.name, hyper.name, value, k, expected,
+                     hypers_[group][index].text());
+  }
+  return value;
+}
+
+double Optimizer::Engine::value(std::string_view name, Step k, std::size_t group) const {
+  if (group >= groups_.size()) {
+    fail<ValueError>("{}: there is no group {}, only {}", definition_.name, group, groups_.size());
+  }
+  if (name == "clip_norm") return definition_.clip_norm(k);
+  for (std::size_t i = 0; i < definition_.hypers.size(); ++i) {
+    if (definition_.hypers[i].name == name) return hyper(i, group, k);
+  }
+  fail<ValueError>("{}: there is no '{}'", definition_.name, name);
+}
+
+StepReport Optimizer::Engine::step(const StepOptions& options) {
+  if (!(options.divide_by > 0.0) || !std::isfinite(options.divide_by)) {
+    fail<ValueError>("{}: divide_by is {}, expected a positive number", definition_.name, options.divide_by);
+  }
+  options_ = options;
+  report_ = {.k = k_};
+  evaluate();
+  gather();
+  if (active_.empty()) return report_;
+
+  run();
+  if (reads_ && !report_.bad.empty() && definition_.nonfinite == NonFinite::zero) {
+    const std::string_view bad = report_.bad;
+    zero_bad_gradients();
+    run();
+    report_.bad = bad;
+  }
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  if (!writes_ && definition_.nonfinite != NonFinite::skip) {
+    fail<ValueError>("{}: the gradient of '{}' is not finite at k = {}; nothing was updated", definition_.name,
+                     report_.bad, k_);
+  }
+  commit();
+  return report_;
+}
+
+/// Reads all schedules at k, so that a bad value is found before anything changes.
+void Optimizer::Engine::evaluate() {
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    for (std::size_t i = 0; i < definition_.hypers.size(); ++i) values_[group][i] = hyper(i, group, k_);
+  }
+  clip_norm_ = definition_.clip_norm(k_);
+  if (!(clip_norm_ > 0.0)) {
+    fail<ValueError>("{}: clip_norm is {} at k = {}, expected a positive number", definition_.name, clip_norm_, k_);
+  }
+  reads_ = clip_norm_ < no_clipping || definition_.nonfinite != NonFinite::unchecked;
+}
+
+void Optimizer::Engine::gather() {
+  active_.clear();
+  sizes_.clear();
+  std::int64_t pieces = 0;
+  for (Slot& slot : slots_) {
+    const Tensor& gradient = slot.parameter.gradient();
+    if (!gradient.defined()) continue;
+    if (slot.parameter.frozen()) {
+      slot.parameter.discard_gradient();
+      continue;
+    }
+    if (slot.states.size() < definition_.states.size()) make_states(slot);
+    Active active{.slot = &slot, .first_piece = pieces, .p = nullptr, .g = gradient.data<float>(), .state{}, .now = 0};
+    for (std::size_t i = 0; i < slot.states.size(); ++i) active.state[i] = slot.states[i].mutable_data<float>();
+    active_.push_back(active);
+    sizes_.push_back(gradient.numel());
+    pieces += chunk_count(gradient.numel(), detail::piece_size);
+  }
+  plan_.assign(sizes_);
+  const auto count = static_cast<std::size_t>(plan_.pieces());
+  if (reads_) sums_.resize(count);
+  if (options_.measure) {
+    changes_.resize(count);
+    if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), detail::piece_size});
+  }
+}
+
+void Optimizer::Engine::make_states(Slot& slot) const {
+  slot.states.clear();
+  for (std::size_t i = 0; i < definition_.states.size(); ++i) slot.states.push_back(zeros(slot.parameter.shape()));
+}
+
+void Optimizer::Engine::run() {
+  report_.bad = {};
+  writes_ = true;
+  gradient_scale_ = 1.0 / options_.divide_by;
+  if (!reads_) prepare_all();
+  if (plan_.items() <= 1) {
+    work(0, 1);
+    return;
+  }
+  temper::detail::prepare_thread();
+#pragma omp parallel
+  work(omp_get_thread_num(), omp_get_num_threads());
+}
+
+/// What each thread of the team does. The barriers are those of the parallel region; without one they do nothing.
+void Optimizer::Engine::work(int thread, int team) {
+  const optim_kernels::FlushDenormals flush;
+  const std::int64_t first = plan_.items() * thread / team, last = plan_.items() * (thread + 1) / team;
+  if (reads_) {
+    read_gradients(first, last);
+#pragma omp barrier
+#pragma omp single
+    decide();
+  }
+  if (writes_) update_pieces(first, last, thread);
+}
+
+void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
+  const auto sum_squares = optim_kernels::current().sum_squares;
+  plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+    const float* g = active_[static_cast<std::size_t>(tensor)].g;
+    sums_[static_cast<std::size_t>(piece)] = sum_squares(g + begin, end - begin);
+  });
+}
+
+/// Between the passes, on one thread: whether to write, and the factor of the gradients.
+void Optimizer::Engine::decide() {
+  // Squares of floats cannot overflow in double: the sum is finite exactly when all elements are.
+  double total = 0.0;
+  for (const Active& active : active_) {
+    const auto end = active.first_piece + chunk_count(active.slot->parameter.value().numel(), detail::piece_size);
+    for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
+      const double sum = sums_[static_cast<std::size_t>(piece)];
+      if (!std::isfinite(sum) && report_.bad.empty()) report_.bad = active.slot->label;
+      total += sum;
+    }
+  }
+  report_.grad_norm = std::sqrt(total) / options_.divide_by;
+  if (!report_.bad.empty()) {
+    writes_ = false;
+    return;
+  }
+  if (clip_norm_ < no_clipping) report_.clip = std::min(1.0, clip_norm_ / (report_.grad_norm + 1e-6));
+  gradient_scale_ = report_.clip / options_.divide_by;
+  prepare_all();
+}
+
+/// The numbers of the update, shared by parameters of one group that were updated equally often.
+void Optimizer::Engine::prepare_all() {
+  nows_.clear();
+  const Slot* same = nullptr;
+  for (Active& active : active_) {
+    Slot& slot = *active.slot;
+    if (same == nullptr || same->group != slot.group || same->updates != slot.updates ||
+        same->products != slot.products) {
+      Now& now = nows_.emplace_back();
+      now.k = k_;
+      now.t = slot.updates + 1;
+      now.hyper = values_[slot.group];
+      now.products = slot.products;
+      now.scale = definition_.maximize ? -gradient_scale_ : gradient_scale_;
+      try {
+        optimizer_.prepare(now);
+      } catch (...) {
+        error_ = std::current_exception();
+        writes_ = false;
+        return;
+      }
+      same = &slot;
+    }
+    active.now = nows_.size() - 1;
+    active.p = Tensor(slot.parameter.value()).mutable_data<float>();
+  }
+}
+
+void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread) {
+  const auto change = optim_kernels::current().change;
+  float* before = options_.measure ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
+  try {
+    plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+      const Active& active = active_[static_cast<std::size_t>(tensor)];
+      Piece work{active.p + begin, active.g + begin, {}, end - begin, nows_[active.now]};
+      for (std::size_t i = 0; i < definition_.states.size(); ++i) work.state[i] = active.state[i] + begin;
+      if (before != nullptr) std::copy_n(work.p, work.n, before);
+      optimizer_.update(work);
+      if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+    });
+  } catch (...) {
+#pragma omp critical(temper_optim_error)
+    error_ = std::current_exception();
+  }
+}
+
+void Optimizer::Engine::zero_bad_gradients() {
+  for (Active& active : active_) {
+    Parameter& parameter = active.slot->parameter;
+    if (!parameter.gradient().unique()) parameter.set_gradient(parameter.gradient().clone());
+    Tensor gradient = parameter.gradient();
+    for (float& x : gradient.mutable_values<float>()) {
+      if (!std::isfinite(x)) x = 0.0f;
+    }
+    active.g = gradient.data<float>();
+  }
+}
+
+void Optimizer::Engine::commit() {
+  for (const Active& active : active_) {
+    Slot& slot = *active.slot;
+    slot.parameter.discard_gradient();
+    if (!writes_) continue;
+    ++slot.updates;
+    slot.products = nows_[active.now].products;
+  }
+  if (!writes_) return;
+  ++k_;
+  report_.applied = true;
+  if (options_.measure) {
+    double moved = 0.0, size = 0.0;
+    for (const auto& [change, before] : changes_) {
+      moved += change;
+      size += before;
+    }
+    report_.update_ratio = size > 0.0 ? std::sqrt(moved / size) : 0.0;
+  }
+}
+
+Optimizer::Optimizer(Groups groups, Definition definition)
+    : engine_(std::make_unique<Engine>(*this, std::move(groups), std::move(definition))) {}
+Optimizer::~Optimizer() = default;
+
+StepReport Optimizer::step(const StepOptions& options) { return engine_->step(options); }
+
+void Optimizer::discard_gradients() {
+  for (const Group& group : engine_->groups()) temper::discard_gradients(group.parameters);
+}
+
+Step Optimizer::k() const { return engine_->k(); }
+double Optimizer::value(std::string_view name, Step k, std::size_t group) const {
+  return engine_->value(name, k, group);
+}
+const std::string& Optimizer::name() const { return engine_->definition().name; }
+const Groups& Optimizer::groups() const { return engine_->groups(); }
+
+void Optimizer::prepare(Now&) const {}
+
+}  // namespace temper::optim

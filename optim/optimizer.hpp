@@ -1,0 +1,148 @@
+#pragma once
+
+#include <array>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include <temper/autograd/parameter.hpp>
+#include <temper/optim/group.hpp>
+#include <temper/optim/schedule.hpp>
+
+namespace temper::optim {
+
+/// What step() does when a gradient holds an infinity or NaN. All but `unchecked` read the gradients once before
+/// anything is written.
+enum class NonFinite {
+  raise,     ///< throw a ValueError that names the parameter; nothing has changed
+  skip,      ///< drop the gradients; k does not advance
+  zero,      ///< take such elements for 0
+  unchecked  ///< do not look (clipping by norm still does)
+};
+
+/// No clipping.
+inline constexpr double no_clipping = std::numeric_limits<double>::infinity();
+
+struct StepOptions {
+  double divide_by = 1.0;  ///< what to divide the gradients by: how many were summed
+  bool measure = false;    ///< whether to report update_ratio, at the price of reading the parameters again
+};
+
+/// What one step did.
+struct StepReport {
+  bool applied = false;        ///< false when there was no gradient, or a non-finite one was skipped
+  Step k = 0;                  ///< updates before this one: where the schedules were read
+  double grad_norm = -1.0;     ///< of all gradients together, after divide_by, before clipping; -1 when not computed
+  double clip = 1.0;           ///< what the gradients were multiplied with to keep clip_norm
+  double update_ratio = -1.0;  ///< norm of the change over norm of the parameters; -1 when not measured
+  std::string_view bad{};      ///< the first parameter with a non-finite gradient; valid while the optimizer lives
+};
+
+/// A number of an optimizer, as a schedule, under the name of its option.
+struct Hyper {
+  enum class Range { any, not_negative, fraction };  // fraction: 0 <= x < 1
+
+  std::string name;
+  Schedule value;
+  Range range = Range::not_negative;
+};
+
+/// What an optimizer is made of.
+struct Definition {
+  std::string name;                   ///< for errors and checkpoints: "AdamW"
+  std::vector<Hyper> hypers;          ///< at most `max_hypers`; the first must be "lr"
+  std::vector<std::string> states{};  ///< names of the f32 tensors kept per parameter, at most `max_states`
+  Schedule clip_norm = no_clipping;   ///< the gradients' norm is cut to this
+  NonFinite nonfinite = NonFinite::raise;
+  bool maximize = false;  ///< go uphill
+};
+
+inline constexpr std::size_t max_hypers = 12;
+inline constexpr std::size_t max_states = 4;
+inline constexpr std::size_t max_products = 2;
+
+/// The numbers of one step for one parameter.
+struct Now {
+  Step k = 0;                                   ///< the optimizer's updates before this one
+  Step t = 0;                                   ///< the parameter's updates, this one included: 1, 2, ...
+  std::array<double, max_hypers> hyper{};       ///< values at k, in the order of the Definition
+  std::array<double, max_products> products{};  ///< running products, see Optimizer::prepare
+  double scale = 1.0;                           ///< what gradients are multiplied with: clipping, divide_by, maximize
+
+  /// A place for what prepare() computes once for all pieces: any trivial type of at most 64 bytes.
+  template <class T>
+  void put(const T& numbers) {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(bytes_));
+    std::memcpy(bytes_.data(), &numbers, sizeof(T));
+  }
+  template <class T>
+  T get() const {
+    static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= sizeof(bytes_));
+    T numbers;
+    std::memcpy(&numbers, bytes_.data(), sizeof(T));
+    return numbers;
+  }
+
+ private:
+  std::array<std::byte, 64> bytes_{};
+};
+
+/// Consecutive elements of one parameter, with what belongs to them.
+struct Piece {
+  float* p;                              ///< the parameter
+  const float* g;                        ///< its gradient, to be multiplied with now.scale
+  std::array<float*, max_states> state;  ///< in the order of the Definition; zeros before the first update
+  std::int64_t n;                        ///< how many
+  const Now& now;
+};
+
+/// Base of all optimizers: holds the parameters, reads the schedules, and runs the update of all parameters as one
+/// sweep over memory in one parallel region.
+///
+/// An optimizer of your own is one class: name its numbers and states in the Definition, and override update().
+class Optimizer {
+ public:
+  virtual ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  /// Applies the gradients that wait in the parameters, and clears them. A parameter without one stays as it is.
+  /// Throws: ValueError for a schedule's value out of range, for a non-finite gradient under NonFinite::raise; nothing
+  /// has changed then.
+  StepReport step(const StepOptions& options = {});
+
+  /// Drops the gradients that wait.
+  void discard_gradients();
+
+  /// Updates applied so far: the clock of the schedules.
+  Step k() const;
+
+  /// The value of the option `name` ("lr", "weight_decay", "clip_norm") for a group at step k.
+  /// Throws: ValueError when there is no such option or group.
+  double value(std::string_view name, Step k, std::size_t group = 0) const;
+  /// The learning rate of a group now.
+  double lr(std::size_t group = 0) const { return value("lr", k(), group); }
+
+  const std::string& name() const;
+  const Groups& groups() const;
+
+ protected:
+  /// Throws: ValueError naming a parameter that is given twice or undefined, or a setting that does not exist.
+  Optimizer(Groups groups, Definition definition);
+
+  /// Computes, once per step for parameters that share them, the numbers that update() needs. May multiply
+  /// `now.products` (1 at first), which are kept for each parameter.
+  virtual void prepare(Now& now) const;
+
+  /// Updates some elements. Called for many pieces, from several threads at once.
+  virtual void update(const Piece& piece) const = 0;
+
+ private:
+  class Engine;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace temper::optim

@@ -1,0 +1,90 @@
+#pragma once
+
+// How a list of tensors is cut into pieces, and the pieces dealt out as work. A pure function of the sizes.
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace temper::optim::detail {
+
+/// Elements of a piece: some microseconds of work. A multiple of 64, so that pieces start on cache lines.
+inline constexpr std::int64_t piece_size = 8192;
+/// What a tensor costs beyond its elements, in elements.
+inline constexpr std::int64_t tensor_overhead = 64;
+
+/// Tensors larger than a piece are cut; runs of small ones are packed into one item of work. Memory is proportional to
+/// the number of tensors and kept from one plan to the next.
+class Plan {
+ public:
+  void assign(std::span<const std::int64_t> sizes) {
+    sizes_.assign(sizes.begin(), sizes.end());
+    segments_.clear();
+    items_ = pieces_ = 0;
+    std::int64_t weight = piece_size + 1;  // of the pack that is being filled; at first there is none
+    for (std::int64_t tensor = 0; tensor < static_cast<std::int64_t>(sizes.size()); ++tensor) {
+      const std::int64_t size = sizes[static_cast<std::size_t>(tensor)];
+      const std::int64_t pieces = (size + piece_size - 1) / piece_size;
+      if (pieces > 1) {
+        segments_.push_back({items_, tensor, 1, pieces_});
+        items_ += pieces;
+        weight = piece_size + 1;
+      } else if (pieces == 1 || weight <= piece_size) {
+        weight += size + tensor_overhead;
+        if (weight > piece_size) {
+          segments_.push_back({items_++, tensor, 0, pieces_});
+          weight = size + tensor_overhead;
+        }
+        ++segments_.back().tensors;
+      }
+      pieces_ += pieces;
+    }
+  }
+
+  /// Items of work of about the same length.
+  std::int64_t items() const { return items_; }
+  /// Pieces of all tensors, numbered in order.
+  std::int64_t pieces() const { return pieces_; }
+
+  /// Calls f(tensor, begin, end, piece) for the pieces of items first to last.
+  template <class F>
+  void each(std::int64_t first, std::int64_t last, F f) const {
+    auto segment = std::upper_bound(segments_.begin(), segments_.end(), first,
+                                    [](std::int64_t item, const Segment& s) { return item < s.item; });
+    while (first < last) {
+      const Segment& now = *(segment - 1);
+      const std::int64_t size = sizes_[static_cast<std::size_t>(now.tensor)];
+      const std::int64_t next = segment == segments_.end() ? items_ : segment->item;
+      if (now.tensors == 1 && size > piece_size) {
+        for (; first < std::min(last, next); ++first) {
+          const std::int64_t begin = (first - now.item) * piece_size;
+          f(now.tensor, begin, std::min(size, begin + piece_size), now.piece + (first - now.item));
+        }
+      } else {
+        std::int64_t piece = now.piece;
+        for (std::int64_t tensor = now.tensor; tensor < now.tensor + now.tensors; ++tensor) {
+          const std::int64_t n = sizes_[static_cast<std::size_t>(tensor)];
+          if (n > 0) f(tensor, std::int64_t{0}, n, piece++);
+        }
+        ++first;
+      }
+      ++segment;
+    }
+  }
+
+ private:
+  struct Segment {
+    std::int64_t item;     // the first
+    std::int64_t tensor;   // the first
+    std::int64_t tensors;  // 1 when cut, else as many as fit one item
+    std::int64_t piece;    // the first
+  };
+
+  std::vector<std::int64_t> sizes_;
+  std::vector<Segment> segments_;
+  std::int64_t items_ = 0;
+  std::int64_t pieces_ = 0;
+};
+
+}  // namespace temper::optim::detail

@@ -1,0 +1,79 @@
+#include <temper/optim/sgd.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim {
+
+namespace {
+
+namespace hyper {
+enum : std::size_t { lr, momentum, dampening, decay };
+}
+
+template <class Options>
+Definition definition(const char* name, Hyper decay_hyper, const Options& options) {
+  const bool has_momentum = !(options.momentum == Schedule(0.0));
+  if (options.nesterov && (!has_momentum || !(options.dampening == Schedule(0.0)))) {
+    fail<ValueError>("{}: nesterov needs a momentum and no dampening, got momentum {} and dampening {}", name,
+                     options.momentum.text(), options.dampening.text());
+  }
+  Definition result{.name = name,
+                    .hypers = {{"lr", options.lr},
+                               {"momentum", options.momentum, Hyper::Range::fraction},
+                               {"dampening", options.dampening, Hyper::Range::any},
+                               std::move(decay_hyper)},
+                    .clip_norm = options.clip_norm,
+                    .nonfinite = options.nonfinite,
+                    .maximize = options.maximize};
+  if (has_momentum) result.states.push_back("momentum_buffer");
+  if (options.rounding == Rounding::compensated) result.states.push_back("lost");
+  return result;
+}
+
+}  // namespace
+
+SGD::SGD(Groups groups, const SGDOptions& options)
+    : Optimizer(std::move(groups), definition("SGD", {"l2", options.l2}, options)),
+      nesterov_(options.nesterov),
+      decoupled_(false),
+      rounding_(options.rounding),
+      has_momentum_(!(options.momentum == Schedule(0.0))) {}
+
+SGD::SGD(Groups groups, const SGDWOptions& options, Decay decay)
+    : Optimizer(std::move(groups), definition("SGDW", {"weight_decay", options.weight_decay}, options)),
+      nesterov_(options.nesterov),
+      decoupled_(true),
+      decay_(decay),
+      rounding_(options.rounding),
+      has_momentum_(!(options.momentum == Schedule(0.0))) {}
+
+void SGD::prepare(Now& now) const {
+  const double rate = now.hyper[hyper::lr], mu = now.hyper[hyper::momentum];
+  const double decayed = decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? rate : 1.0) : 0.0;
+  const bool first = now.t == 1;  // the buffer starts as the first gradient, undampened
+  now.put(optim_kernels::SgdScalars{
+      .scale = static_cast<float>(now.scale),
+      .l2 = static_cast<float>(decoupled_ ? 0.0 : now.hyper[hyper::decay]),
+      .keep = static_cast<float>(first ? 0.0 : mu),
+      .take = static_cast<float>(first ? 1.0 : 1.0 - now.hyper[hyper::dampening]),
+      .direct = nesterov_ ? 1.0f : 0.0f,
+      .through = static_cast<float>(nesterov_ ? mu : 1.0),
+      .lr = static_cast<float>(rate),
+      .decay = static_cast<float>(rounding_ == Rounding::torch_compat ? 1.0 - decayed : decayed),
+  });
+}
+
+void SGD::update(const Piece& piece) const {
+  const auto& table = optim_kernels::current();
+  const optim_kernels::SgdColumns columns{
+      .p = piece.p,
+      .g = piece.g,
+      .buf = has_momentum_ ? piece.state[0] : nullptr,
+      .lost = rounding_ == Rounding::compensated ? piece.state[has_momentum_ ? 1 : 0] : nullptr,
+  };
+  (rounding_ == Rounding::torch_compat ? table.sgd_torch : table.sgd)(piece.now.get<optim_kernels::SgdScalars>(),
+                                                                      columns, piece.n);
+}
+
+}  // namespace temper::optim

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <temper/optim/modes.hpp>
+#include <temper/optim/optimizer.hpp>
+
+namespace temper::optim {
+
+struct SGDOptions {
+  Schedule lr;
+  Schedule momentum = 0.0;
+  Schedule dampening = 0.0;  ///< the gradient enters the momentum times 1 - dampening, except at first
+  bool nesterov = false;
+  Schedule l2 = 0.0;  ///< l2 * p is added to the gradient
+  Schedule clip_norm = no_clipping;
+  NonFinite nonfinite = NonFinite::raise;
+  bool maximize = false;
+  Rounding rounding = Rounding::once;
+};
+
+struct SGDWOptions {
+  Schedule lr;
+  Schedule momentum = 0.0;
+  Schedule dampening = 0.0;
+  bool nesterov = false;
+  Schedule weight_decay = 0.0;
+  Decay decay = Decay::coupled;
+  Schedule clip_norm = no_clipping;
+  NonFinite nonfinite = NonFinite::raise;
+  bool maximize = false;
+  Rounding rounding = Rounding::once;
+};
+
+/// Stochastic gradient descent with momentum; lr stays outside the momentum, as in PyTorch.
+/// Source: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum" (2013).
+class SGD : public Optimizer {
+ public:
+  SGD(Groups groups, const SGDOptions& options);
+
+ protected:
+  SGD(Groups groups, const SGDWOptions& options, Decay decay);
+
+ private:
+  void prepare(Now& now) const override;
+  void update(const Piece& piece) const override;
+
+  bool nesterov_;
+  bool decoupled_;
+  Decay decay_ = Decay::coupled;
+  Rounding rounding_;
+  bool has_momentum_;
+};
+
+/// SGD with decoupled weight decay. Without momentum it equals SGD with .l2; with momentum it does not.
+/// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 1.
+class SGDW final : public SGD {
+ public:
+  SGDW(Groups groups, const SGDWOptions& options) : SGD(std::move(groups), options, options.decay) {}
+};
+
+}  // namespace temper::optim

@@ -1,0 +1,79 @@
+#pragma once
+
+// The table of operations and what is checked of each. An entry says how the engine is called for a recorded case, what
+// the reference is, and which calls must fail; the cases themselves are in tests/golden/op_cases.py.
+
+#include <concepts>
+#include <functional>
+#include <string>
+#include <typeinfo>
+#include <vector>
+
+#include <temper/tensor/tensor.hpp>
+
+#include "tests/reference/check.hpp"
+
+namespace temper::test {
+
+using reference::Attributes;
+using Tensors = std::vector<Tensor>;
+
+/// Calls an operation with the inputs and the attributes of a case. Made of anything that returns a Tensor or Tensors.
+class Engine {
+ public:
+  template <class Call>
+  Engine(Call call)
+      : call_([call](const Tensors& inputs, const Attributes& attributes) {
+          if constexpr (std::same_as<decltype(call(inputs, attributes)), Tensor>) {
+            return Tensors{call(inputs, attributes)};
+          } else {
+            return call(inputs, attributes);
+          }
+        }) {}
+
+  Tensors operator()(const Tensors& inputs, const Attributes& attributes) const { return call_(inputs, attributes); }
+
+ private:
+  std::function<Tensors(const Tensors&, const Attributes&)> call_;
+};
+
+/// A call that must throw.
+struct ErrorCase {
+  const std::type_info& type;
+  std::string text;  // what() contains it
+  std::function<void()> call;
+};
+/// throws<ShapeError>("matmul: [2, 3] x [4, 5]", [] { matmul(ones({2, 3}), ones({4, 5})); })
+template <class Error, class Call>
+ErrorCase throws(std::string text, Call call) {
+  return {typeid(Error), std::move(text), [call] { static_cast<void>(call()); }};
+}
+
+struct OpTest {
+  std::string name;
+  Engine engine;
+  reference::Reference reference;
+  std::vector<ErrorCase> errors;
+};
+
+/// The table, family by family.
+std::vector<OpTest> arithmetic_ops();
+std::vector<OpTest> activation_ops();
+std::vector<OpTest> matmul_ops();
+std::vector<OpTest> image_ops();
+std::vector<OpTest> norm_ops();
+std::vector<OpTest> loss_ops();
+std::vector<OpTest> reduce_ops();
+std::vector<OpTest> shape_ops();
+std::vector<OpTest> attention_ops();
+
+/// Checks all cases of each operation, a subcase each:
+/// - the reference's gradient agrees with its own central differences within 1e-6 of the largest gradient;
+/// - the reference agrees with what PyTorch recorded to the precision of the recording;
+/// - the engine's outputs and gradients agree with both within 5e-6 of the sum of absolute terms;
+/// - so do gradients when a single input wants one, and when there is one already to be added to;
+/// - a second run gives the same bits, and no input is written to;
+/// - each error case throws its type and text, and leaves the tape as it was.
+void check(const std::vector<OpTest>& operations);
+
+}  // namespace temper::test

@@ -1,0 +1,73 @@
+// Trajectories recorded from PyTorch in float64, reproduced in f32.
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <temper/optim/optim.hpp>
+
+#include "tests/optim/golden_internal.hpp"
+
+using namespace temper;
+using namespace temper::optim;
+
+namespace {
+
+using Make = std::function<std::unique_ptr<Optimizer>(const Parameter&, Rounding)>;
+
+template <class T, class Options>
+Make make(Options options) {
+  return [options](const Parameter& p, Rounding rounding) mutable {
+    options.rounding = rounding;
+    return std::make_unique<T>(Groups{p}, options);
+  };
+}
+
+void reproduce(const std::string& name, const Make& make) {
+  const nlohmann::json& golden = optim_golden();
+  for (const Rounding rounding : {Rounding::once, Rounding::torch_compat, Rounding::compensated}) {
+    CAPTURE(name);
+    CAPTURE(static_cast<int>(rounding));
+    Parameter p(from(golden["p0"].get<std::vector<float>>(), {4}), Role::weight);
+    const auto optimizer = make(p, rounding);
+    for (std::size_t step = 0; step < golden["grads"].size(); ++step) {
+      p.set_gradient(from(golden["grads"][step].get<std::vector<float>>(), {4}));
+      CHECK(optimizer->step().applied);
+      const auto expected = golden["optimizers"][name]["trajectory"][step].get<std::vector<double>>();
+      for (std::size_t i = 0; i < 4; ++i) {
+        CAPTURE(step);
+        CAPTURE(i);
+        CHECK(std::abs(p.value().values<float>()[i] - expected[i]) <= 1e-6);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("SGD") {
+  reproduce("sgd", make<SGD>(SGDOptions{.lr = 0.1}));
+  reproduce("sgd_l2", make<SGD>(SGDOptions{.lr = 0.1, .l2 = 0.01}));
+  reproduce("sgd_mom", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9}));
+  reproduce("sgd_mom_damp", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5}));
+  reproduce("sgd_nesterov_l2", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true, .l2 = 0.01}));
+  reproduce("sgd_maximize", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .l2 = 0.01, .maximize = true}));
+  // Without momentum the two decays are one.
+  reproduce("sgd_l2", make<SGDW>(SGDWOptions{.lr = 0.1, .weight_decay = 0.01}));
+}
+
+TEST_CASE("Adam") {
+  reproduce("adam", make<Adam>(AdamOptions{.lr = 0.01}));
+  reproduce("adam_l2", make<Adam>(AdamOptions{.lr = 0.01, .l2 = 0.1}));
+  reproduce("adam_amsgrad", make<Adam>(AdamOptions{.lr = 0.01, .amsgrad = true}));
+  reproduce("adam_maximize", make<Adam>(AdamOptions{.lr = 0.01, .maximize = true}));
+}
+
+TEST_CASE("AdamW") {
+  reproduce("adamw", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.1}));
+  reproduce("adamw_wd0", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.0}));
+  reproduce("adamw_amsgrad", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.1, .amsgrad = true}));
+}

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <fstream>
+
+#include <nlohmann/json.hpp>
+
+/// What tests/golden/record_optim.py recorded from PyTorch in float64.
+inline const nlohmann::json& optim_golden() {
+  static const nlohmann::json golden = nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim.json"));
+  return golden;
+}

@@ -1,0 +1,307 @@
+// What step() does and refuses to do.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <temper/core/errors.hpp>
+#include <temper/optim/optim.hpp>
+
+using namespace temper;
+using namespace temper::optim;
+
+namespace {
+
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+Parameter make_parameter(const std::string& name, std::initializer_list<float> values) {
+  return Parameter(from(values, {static_cast<std::int64_t>(values.size())}), Role::weight).named(name);
+}
+
+void give(Parameter p, std::initializer_list<float> gradient) { p.set_gradient(from(gradient, p.shape())); }
+
+std::vector<float> values(const Parameter& p) {
+  const auto span = p.value().values<float>();
+  return {span.begin(), span.end()};
+}
+
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const ValueError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+}  // namespace
+
+TEST_CASE("step applies the gradients and clears them") {
+  Parameter p = make_parameter("p", {1.0f, 2.0f});
+  SGD sgd({p}, {.lr = 0.5});
+  give(p, {1.0f, -2.0f});
+  const std::uint32_t version = p.value().version();
+  const StepReport report = sgd.step();
+  CHECK(report.applied);
+  CHECK(report.k == 0);
+  CHECK(report.grad_norm == doctest::Approx(std::sqrt(5.0)));
+  CHECK(report.clip == 1.0);
+  CHECK(sgd.k() == 1);
+  CHECK(values(p) == std::vector{0.5f, 3.0f});
+  CHECK_FALSE(p.gradient().defined());
+  CHECK(p.value().version() > version);  // a tape that saved the value notices
+}
+
+TEST_CASE("options of the program everyone writes") {
+  const Step total = 100, warm = total / 10;
+  Parameter p = make_parameter("p", {1.0f});
+  AdamW adamw(std::vector{p}, {.lr = 1e-3 * optim::warmup(warm).then(optim::linear_decay(total - warm)),
+                               .weight_decay = 0.01,
+                               .clip_norm = 1.0});
+  CHECK(adamw.lr() == doctest::Approx(1e-4));
+  CHECK(adamw.value("lr", 9) == doctest::Approx(1e-3));
+  CHECK(adamw.value("lr", 100) == 0.0);
+  CHECK(adamw.value("weight_decay", 50) == 0.01);
+  CHECK(adamw.value("clip_norm", 50) == 1.0);
+  Adam constant({p}, {.lr = 0.001});
+  CHECK(constant.lr() == 0.001);
+}
+
+TEST_CASE("a parameter without a gradient is neither updated nor decayed, and counts its own updates") {
+  Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f}), fresh = make_parameter("r", {1.0f});
+  AdamW both({p, q}, {.lr = 0.1, .weight_decay = 0.1});
+  for (int i = 0; i < 3; ++i) {
+    give(p, {0.5f});
+    both.step();
+  }
+  CHECK(values(q) == std::vector{1.0f});
+  give(q, {0.5f});
+  CHECK(both.step().k == 3);
+  AdamW alone({fresh}, {.lr = 0.1, .weight_decay = 0.1});
+  give(fresh, {0.5f});
+  alone.step();
+  CHECK(values(q) == values(fresh));  // its first update, at k = 3
+}
+
+TEST_CASE("nothing to do") {
+  AdamW empty({}, {.lr = 0.1});
+  CHECK_FALSE(empty.step().applied);
+  CHECK(empty.k() == 0);
+  Parameter p = make_parameter("p", {1.0f}), none(zeros({0, 3}), Role::weight);
+  SGD sgd({p, none}, {.lr = 0.1});
+  CHECK_FALSE(sgd.step().applied);
+  none.set_gradient(zeros({0, 3}));
+  CHECK(sgd.step().applied);
+  CHECK_FALSE(none.gradient().defined());
+  none.set_gradient(zeros({0, 3}));
+  give(p, {1.0f});
+  sgd.step();
+  CHECK(values(p)[0] == doctest::Approx(0.9f));
+}
+
+TEST_CASE("a frozen parameter stays, and moves again when thawed") {
+  Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f});
+  SGD sgd({p, q}, {.lr = 0.5});
+  p.freeze();
+  give(p, {1.0f});
+  give(q, {1.0f});
+  sgd.step();
+  CHECK(values(p)[0] == 1.0f);
+  CHECK(values(q)[0] == 0.5f);
+  p.unfreeze();
+  give(p, {1.0f});
+  sgd.step();
+  CHECK(values(p)[0] == 0.5f);
+}
+
+TEST_CASE("divide_by and clip_norm") {
+  Parameter p = make_parameter("p", {0.0f, 0.0f}), q = make_parameter("q", {0.0f});
+  SGD sgd({p, q}, {.lr = 1.0, .clip_norm = 1.0});
+  give(p, {6.0f, 0.0f});
+  give(q, {8.0f});
+  const StepReport report = sgd.step({.divide_by = 2.0});
+  CHECK(report.grad_norm == doctest::Approx(5.0));
+  CHECK(report.clip == doctest::Approx(0.2).epsilon(1e-6));
+  CHECK(values(p)[0] == doctest::Approx(-0.6));
+  CHECK(values(q)[0] == doctest::Approx(-0.8));
+  give(p, {0.3f, 0.4f});
+  CHECK(sgd.step().clip == 1.0);
+  CHECK(values(p)[1] == doctest::Approx(-0.4));
+}
+
+TEST_CASE("the norm of huge gradients does not overflow") {
+  Parameter p = make_parameter("p", {0.0f, 0.0f});
+  SGD sgd({p}, {.lr = 1.0, .clip_norm = 1.0});
+  give(p, {3e37f, -3e37f});
+  CHECK(sgd.step().grad_norm == doctest::Approx(3e37 * std::sqrt(2.0)));
+  CHECK(values(p)[0] == doctest::Approx(-std::sqrt(0.5)));
+}
+
+TEST_CASE("measure reports how far the parameters moved") {
+  Parameter p(full({20000}, 2.0f), Role::weight);
+  SGD sgd({p}, {.lr = 0.1});
+  p.set_gradient(full({20000}, 1.0f));
+  CHECK(sgd.step().update_ratio == -1.0);
+  p.set_gradient(full({20000}, 1.0f));
+  CHECK(sgd.step({.measure = true}).update_ratio == doctest::Approx(0.1 / 1.9));
+}
+
+TEST_CASE("a non-finite gradient is seen before anything is written") {
+  for (const float bad : {not_a_number, std::numeric_limits<float>::infinity()}) {
+    CAPTURE(bad);
+    {  // NonFinite::raise
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
+      AdamW adamw({a, b}, {.lr = 0.1});
+      give(a, {1.0f, 1.0f});
+      give(b, {1.0f, bad});
+      CHECK(error_of([&] { adamw.step(); }) ==
+            "AdamW: the gradient of 'layer.b' is not finite at k = 0; nothing was updated");
+      CHECK(values(a) == std::vector{1.0f, 1.0f});
+      CHECK(adamw.k() == 0);
+      CHECK(b.gradient().defined());  // to be looked at
+      adamw.discard_gradients();
+      // As if nothing had happened.
+      Parameter c = make_parameter("c", {1.0f, 1.0f});
+      AdamW other({c}, {.lr = 0.1});
+      give(a, {1.0f, 2.0f});
+      give(c, {1.0f, 2.0f});
+      adamw.step();
+      other.step();
+      CHECK(values(a) == values(c));
+    }
+    {  // NonFinite::skip
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
+      AdamW adamw({a, b}, {.lr = 0.1, .nonfinite = NonFinite::skip});
+      give(a, {1.0f, 1.0f});
+      give(b, {1.0f, bad});
+      const StepReport report = adamw.step();
+      CHECK_FALSE(report.applied);
+      CHECK(report.bad == "layer.b");
+      CHECK(adamw.k() == 0);
+      CHECK(values(a) == std::vector{1.0f, 1.0f});
+      CHECK_FALSE(a.gradient().defined());
+    }
+    {  // NonFinite::zero
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
+      SGD sgd({a, b}, {.lr = 0.5, .clip_norm = 100.0, .nonfinite = NonFinite::zero});
+      give(a, {1.0f, 1.0f});
+      const Tensor shared = from({1.0f, bad}, {2});
+      b.set_gradient(shared);
+      const StepReport report = sgd.step();
+      CHECK(report.applied);
+      CHECK(report.bad == "layer.b");
+      CHECK(report.grad_norm == doctest::Approx(std::sqrt(3.0)));
+      CHECK(values(b) == std::vector{0.5f, 1.0f});
+      CHECK_FALSE(std::isfinite(shared.values<float>()[1]));  // someone else's tensor is not touched
+    }
+    {  // NonFinite::unchecked
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
+      SGD sgd({a, b}, {.lr = 0.5, .nonfinite = NonFinite::unchecked});
+      give(b, {1.0f, bad});
+      CHECK(sgd.step().grad_norm == -1.0);
+      CHECK(values(b)[0] == 0.5f);
+      CHECK_FALSE(std::isfinite(values(b)[1]));
+      SGD clipping({a, b}, {.lr = 0.5, .clip_norm = 1.0, .nonfinite = NonFinite::unchecked});
+      give(a, {1.0f, bad});
+      CHECK(error_of([&] { clipping.step(); }) != "no error");
+    }
+  }
+}
+
+TEST_CASE("groups have settings of their own") {
+  Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f});
+  SGDW sgd({{.parameters = {p}}, {.parameters = {q}, .lr_scale = 0.5, .set = {{"weight_decay", 0.0}}}},
+           {.lr = 0.5, .weight_decay = 0.5});
+  CHECK(sgd.lr(0) == 0.5);
+  CHECK(sgd.lr(1) == 0.25);
+  CHECK(sgd.value("weight_decay", 0, 1) == 0.0);
+  give(p, {1.0f});
+  give(q, {1.0f});
+  sgd.step();
+  CHECK(values(p)[0] == 0.25f);
+  CHECK(values(q)[0] == 0.75f);
+}
+
+TEST_CASE("independent decay does not know the learning rate") {
+  Parameter p = make_parameter("p", {1.0f});
+  AdamW adamw({p}, {.lr = 0.0, .weight_decay = 0.25 * linear_decay(2), .decay = Decay::independent});
+  give(p, {1.0f});
+  adamw.step();
+  CHECK(values(p)[0] == 0.75f);
+  give(p, {1.0f});
+  adamw.step();
+  CHECK(values(p)[0] == 0.75f * 0.875f);
+  CHECK(normalized_decay(0.05, {.batch_size = 100, .samples = 10000, .epochs = 4}) == doctest::Approx(0.0025));
+}
+
+TEST_CASE("small decays are not lost") {
+  // lr * weight_decay = 2e-7 per step; a factor 1 - 2e-7 in f32 is 1 - 1.79e-7.
+  const auto shrink = [](Rounding rounding) {
+    Parameter p = make_parameter("p", {1.5f});
+    SGDW sgd({p}, {.lr = 2e-5, .weight_decay = 0.01, .rounding = rounding});
+    for (int i = 0; i < 10000; ++i) {
+      give(p, {0.0f});
+      sgd.step();
+    }
+    return -std::log(values(p)[0] / 1.5f) / (10000 * 2e-7);
+  };
+  CHECK(shrink(Rounding::compensated) == doctest::Approx(1.0).epsilon(0.01));
+  CHECK(std::abs(shrink(Rounding::torch_compat) - 1.0) > 0.05);
+}
+
+TEST_CASE("scheduled betas: the bias corrections are running products") {
+  Parameter p = make_parameter("p", {0.0f});
+  Adam adam({p}, {.lr = 0.1, .beta1 = constant(0.5, 1).then(0.9), .beta2 = constant(0.9, 1).then(0.99), .eps = 0.0});
+  double m = 0, v = 0, x = 0, b1 = 1, b2 = 1;
+  for (int k = 0; k < 5; ++k) {
+    const double g = 0.5 + k, beta1 = k == 0 ? 0.5 : 0.9, beta2 = k == 0 ? 0.9 : 0.99;
+    m = beta1 * m + (1 - beta1) * g;
+    v = beta2 * v + (1 - beta2) * g * g;
+    b1 *= beta1;
+    b2 *= beta2;
+    x -= 0.1 * (m / (1 - b1)) / std::sqrt(v / (1 - b2));
+    give(p, {static_cast<float>(g)});
+    adam.step();
+    CHECK(values(p)[0] == doctest::Approx(x).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("errors of construction name the parameter") {
+  const Parameter p = make_parameter("layer.weight", {1.0f}), q = make_parameter("q", {1.0f});
+  CHECK(error_of([&] { AdamW({p, q, p}, {.lr = 0.1}); }) == "AdamW: parameter 'layer.weight' is twice in group 0");
+  CHECK(error_of([&] {
+          AdamW({{.parameters = {p}, .name = "decayed"}, {.parameters = {q, p}}}, {.lr = 0.1});
+        }) == "AdamW: parameter 'layer.weight' is in group 'decayed' and in group 1");
+  CHECK(error_of([&] { SGD({Parameter()}, {.lr = 0.1}); }) == "SGD: parameter 0 of group 0 is undefined");
+  CHECK(error_of([&] {
+          Adam({{.parameters = {p}, .set = {{"weight_decay", 0.0}}}}, {.lr = 0.1});
+        }) == "Adam: group 0 sets 'weight_decay', which Adam does not have; it has lr, beta1, beta2, eps, l2");
+  CHECK(error_of([&] { SGD({p}, {.lr = 0.1, .nesterov = true}); }) ==
+        "SGD: nesterov needs a momentum and no dampening, got momentum 0 and dampening 0");
+}
+
+TEST_CASE("a value out of range is an error before anything changes") {
+  Parameter p = make_parameter("p", {1.0f});
+  const auto complaint = [&](const AdamOptions& options) {
+    Adam adam({p}, options);
+    give(p, {1.0f});
+    const std::string what = error_of([&] { adam.step(); });
+    CHECK(values(p)[0] == 1.0f);
+    CHECK(adam.k() == 0);
+    return what;
+  };
+  CHECK(complaint({.lr = -0.1}) == "Adam: lr is -0.1 at k = 0, expected at least 0; it is -0.1");
+  CHECK(complaint({.lr = 0.1, .beta1 = 1.0}) ==
+        "Adam: beta1 is 1 at k = 0, expected at least 0 and less than 1; it is 1");
+  CHECK(complaint({.clip_norm = 0.0}) == "Adam: clip_norm is 0 at k = 0, expected a positive number");
+  CHECK(complaint({.lr = custom("bad", [](Step) { return std::nan(""); })}) ==
+        "Adam: lr is nan at k = 0, expected at least 0; it is custom(\"bad\")");
+  SGD sgd({p}, {.lr = 0.1});
+  CHECK(error_of([&] { sgd.step({.divide_by = 0.0}); }) == "SGD: divide_by is 0, expected a positive number");
+  CHECK(error_of([&] { sgd.value("beta1", 0); }) == "SGD: there is no 'beta1'");
+  CHECK(error_of([&] { sgd.lr(1); }) == "SGD: there is no group 1, only 1");
+}
