@@ -22,7 +22,7 @@ class Input:
         self.draw, self.dtype, self.constant = draw, dtype, constant
 
     def array(self, rng):
-        return np.ascontiguousarray(np.asarray(self.draw(rng)), dtype=self.dtype)
+        return np.array(self.draw(rng), dtype=self.dtype, order="C")
 
 
 def normal(*shape, mean=0.0, scale=1.0):
