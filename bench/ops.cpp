@@ -6,7 +6,8 @@
 #include <array>
 #include <functional>
 
-#include <temper/temper.hpp>
+#include <temper/autograd/ops.hpp>
+#include <temper/autograd/tape.hpp>
 
 #include "bench/op_shapes.hpp"
 #include "framework/kernels/conv.hpp"
