@@ -44,7 +44,7 @@ class Fixture {
 
 // Made when first asked for and kept, so that repetitions in random order find their memory mapped.
 Fixture& large() {
-  static Fixture fixture({{one_large}});
+  static Fixture fixture(Shapes(1, {one_large}));
   return fixture;
 }
 Fixture& gpt2() {

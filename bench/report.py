@@ -38,6 +38,23 @@ def family(results):
     return parts
 
 
+def operations(results):
+    """One line for each operation, the sides next to each other."""
+    times = {}
+    for r in results["rows"]:
+        operation, side = r["name"].split("/")
+        times.setdefault(operation, {})[side] = r["median_ms"]
+    rows = []
+    for operation, by_side in times.items():
+        ours = by_side.get("temper")
+        cells = [duration(ours) if ours else ""]
+        for side in ("onednn", "torch"):
+            other = by_side.get(side)
+            cells += [duration(other) if other else "", f"{other / ours:.2f}" if other and ours else ""]
+        rows.append([operation, *cells])
+    return [table(["operation", "Temper", "oneDNN", "ratio", "LibTorch", "ratio"], rows)]
+
+
 def comparison(results, limits):
     peak = {r["name"]: r["rates"] for r in limits["rows"]} if limits else {}
     best = max((r["GFLOP/s"] for name, r in peak.items() if name.startswith("fma") and "bf16" not in name), default=None)
@@ -55,7 +72,8 @@ def comparison(results, limits):
 
 
 def parts(what, results, limits=None):
-    body = comparison(results, limits) if what == "compare" else family(results)
+    body = (comparison(results, limits) if what == "compare" else operations(results) if what == "ops"
+            else family(results))
     return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}."]
 
 

@@ -6,7 +6,10 @@
 #include <cmath>
 #include <vector>
 
-#include <temper/temper.hpp>
+#include <temper/autograd/ops.hpp>
+#include <temper/autograd/tape.hpp>
+#include <temper/nn/layers.hpp>
+#include <temper/optim/optim.hpp>
 
 #include "bench/compare/workload.hpp"
 #include "bench/machine.hpp"
