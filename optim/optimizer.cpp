@@ -86,7 +86,10 @@ void Optimizer::Engine::add_group(std::size_t index) {
 
 double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) const {
   const Hyper& hyper = definition_.hypers[index];
-  const double value = hypers_[group][index](k);
+  double value = hypers_[group][index](k);
+  if (hyper.name == "lr") {
+    for (const JournalEntry& entry : journal_) value *= k >= entry.k ? entry.factor : 1.0;
+  }
   const bool good = std::isfinite(value) && (hyper.range == Hyper::Range::any || value >= 0.0) &&
                     (hyper.range != Hyper::Range::fraction || value < 1.0);
   if (!good) {
@@ -332,6 +335,18 @@ double Optimizer::value(std::string_view name, Step k, std::size_t group) const 
 }
 const std::string& Optimizer::name() const { return engine_->definition().name; }
 const Groups& Optimizer::groups() const { return engine_->groups(); }
+
+void Optimizer::scale_lr(double factor, const std::string& reason) { engine_->scale_lr(factor, reason); }
+const std::vector<JournalEntry>& Optimizer::journal() const { return engine_->journal(); }
+
+std::string Optimizer::note(const std::string& name) const {
+  const auto found = engine_->notes().find(name);
+  return found == engine_->notes().end() ? std::string() : found->second;
+}
+void Optimizer::set_note(const std::string& name, std::string text) { engine_->notes()[name] = std::move(text); }
+
+OptimizerState Optimizer::state() const { return engine_->state(); }
+void Optimizer::load(const OptimizerState& state, const LoadOptions& options) { engine_->load(state, options); }
 
 void Optimizer::prepare(Now&) const {}
 
