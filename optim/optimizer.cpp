@@ -1,7 +1,5 @@
 #include <temper/optim/optimizer.hpp>
 
-#include <omp.h>
-
 #include <cmath>
 #include <unordered_map>
 
@@ -11,6 +9,7 @@
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
+#include "optim/kernels/team.hpp"
 
 namespace temper::optim {
 
@@ -193,8 +192,7 @@ void Optimizer::Engine::run() {
     return;
   }
   temper::detail::prepare_thread();
-#pragma omp parallel
-  work(omp_get_thread_num(), omp_get_num_threads());
+  optim_kernels::in_team([this](int thread, int team) { work(thread, team); });
 }
 
 /// What each thread of the team does. The barriers are those of the parallel region; without one they do nothing.
@@ -203,9 +201,7 @@ void Optimizer::Engine::work(int thread, int team) {
   const std::int64_t first = plan_.items() * thread / team, last = plan_.items() * (thread + 1) / team;
   if (reads_) {
     read_gradients(first, last);
-#pragma omp barrier
-#pragma omp single
-    decide();
+    optim_kernels::meet([this] { decide(); });
   }
   if (writes_) update_pieces(first, last, thread);
 }
@@ -281,8 +277,7 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
       if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
     });
   } catch (...) {
-#pragma omp critical(temper_optim_error)
-    error_ = std::current_exception();
+    optim_kernels::one_at_a_time([this] { error_ = std::current_exception(); });
   }
 }
 
