@@ -5,6 +5,7 @@
 #include <exception>
 #include <span>
 
+#include <temper/core/parallel.hpp>
 #include <temper/optim/optimizer.hpp>
 
 #include "optim/plan_internal.hpp"
@@ -56,7 +57,7 @@ class Optimizer::Engine {
   void gather();
   void make_states(Slot& slot) const;
   void run();
-  void work(int thread, int team);
+  void work(const Team& team);
   void read_gradients(std::int64_t first, std::int64_t last);
   void decide();
   void prepare_all();

@@ -9,7 +9,6 @@
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
-#include "optim/kernels/team.hpp"
 
 namespace temper::optim {
 
@@ -187,23 +186,18 @@ void Optimizer::Engine::run() {
   writes_ = true;
   gradient_scale_ = 1.0 / options_.divide_by;
   if (!reads_) prepare_all();
-  if (plan_.items() <= 1) {
-    work(0, 1);
-    return;
-  }
-  temper::detail::prepare_thread();
-  optim_kernels::in_team([this](int thread, int team) { work(thread, team); });
+  parallel_team(plan_.items() <= 1, [this](const Team& team) { work(team); });
 }
 
-/// What each thread of the team does. The barriers are those of the parallel region; without one they do nothing.
-void Optimizer::Engine::work(int thread, int team) {
+void Optimizer::Engine::work(const Team& team) {
   const optim_kernels::FlushDenormals flush;
-  const std::int64_t first = plan_.items() * thread / team, last = plan_.items() * (thread + 1) / team;
+  const std::int64_t first = plan_.items() * team.thread() / team.size();
+  const std::int64_t last = plan_.items() * (team.thread() + 1) / team.size();
   if (reads_) {
     read_gradients(first, last);
-    optim_kernels::meet([this] { decide(); });
+    team.between_passes([this] { decide(); });
   }
-  if (writes_) update_pieces(first, last, thread);
+  if (writes_) update_pieces(first, last, team.thread());
 }
 
 void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
@@ -267,18 +261,14 @@ void Optimizer::Engine::prepare_all() {
 void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread) {
   const auto change = optim_kernels::current().change;
   float* before = options_.measure ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
-  try {
-    plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
-      const Active& active = active_[static_cast<std::size_t>(tensor)];
-      Piece work{active.p + begin, active.g + begin, {}, end - begin, nows_[active.now]};
-      for (std::size_t i = 0; i < definition_.states.size(); ++i) work.state[i] = active.state[i] + begin;
-      if (before != nullptr) std::copy_n(work.p, work.n, before);
-      optimizer_.update(work);
-      if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
-    });
-  } catch (...) {
-    optim_kernels::one_at_a_time([this] { error_ = std::current_exception(); });
-  }
+  plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+    const Active& active = active_[static_cast<std::size_t>(tensor)];
+    Piece work{active.p + begin, active.g + begin, {}, end - begin, nows_[active.now]};
+    for (std::size_t i = 0; i < definition_.states.size(); ++i) work.state[i] = active.state[i] + begin;
+    if (before != nullptr) std::copy_n(work.p, work.n, before);
+    optimizer_.update(work);
+    if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+  });
 }
 
 void Optimizer::Engine::zero_bad_gradients() {
