@@ -39,10 +39,10 @@ Adam::Adam(Groups groups, const AdamOptions& options)
       amsgrad_(options.amsgrad),
       rounding_(options.rounding) {}
 
-Adam::Adam(Groups groups, const AdamWOptions& options)
+Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
     : Optimizer(std::move(groups), definition("AdamW", {"weight_decay", options.weight_decay}, options)),
       decoupled_(true),
-      decay_(options.decay),
+      decay_(decay),
       amsgrad_(options.amsgrad),
       rounding_(options.rounding) {}
 

@@ -40,7 +40,7 @@ class Adam : public Optimizer {
   Adam(Groups groups, const AdamOptions& options = {});
 
  protected:
-  Adam(Groups groups, const AdamWOptions& options);
+  Adam(Groups groups, const AdamWOptions& options, Decay decay);
 
  private:
   void prepare(Now& now) const override;
@@ -56,7 +56,7 @@ class Adam : public Optimizer {
 /// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 2, as PyTorch has it.
 class AdamW final : public Adam {
  public:
-  AdamW(Groups groups, const AdamWOptions& options = {}) : Adam(std::move(groups), options) {}
+  AdamW(Groups groups, const AdamWOptions& options = {}) : Adam(std::move(groups), options, options.decay) {}
 };
 
 }  // namespace temper::optim

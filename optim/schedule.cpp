@@ -188,9 +188,9 @@ Schedule operator*(const Schedule& a, const Schedule& b) {
   result.first = level(&ScheduleNode::first);
   result.last = level(&ScheduleNode::last);
   result.at = [number, parts](Step k) {
-    double value = number;
-    for (const Schedule& part : parts) value *= part(k);
-    return value;
+    double value = parts.front()(k);
+    for (std::size_t i = 1; i < parts.size(); ++i) value *= parts[i](k);
+    return number * value;
   };
   result.parts = std::move(parts);
   return ScheduleNode::wrap(std::move(result));

@@ -150,10 +150,11 @@ class Arguments {
 
   double option(const char* name, double usual) {
     known_ += fmt::format("{}{}", known_.empty() ? "" : ", ", name);
+    bool given = false;
     for (Argument& argument : arguments_) {
       if (argument.option != name) continue;
-      if (argument.used) parser_.error(argument.column, fmt::format("{} is given twice", name));
-      argument.used = true;
+      if (given) parser_.error(argument.column, fmt::format("{} is given twice", name));
+      given = argument.used = true;
       usual = (*argument.schedule)(0);
     }
     return usual;

@@ -40,11 +40,11 @@ SGD::SGD(Groups groups, const SGDOptions& options)
       rounding_(options.rounding),
       has_momentum_(!(options.momentum == Schedule(0.0))) {}
 
-SGD::SGD(Groups groups, const SGDWOptions& options)
+SGD::SGD(Groups groups, const SGDWOptions& options, Decay decay)
     : Optimizer(std::move(groups), definition("SGDW", {"weight_decay", options.weight_decay}, options)),
       nesterov_(options.nesterov),
       decoupled_(true),
-      decay_(options.decay),
+      decay_(decay),
       rounding_(options.rounding),
       has_momentum_(!(options.momentum == Schedule(0.0))) {}
 

@@ -37,7 +37,7 @@ class SGD : public Optimizer {
   SGD(Groups groups, const SGDOptions& options);
 
  protected:
-  SGD(Groups groups, const SGDWOptions& options);
+  SGD(Groups groups, const SGDWOptions& options, Decay decay);
 
  private:
   void prepare(Now& now) const override;
@@ -54,7 +54,7 @@ class SGD : public Optimizer {
 /// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 1.
 class SGDW final : public SGD {
  public:
-  SGDW(Groups groups, const SGDWOptions& options) : SGD(std::move(groups), options) {}
+  SGDW(Groups groups, const SGDWOptions& options) : SGD(std::move(groups), options, options.decay) {}
 };
 
 }  // namespace temper::optim

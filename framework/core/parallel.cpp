@@ -38,6 +38,7 @@ void prepare_thread() {
   const int wanted = serial ? 1 : threads();
   if (prepared_for == wanted) return;
   omp_set_dynamic(0);
+  if (omp_get_max_active_levels() < 1) omp_set_max_active_levels(1);
   omp_set_num_threads(wanted);
   prepared_for = wanted;
 }

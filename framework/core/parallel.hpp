@@ -15,8 +15,8 @@ void set_threads(int count);
 namespace detail {
 
 /// Makes OpenMP on the calling thread grant what it promises. oneDNN waits for ever when a parallel region gets
-/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT); these settings belong to each thread, so whoever is
-/// about to run OpenMP or oneDNN calls this first. Cheap after the first time.
+/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS=0); these settings belong to each
+/// thread, so whoever is about to run OpenMP or oneDNN calls this first. Cheap after the first time.
 void prepare_thread();
 
 /// While one lives, this thread runs parallel_for alone: for loader workers, which share the cores with training.

@@ -203,9 +203,9 @@ void check_error(const ErrorCase& error) {
   try {
     error.call();
   } catch (const std::exception& thrown) {
-    CHECK_MESSAGE(typeid(thrown) == error.type, "threw ", typeid(thrown).name(), ": ", thrown.what());
-    CHECK_MESSAGE(std::string(thrown.what()).find(error.text) != std::string::npos, "threw \"", thrown.what(),
-                  "\", expected \"", error.text, "\"");
+    const std::string text = thrown.what();
+    CHECK_MESSAGE(typeid(thrown) == error.type, "threw ", typeid(thrown).name(), ": ", text);
+    CHECK_MESSAGE(text.find(error.text) != std::string::npos, "threw \"", text, "\", expected \"", error.text, "\"");
     CHECK(tape.size() == 0);
     return;
   }

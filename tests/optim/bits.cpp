@@ -1,0 +1,256 @@
+// The same bits for any number of threads, instruction set, alignment and position.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <temper/core/parallel.hpp>
+#include <temper/optim/optim.hpp>
+
+#include "framework/kernels/isa.hpp"
+#include "optim/kernels/denormals.hpp"
+#include "optim/kernels/table.hpp"
+
+using namespace temper;
+using namespace temper::optim;
+using kernels::Isa;
+
+namespace {
+
+struct Restore {
+  int threads_before = threads();
+  ~Restore() {
+    set_threads(threads_before);
+    optim_kernels::use(kernels::isa());
+  }
+};
+
+std::vector<Isa> isas() {
+  std::vector<Isa> result;
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (kernels::supported(isa)) result.push_back(isa);
+  }
+  return result;
+}
+
+std::uint64_t hash(const std::vector<Parameter>& parameters) {
+  std::uint64_t h = 0xcbf29ce484222325;  // FNV-1a over words
+  for (const Parameter& parameter : parameters) {
+    for (const float x : parameter.value().values<float>()) {
+      std::uint32_t bits;
+      std::memcpy(&bits, &x, 4);
+      h = (h ^ bits) * 0x100000001b3;
+    }
+  }
+  return h;
+}
+
+using Make = std::function<std::unique_ptr<Optimizer>(const std::vector<Parameter>&)>;
+
+/// Numbers between -1 and 1 over six decades of magnitude, exact on every machine.
+class Numbers {
+ public:
+  float operator()() {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    const auto mantissa = static_cast<float>(static_cast<std::int32_t>(state_ >> 40) - (1 << 23));
+    return mantissa * powers_[(state_ >> 30) % 20];
+  }
+
+ private:
+  std::uint64_t state_ = 1;
+  std::array<float, 20> powers_ = [] {
+    std::array<float, 20> powers;
+    for (int i = 0; i < 20; ++i) powers[static_cast<std::size_t>(i)] = std::ldexp(1.0f, -23 - i);
+    return powers;
+  }();
+};
+
+/// The parameters' hash after some steps with the same random numbers every time.
+std::uint64_t train(const Make& make, const std::vector<std::int64_t>& sizes, int steps) {
+  Numbers numbers;
+  std::vector<Parameter> parameters;
+  const auto filled = [&](std::int64_t n) {
+    Tensor x = empty({n});
+    for (float& value : x.mutable_values<float>()) value = numbers();
+    return x;
+  };
+  for (const std::int64_t n : sizes) parameters.emplace_back(filled(n), Role::weight);
+  const auto optimizer = make(parameters);
+  for (int step = 0; step < steps; ++step) {
+    for (Parameter& parameter : parameters) parameter.set_gradient(filled(parameter.shape()[0]));
+    optimizer->step();
+  }
+  return hash(parameters);
+}
+
+template <class T, class Options>
+Make make(Options options) {
+  return [=](const std::vector<Parameter>& parameters) { return std::make_unique<T>(Groups(parameters), options); };
+}
+
+const Schedule schedule = 1e-2 * warmup(2).then(cosine(8));
+
+std::vector<std::pair<std::string, Make>> configurations() {
+  return {
+      {"sgd", make<SGD>(SGDOptions{.lr = schedule, .l2 = 0.01})},
+      {"sgd momentum", make<SGD>(SGDOptions{.lr = schedule, .momentum = 0.9, .nesterov = true, .clip_norm = 1.0})},
+      {"sgdw", make<SGDW>(SGDWOptions{.lr = schedule, .momentum = 0.9, .dampening = 0.1, .weight_decay = 0.1})},
+      {"sgdw torch", make<SGDW>(SGDWOptions{
+                         .lr = schedule, .momentum = 0.9, .weight_decay = 0.1, .rounding = Rounding::torch_compat})},
+      {"sgdw compensated",
+       make<SGDW>(
+           SGDWOptions{.lr = schedule, .momentum = 0.9, .weight_decay = 0.1, .rounding = Rounding::compensated})},
+      {"adam", make<Adam>(AdamOptions{.lr = schedule, .l2 = 0.01, .clip_norm = 1.0})},
+      {"adam amsgrad", make<Adam>(AdamOptions{.lr = schedule, .amsgrad = true, .maximize = true})},
+      {"adamw", make<AdamW>(AdamWOptions{.lr = schedule, .clip_norm = 1.0})},
+      {"adamw torch", make<AdamW>(AdamWOptions{.lr = schedule, .amsgrad = true, .rounding = Rounding::torch_compat})},
+      {"adamw compensated",
+       make<AdamW>(AdamWOptions{.lr = schedule, .amsgrad = true, .rounding = Rounding::compensated})},
+      {"adamw compensated plain", make<AdamW>(AdamWOptions{.lr = schedule, .rounding = Rounding::compensated})},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("any number of threads, any instruction set") {
+  const Restore restore;
+  const std::vector<std::int64_t> sizes = {3, 20000, 0, 17, 8192, 1, 8193, 64, 5000, 5000};
+  constexpr int steps = 4;
+  for (const auto& [name, make] : configurations()) {
+    CAPTURE(name);
+    set_threads(1);
+    optim_kernels::use(Isa::sse2);
+    const std::uint64_t expected = train(make, sizes, steps);
+    int count = 4;
+    for (const Isa isa : isas()) {
+      CAPTURE(kernels::to_string(isa));
+      CAPTURE(count);
+      optim_kernels::use(isa);
+      set_threads(count--);
+      CHECK(train(make, sizes, steps) == expected);
+    }
+  }
+}
+
+TEST_CASE("one hash over 100,003 parameters and 200 steps") {
+  const Restore restore;
+  // Committed, so that another machine or compiler is held to it too.
+  const std::uint64_t expected = 7066748465025868811u;
+  const Make adamw = make<AdamW>(AdamWOptions{.lr = 1e-3, .clip_norm = 1.0});
+  int count = 1;
+  for (const Isa isa : isas()) {
+    optim_kernels::use(isa);
+    set_threads(count++);
+    CHECK(train(adamw, {100003}, 200) == expected);
+  }
+}
+
+TEST_CASE("Adam and AdamW agree bit for bit without decay") {
+  for (const bool amsgrad : {false, true}) {
+    CHECK(train(make<Adam>(AdamOptions{.amsgrad = amsgrad}), {1000, 37}, 20) ==
+          train(make<AdamW>(AdamWOptions{.weight_decay = 0.0, .amsgrad = amsgrad}), {1000, 37}, 20));
+  }
+  CHECK(train(make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9}), {1000, 37}, 20) ==
+        train(make<SGDW>(SGDWOptions{.lr = 0.1, .momentum = 0.9}), {1000, 37}, 20));
+  CHECK(train(make<Adam>(AdamOptions{.l2 = 0.1}), {1000}, 3) != train(make<Adam>(AdamOptions{}), {1000}, 3));
+}
+
+TEST_CASE("every size and alignment equals the scalar reference, and nothing beside is touched") {
+  const optim_kernels::FlushDenormals flush;  // as in a step
+  const optim_kernels::AdamScalars s{.scale = 0.7f,
+                                     .l2 = 0.01f,
+                                     .beta1 = 0.9f,
+                                     .rest1 = 0.1f,
+                                     .beta2 = 0.999f,
+                                     .rest2 = 0.001f,
+                                     .root = 3.1f,
+                                     .eps = 1e-8f,
+                                     .rate = 1e-3f,
+                                     .decay = 1e-5f};
+  const optim_kernels::SgdScalars t{.scale = 0.7f,
+                                    .l2 = 0.01f,
+                                    .keep = 0.9f,
+                                    .take = 0.5f,
+                                    .direct = 1.0f,
+                                    .through = 0.9f,
+                                    .lr = 0.1f,
+                                    .decay = 1e-4f};
+  constexpr std::int64_t guard = 80;
+  constexpr int columns = 4;  // p, g, m, v
+  std::vector<std::int64_t> sizes;
+  for (std::int64_t n = 0; n <= 257; ++n) sizes.push_back(n);
+  sizes.insert(sizes.end(), {1023, 4095, 4097, 8192, 16385, 65537});
+
+  std::vector<float> start(static_cast<std::size_t>(columns * (65537 + 2 * guard)));
+  Numbers numbers;
+  for (float& x : start) x = numbers();
+  std::vector<float> got(start.size()), expected(start.size());
+
+  for (const Isa isa : isas()) {
+    const optim_kernels::Table& table = optim_kernels::table_of(isa);
+    for (const std::int64_t n : sizes) {
+      for (std::int64_t shift = 0; shift<16; shift += n> 257 ? 5 : 1) {
+        for (const bool adam : {true, false}) {
+          const std::int64_t stride = n + 2 * guard;
+          const auto used = static_cast<std::size_t>(columns * stride);
+          std::copy_n(start.begin(), used, got.begin());
+          std::copy_n(start.begin(), used, expected.begin());
+          const auto column = [&](std::vector<float>& memory, int i) {
+            return memory.data() + i * stride + guard / 2 + shift;
+          };
+          // Second moments are not negative.
+          for (auto* memory : {&got, &expected}) {
+            for (std::int64_t i = 0; i < n; ++i) column(*memory, 3)[i] = std::abs(column(*memory, 3)[i]);
+          }
+          float *p = column(expected, 0), *g = column(expected, 1), *m = column(expected, 2), *v = column(expected, 3);
+          for (std::int64_t i = 0; i < n; ++i) {
+            if (adam) {
+              const float gradient = s.scale * g[i] + s.l2 * p[i];
+              m[i] = s.beta1 * m[i] + s.rest1 * gradient;
+              v[i] = s.beta2 * v[i] + (s.rest2 * gradient) * gradient;
+              p[i] = p[i] - (s.rate * (m[i] / (std::sqrt(v[i]) * s.root + s.eps)) + s.decay * p[i]);
+            } else {
+              const float gradient = t.scale * g[i] + t.l2 * p[i];
+              m[i] = t.keep * m[i] + t.take * gradient;
+              p[i] = p[i] - (t.lr * (t.direct * gradient + t.through * m[i]) + t.decay * p[i]);
+            }
+          }
+          if (adam) {
+            table.adam(s, {column(got, 0), column(got, 1), column(got, 2), column(got, 3), nullptr, nullptr}, n);
+          } else {
+            table.sgd(t, {column(got, 0), column(got, 1), column(got, 2), nullptr}, n);
+          }
+          if (std::memcmp(got.data(), expected.data(), used * sizeof(float)) != 0) {
+            FAIL_CHECK("size " << n << " shift " << shift << " " << kernels::to_string(isa) << " adam " << adam);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the norm has the same bits everywhere") {
+  std::vector<float> x(20000);
+  Numbers numbers;
+  for (float& value : x) value = numbers();
+  for (const std::int64_t n : {0, 1, 15, 31, 32, 33, 64, 100, 8192, 19999}) {
+    const double expected = optim_kernels::table_of(Isa::sse2).sum_squares(x.data(), n);
+    long double exact = 0;
+    for (std::int64_t i = 0; i < n; ++i)
+      exact += static_cast<long double>(x[static_cast<std::size_t>(i)]) * x[static_cast<std::size_t>(i)];
+    CHECK(expected == doctest::Approx(static_cast<double>(exact)).epsilon(1e-14));
+    for (const Isa isa : isas()) {
+      for (std::int64_t shift = 0; shift < 16; ++shift) {
+        std::vector<float> shifted(static_cast<std::size_t>(n + shift));
+        std::copy_n(x.begin(), n, shifted.begin() + shift);
+        CHECK(optim_kernels::table_of(isa).sum_squares(shifted.data() + shift, n) == expected);
+      }
+    }
+  }
+}

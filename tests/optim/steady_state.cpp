@@ -1,0 +1,54 @@
+// From the third step on, a step asks for no memory.
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+#include <temper/core/parallel.hpp>
+#include <temper/core/pool.hpp>
+#include <temper/optim/optim.hpp>
+
+using namespace temper;
+using namespace temper::optim;
+
+namespace {
+thread_local std::int64_t allocations = 0;
+}
+
+void* operator new(std::size_t bytes) {
+  ++allocations;
+  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+
+TEST_CASE("a steady step calls operator new zero times and asks the system for nothing") {
+  const int before = threads();
+  set_threads(2);
+  std::vector<Parameter> parameters;
+  for (const std::int64_t n : {10, 20000, 300, 5, 9000}) parameters.emplace_back(full({n}, 1.0f), Role::weight);
+  const auto check = [&](Optimizer& optimizer) {
+    CAPTURE(optimizer.name());
+    for (int step = 0; step < 6; ++step) {
+      for (Parameter& parameter : parameters) {
+        Tensor gradient = empty(parameter.shape());
+        gradient.fill(0.5f);
+        parameter.set_gradient(std::move(gradient));
+      }
+      const std::int64_t allocations_before = allocations;
+      const auto requests_before = pool_stats().system_requests;
+      optimizer.step({.divide_by = 2.0, .measure = true});
+      if (step < 2) continue;
+      CHECK(allocations == allocations_before);
+      CHECK(pool_stats().system_requests == requests_before);
+    }
+  };
+  AdamW adamw(parameters, {.lr = 1e-3 * warmup(3).then(cosine(100)) * min(1.0, step(2, 0.5)), .clip_norm = 1.0});
+  check(adamw);
+  SGD sgd(parameters, {.lr = 1e-3, .momentum = 0.9});
+  check(sgd);
+  set_threads(before);
+}
