@@ -39,6 +39,7 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   }
   if (::ftruncate(descriptor_, 0) != 0) {
     const int error = errno;
+    ::unlink(temporary_.c_str());
     ::close(descriptor_);
     fail_with("cannot write", error);
   }

@@ -597,13 +597,13 @@ def embedding(table, index): return F.embedding(index, table)
 # Attention ---------------------------------------------------------------------------------------
 
 
-def attention_case(b, h, tq, tk, d, *more, scale=1.0, **attributes):
-    return case(normal(b, h, tq, d, scale=scale), normal(b, h, tk, d, scale=scale), normal(b, h, tk, d), *more,
+def attention_case(b, h, tq, tk, d, *more, spread=1.0, **attributes):
+    return case(normal(b, h, tq, d, scale=spread), normal(b, h, tk, d, scale=spread), normal(b, h, tk, d), *more,
                 **attributes)
 
 
 def sure_mask(tq, tk):
-    """Every row keeps at least one key."""
+    """Every query sees at least the key of its own place."""
     return Input(lambda rng: (rng.random((tq, tk)) < 0.5) | (np.arange(tk) == np.arange(tq)[:, None] % tk), np.bool_)
 
 
@@ -612,13 +612,17 @@ def sure_mask(tq, tk):
     attention_case(1, 1, 4, 33, 7), attention_case(1, 2, 7, 7, 8, causal=True),
     attention_case(2, 1, 16, 16, 4, causal=True), attention_case(1, 1, 31, 31, 5, causal=True),
     attention_case(1, 2, 5, 5, 8, sure_mask(5, 5)), attention_case(2, 1, 9, 7, 4, sure_mask(9, 7)),
-    attention_case(1, 1, 8, 8, 17, scale=4.0), attention_case(3, 2, 1, 6, 8),
+    attention_case(1, 1, 8, 8, 17, spread=4.0), attention_case(3, 2, 1, 6, 8),
     attention_case(1, 1, 17, 17, 33, causal=True),
-    attention_case(0, 2, 3, 3, 4))
-def scaled_dot_product_attention(q, k, v, keep=None, causal=False):
-    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    attention_case(0, 2, 3, 3, 4), attention_case(2, 3, 5, 5, 4, sure_mask(5, 5), causal=True),
+    attention_case(1, 2, 7, 9, 8, scale=0.3), attention_case(1, 2, 3, 7, 4, causal=True),
+    case(normal(5, 8), normal(7, 8), normal(7, 3)), case(normal(3, 9, 4), normal(3, 4, 4), normal(3, 4, 17)),
+    case(normal(2, 2, 4, 8), normal(2, 2, 4, 8), normal(2, 2, 4, 8), Input(
+        lambda rng: (rng.random((2, 1, 4, 4)) < 0.5) | np.eye(4, dtype=bool), np.bool_)))
+def scaled_dot_product_attention(q, k, v, keep=None, causal=False, scale=None):
+    scores = q @ k.mT * (scale or 1 / math.sqrt(q.shape[-1]))
     if causal:
-        keep = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+        scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), -math.inf)
     if keep is not None:
         scores = scores.masked_fill(~keep, -math.inf)
     return F.softmax(scores, -1) @ v

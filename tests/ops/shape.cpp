@@ -111,7 +111,7 @@ std::vector<OpTest> shape_ops() {
       {"expand",
        [](const Tensors& x, const Attributes& a) { return expand(x[0], shape_in(a)); },
        reference::expand,
-       {throws<ShapeError>("expand: input [2, 3] does not broadcast to [4, 3]",
+       {throws<ShapeError>("expand: shapes [2, 3] and [4, 3] do not broadcast: axis -2 has sizes 2 and 4",
                            [] {
                              return expand(ones({2, 3}), {4, 3});
                            }),

@@ -56,7 +56,8 @@ void blocks(Index n, Block block) {
   if (i < n) {
     block([i, n](const float* x, Index vector) {
       const Index first = i + vector * width;
-      return load_part(x + first, n - first);
+      const Index count = n - first;  // of this vector and all behind it; none left when negative
+      return count >= width ? load(x + first) : load_part(x + first, count < 0 ? 0 : count);
     });
   }
 }
