@@ -52,7 +52,7 @@ void compare(const Tensor& got, const std::vector<double>& expected) {
 }
 
 template <class Forward>
-void check(const std::string& name, const nn::Module& module, const Tensor& x, Forward forward) {
+void check(const std::string& name, const nn::Module& module, const Tensor& x, const Forward& forward) {
   const nlohmann::json& golden = recorded(name);
   Tape tape;
   tape.watch(x);
