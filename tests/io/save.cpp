@@ -1,11 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include <temper/autograd/parameter.hpp>
 #include <temper/core/errors.hpp>
 #include <temper/io/save.hpp>
+#include <temper/nn/layers.hpp>
 
 #include "tests/data/files.hpp"
 
@@ -107,4 +109,21 @@ TEST_CASE("save: two tensors of one name are refused") {
   const Folder folder;
   CHECK_THROWS_WITH_AS(save(folder / "a", Twice{Layer(1.0f)}), "two tensors of the model are called 'w'", ValueError);
   CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_CASE("save and load: a module, under PyTorch's names") {
+  const Folder folder;
+  const auto made = [] { return nn::Sequential(nn::Linear(3, 4), nn::ReLU(), nn::Linear(4, 2)); };
+  nn::Sequential model = made(), other = made();
+  save(folder / "mlp.safetensors", model);
+  const Tensors stored = load_tensors(folder / "mlp.safetensors").tensors;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : stored) names.push_back(name);
+  CHECK(names == std::vector<std::string>{"0.bias", "0.weight", "2.bias", "2.weight"});
+  load(folder / "mlp.safetensors", other);
+  const Tensors a = state_dict(model), b = state_dict(other);
+  for (const auto& [name, tensor] : a) {
+    CHECK(std::ranges::equal(tensor.values<float>(), b.at(name).values<float>()));
+    CHECK(!tensor.same(b.at(name)));
+  }
 }
