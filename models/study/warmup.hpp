@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "models/study/study.hpp"
+
+namespace temper::study {
+
+/// One training run of the study.
+struct WarmupRun {
+  std::string optimizer;
+  double lr;  ///< reached, if not begun with
+  bool warmup;
+  std::uint64_t seed;
+  double largest_loss;  ///< of any batch
+  double early_loss;    ///< mean over as many updates as warm-up takes, right after it
+  double accuracy;      ///< on the test images, at the end
+};
+
+/// What warm-up changed for an optimizer at a rate: with it minus without it, seed by seed.
+struct WarmupEffect {
+  std::string optimizer;
+  double lr;
+  std::vector<double> largest_loss, early_loss, accuracy;
+};
+
+/// Trains every recipe at its rate and at `factor` times it, with and without warm-up, once a seed. From the `warm`-th
+/// update on all runs of one rate have the same schedule, a line to 0. `show` gets the runs that differ in nothing but
+/// the seed, as soon as they are done.
+std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, double factor, Step warm,
+                                    const std::function<void(std::span<const WarmupRun>)>& show = {});
+
+/// In the order of the runs.
+std::vector<WarmupEffect> effects(const std::vector<WarmupRun>& runs);
+
+}  // namespace temper::study
