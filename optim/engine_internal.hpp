@@ -56,6 +56,7 @@ class Optimizer::Engine {
     float* average;
     std::uint16_t* copy;
     std::size_t now;  // index in nows_
+    std::array<double, 2> totals;
   };
 
   void add_group(std::size_t index);
@@ -71,7 +72,8 @@ class Optimizer::Engine {
   void read_gradients(std::int64_t first, std::int64_t last);
   void decide();
   void prepare_all();
-  void update_pieces(std::int64_t first, std::int64_t last, int thread);
+  void update_pieces(std::int64_t first, std::int64_t last, int thread, int phase);
+  void add_totals();
   void zero_bad_gradients();
   void commit();
 
@@ -96,7 +98,7 @@ class Optimizer::Engine {
   std::vector<std::int64_t> sizes_;
   detail::Plan plan_;
   std::vector<double> sums_;                    // of squares, per piece
-  std::vector<std::array<double, 2>> changes_;  // see optim_kernels::Table::change
+  std::vector<std::array<double, 2>> changes_;  // per piece: see optim_kernels::Table::change, Piece::sums
   std::vector<Now> nows_;
   Tensor scratch_;  // parameters before the update, a piece per thread
   bool reads_ = false;

@@ -75,6 +75,7 @@ struct Definition {
   Schedule clip_norm = no_clipping;  ///< the gradients' norm is cut to this
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;  ///< go uphill
+  int phases = 1;         ///< how often update() sees each piece; see Piece::sums
   std::string variant{};  ///< settings that change the meaning of a saved state, in words
 };
 
@@ -117,6 +118,9 @@ struct Piece {
   std::int64_t begin;                    ///< the first one's number in the parameter, a multiple of 256
   std::size_t parameter;                 ///< the parameter's number in the optimizer
   const Now& now;
+  int phase;                     ///< counts from 0 to the Definition's phases - 1; only the last may write p
+  std::array<double, 2>& sums;   ///< to be set in all phases but the last: what is to be added up over the parameter
+  std::array<double, 2> totals;  ///< the sums of the phase before, over the whole parameter
 
   /// A state of kind f32.
   float* state(std::size_t i) const { return static_cast<float*>(memory[i]); }
