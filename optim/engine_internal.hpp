@@ -30,6 +30,7 @@ class Optimizer::Engine {
 
   StepReport step(const StepOptions& options);
   double value(std::string_view name, Step k, std::size_t group) const;
+  const Schedule& schedule(std::string_view name, std::size_t group) const;
 
   void scale_lr(double factor, const std::string& reason);
   const std::vector<JournalEntry>& journal() const { return journal_; }
@@ -60,6 +61,7 @@ class Optimizer::Engine {
   };
 
   void add_group(std::size_t index);
+  std::size_t find(std::string_view name, std::size_t group) const;
   double hyper(std::size_t index, std::size_t group, Step k) const;
   std::map<std::string, std::string> settings() const;
   void evaluate();

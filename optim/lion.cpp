@@ -24,7 +24,7 @@ Lion::Lion(Groups groups, const LionOptions& options)
                                     .clip_norm = options.clip_norm,
                                     .nonfinite = options.nonfinite,
                                     .maximize = options.maximize,
-                                    .variant = variant_text(Rounding::once, options.decay)}),
+                                    .decay = options.decay}),
       decay_(options.decay) {}
 
 void Lion::prepare(Now& now) const {

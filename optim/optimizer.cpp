@@ -124,13 +124,22 @@ double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) co
   return value;
 }
 
+const Schedule& Optimizer::Engine::schedule(std::string_view name, std::size_t group) const {
+  if (name == "clip_norm") return definition_.clip_norm;
+  return hypers_[group][find(name, group)];
+}
+
 double Optimizer::Engine::value(std::string_view name, Step k, std::size_t group) const {
+  return name == "clip_norm" ? definition_.clip_norm(k) : hyper(find(name, group), group, k);
+}
+
+/// The number of an option.
+std::size_t Optimizer::Engine::find(std::string_view name, std::size_t group) const {
   if (group >= groups_.size()) {
     fail<ValueError>("{}: there is no group {}, only {}", definition_.name, group, groups_.size());
   }
-  if (name == "clip_norm") return definition_.clip_norm(k);
   for (std::size_t i = 0; i < definition_.hypers.size(); ++i) {
-    if (definition_.hypers[i].name == name) return hyper(i, group, k);
+    if (definition_.hypers[i].name == name) return i;
   }
   fail<ValueError>("{}: there is no '{}'", definition_.name, name);
 }
@@ -420,6 +429,10 @@ double Optimizer::value(std::string_view name, Step k, std::size_t group) const 
 }
 const std::string& Optimizer::name() const { return engine_->definition().name; }
 const Groups& Optimizer::groups() const { return engine_->groups(); }
+const Definition& Optimizer::definition() const { return engine_->definition(); }
+const Schedule& Optimizer::schedule(std::string_view name, std::size_t group) const {
+  return engine_->schedule(name, group);
+}
 
 void Optimizer::scale_lr(double factor, const std::string& reason) { engine_->scale_lr(factor, reason); }
 const std::vector<JournalEntry>& Optimizer::journal() const { return engine_->journal(); }

@@ -11,6 +11,7 @@
 #include <temper/autograd/parameter.hpp>
 #include <temper/optim/average.hpp>
 #include <temper/optim/group.hpp>
+#include <temper/optim/modes.hpp>
 #include <temper/optim/schedule.hpp>
 #include <temper/optim/state.hpp>
 
@@ -76,7 +77,9 @@ struct Definition {
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;  ///< go uphill
   int phases = 1;         ///< how often update() sees each piece; see Piece::sums
-  std::string variant{};  ///< settings that change the meaning of a saved state, in words
+  Rounding rounding = Rounding::once;
+  Decay decay = Decay::coupled;
+  std::string variant{};  ///< what else changes the meaning of a saved state, in words
 };
 
 inline constexpr std::size_t max_hypers = 12;
@@ -155,6 +158,9 @@ class Optimizer {
 
   const std::string& name() const;
   const Groups& groups() const;
+  const Definition& definition() const;
+  /// The schedule of an option of a group, without what the journal adds. Throws: as value().
+  const Schedule& schedule(std::string_view name, std::size_t group = 0) const;
 
   /// Multiplies the learning rate of all groups by `factor` from the next step on, whatever the schedule says.
   /// Throws: ValueError unless the factor is positive and finite.
