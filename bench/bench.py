@@ -53,11 +53,13 @@ def run_family(name, program, quick, select):
     if select:
         command.append(f"--benchmark_filter={select}")
     load = os.getloadavg()[0]
-    subprocess.run(command, check=True, env=environment(), stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
     data = json.loads(raw.read_text())
     raw.unlink()
     runs = {}
-    for run in data["benchmarks"]:
+    for run in sorted(data["benchmarks"], key=lambda r: (r["family_index"], r["per_family_instance_index"])):
         if run["run_type"] == "iteration" and not run.get("error_occurred"):
             runs.setdefault(run["run_name"].removesuffix("/real_time"), []).append(run)
     rows = []

@@ -15,7 +15,7 @@ enum : std::size_t { product1, product2 };                   // of the betas so 
 enum : std::size_t { exp_avg, exp_avg_sq, first_optional };  // states
 
 template <class Options>
-Definition definition(const char* name, Hyper decay_hyper, const Options& options) {
+Definition definition(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
                                {"beta1", options.beta1, Hyper::Range::fraction},
@@ -25,7 +25,8 @@ Definition definition(const char* name, Hyper decay_hyper, const Options& option
                     .states = {"exp_avg", "exp_avg_sq"},
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
-                    .maximize = options.maximize};
+                    .maximize = options.maximize,
+                    .variant = variant_text(options.rounding, decay)};
   if (options.amsgrad) result.states.push_back("max_exp_avg_sq");
   if (options.rounding == Rounding::compensated) result.states.push_back("lost");
   return result;
@@ -40,7 +41,7 @@ Adam::Adam(Groups groups, const AdamOptions& options)
       rounding_(options.rounding) {}
 
 Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
-    : Optimizer(std::move(groups), definition("AdamW", {"weight_decay", options.weight_decay}, options)),
+    : Optimizer(std::move(groups), definition("AdamW", {"weight_decay", options.weight_decay}, options, decay)),
       decoupled_(true),
       decay_(decay),
       amsgrad_(options.amsgrad),

@@ -5,6 +5,7 @@
 #include <exception>
 #include <span>
 
+#include <temper/core/parallel.hpp>
 #include <temper/optim/optimizer.hpp>
 
 #include "optim/plan_internal.hpp"
@@ -17,6 +18,12 @@ class Optimizer::Engine {
 
   StepReport step(const StepOptions& options);
   double value(std::string_view name, Step k, std::size_t group) const;
+
+  void scale_lr(double factor, const std::string& reason);
+  const std::vector<JournalEntry>& journal() const { return journal_; }
+  std::map<std::string, std::string>& notes() { return notes_; }
+  OptimizerState state() const;
+  void load(const OptimizerState& state, const LoadOptions& options);
 
   const Definition& definition() const { return definition_; }
   const Groups& groups() const { return groups_; }
@@ -45,11 +52,12 @@ class Optimizer::Engine {
 
   void add_group(std::size_t index);
   double hyper(std::size_t index, std::size_t group, Step k) const;
+  std::map<std::string, std::string> settings() const;
   void evaluate();
   void gather();
   void make_states(Slot& slot) const;
   void run();
-  void work(int thread, int team);
+  void work(const Team& team);
   void read_gradients(std::int64_t first, std::int64_t last);
   void decide();
   void prepare_all();
@@ -63,6 +71,8 @@ class Optimizer::Engine {
   std::vector<std::vector<Schedule>> hypers_;  // [group][hyper]
   std::vector<Slot> slots_;
   Step k_ = 0;
+  std::vector<JournalEntry> journal_;
+  std::map<std::string, std::string> notes_;
 
   // Of the current step; the memory is used again.
   StepOptions options_;

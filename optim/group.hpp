@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <utility>
@@ -41,5 +42,38 @@ class Groups {
  private:
   std::vector<Group> groups_;
 };
+
+/// A question about a parameter.
+using Predicate = std::function<bool(const Parameter&)>;
+
+/// Whether its name matches a pattern: * stands for any characters, ? for one.
+Predicate named(std::string pattern);
+/// Whether it has one of these roles.
+Predicate has_role(std::initializer_list<Role> roles);
+/// Always.
+Predicate anything();
+
+/// Which parameters go to a group.
+struct Rule {
+  Predicate applies;
+  Group group{};  ///< its `parameters` are ignored
+};
+
+/// Deals parameters out: each goes to the group of the first rule that applies. Groups without parameters are dropped.
+///
+///     assign(model.parameters(), {{named("encoder.*"), {.lr_scale = 0.1}}, {anything()}})
+///
+/// Throws: ValueError naming a parameter that no rule applies to.
+Groups assign(const std::vector<Parameter>& parameters, const std::vector<Rule>& rules);
+
+/// Weights and embeddings decay, biases and norm gains do not. `option` is what decay is called: AdamW's
+/// "weight_decay", or "l2".
+Groups decay_weights(const std::vector<Parameter>& parameters, const std::string& option = "weight_decay");
+
+/// Layer-wise learning rates: splits the groups by layer and multiplies lr_scale by factor^(layers above). The layer is
+/// the first number in a name ("encoder.3.weight" is layer 3); embeddings without one are below the first layer,
+/// anything else without one is above the last.
+/// Source: Howard, Ruder, "Universal language model fine-tuning" (2018), section 3.2.
+Groups layerwise_decay(const Groups& groups, double factor);
 
 }  // namespace temper::optim

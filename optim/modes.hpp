@@ -1,6 +1,6 @@
 #pragma once
 
-#include <temper/core/errors.hpp>
+#include <string>
 
 namespace temper::optim {
 
@@ -16,6 +16,9 @@ enum class Decay {
   coupled,     ///< p -= lr(k) * weight_decay(k) * p, as PyTorch
   independent  ///< p -= weight_decay(k) * p, as the paper: give weight_decay a schedule of its own
 };
+
+/// Both as words, for Definition::variant.
+std::string variant_text(Rounding rounding, Decay decay);
 
 struct NormalizedDecayOptions {
   double batch_size = 1.0;

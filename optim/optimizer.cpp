@@ -1,7 +1,5 @@
 #include <temper/optim/optimizer.hpp>
 
-#include <omp.h>
-
 #include <cmath>
 #include <unordered_map>
 
@@ -86,7 +84,10 @@ void Optimizer::Engine::add_group(std::size_t index) {
 
 double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) const {
   const Hyper& hyper = definition_.hypers[index];
-  const double value = hypers_[group][index](k);
+  double value = hypers_[group][index](k);
+  if (hyper.name == "lr") {
+    for (const JournalEntry& entry : journal_) value *= k >= entry.k ? entry.factor : 1.0;
+  }
   const bool good = std::isfinite(value) && (hyper.range == Hyper::Range::any || value >= 0.0) &&
                     (hyper.range != Hyper::Range::fraction || value < 1.0);
   if (!good) {
@@ -185,26 +186,18 @@ void Optimizer::Engine::run() {
   writes_ = true;
   gradient_scale_ = 1.0 / options_.divide_by;
   if (!reads_) prepare_all();
-  if (plan_.items() <= 1) {
-    work(0, 1);
-    return;
-  }
-  temper::detail::prepare_thread();
-#pragma omp parallel
-  work(omp_get_thread_num(), omp_get_num_threads());
+  parallel_team(plan_.items() <= 1, [this](const Team& team) { work(team); });
 }
 
-/// What each thread of the team does. The barriers are those of the parallel region; without one they do nothing.
-void Optimizer::Engine::work(int thread, int team) {
+void Optimizer::Engine::work(const Team& team) {
   const optim_kernels::FlushDenormals flush;
-  const std::int64_t first = plan_.items() * thread / team, last = plan_.items() * (thread + 1) / team;
+  const std::int64_t first = plan_.items() * team.thread() / team.size();
+  const std::int64_t last = plan_.items() * (team.thread() + 1) / team.size();
   if (reads_) {
     read_gradients(first, last);
-#pragma omp barrier
-#pragma omp single
-    decide();
+    team.between_passes([this] { decide(); });
   }
-  if (writes_) update_pieces(first, last, thread);
+  if (writes_) update_pieces(first, last, team.thread());
 }
 
 void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
@@ -268,19 +261,14 @@ void Optimizer::Engine::prepare_all() {
 void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread) {
   const auto change = optim_kernels::current().change;
   float* before = options_.measure ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
-  try {
-    plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
-      const Active& active = active_[static_cast<std::size_t>(tensor)];
-      Piece work{active.p + begin, active.g + begin, {}, end - begin, nows_[active.now]};
-      for (std::size_t i = 0; i < definition_.states.size(); ++i) work.state[i] = active.state[i] + begin;
-      if (before != nullptr) std::copy_n(work.p, work.n, before);
-      optimizer_.update(work);
-      if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
-    });
-  } catch (...) {
-#pragma omp critical(temper_optim_error)
-    error_ = std::current_exception();
-  }
+  plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+    const Active& active = active_[static_cast<std::size_t>(tensor)];
+    Piece work{active.p + begin, active.g + begin, {}, end - begin, nows_[active.now]};
+    for (std::size_t i = 0; i < definition_.states.size(); ++i) work.state[i] = active.state[i] + begin;
+    if (before != nullptr) std::copy_n(work.p, work.n, before);
+    optimizer_.update(work);
+    if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+  });
 }
 
 void Optimizer::Engine::zero_bad_gradients() {
@@ -332,6 +320,18 @@ double Optimizer::value(std::string_view name, Step k, std::size_t group) const 
 }
 const std::string& Optimizer::name() const { return engine_->definition().name; }
 const Groups& Optimizer::groups() const { return engine_->groups(); }
+
+void Optimizer::scale_lr(double factor, const std::string& reason) { engine_->scale_lr(factor, reason); }
+const std::vector<JournalEntry>& Optimizer::journal() const { return engine_->journal(); }
+
+std::string Optimizer::note(const std::string& name) const {
+  const auto found = engine_->notes().find(name);
+  return found == engine_->notes().end() ? std::string() : found->second;
+}
+void Optimizer::set_note(const std::string& name, std::string text) { engine_->notes()[name] = std::move(text); }
+
+OptimizerState Optimizer::state() const { return engine_->state(); }
+void Optimizer::load(const OptimizerState& state, const LoadOptions& options) { engine_->load(state, options); }
 
 void Optimizer::prepare(Now&) const {}
 

@@ -11,6 +11,7 @@
 #include <temper/autograd/parameter.hpp>
 #include <temper/optim/group.hpp>
 #include <temper/optim/schedule.hpp>
+#include <temper/optim/state.hpp>
 
 namespace temper::optim {
 
@@ -58,6 +59,7 @@ struct Definition {
   Schedule clip_norm = no_clipping;   ///< the gradients' norm is cut to this
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;  ///< go uphill
+  std::string variant{};  ///< settings that change the meaning of a saved state, in words
 };
 
 inline constexpr std::size_t max_hypers = 12;
@@ -128,6 +130,22 @@ class Optimizer {
 
   const std::string& name() const;
   const Groups& groups() const;
+
+  /// Multiplies the learning rate of all groups by `factor` from the next step on, whatever the schedule says.
+  /// Throws: ValueError unless the factor is positive and finite.
+  void scale_lr(double factor, const std::string& reason = "");
+  /// The entries made so far, in order.
+  const std::vector<JournalEntry>& journal() const;
+
+  /// A text kept and saved with the optimizer for others; empty when there is none.
+  std::string note(const std::string& name) const;
+  void set_note(const std::string& name, std::string text);
+
+  /// Everything needed to go on exactly. Throws: ValueError when two parameters share a name, or one has none.
+  OptimizerState state() const;
+  /// Goes on from a state. All or nothing. Throws: ValueError that lists all that is missing, extra or does not fit,
+  /// and how schedules differ.
+  void load(const OptimizerState& state, const LoadOptions& options = {});
 
  protected:
   /// Throws: ValueError naming a parameter that is given twice or undefined, or a setting that does not exist.

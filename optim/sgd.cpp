@@ -12,7 +12,7 @@ enum : std::size_t { lr, momentum, dampening, decay };
 }
 
 template <class Options>
-Definition definition(const char* name, Hyper decay_hyper, const Options& options) {
+Definition definition(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
   const bool has_momentum = !(options.momentum == Schedule(0.0));
   if (options.nesterov && (!has_momentum || !(options.dampening == Schedule(0.0)))) {
     fail<ValueError>("{}: nesterov needs a momentum and no dampening, got momentum {} and dampening {}", name,
@@ -25,7 +25,8 @@ Definition definition(const char* name, Hyper decay_hyper, const Options& option
                                std::move(decay_hyper)},
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
-                    .maximize = options.maximize};
+                    .maximize = options.maximize,
+                    .variant = variant_text(options.rounding, decay) + (options.nesterov ? " nesterov" : "")};
   if (has_momentum) result.states.push_back("momentum_buffer");
   if (options.rounding == Rounding::compensated) result.states.push_back("lost");
   return result;
@@ -41,7 +42,7 @@ SGD::SGD(Groups groups, const SGDOptions& options)
       has_momentum_(!(options.momentum == Schedule(0.0))) {}
 
 SGD::SGD(Groups groups, const SGDWOptions& options, Decay decay)
-    : Optimizer(std::move(groups), definition("SGDW", {"weight_decay", options.weight_decay}, options)),
+    : Optimizer(std::move(groups), definition("SGDW", {"weight_decay", options.weight_decay}, options, decay)),
       nesterov_(options.nesterov),
       decoupled_(true),
       decay_(decay),

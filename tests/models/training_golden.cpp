@@ -73,12 +73,12 @@ void train_as_recorded(const nn::Sequential& model, const char* name) {
     tape.backward(loss);
     const optim::StepReport report = adamw.step();
     const double expected = recorded["losses"][step], norm = recorded["gradient_norms"][step];
-    CHECK(std::abs(loss.item() - expected) <= 1e-4 * expected);
-    CHECK(std::abs(report.grad_norm - norm) <= 1e-3 * norm);
+    CHECK(std::abs(loss.item() - expected) <= 1e-5 * expected);
+    CHECK(std::abs(report.grad_norm - norm) <= 1e-5 * norm);
   }
 
-  // Updates of Adam are about the learning rate, whatever the gradient: where a gradient is near 0, its rounding error
-  // moves the parameter by a visible part of that. Weights moved by up to 0.0105 in all.
+  // Weights moved by up to 0.01 in all. Rounding moves them by less than 1e-7, unless it changes which of two nearly
+  // equal activations a pooling window takes: by 2e-6 then, with oneDNN's kernels for older processors.
   REQUIRE(recorded["samples"].size() == parameters.size());
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     CAPTURE(parameters[k].name());
@@ -86,7 +86,7 @@ void train_as_recorded(const nn::Sequential& model, const char* name) {
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const std::uint64_t place = mixed(samples_stream + k, static_cast<std::int64_t>(i)) %
                                   static_cast<std::uint64_t>(parameters[k].value().numel());
-      CHECK(std::abs(parameters[k].value().data<float>()[place] - samples[i]) <= 1e-4);
+      CHECK(std::abs(parameters[k].value().data<float>()[place] - samples[i]) <= 1e-5);
     }
   }
 }

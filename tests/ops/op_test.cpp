@@ -224,7 +224,14 @@ void check(const std::vector<OpTest>& operations) {
   for (const OpTest& test : operations) {
     for (const GoldenCase& golden : golden_cases()) {
       if (golden.op != test.name) continue;
-      SUBCASE(describe(golden).c_str()) { check_case(test, golden); }
+      SUBCASE(describe(golden).c_str()) {
+        // An exception would end the other cases too.
+        try {
+          check_case(test, golden);
+        } catch (const std::exception& thrown) {
+          FAIL_CHECK("threw " << std::string(thrown.what()));
+        }
+      }
     }
     for (const ErrorCase& error : test.errors) {
       SUBCASE(fmt::format("{} error: {}", test.name, error.text).c_str()) { check_error(error); }

@@ -27,6 +27,10 @@ class Squares {
  public:
   static constexpr Index lanes = 32;
 
+  Squares() {
+    for (Double& sum : sums_) sum = Double(0.0);  // a batch is not zero by itself
+  }
+
   void add(Index vector, Vec x) {
     const auto [low, high] = widen(x);
     sums_[2 * vector] += low * low;
@@ -43,7 +47,7 @@ class Squares {
   static constexpr Index vectors = lanes / width;
 
  private:
-  Double sums_[2 * vectors] = {};
+  Double sums_[2 * vectors];
 };
 
 /// Calls block(get) for every 32 elements, where get(pointer, vector) reads a vector of them; missing ones are 0.
@@ -55,9 +59,8 @@ void blocks(Index n, Block block) {
   }
   if (i < n) {
     block([i, n](const float* x, Index vector) {
-      const Index first = i + vector * width;
-      const Index count = n - first;  // of this vector and all behind it; none left when negative
-      return count >= width ? load(x + first) : load_part(x + first, count < 0 ? 0 : count);
+      const Index first = i + vector * width, left = n - first;
+      return left >= width ? load(x + first) : left > 0 ? load_part(x + first, left) : Vec(0.0f);
     });
   }
 }

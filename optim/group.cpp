@@ -1,0 +1,112 @@
+#include <temper/optim/group.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+#include <string_view>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::optim {
+
+namespace {
+
+bool matches(std::string_view pattern, std::string_view name) {
+  // On a mismatch the last star takes one more character.
+  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n]) && pattern[p] != '*') {
+      ++p;
+      ++n;
+    } else if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++taken;
+    } else {
+      return false;
+    }
+  }
+  return std::all_of(pattern.begin() + static_cast<std::ptrdiff_t>(p), pattern.end(), [](char c) { return c == '*'; });
+}
+
+/// The first part of a dotted name that is a number.
+std::optional<std::int64_t> layer_number(std::string_view name) {
+  while (!name.empty()) {
+    const std::string_view part = name.substr(0, name.find('.'));
+    std::int64_t number = 0;
+    const auto [end, status] = std::from_chars(part.data(), part.data() + part.size(), number);
+    if (status == std::errc() && end == part.data() + part.size() && !part.empty() && number >= 0) return number;
+    name.remove_prefix(std::min(name.size(), part.size() + 1));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Predicate named(std::string pattern) {
+  return [pattern = std::move(pattern)](const Parameter& parameter) { return matches(pattern, parameter.name()); };
+}
+
+Predicate has_role(std::initializer_list<Role> roles) {
+  return [roles = std::vector<Role>(roles)](const Parameter& parameter) {
+    return std::find(roles.begin(), roles.end(), parameter.role()) != roles.end();
+  };
+}
+
+Predicate anything() {
+  return [](const Parameter&) { return true; };
+}
+
+Groups assign(const std::vector<Parameter>& parameters, const std::vector<Rule>& rules) {
+  std::vector<Group> groups;
+  for (const Rule& rule : rules) {
+    groups.push_back(rule.group);
+    groups.back().parameters.clear();
+  }
+  for (const Parameter& parameter : parameters) {
+    const auto rule = std::find_if(rules.begin(), rules.end(), [&](const Rule& r) { return r.applies(parameter); });
+    if (rule == rules.end()) {
+      fail<ValueError>("assign: parameter '{}' ({}, {}) is in no group; a last rule {{anything()}} takes the rest",
+                       parameter.name(), to_string(parameter.role()), parameter.shape());
+    }
+    groups[static_cast<std::size_t>(rule - rules.begin())].parameters.push_back(parameter);
+  }
+  std::erase_if(groups, [](const Group& group) { return group.parameters.empty(); });
+  return groups;
+}
+
+Groups decay_weights(const std::vector<Parameter>& parameters, const std::string& option) {
+  return assign(parameters, {{has_role({Role::weight, Role::embedding}), {.name = "decay"}},
+                             {anything(), {.name = "no decay", .set = {{option, 0.0}}}}});
+}
+
+Groups layerwise_decay(const Groups& groups, double factor) {
+  std::int64_t top = -1;
+  for (const Group& group : groups) {
+    for (const Parameter& parameter : group.parameters) {
+      top = std::max(top, layer_number(parameter.name()).value_or(-1));
+    }
+  }
+  std::vector<Group> result;
+  for (const Group& group : groups) {
+    std::map<std::int64_t, std::vector<Parameter>> layers;
+    for (const Parameter& parameter : group.parameters) {
+      const std::int64_t without = parameter.role() == Role::embedding ? -1 : top + 1;
+      layers[layer_number(parameter.name()).value_or(without)].push_back(parameter);
+    }
+    for (auto& [layer, parameters] : layers) {
+      Group part = group;
+      part.parameters = std::move(parameters);
+      for (std::int64_t above = layer; above <= top; ++above) part.lr_scale = factor * part.lr_scale;
+      const std::string place = layer < 0 ? "below" : layer > top ? "above" : fmt::format("layer {}", layer);
+      part.name += (part.name.empty() ? "" : ", ") + place;
+      result.push_back(std::move(part));
+    }
+  }
+  return result;
+}
+
+}  // namespace temper::optim

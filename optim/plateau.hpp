@@ -1,0 +1,33 @@
+#pragma once
+
+#include <temper/optim/optimizer.hpp>
+
+namespace temper::optim {
+
+struct PlateauOptions {
+  double factor = 0.1;         ///< what the learning rate is multiplied with
+  std::int64_t patience = 10;  ///< observations without improvement that are borne
+  double threshold = 1e-4;     ///< relative change that counts as improvement
+  std::int64_t cooldown = 0;   ///< observations after a reduction that do not count
+  bool larger_is_better = false;
+  double least = 0.0;  ///< the product of all reductions stays above this
+};
+
+/// Lowers the learning rate when a metric stops improving, by an entry in the optimizer's journal: it multiplies
+/// whatever schedule there is. The counters are kept with the optimizer and saved in its state.
+class Plateau {
+ public:
+  /// `name` tells several of one optimizer apart. Throws: ValueError unless 0 < factor < 1 and the rest is not
+  /// negative.
+  Plateau(Optimizer& optimizer, const PlateauOptions& options = {}, std::string name = "plateau");
+
+  /// Call after every evaluation. Returns whether the learning rate was lowered.
+  bool observe(double metric);
+
+ private:
+  Optimizer& optimizer_;
+  PlateauOptions options_;
+  std::string name_;
+};
+
+}  // namespace temper::optim
