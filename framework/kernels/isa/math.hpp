@@ -14,21 +14,30 @@ static inline Vec polynomial(Vec x, float c0, float c1, Rest... rest) {
   return Vec(c0) + x * polynomial(x, c1, rest...);
 }
 
-/// e^x within 1.5 units in the last place; 0 below e^-86.6 (2.4e-38), infinity above the largest float, NaN for NaN.
+/// 2^n p for whole n from -126 to 128; the bits of `shifted` end in n. 2^128 is no float, so it takes two steps.
+static inline Vec scaled_by_power(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]] Vec shifted) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_scalef_ps(p, n);
+#else
+  using Whole = xsimd::batch<std::int32_t, Arch>;
+  const auto power = [](Whole exponent) { return xsimd::bitwise_cast<Vec>((exponent + Whole(127)) << 23); };
+  const Whole whole = xsimd::bitwise_cast<Whole>(shifted) - Whole(0x4b400000), half = whole >> 1;
+  return p * power(half) * power(whole - half);
+#endif
+}
+
+/// e^x within 1.5 units in the last place; 0 where that is below the smallest normal float, infinity above the largest,
+/// NaN for NaN.
 static inline Vec exponential(Vec x) {
   // max and min with x second return x when it is NaN.
-  const Vec lowest(-86.6f), bounded = xsimd::min(Vec(89.0f), xsimd::max(lowest, x));
+  const Vec lowest(-87.336544f), bounded = xsimd::min(Vec(89.0f), xsimd::max(lowest, x));
   // e^x = 2^n e^r: adding 1.5 * 2^23 rounds to whole numbers, which then stand in the last bits.
   const Vec shift(12582912.0f), shifted = bounded * Vec(1.44269504088896341f) + shift, n = shifted - shift;
   const Vec r = (bounded - n * Vec(0.693359375f)) - n * Vec(-2.12194440e-4f);
   const Vec p =
       Vec(1.0f) +
       (r + r * r * polynomial(r, 0.4999999341f, 0.1666652011f, 0.04166839423f, 0.008368780486f, 0.001381446622f));
-  // 2^(n - 1) has an exponent for every n here, 2^128 has none.
-  using Whole = xsimd::batch<std::int32_t, Arch>;
-  const Whole exponent = xsimd::bitwise_cast<Whole>(shifted) - Whole(0x4b400000 - 126);
-  const Vec power = xsimd::bitwise_cast<Vec>(exponent << 23);
-  return xsimd::select(x < lowest, Vec(0.0f), p * power * Vec(2.0f));
+  return xsimd::select(x < lowest, Vec(0.0f), scaled_by_power(p, n, shifted));
 }
 
 /// 1 / (1 + e^-x)
