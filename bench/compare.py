@@ -7,6 +7,7 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import time
 
 # name: (program, arguments, has convolutions, LibTorch's time over ours at least)
 WORKLOADS = {
@@ -37,12 +38,23 @@ def torch_settings(convolutions):
         yield name, {k: v for p in parts for k, v in p[1].items()}, [a for p in parts for a in p[2]]
 
 
+def busy():
+    """CPU seconds that all processes have used, those that the host took away among them."""
+    user, nice, system, _, _, irq, softirq, steal = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def run_side(program, arguments, environment, check, warmup, seconds):
     command = [str(program), *arguments, "--check", str(check), "--warmup", str(warmup), "--seconds", str(seconds)]
+    children, before, start = os.times(), busy(), time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
-    return json.loads(done.stdout)
+    now = os.times()
+    ours = now.children_user + now.children_system - children.children_user - children.children_system
+    # What others had of the processors meanwhile: says how far to trust the figures.
+    others = (busy() - before - ours) / ((time.monotonic() - start) * os.cpu_count())
+    return json.loads(done.stdout) | {"others": max(0.0, others)}
 
 
 def same_losses(name, ours, theirs):
@@ -55,7 +67,7 @@ def summary(runs):
     """The median of the processes' medians, and how far apart those are."""
     medians = sorted(r["median_ms"] for r in runs)
     return {"median_ms": statistics.median(medians), "low_ms": medians[0], "high_ms": medians[-1],
-            "peak_mb": max(r["peak_mb"] for r in runs), "facts": runs[0]["facts"]}
+            "peak_mb": max(r["peak_mb"] for r in runs), "others": max(r["others"] for r in runs), "facts": runs[0]["facts"]}
 
 
 def run_workload(name, programs, environment, options):
@@ -96,4 +108,5 @@ def run(programs, environment, options):
             rows.append(run_workload(name, programs, environment, options))
     if not rows:
         sys.exit(f"bench: no workload has '{options.only}' in its name; there are: {', '.join(WORKLOADS)}")
-    return {"machine": rows[0]["temper"]["facts"], "peer": rows[0]["torch"]["facts"], "load": load, "rows": rows}
+    return {"machine": rows[0]["temper"]["facts"], "peer": rows[0]["torch"]["facts"], "load": load,
+            "others": max(r[side]["others"] for r in rows for side in ("temper", "torch")), "rows": rows}

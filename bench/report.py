@@ -74,7 +74,8 @@ def comparison(results, limits):
 def parts(what, results, limits=None):
     body = (comparison(results, limits) if what == "compare" else operations(results) if what == "ops"
             else family(results))
-    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}."]
+    others = f", at most {100 * results['others']:.0f} % of the processors taken by others" if "others" in results else ""
+    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}{others}."]
 
 
 def text(what, results):

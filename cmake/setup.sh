@@ -62,6 +62,7 @@ need_packages() {
 configure() {
   local preset=$1 log
   log=$(mktemp)
+  # shellcheck disable=SC2154
   if ! (cd "$root" && cmake --preset "$@") >"$log" 2>&1; then
     cat "$log" >&2
     rm -f "$log"

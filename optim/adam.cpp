@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "framework/core/format_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -14,15 +15,46 @@ enum : std::size_t { lr, beta1, beta2, eps, decay };
 enum : std::size_t { product1, product2 };                   // of the betas so far
 enum : std::size_t { exp_avg, exp_avg_sq, first_optional };  // states
 
+std::vector<StateSpec> states(Moments moments) {
+  using Kind = StateSpec::Kind;
+  switch (moments) {
+    case Moments::f32: return {"exp_avg", "exp_avg_sq"};
+    case Moments::bf16: return {{"exp_avg", Kind::bf16}, {"exp_avg_sq", Kind::bf16}};
+    case Moments::bits8:
+      return {{"exp_avg", Kind::codes8},
+              {"exp_avg_sq_root", Kind::codes8},
+              {"exp_avg_unit", Kind::units},
+              {"exp_avg_sq_root_unit", Kind::units}};
+  }
+  return {};
+}
+
+/// A key of the random bits for one piece: unrelated for another seed, step or parameter.
+std::uint32_t rounding_key(std::uint64_t seed, const Piece& piece) {
+  std::uint64_t x = seed;
+  for (const std::uint64_t part : {static_cast<std::uint64_t>(piece.now.k), static_cast<std::uint64_t>(piece.parameter),
+                                   static_cast<std::uint64_t>(piece.begin) >> 32}) {
+    // Source: Steele, Lea, Flood (2014), SplitMix64.
+    x = (x ^ part) + 0x9e3779b97f4a7c15;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+    x ^= x >> 31;
+  }
+  return static_cast<std::uint32_t>(x);
+}
+
 template <class Options>
 Definition definition(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
+  if (options.moments != Moments::f32 && (options.amsgrad || options.rounding != Rounding::once)) {
+    fail<ValueError>("{}: moments in fewer bits go with neither amsgrad nor another rounding", name);
+  }
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
                                {"beta1", options.beta1, Hyper::Range::fraction},
                                {"beta2", options.beta2, Hyper::Range::fraction},
                                {"eps", options.eps},
                                std::move(decay_hyper)},
-                    .states = {"exp_avg", "exp_avg_sq"},
+                    .states = states(options.moments),
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
@@ -38,14 +70,18 @@ Adam::Adam(Groups groups, const AdamOptions& options)
     : Optimizer(std::move(groups), definition("Adam", {"l2", options.l2}, options)),
       decoupled_(false),
       amsgrad_(options.amsgrad),
-      rounding_(options.rounding) {}
+      rounding_(options.rounding),
+      moments_(options.moments),
+      seed_(options.seed) {}
 
 Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
     : Optimizer(std::move(groups), definition("AdamW", {"weight_decay", options.weight_decay}, options, decay)),
       decoupled_(true),
       decay_(decay),
       amsgrad_(options.amsgrad),
-      rounding_(options.rounding) {}
+      rounding_(options.rounding),
+      moments_(options.moments),
+      seed_(options.seed) {}
 
 void Adam::prepare(Now& now) const {
   const bool torch = rounding_ == Rounding::torch_compat;
@@ -69,18 +105,38 @@ void Adam::prepare(Now& now) const {
 }
 
 void Adam::update(const Piece& piece) const {
+  if (moments_ != Moments::f32) {
+    update_narrow(piece);
+    return;
+  }
   const auto& table = optim_kernels::current();
   std::size_t next = first_optional;
   const optim_kernels::AdamColumns columns{
       .p = piece.p,
       .g = piece.g,
-      .m = piece.state[exp_avg],
-      .v = piece.state[exp_avg_sq],
-      .v_max = amsgrad_ ? piece.state[next++] : nullptr,
-      .lost = rounding_ == Rounding::compensated ? piece.state[next] : nullptr,
+      .m = piece.state(exp_avg),
+      .v = piece.state(exp_avg_sq),
+      .v_max = amsgrad_ ? piece.state(next++) : nullptr,
+      .lost = rounding_ == Rounding::compensated ? piece.state(next) : nullptr,
   };
   (rounding_ == Rounding::torch_compat ? table.adam_torch : table.adam)(piece.now.get<optim_kernels::AdamScalars>(),
                                                                         columns, piece.n);
+}
+
+void Adam::update_narrow(const Piece& piece) const {
+  const auto& table = optim_kernels::current();
+  const bool units = moments_ == Moments::bits8;
+  const optim_kernels::NarrowColumns columns{
+      .p = piece.p,
+      .g = piece.g,
+      .m = piece.memory[0],
+      .v = piece.memory[1],
+      .m_units = units ? piece.state(2) : nullptr,
+      .v_units = units ? piece.state(3) : nullptr,
+      .key = rounding_key(seed_, piece),
+      .first = piece.begin,
+  };
+  (units ? table.adam_8bit : table.adam_bf16)(piece.now.get<optim_kernels::AdamScalars>(), columns, piece.n);
 }
 
 }  // namespace temper::optim

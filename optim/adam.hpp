@@ -16,6 +16,8 @@ struct AdamOptions {
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
+  Moments moments = Moments::f32;
+  std::uint64_t seed = 0;  ///< of the random rounding of narrow moments
 };
 
 struct AdamWOptions {
@@ -30,6 +32,8 @@ struct AdamWOptions {
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
+  Moments moments = Moments::f32;
+  std::uint64_t seed = 0;  ///< of the random rounding of narrow moments
 };
 
 /// Steps scaled by running moments of the gradient, with bias correction by each parameter's own updates.
@@ -45,11 +49,14 @@ class Adam : public Optimizer {
  private:
   void prepare(Now& now) const override;
   void update(const Piece& piece) const override;
+  void update_narrow(const Piece& piece) const;
 
   bool decoupled_;
   Decay decay_ = Decay::coupled;
   bool amsgrad_;
   Rounding rounding_;
+  Moments moments_;
+  std::uint64_t seed_;
 };
 
 /// Adam with decoupled weight decay. Without decay the two agree bit for bit.

@@ -3,6 +3,7 @@
 // What an Optimizer hides: its parameters with their states, and the memory that one step leaves to the next.
 
 #include <exception>
+#include <optional>
 #include <span>
 
 #include <temper/core/parallel.hpp>
@@ -14,22 +15,6 @@ namespace temper::optim {
 
 class Optimizer::Engine {
  public:
-  Engine(const Optimizer& optimizer, Groups groups, Definition definition);
-
-  StepReport step(const StepOptions& options);
-  double value(std::string_view name, Step k, std::size_t group) const;
-
-  void scale_lr(double factor, const std::string& reason);
-  const std::vector<JournalEntry>& journal() const { return journal_; }
-  std::map<std::string, std::string>& notes() { return notes_; }
-  OptimizerState state() const;
-  void load(const OptimizerState& state, const LoadOptions& options);
-
-  const Definition& definition() const { return definition_; }
-  const Groups& groups() const { return groups_; }
-  Step k() const { return k_; }
-
- private:
   /// A parameter with what is kept for it from step to step.
   struct Slot {
     Parameter parameter;
@@ -38,15 +23,39 @@ class Optimizer::Engine {
     std::vector<Tensor> states{};  // made at the first update
     Step updates = 0;
     std::array<double, max_products> products{};
+    Tensor average{};
+    Tensor copy{};  // in bf16
   };
 
+  Engine(const Optimizer& optimizer, Groups groups, Definition definition);
+
+  StepReport step(const StepOptions& options);
+  double value(std::string_view name, Step k, std::size_t group) const;
+
+  void scale_lr(double factor, const std::string& reason);
+  const std::vector<JournalEntry>& journal() const { return journal_; }
+  std::map<std::string, std::string>& notes() { return notes_; }
+  void average(const AverageOptions& options);
+  void swap_averages();
+  void keep_bf16();
+  Tensor kept(const Parameter& parameter, Tensor Slot::*what, const char* name) const;
+  OptimizerState state() const;
+  void load(const OptimizerState& state, const LoadOptions& options);
+
+  const Definition& definition() const { return definition_; }
+  const Groups& groups() const { return groups_; }
+  Step k() const { return k_; }
+
+ private:
   /// A slot that has a gradient in this step.
   struct Active {
     Slot* slot;
     std::int64_t first_piece;
     float* p;
     const float* g;
-    std::array<float*, max_states> state;
+    std::array<std::byte*, max_states> states;
+    float* average;
+    std::uint16_t* copy;
     std::size_t now;  // index in nows_
   };
 
@@ -55,7 +64,9 @@ class Optimizer::Engine {
   std::map<std::string, std::string> settings() const;
   void evaluate();
   void gather();
-  void make_states(Slot& slot) const;
+  Tensor make_state(const StateSpec& spec, const Shape& shape) const;
+  double average_weight() const;
+  void average_resting();
   void run();
   void work(const Team& team);
   void read_gradients(std::int64_t first, std::int64_t last);
@@ -73,6 +84,9 @@ class Optimizer::Engine {
   Step k_ = 0;
   std::vector<JournalEntry> journal_;
   std::map<std::string, std::string> notes_;
+  std::optional<AverageOptions> averages_;
+  Step samples_ = 0;      // in the averages
+  bool swapped_ = false;  // the parameters hold the averages
 
   // Of the current step; the memory is used again.
   StepOptions options_;
@@ -89,6 +103,7 @@ class Optimizer::Engine {
   bool reads_ = false;
   bool writes_ = false;
   double gradient_scale_ = 1.0;
+  double average_weight_ = 0.0;
   std::exception_ptr error_;
 };
 

@@ -17,6 +17,14 @@ enum class Decay {
   independent  ///< p -= weight_decay(k) * p, as the paper: give weight_decay a schedule of its own
 };
 
+/// How Adam keeps its two moments. Those in fewer bits are rounded at random, up or down in proportion, because a
+/// moment that changes by a thousandth would else never change. Random bits depend on seed, step and element alone.
+enum class Moments {
+  f32,
+  bf16,  ///< 2 bytes each
+  bits8  ///< a byte each, with a unit for every 256 elements
+};
+
 /// Both as words, for Definition::variant.
 std::string variant_text(Rounding rounding, Decay decay);
 

@@ -14,6 +14,28 @@ namespace temper::optim {
 
 namespace {
 
+constexpr std::int64_t block = optim_kernels::narrow_block;
+static_assert(detail::piece_size % block == 0);
+
+/// Bytes from one element's state to that of the element `begin` later.
+std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
+  switch (kind) {
+    case StateSpec::Kind::f32: return begin * 4;
+    case StateSpec::Kind::bf16: return begin * 2;
+    case StateSpec::Kind::codes8: return begin;
+    case StateSpec::Kind::units: return begin / block * 4;
+  }
+  return 0;
+}
+
+std::byte* bytes_of(Tensor& state) {
+  switch (state.dtype()) {
+    case Dtype::f32: return reinterpret_cast<std::byte*>(state.mutable_data<float>());
+    case Dtype::bf16: return reinterpret_cast<std::byte*>(state.mutable_data<BFloat16>());
+    default: return reinterpret_cast<std::byte*>(state.mutable_data<std::int64_t>());
+  }
+}
+
 std::string group_label(const Group& group, std::size_t index) {
   return group.name.empty() ? fmt::format("group {}", index) : fmt::format("group '{}'", group.name);
 }
@@ -115,6 +137,9 @@ StepReport Optimizer::Engine::step(const StepOptions& options) {
   if (!(options.divide_by > 0.0) || !std::isfinite(options.divide_by)) {
     fail<ValueError>("{}: divide_by is {}, expected a positive number", definition_.name, options.divide_by);
   }
+  if (swapped_) {
+    fail<ValueError>("{}: the parameters hold their averages; swap_averages() takes that back", definition_.name);
+  }
   options_ = options;
   report_ = {.k = k_};
   evaluate();
@@ -146,6 +171,7 @@ void Optimizer::Engine::evaluate() {
   if (!(clip_norm_ > 0.0)) {
     fail<ValueError>("{}: clip_norm is {} at k = {}, expected a positive number", definition_.name, clip_norm_, k_);
   }
+  average_weight_ = average_weight();
   reads_ = clip_norm_ < no_clipping || definition_.nonfinite != NonFinite::unchecked;
 }
 
@@ -160,9 +186,20 @@ void Optimizer::Engine::gather() {
       slot.parameter.discard_gradient();
       continue;
     }
-    if (slot.states.size() < definition_.states.size()) make_states(slot);
-    Active active{.slot = &slot, .first_piece = pieces, .p = nullptr, .g = gradient.data<float>(), .state{}, .now = 0};
-    for (std::size_t i = 0; i < slot.states.size(); ++i) active.state[i] = slot.states[i].mutable_data<float>();
+    while (slot.states.size() < definition_.states.size()) {
+      slot.states.push_back(make_state(definition_.states[slot.states.size()], slot.parameter.shape()));
+    }
+    Active active{.slot = &slot,
+                  .first_piece = pieces,
+                  .p = nullptr,
+                  .g = gradient.data<float>(),
+                  .states{},
+                  .average = nullptr,
+                  .copy = nullptr,
+                  .now = 0};
+    for (std::size_t i = 0; i < slot.states.size(); ++i) active.states[i] = bytes_of(slot.states[i]);
+    if (average_weight_ > 0.0) active.average = slot.average.mutable_data<float>();
+    if (slot.copy.defined()) active.copy = reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>());
     active_.push_back(active);
     sizes_.push_back(gradient.numel());
     pieces += chunk_count(gradient.numel(), detail::piece_size);
@@ -176,9 +213,15 @@ void Optimizer::Engine::gather() {
   }
 }
 
-void Optimizer::Engine::make_states(Slot& slot) const {
-  slot.states.clear();
-  for (std::size_t i = 0; i < definition_.states.size(); ++i) slot.states.push_back(zeros(slot.parameter.shape()));
+Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Shape& shape) const {
+  const std::int64_t blocks = chunk_count(shape.numel(), block);
+  switch (spec.kind) {
+    case StateSpec::Kind::f32: return zeros(shape);
+    case StateSpec::Kind::bf16: return zeros(shape, Dtype::bf16);
+    case StateSpec::Kind::codes8: return zeros({blocks * block / 8}, Dtype::i64);
+    case StateSpec::Kind::units: return zeros({blocks});
+  }
+  return {};
 }
 
 void Optimizer::Engine::run() {
@@ -259,15 +302,26 @@ void Optimizer::Engine::prepare_all() {
 }
 
 void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread) {
-  const auto change = optim_kernels::current().change;
+  const optim_kernels::Table& kernels = optim_kernels::current();
+  const auto weight = static_cast<float>(average_weight_);
   float* before = options_.measure ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
   plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
     const Active& active = active_[static_cast<std::size_t>(tensor)];
-    Piece work{active.p + begin, active.g + begin, {}, end - begin, nows_[active.now]};
-    for (std::size_t i = 0; i < definition_.states.size(); ++i) work.state[i] = active.state[i] + begin;
+    Piece work{.p = active.p + begin,
+               .g = active.g + begin,
+               .memory{},
+               .n = end - begin,
+               .begin = begin,
+               .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
+               .now = nows_[active.now]};
+    for (std::size_t i = 0; i < definition_.states.size(); ++i) {
+      work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
+    }
     if (before != nullptr) std::copy_n(work.p, work.n, before);
     optimizer_.update(work);
-    if (before != nullptr) change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+    if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+    if (active.average != nullptr) kernels.average(active.average + begin, work.p, weight, work.n);
+    if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
   });
 }
 
@@ -292,6 +346,10 @@ void Optimizer::Engine::commit() {
     slot.products = nows_[active.now].products;
   }
   if (!writes_) return;
+  if (average_weight_ > 0.0) {
+    average_resting();
+    ++samples_;
+  }
   ++k_;
   report_.applied = true;
   if (options_.measure) {
@@ -329,6 +387,16 @@ std::string Optimizer::note(const std::string& name) const {
   return found == engine_->notes().end() ? std::string() : found->second;
 }
 void Optimizer::set_note(const std::string& name, std::string text) { engine_->notes()[name] = std::move(text); }
+
+void Optimizer::average(const AverageOptions& options) { engine_->average(options); }
+Tensor Optimizer::averaged(const Parameter& parameter) const {
+  return engine_->kept(parameter, &Engine::Slot::average, "average");
+}
+void Optimizer::swap_averages() { engine_->swap_averages(); }
+void Optimizer::keep_bf16() { engine_->keep_bf16(); }
+Tensor Optimizer::bf16(const Parameter& parameter) const {
+  return engine_->kept(parameter, &Engine::Slot::copy, "copy in bf16");
+}
 
 OptimizerState Optimizer::state() const { return engine_->state(); }
 void Optimizer::load(const OptimizerState& state, const LoadOptions& options) { engine_->load(state, options); }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <temper/autograd/parameter.hpp>
+#include <temper/optim/average.hpp>
 #include <temper/optim/group.hpp>
 #include <temper/optim/schedule.hpp>
 #include <temper/optim/state.hpp>
@@ -51,12 +52,27 @@ struct Hyper {
   Range range = Range::not_negative;
 };
 
+/// A tensor kept for every parameter, zero before the first update.
+struct StateSpec {
+  enum class Kind {
+    f32,     ///< of the parameter's shape
+    bf16,    ///< of the parameter's shape
+    codes8,  ///< a byte per element, in blocks of 256
+    units    ///< an f32 per block of 256 elements
+  };
+
+  StateSpec(const char* its_name, Kind its_kind = Kind::f32) : name(its_name), kind(its_kind) {}
+
+  std::string name;
+  Kind kind;
+};
+
 /// What an optimizer is made of.
 struct Definition {
-  std::string name;                   ///< for errors and checkpoints: "AdamW"
-  std::vector<Hyper> hypers;          ///< at most `max_hypers`; the first must be "lr"
-  std::vector<std::string> states{};  ///< names of the f32 tensors kept per parameter, at most `max_states`
-  Schedule clip_norm = no_clipping;   ///< the gradients' norm is cut to this
+  std::string name;                  ///< for errors and checkpoints: "AdamW"
+  std::vector<Hyper> hypers;         ///< at most `max_hypers`; the first must be "lr"
+  std::vector<StateSpec> states{};   ///< tensors kept per parameter, at most `max_states`
+  Schedule clip_norm = no_clipping;  ///< the gradients' norm is cut to this
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;  ///< go uphill
   std::string variant{};  ///< settings that change the meaning of a saved state, in words
@@ -96,9 +112,14 @@ struct Now {
 struct Piece {
   float* p;                              ///< the parameter
   const float* g;                        ///< its gradient, to be multiplied with now.scale
-  std::array<float*, max_states> state;  ///< in the order of the Definition; zeros before the first update
-  std::int64_t n;                        ///< how many
+  std::array<void*, max_states> memory;  ///< the states, in the order of the Definition
+  std::int64_t n;                        ///< how many elements
+  std::int64_t begin;                    ///< the first one's number in the parameter, a multiple of 256
+  std::size_t parameter;                 ///< the parameter's number in the optimizer
   const Now& now;
+
+  /// A state of kind f32.
+  float* state(std::size_t i) const { return static_cast<float*>(memory[i]); }
 };
 
 /// Base of all optimizers: holds the parameters, reads the schedules, and runs the update of all parameters as one
@@ -140,6 +161,18 @@ class Optimizer {
   /// A text kept and saved with the optimizer for others; empty when there is none.
   std::string note(const std::string& name) const;
   void set_note(const std::string& name, std::string text);
+
+  /// Averages the weights from now on, as part of every step. Throws: ValueError when they are averaged already.
+  void average(const AverageOptions& options = {});
+  /// The average of a parameter of this optimizer. Throws: ValueError when there is none.
+  Tensor averaged(const Parameter& parameter) const;
+  /// Exchanges the weights with their averages; a second call takes it back. No step is possible in between.
+  void swap_averages();
+
+  /// Keeps a copy of every parameter in bf16, renewed by every step.
+  void keep_bf16();
+  /// The copy of a parameter. Throws: ValueError when there is none.
+  Tensor bf16(const Parameter& parameter) const;
 
   /// Everything needed to go on exactly. Throws: ValueError when two parameters share a name, or one has none.
   OptimizerState state() const;

@@ -70,8 +70,8 @@ void SGD::update(const Piece& piece) const {
   const optim_kernels::SgdColumns columns{
       .p = piece.p,
       .g = piece.g,
-      .buf = has_momentum_ ? piece.state[0] : nullptr,
-      .lost = rounding_ == Rounding::compensated ? piece.state[has_momentum_ ? 1 : 0] : nullptr,
+      .buf = has_momentum_ ? piece.state(0) : nullptr,
+      .lost = rounding_ == Rounding::compensated ? piece.state(has_momentum_ ? 1 : 0) : nullptr,
   };
   (rounding_ == Rounding::torch_compat ? table.sgd_torch : table.sgd)(piece.now.get<optim_kernels::SgdScalars>(),
                                                                       columns, piece.n);

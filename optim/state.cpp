@@ -72,6 +72,10 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
   texts["optimizer"] = definition_.name;
   texts["variant"] = definition_.variant + (definition_.maximize ? " maximize" : "");
   texts["clip_norm"] = definition_.clip_norm.text();
+  if (averages_) {
+    texts["average"] = averages_->equal ? "equal" : averages_->decay.text();
+    texts["average"] += fmt::format(", from {} every {}", averages_->start, averages_->every);
+  }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     for (std::size_t i = 0; i < definition_.hypers.size(); ++i) {
       texts[fmt::format("group {}/{}", group, definition_.hypers[i].name)] = hypers_[group][i].text();
@@ -81,10 +85,14 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
 }
 
 OptimizerState Optimizer::Engine::state() const {
+  if (swapped_) {
+    fail<ValueError>("{}: the parameters hold their averages; swap_averages() takes that back", definition_.name);
+  }
   OptimizerState result;
   result.texts = settings();
   result.texts["k"] = fmt::format("{}", k_);
   result.texts["journal"] = journal_text(journal_);
+  result.texts["samples"] = fmt::format("{}", samples_);
   for (const auto& [name, text] : notes_) result.texts["note/" + name] = text;
   for (const Slot& slot : slots_) {
     const std::string& name = slot.parameter.name();
@@ -101,8 +109,9 @@ OptimizerState Optimizer::Engine::state() const {
                        name);
     }
     for (std::size_t i = 0; i < slot.states.size(); ++i) {
-      result.tensors[name + "/" + definition_.states[i]] = slot.states[i];
+      result.tensors[name + "/" + definition_.states[i].name] = slot.states[i];
     }
+    if (averages_) result.tensors[name + "/average"] = slot.average;
   }
   return result;
 }
@@ -119,6 +128,8 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
 
   Step k = 0;
   if (!read_step(text("k"), k)) problem("k is '{}', expected a number of steps", text("k"));
+  Step samples = 0;
+  if (!read_step(text("samples"), samples)) problem("samples is '{}', expected a number", text("samples"));
   std::vector<JournalEntry> journal;
   if (!read_journal(text("journal"), journal)) problem("the journal is '{}'", text("journal"));
 
@@ -145,6 +156,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     slot.products.fill(1.0);
     if (!state.tensors.contains(name + "/counters") && !options.allow_missing.empty() &&
         may_be_missing(slot.parameter)) {
+      if (averages_) slot.average = slot.parameter.value();
       continue;
     }
     const Tensor* counts = find(name + "/counters", Dtype::i64, {counters});
@@ -154,9 +166,14 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
       for (std::size_t i = 0; i < max_products; ++i) slot.products[i] = std::bit_cast<double>(numbers[i + 1]);
       if (slot.updates < 0) problem("{}/counters: {} updates", name, slot.updates);
     }
+    if (averages_) {
+      const Tensor* average = find(name + "/average", Dtype::f32, slot.parameter.shape());
+      if (average != nullptr) slot.average = *average;
+    }
     if (slot.updates == 0 && numbers != nullptr) continue;  // no state yet
-    for (const std::string& part : definition_.states) {
-      const Tensor* tensor = find(name + "/" + part, Dtype::f32, slot.parameter.shape());
+    for (const StateSpec& spec : definition_.states) {
+      const Tensor like = make_state(spec, slot.parameter.shape());
+      const Tensor* tensor = find(name + "/" + spec.name, like.dtype(), like.shape());
       if (tensor != nullptr) slot.states.push_back(*tensor);
     }
   }
@@ -178,7 +195,8 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   for (const auto& [name, value] : state.texts) {
     if (name.starts_with("note/")) {
       notes[name.substr(5)] = value;
-    } else if (!mine.contains(name) && name != "k" && name != "journal" && !options.accept_changes) {
+    } else if (!mine.contains(name) && name != "k" && name != "journal" && name != "samples" &&
+               !options.accept_changes) {
       problem("{} was '{}', is not here; LoadOptions{{.accept_changes = true}} takes it", name, value);
     }
   }
@@ -188,7 +206,9 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
 
   for (Slot& slot : next) {
     for (Tensor& tensor : slot.states) tensor = tensor.clone();
+    if (averages_) slot.average = slot.average.clone();
   }
+  samples_ = samples;
   slots_ = std::move(next);
   k_ = k;
   journal_ = std::move(journal);

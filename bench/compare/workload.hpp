@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -95,17 +96,21 @@ void run(const Options& options, double flops, const Facts& facts, Step step, Va
 
   std::vector<double> times;
   times.reserve(1 << 16);
+  const std::clock_t cpu_start = std::clock();
   for (const auto start = Clock::now(); times.size() < 5 || since(start) < options.seconds; ++i) {
     const auto begin = Clock::now();
     step(i);
     times.push_back(since(begin) * 1e3);
   }
+  // Of all threads; spinning counts. Less disturbed by other load than the time, and no measure of speed.
+  const double cpu_ms = double(std::clock() - cpu_start) * 1e3 / CLOCKS_PER_SEC / double(times.size());
   std::sort(times.begin(), times.end());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto quantile = [&](double q) { return times[static_cast<std::size_t>(q * double(times.size() - 1))]; };
-  std::printf("{\"losses\": [%s], \"steps\": %zu, \"median_ms\": %.6g, \"best_ms\": %.6g, \"p90_ms\": %.6g, ",
-              losses.c_str(), times.size(), quantile(0.5), times.front(), quantile(0.9));
+  std::printf("{\"losses\": [%s], \"steps\": %zu, \"median_ms\": %.6g, \"best_ms\": %.6g, \"p90_ms\": %.6g, "
+              "\"cpu_ms\": %.6g, ",
+              losses.c_str(), times.size(), quantile(0.5), times.front(), quantile(0.9), cpu_ms);
   std::printf("\"flops\": %.6g, \"peak_mb\": %.1f, \"facts\": {", flops, double(usage.ru_maxrss) / 1024);
   for (std::size_t f = 0; f < facts.size(); ++f) {
     std::printf("%s\"%s\": \"%s\"", f == 0 ? "" : ", ", facts[f].first.c_str(), facts[f].second.c_str());

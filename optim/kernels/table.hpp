@@ -44,6 +44,21 @@ struct AdamColumns {
   float* lost;   // compensated rounding
 };
 
+/// Elements that share the units of 8-bit moments.
+inline constexpr Index narrow_block = 256;
+
+/// Columns of an Adam update whose moments are kept in fewer bits, rounded at random.
+struct NarrowColumns {
+  float* p;
+  const float* g;
+  void* m;         // bf16, or codes of 8 bits
+  void* v;         // bf16, or codes of 8 bits of the root
+  float* m_units;  // 8 bits: one per block
+  float* v_units;
+  std::uint32_t key;  // of the random bits
+  Index first;        // number of the first element: what the random bits are counted by
+};
+
 struct Table {
   // sums.cpp
   /// The sum of x[i]^2.
@@ -60,6 +75,16 @@ struct Table {
   void (*adam)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
   /// In PyTorch's order: p *= decay, p += rate * m / (sqrt(v) / root + eps).
   void (*adam_torch)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
+
+  // adam_narrow.cpp
+  void (*adam_bf16)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
+  /// Columns must start at a block.
+  void (*adam_8bit)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
+
+  // average.cpp
+  /// mean += weight * (p - mean)
+  void (*average)(float* mean, const float* p, float weight, Index n);
+  void (*to_bf16)(const float* x, std::uint16_t* y, Index n);
 };
 
 /// The kernels in use: those of kernels::isa().

@@ -84,6 +84,28 @@ std::vector<OpTest> image_ops() {
                            [] {
                              return avg_pool2d(ones({1, 8, 8, 1}), {.kernel = 0});
                            })}},
+      {"adaptive_avg_pool2d",
+       [](const Tensors& x, const Attributes& a) { return adaptive_avg_pool2d(x[0], pair(a, "output", 1)); },
+       reference::adaptive_avg_pool2d,
+       {throws<ShapeError>("adaptive_avg_pool2d: input f32 [8, 8], expected f32 [N, H, W, C]",
+                           [] {
+                             return adaptive_avg_pool2d(ones({8, 8}), 2);
+                           }),
+        throws<ValueError>("adaptive_avg_pool2d: output 0 x 0, expected at least 1",
+                           [] {
+                             return adaptive_avg_pool2d(ones({1, 8, 8, 1}), 0);
+                           })}},
+      {"global_avg_pool2d",
+       [](const Tensors& x, const Attributes&) { return global_avg_pool2d(x[0]); },
+       reference::global_avg_pool2d,
+       {throws<ShapeError>("global_avg_pool2d: input f32 [8, 8], expected f32 [N, H, W, C]",
+                           [] {
+                             return global_avg_pool2d(ones({8, 8}));
+                           }),
+        throws<ShapeError>("global_avg_pool2d: input [1, 0, 8, 1] has empty images",
+                           [] {
+                             return global_avg_pool2d(ones({1, 0, 8, 1}));
+                           })}},
       {"flatten_chw",
        [](const Tensors& x, const Attributes&) { return flatten_chw(x[0]); },
        reference::flatten_chw,

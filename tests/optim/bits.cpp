@@ -112,6 +112,8 @@ std::vector<std::pair<std::string, Make>> configurations() {
       {"adamw torch", make<AdamW>(AdamWOptions{.lr = schedule, .amsgrad = true, .rounding = Rounding::torch_compat})},
       {"adamw compensated",
        make<AdamW>(AdamWOptions{.lr = schedule, .amsgrad = true, .rounding = Rounding::compensated})},
+      {"adamw bf16", make<AdamW>(AdamWOptions{.lr = schedule, .clip_norm = 1.0, .moments = Moments::bf16, .seed = 5})},
+      {"adamw 8 bits", make<AdamW>(AdamWOptions{.lr = schedule, .clip_norm = 1.0, .moments = Moments::bits8})},
       {"adamw compensated plain", make<AdamW>(AdamWOptions{.lr = schedule, .rounding = Rounding::compensated})},
   };
 }

@@ -89,6 +89,15 @@ TEST_CASE("a run resumed at k equals the uninterrupted one, bit for bit") {
     }
   };
   check([](const auto& p) { return std::make_unique<AdamW>(p, options); });
+  for (const Moments moments : {Moments::bf16, Moments::bits8}) {
+    check([moments](const auto& p) {
+      AdamWOptions narrow = options;
+      narrow.moments = moments;
+      auto adamw = std::make_unique<AdamW>(p, narrow);
+      adamw->average({.decay = 0.9});
+      return adamw;
+    });
+  }
   check([](const auto& p) {
     return std::make_unique<SGD>(p, SGDOptions{.lr = 0.1, .momentum = 0.9, .rounding = Rounding::compensated});
   });

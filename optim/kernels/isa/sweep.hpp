@@ -59,5 +59,7 @@ static inline void sweep(Index n, Rule rule, Columns... columns) {
 void fill_sums(Table& table);
 void fill_sgd(Table& table);
 void fill_adam(Table& table);
+void fill_adam_narrow(Table& table);
+void fill_average(Table& table);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

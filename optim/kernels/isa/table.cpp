@@ -8,6 +8,8 @@ void fill_table(Table& table) {
   fill_sums(table);
   fill_sgd(table);
   fill_adam(table);
+  fill_adam_narrow(table);
+  fill_average(table);
 }
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -1,0 +1,85 @@
+// Averages of the weights and their bf16 copies, made while the update has them in the cache.
+
+#include <temper/optim/average.hpp>
+
+#include <algorithm>
+#include <cmath>
+
+#include <temper/core/parallel.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "optim/engine_internal.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim {
+
+void Optimizer::Engine::average(const AverageOptions& options) {
+  if (options.start < 0 || options.every < 1) {
+    fail<ValueError>("{}: averages start at {} and are taken every {} updates, expected at least 0 and 1",
+                     definition_.name, options.start, options.every);
+  }
+  if (averages_) fail<ValueError>("{}: the weights are averaged already", definition_.name);
+  averages_ = options;
+  for (Slot& slot : slots_) slot.average = zeros(slot.parameter.shape());
+}
+
+/// How much of the new weights this step's average takes; 0 for none.
+double Optimizer::Engine::average_weight() const {
+  if (!averages_ || k_ < averages_->start || (k_ - averages_->start) % averages_->every != 0) return 0.0;
+  if (samples_ == 0) return 1.0;
+  if (averages_->equal) return 1.0 / static_cast<double>(samples_ + 1);
+  const double decay = averages_->decay(k_);
+  if (!(decay >= 0.0 && decay <= 1.0)) {
+    fail<ValueError>("{}: the decay of the average is {} at k = {}, expected between 0 and 1", definition_.name, decay,
+                     k_);
+  }
+  return 1.0 - decay;
+}
+
+/// A parameter without a gradient is a sample too.
+void Optimizer::Engine::average_resting() {
+  const auto mix = optim_kernels::current().average;
+  const auto weight = static_cast<float>(average_weight_);
+  auto active = active_.begin();
+  for (Slot& slot : slots_) {
+    if (active != active_.end() && active->slot == &slot) {
+      ++active;
+      continue;
+    }
+    float* mean = slot.average.mutable_data<float>();
+    const float* p = slot.parameter.value().data<float>();
+    parallel_for(slot.average.numel(), detail::piece_size,
+                 [&](std::int64_t begin, std::int64_t end) { mix(mean + begin, p + begin, weight, end - begin); });
+  }
+}
+
+void Optimizer::Engine::swap_averages() {
+  if (!averages_ || samples_ == 0) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
+  for (Slot& slot : slots_) {
+    const auto mine = Tensor(slot.parameter.value()).mutable_values<float>();
+    const auto other = slot.average.mutable_values<float>();
+    std::swap_ranges(mine.begin(), mine.end(), other.begin());
+  }
+  swapped_ = !swapped_;
+}
+
+void Optimizer::Engine::keep_bf16() {
+  for (Slot& slot : slots_) {
+    if (slot.copy.defined()) continue;
+    slot.copy = empty(slot.parameter.shape(), Dtype::bf16);
+    optim_kernels::current().to_bf16(slot.parameter.value().data<float>(),
+                                     reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>()),
+                                     slot.copy.numel());
+  }
+}
+
+Tensor Optimizer::Engine::kept(const Parameter& parameter, Tensor Slot::*what, const char* name) const {
+  for (const Slot& slot : slots_) {
+    if (!slot.parameter.same(parameter)) continue;
+    if (!(slot.*what).defined()) fail<ValueError>("{}: no {} is kept", definition_.name, name);
+    return slot.*what;
+  }
+  fail<ValueError>("{}: parameter '{}' is not one of its own", definition_.name, parameter.name());
+}
+
+}  // namespace temper::optim

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <temper/optim/schedule.hpp>
+
+namespace temper::optim {
+
+/// Which weights are averaged, and how. The defaults are an exponential moving average of every update.
+/// Source: Polyak, Juditsky (1992); SWA: Izmailov et al., "Averaging weights leads to wider optima" (2018).
+struct AverageOptions {
+  Schedule decay = 0.999;  ///< what the average keeps of itself
+  bool equal = false;      ///< all samples weigh the same (SWA); `decay` does not matter then
+  Step start = 0;          ///< the first update that is a sample
+  Step every = 1;          ///< updates from one sample to the next
+};
+
+}  // namespace temper::optim

@@ -1,0 +1,38 @@
+#include "optim/kernels/isa/narrow.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+namespace {
+
+void average(float* mean, const float* p, float weight, Index n) {
+  sweep(
+      n, [w = Vec(weight)](Vec& a, Vec& x) { a = a + w * (x - a); }, State{mean}, Input{p});
+}
+
+/// To the nearest, ties to even; NaN stays NaN.
+Int rounded(Vec x) {
+  const Int bits = bits_of(x);
+  const Int even = shift_right(bits, 16) & Int(1);
+  const Int nearest = shift_right(bits + Int(0x7fff) + even, 16);
+  const Int quiet = shift_right(bits, 16) | Int(0x40);
+  return bits_of(xsimd::select(x == x, float_of(nearest), float_of(quiet)));
+}
+
+void to_bf16(const float* x, std::uint16_t* y, Index n) {
+  Index i = 0;
+  for (; i + width <= n; i += width) store_u16(y + i, rounded(load(x + i)));
+  if (i < n) {
+    alignas(64) std::uint16_t part[width];
+    store_u16(part, rounded(load_part(x + i, n - i)));
+    for (Index j = 0; i + j < n; ++j) y[i + j] = part[j];
+  }
+}
+
+}  // namespace
+
+void fill_average(Table& table) {
+  table.average = average;
+  table.to_bf16 = to_bf16;
+}
+
+}  // namespace temper::optim_kernels::TEMPER_ISA

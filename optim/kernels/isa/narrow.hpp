@@ -1,0 +1,117 @@
+#pragma once
+
+// Numbers of 8 and 16 bits as vectors of 32-bit integers, and the random bits that round them.
+
+#include "optim/kernels/isa/sweep.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+using Int = xsimd::batch<std::int32_t, Arch>;
+static_assert(Int::size == Vec::size);
+
+static inline Int bits_of(Vec x) { return xsimd::bitwise_cast<Int>(x); }
+static inline Vec float_of(Int x) { return xsimd::bitwise_cast<Vec>(x); }
+/// Shifts that bring in zeros.
+static inline Int shift_right(Int x, int count) {
+#if defined(TEMPER_ISA_avx512)
+  return Int(_mm512_srli_epi32(x, static_cast<unsigned>(count)));
+#elif defined(TEMPER_ISA_avx2)
+  return Int(_mm256_srli_epi32(x, count));
+#else
+  return Int(_mm_srli_epi32(x, count));
+#endif
+}
+static inline Int shift_left(Int x, int count) {
+#if defined(TEMPER_ISA_avx512)
+  return Int(_mm512_slli_epi32(x, static_cast<unsigned>(count)));
+#elif defined(TEMPER_ISA_avx2)
+  return Int(_mm256_slli_epi32(x, count));
+#else
+  return Int(_mm_slli_epi32(x, count));
+#endif
+}
+/// The low 32 bits of the product.
+static inline Int times(Int a, std::uint32_t b) {
+  const int factor = static_cast<int>(b);
+#if defined(TEMPER_ISA_avx512)
+  return Int(_mm512_mullo_epi32(a, _mm512_set1_epi32(factor)));
+#elif defined(TEMPER_ISA_avx2)
+  return Int(_mm256_mullo_epi32(a, _mm256_set1_epi32(factor)));
+#else
+  const __m128i f = _mm_set1_epi32(factor);
+  const __m128i even = _mm_mul_epu32(a, f), odd = _mm_mul_epu32(_mm_srli_si128(a, 4), f);
+  return Int(_mm_unpacklo_epi32(_mm_shuffle_epi32(even, 0x08), _mm_shuffle_epi32(odd, 0x08)));
+#endif
+}
+
+static inline Int load_u16(const std::uint16_t* p) {
+#if defined(TEMPER_ISA_avx512)
+  return Int(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+#elif defined(TEMPER_ISA_avx2)
+  return Int(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#else
+  return Int(_mm_unpacklo_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128()));
+#endif
+}
+/// Of numbers below 2^16.
+static inline void store_u16(std::uint16_t* p, Int x) {
+#if defined(TEMPER_ISA_avx512)
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(x));
+#elif defined(TEMPER_ISA_avx2)
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, x), 0x08);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
+#else
+  // Only the signed pack exists: spread the sign first.
+  const __m128i spread = _mm_srai_epi32(_mm_slli_epi32(x, 16), 16);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(spread, spread));
+#endif
+}
+
+static inline Int load_u8(const std::uint8_t* p) {
+#if defined(TEMPER_ISA_avx512)
+  return Int(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(TEMPER_ISA_avx2)
+  return Int(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  std::int32_t four;
+  __builtin_memcpy(&four, p, 4);
+  const __m128i zero = _mm_setzero_si128();
+  return Int(_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), zero), zero));
+#endif
+}
+/// Of numbers below 2^8.
+static inline void store_u8(std::uint8_t* p, Int x) {
+#if defined(TEMPER_ISA_avx512)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
+#elif defined(TEMPER_ISA_avx2)
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+#else
+  const __m128i words = _mm_packs_epi32(x, x);
+  const std::int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+  __builtin_memcpy(p, &four, 4);
+#endif
+}
+
+/// 32 random bits for each number of a counter: a function of key and counter alone.
+/// Source: Appleby, MurmurHash3 (2011), the 32-bit finalizer.
+class RandomBits {
+ public:
+  explicit RandomBits(std::uint32_t key) : key_(static_cast<std::int32_t>(key)) {
+    alignas(64) std::int32_t lanes[width];
+    for (Index i = 0; i < width; ++i) lanes[i] = static_cast<std::int32_t>(i);
+    lanes_ = Int::load_aligned(lanes);
+  }
+  /// For the numbers from `first` on.
+  Int operator()(Index first) const {
+    Int x = times(lanes_ + Int(static_cast<std::int32_t>(first)), 0x9e3779b1u) + key_;
+    x = times(x ^ shift_right(x, 16), 0x85ebca6bu);
+    x = times(x ^ shift_right(x, 13), 0xc2b2ae35u);
+    return x ^ shift_right(x, 16);
+  }
+
+ private:
+  Int key_, lanes_;
+};
+
+}  // namespace temper::optim_kernels::TEMPER_ISA

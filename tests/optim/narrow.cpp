@@ -1,0 +1,92 @@
+// Moments in 16 and 8 bits.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numeric>
+#include <vector>
+
+#include <temper/core/errors.hpp>
+#include <temper/optim/adam.hpp>
+
+using namespace temper;
+using namespace temper::optim;
+
+namespace {
+
+/// A gradient in [-1, 1] with magnitudes over three decades from element to element.
+float gradient(std::int64_t i, int step) {
+  const auto hash = static_cast<std::uint32_t>(i * 7919 + step * 104729) * 2654435761u;
+  return (static_cast<float>(hash >> 8) * 0x1p-23f - 1.0f + 0.3f) * std::pow(10.0f, -static_cast<float>(i % 4));
+}
+
+std::vector<float> after(Moments moments, std::int64_t n, int steps, std::uint64_t seed = 0) {
+  Parameter p(zeros({n}), Role::weight);
+  Adam adam({p}, {.lr = 1e-3, .moments = moments, .seed = seed});
+  for (int step = 0; step < steps; ++step) {
+    Tensor g = empty({n});
+    for (std::int64_t i = 0; i < n; ++i) g.mutable_data<float>()[i] = gradient(i, step);
+    p.set_gradient(g);
+    adam.step();
+  }
+  const auto values = p.value().values<float>();
+  return {values.begin(), values.end()};
+}
+
+/// Root mean square of a - b over that of b.
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += std::pow(a[i] - b[i], 2);
+    size += std::pow(b[i], 2);
+  }
+  return std::sqrt(difference / size);
+}
+
+}  // namespace
+
+TEST_CASE("narrow moments take nearly the same way as f32") {
+  constexpr std::int64_t n = 1000;
+  const std::vector<float> full = after(Moments::f32, n, 300);
+  const double bf16 = distance(after(Moments::bf16, n, 300), full);
+  const double bits8 = distance(after(Moments::bits8, n, 300), full);
+  MESSAGE("relative distance after 300 steps: bf16 " << bf16 << ", 8 bits " << bits8);
+  CHECK(bf16 < 0.01);
+  CHECK(bits8 < 0.1);
+  CHECK(bf16 > 0.0);
+  CHECK(bits8 > bf16);
+}
+
+TEST_CASE("the random rounding is a function of the seed") {
+  CHECK(after(Moments::bf16, 300, 20, 1) == after(Moments::bf16, 300, 20, 1));
+  CHECK(after(Moments::bf16, 300, 20, 1) != after(Moments::bf16, 300, 20, 2));
+  CHECK(after(Moments::bits8, 300, 20, 1) != after(Moments::bits8, 300, 20, 2));
+}
+
+TEST_CASE("random rounding keeps the mean of a second moment that changes by a thousandth") {
+  // Rounded to the nearest, the moment would stay where the first gradients put it.
+  for (const Moments moments : {Moments::bf16, Moments::bits8}) {
+    constexpr std::int64_t n = 2048;
+    Parameter p(zeros({n}), Role::weight);
+    Adam adam({p}, {.lr = 1.0, .beta1 = 0.0, .moments = moments});
+    const auto step = [&](float g) {
+      p.set_gradient(full({n}, g));
+      adam.step();
+    };
+    for (int i = 0; i < 10; ++i) step(1.0f);
+    for (int i = 0; i < 690; ++i) step(0.0f);
+    Tensor(p.value()).fill(0.0f);
+    step(0.0f);
+    step(1e-3f);  // the step is m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+    const auto values = p.value().values<float>();
+    const double v = (1.0 - std::pow(0.999, 10)) * std::pow(0.999, 692), corrected = v / (1.0 - std::pow(0.999, 702));
+    const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
+    CHECK(mean == doctest::Approx(-1e-3 / std::sqrt(corrected)).epsilon(moments == Moments::bf16 ? 0.01 : 0.1));
+  }
+}
+
+TEST_CASE("what narrow moments do not go with") {
+  Parameter p(zeros({3}), Role::weight);
+  CHECK_THROWS_WITH_AS(Adam({p}, {.amsgrad = true, .moments = Moments::bf16}),
+                       "Adam: moments in fewer bits go with neither amsgrad nor another rounding", ValueError);
+}
