@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. See ./run.sh --help.
+# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh bench WHAT measures. See ./run.sh --help.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,16 +18,45 @@ case ${1-} in
   -h | --help)
     cat <<END
 Usage: ./run.sh [MODEL] [options]
+       ./run.sh bench WHAT [options]
 
 Installs what is missing (Debian packages, with apt), builds, and trains MODEL, by default cnn.
 
 Models: ${models[*]}
 
 ./run.sh MODEL --help lists the options of a model. ./test.sh runs the tests.
+
+bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations),
+compare (training steps beside LibTorch's) or check (whether ratios are still as recorded). All but limits need
+LibTorch. ./run.sh bench WHAT --help lists the options.
 END
     exit 0
     ;;
 esac
+
+# run_bench WHAT [options]: builds the benchmarks, LibTorch's side with them where it is compared with, and runs them.
+run_bench() {
+  local what=${1-}
+  [[ " limits optim ops compare check " == *" $what "* ]] ||
+    die "there is no benchmark '$what'; there are: limits, optim, ops, compare, check"
+  need_packages "${build_packages[@]}" "${bench_packages[@]}"
+  local cache=$root/build/bench/CMakeCache.txt
+  if [[ $what != limits ]]; then
+    need_packages "${bench_torch_packages[@]}"
+    [[ -e $cache && $(<"$cache") == *TEMPER_BENCH_TORCH:BOOL=ON* ]] || configure bench -DTEMPER_BENCH_TORCH=ON
+  fi
+  case $what in
+    compare) build bench compare ;;
+    check) build bench compare bench-optim ;;
+    *) build bench "bench-$what" ;;
+  esac
+  exec python3 "$root/bench/bench.py" "$@"
+}
+
+if [[ ${1-} == bench ]]; then
+  shift
+  run_bench "$@"
+fi
 
 model=cnn
 if (($#)) && [[ $1 != -* ]]; then

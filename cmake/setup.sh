@@ -15,6 +15,11 @@ build_packages=(
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)
 # shellcheck disable=SC2034
+bench_packages=(libbenchmark-dev python3)
+# Of the BLAS libraries that LibTorch can use, OpenBLAS is the fastest; which of its two builds depends on the workload.
+# shellcheck disable=SC2034
+bench_torch_packages=(libtorch-dev libopenblas0-pthread libopenblas0-openmp)
+# shellcheck disable=SC2034
 test_packages=(doctest-dev pkgconf python3-numpy dataset-fashion-mnist)
 
 # need_packages <package>...: installs what is missing; says nothing and asks no network when all is there.
@@ -53,21 +58,28 @@ need_packages() {
   rm -f "$log"
 }
 
+# configure <preset> [<option>...]: runs cmake, which is heard only when it fails.
+configure() {
+  local preset=$1 log
+  log=$(mktemp)
+  # shellcheck disable=SC2154
+  if ! (cd "$root" && cmake --preset "$@") >"$log" 2>&1; then
+    cat "$log" >&2
+    rm -f "$log"
+    die "cmake could not configure $root/build/$preset (see above)"
+  fi
+  rm -f "$log"
+}
+
 # build <preset> [<target>...]: configures once, then builds what has changed. Silent when nothing has; else one line
 # (a counter on a terminal), and what the compiler has to say.
 build() {
-  local preset=$1 log
+  local preset=$1
   # shellcheck disable=SC2154
   local folder=$root/build/$preset
   shift
   if [[ ! -e $folder/build.ninja || $root/CMakePresets.json -nt $folder/build.ninja ]]; then
-    log=$(mktemp)
-    if ! (cd "$root" && cmake --preset "$preset") >"$log" 2>&1; then
-      cat "$log" >&2
-      rm -f "$log"
-      die "cmake could not configure $folder (see above)"
-    fi
-    rm -f "$log"
+    configure "$preset"
   fi
   NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(nproc)" "$@" 2>&1 | show_build "$folder" ||
     die "the build in $folder failed (see above)"

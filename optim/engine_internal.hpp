@@ -3,9 +3,11 @@
 // What an Optimizer hides: its parameters with their states, and the memory that one step leaves to the next.
 
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <span>
 
+#include <temper/core/parallel.hpp>
 #include <temper/optim/optimizer.hpp>
 
 #include "optim/plan_internal.hpp"
@@ -70,7 +72,7 @@ class Optimizer::Engine {
   double average_weight() const;
   void average_resting();
   void run();
-  void work(int thread, int team);
+  void work(const Team& team);
   void read_gradients(std::int64_t first, std::int64_t last);
   void decide();
   void prepare_all();
@@ -107,7 +109,8 @@ class Optimizer::Engine {
   bool writes_ = false;
   double gradient_scale_ = 1.0;
   double average_weight_ = 0.0;
-  std::exception_ptr error_;
+  std::exception_ptr error_;  // of the first update that threw: it must reach the barriers with the others
+  std::mutex error_mutex_;
 };
 
 }  // namespace temper::optim

@@ -1,7 +1,5 @@
 #include <temper/optim/optimizer.hpp>
 
-#include <omp.h>
-
 #include <cmath>
 #include <unordered_map>
 
@@ -241,33 +239,20 @@ void Optimizer::Engine::run() {
   writes_ = true;
   gradient_scale_ = 1.0 / options_.divide_by;
   if (!reads_) prepare_all();
-  if (plan_.items() <= 1) {
-    work(0, 1);
-    return;
-  }
-  temper::detail::prepare_thread();
-#pragma omp parallel
-  work(omp_get_thread_num(), omp_get_num_threads());
+  parallel_team(plan_.items() <= 1, [this](const Team& team) { work(team); });
 }
 
-/// What each thread of the team does. The barriers are those of the parallel region; without one they do nothing.
-void Optimizer::Engine::work(int thread, int team) {
+void Optimizer::Engine::work(const Team& team) {
   const optim_kernels::FlushDenormals flush;
-  const std::int64_t first = plan_.items() * thread / team, last = plan_.items() * (thread + 1) / team;
+  const std::int64_t first = plan_.items() * team.thread() / team.size();
+  const std::int64_t last = plan_.items() * (team.thread() + 1) / team.size();
   if (reads_) {
     read_gradients(first, last);
-#pragma omp barrier
-#pragma omp single
-    decide();
+    team.between_passes([this] { decide(); });
   }
-  if (!writes_) return;
-  for (int phase = 0; phase < definition_.phases; ++phase) {
-    if (phase > 0) {
-#pragma omp barrier
-#pragma omp single
-      add_totals();
-    }
-    update_pieces(first, last, thread, phase);
+  for (int phase = 0; writes_ && phase < definition_.phases; ++phase) {
+    if (phase > 0) team.between_passes([this] { add_totals(); });
+    if (writes_) update_pieces(first, last, team.thread(), phase);
   }
 }
 
@@ -331,6 +316,7 @@ void Optimizer::Engine::prepare_all() {
 
 /// Between two phases, on one thread: what the pieces of each parameter sum up to.
 void Optimizer::Engine::add_totals() {
+  if (error_) writes_ = false;
   for (Active& active : active_) {
     active.totals = {};
     const auto end = active.first_piece + chunk_count(active.slot->parameter.value().numel(), detail::piece_size);
@@ -371,7 +357,7 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
       if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
     });
   } catch (...) {
-#pragma omp critical(temper_optim_error)
+    const std::lock_guard lock(error_mutex_);
     error_ = std::current_exception();
   }
 }

@@ -4,6 +4,8 @@
 
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/attention.hpp>
+#include <temper/autograd/ops/batch_norm.hpp>
 #include <temper/autograd/ops/compare.hpp>
 #include <temper/autograd/ops/conv.hpp>
 #include <temper/autograd/ops/dropout.hpp>

@@ -23,6 +23,27 @@ std::atomic<int>& thread_count() {
 thread_local int prepared_for = 0;  // the thread count OpenMP was last told on this thread
 thread_local bool serial = false;
 
+/// Keeps the first exception of several threads: none may leave a parallel region.
+class FirstError {
+ public:
+  template <class Work>
+  void guard(Work work) noexcept {
+    try {
+      work();
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+  }
+  void rethrow() {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr error_;
+};
+
 }  // namespace
 
 int threads() { return thread_count().load(std::memory_order_relaxed); }
@@ -38,6 +59,7 @@ void prepare_thread() {
   const int wanted = serial ? 1 : threads();
   if (prepared_for == wanted) return;
   omp_set_dynamic(0);
+  if (omp_get_max_active_levels() < 1) omp_set_max_active_levels(1);
   omp_set_num_threads(wanted);
   prepared_for = wanted;
 }
@@ -54,20 +76,37 @@ void run_chunks(std::int64_t count, std::int64_t grain, Chunk chunk, void* conte
     return;
   }
   prepare_thread();
-  std::exception_ptr error;
-  std::mutex error_mutex;
+  FirstError error;
   // Always the full team: libgomp tears a team down and builds another when the number changes.
 #pragma omp parallel for schedule(static)
   for (std::int64_t i = 0; i < chunks; ++i) {
-    try {
-      chunk(context, i, i * grain, std::min(count, (i + 1) * grain));
-    } catch (...) {
-      const std::lock_guard lock(error_mutex);
-      if (!error) error = std::current_exception();
-    }
+    error.guard([&] { chunk(context, i, i * grain, std::min(count, (i + 1) * grain)); });
   }
-  if (error) std::rethrow_exception(error);
+  error.rethrow();
+}
+
+void run_team(bool alone, TeamBody body, void* context) {
+  if (alone || serial || omp_in_parallel()) {
+    body(context, Team(0, 1));
+    return;
+  }
+  prepare_thread();
+  FirstError error;
+#pragma omp parallel
+  error.guard([&] { body(context, Team(omp_get_thread_num(), omp_get_num_threads())); });
+  error.rethrow();
 }
 
 }  // namespace detail
+
+void Team::between(void (*work)(void* context), void* context) const {
+  if (size_ == 1) {
+    work(context);
+    return;
+  }
+#pragma omp barrier
+#pragma omp single
+  work(context);
+}
+
 }  // namespace temper

@@ -15,8 +15,8 @@ void set_threads(int count);
 namespace detail {
 
 /// Makes OpenMP on the calling thread grant what it promises. oneDNN waits for ever when a parallel region gets
-/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT); these settings belong to each thread, so whoever is
-/// about to run OpenMP or oneDNN calls this first. Cheap after the first time.
+/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS=0); these settings belong to each
+/// thread, so whoever is about to run OpenMP or oneDNN calls this first. Cheap after the first time.
 void prepare_thread();
 
 /// While one lives, this thread runs parallel_for alone: for loader workers, which share the cores with training.
@@ -34,6 +34,33 @@ class SerialScope {
 using Chunk = void (*)(void* context, std::int64_t chunk, std::int64_t begin, std::int64_t end);
 void run_chunks(std::int64_t count, std::int64_t grain, Chunk chunk, void* context);
 
+}  // namespace detail
+
+/// One thread's view of a parallel region that does its work in several passes; see parallel_team.
+class Team {
+ public:
+  Team(int thread, int size) : thread_(thread), size_(size) {}
+
+  int thread() const { return thread_; }
+  int size() const { return size_; }
+
+  /// Waits until all have come here, lets one of them call `work`, and waits until it has. `work` must not throw.
+  template <class Work>
+  void between_passes(Work&& work) const {
+    between([](void* context) { (*static_cast<std::remove_reference_t<Work>*>(context))(); },
+            const_cast<void*>(static_cast<const void*>(std::addressof(work))));
+  }
+
+ private:
+  void between(void (*work)(void* context), void* context) const;
+
+  int thread_;
+  int size_;
+};
+
+namespace detail {
+using TeamBody = void (*)(void* context, const Team& team);
+void run_team(bool alone, TeamBody body, void* context);
 }  // namespace detail
 
 /// Number of chunks parallel_chunks makes of `count` elements.
@@ -58,6 +85,16 @@ void parallel_chunks(std::int64_t count, std::int64_t grain, Body&& body) {
 template <class Body>
 void parallel_for(std::int64_t count, std::int64_t grain, Body&& body) {
   parallel_chunks(count, grain, [&](std::int64_t, std::int64_t begin, std::int64_t end) { body(begin, end); });
+}
+
+/// Calls body(team) on every thread of one parallel region, or once on this thread when `alone`: for work in several
+/// passes over the same data, where a region for each pass would cost more. After its last between_passes a body may
+/// throw; the first exception is rethrown when all have ended.
+template <class Body>
+void parallel_team(bool alone, Body&& body) {
+  detail::run_team(
+      alone, [](void* context, const Team& team) { (*static_cast<std::remove_reference_t<Body>*>(context))(team); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
 }  // namespace temper

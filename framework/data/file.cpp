@@ -26,11 +26,12 @@ std::string printable(std::string_view text) {
   return shown;
 }
 
-FileSource::FileSource(const std::filesystem::path& path) : name_(printable(path.native())) {
-  if (path.native().find('\0') != std::string::npos) fail<FileError>("{}: a path cannot hold a zero byte", name_);
+FileSource::FileSource(const std::filesystem::path& path) {
+  const std::string name = printable(path.native());
+  if (path.native().find('\0') != std::string::npos) fail<FileError>("{}: a path cannot hold a zero byte", name);
   // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) fail<FileError>("{}: cannot open: {}", name_, std::strerror(errno));
+  if (descriptor_ < 0) fail<FileError>("{}: cannot open: {}", name, std::strerror(errno));
   struct stat status {};
   if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
     ::close(descriptor_);
@@ -38,7 +39,7 @@ FileSource::FileSource(const std::filesystem::path& path) : name_(printable(path
                        : S_ISFIFO(status.st_mode)                           ? "a pipe"
                        : S_ISCHR(status.st_mode) || S_ISBLK(status.st_mode) ? "a device"
                                                                             : "something else";
-    fail<FileError>("{}: expected a file, this is {}", name_, what);
+    fail<FileError>("{}: expected a file, this is {}", name, what);
   }
   size_ = static_cast<std::uint64_t>(status.st_size);
 }
@@ -49,7 +50,7 @@ std::size_t FileSource::read_some(std::span<std::byte> out) {
   for (;;) {
     const ssize_t count = ::read(descriptor_, out.data(), out.size());
     if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) fail<FileError>("{}: cannot read: {}", name_, std::strerror(errno));
+    if (errno != EINTR) fail<FileError>("cannot read: {}", std::strerror(errno));
   }
 }
 
@@ -57,7 +58,7 @@ void FileSource::read(std::span<std::byte> out) {
   while (!out.empty()) {
     const std::size_t count = read_some(out);
     if (count == 0) {
-      fail<FileError>("{}: ended after {} bytes, it had {} when it was opened", name_, position_, size_);
+      fail<FileError>("ended after {} bytes, it had {} when it was opened", position_, size_);
     }
     position_ += count;
     out = out.subspan(count);
@@ -67,7 +68,7 @@ void FileSource::read(std::span<std::byte> out) {
 void FileSource::expect_end() {
   std::byte extra;
   if (read_some({&extra, 1}) != 0) {
-    fail<FileError>("{}: has more than the {} bytes it had when it was opened", name_, size_);
+    fail<FileError>("has more than the {} bytes it had when it was opened", size_);
   }
 }
 
@@ -79,13 +80,15 @@ void MemorySource::read(std::span<std::byte> out) {
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   FileSource file(path);
-  if (file.size() > max_bytes) {
-    fail<FileError>("{}: has {} bytes, the limit is {}", printable(path.native()), file.size(), max_bytes);
+  try {
+    if (file.size() > max_bytes) fail<FileError>("has {} bytes, the limit is {}", file.size(), max_bytes);
+    std::vector<std::byte> bytes(file.size());
+    file.read(bytes);
+    file.expect_end();
+    return bytes;
+  } catch (const FileError& error) {
+    fail<FileError>("{}: {}", printable(path.native()), error.what());
   }
-  std::vector<std::byte> bytes(file.size());
-  file.read(bytes);
-  file.expect_end();
-  return bytes;
 }
 
 }  // namespace temper::detail

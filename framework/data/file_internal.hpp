@@ -26,7 +26,7 @@ class ByteSource {
 };
 
 /// A regular file, read with read(): a mapped file that shrinks or whose disk fails kills the process, a read one
-/// throws. Throws, as all here: FileError that begins with the path.
+/// throws. The constructor's FileError begins with the path, those of reading leave that to the caller.
 class FileSource final : public ByteSource {
  public:
   explicit FileSource(const std::filesystem::path& path);
@@ -41,7 +41,6 @@ class FileSource final : public ByteSource {
  private:
   std::size_t read_some(std::span<std::byte> out);
 
-  std::string name_;
   int descriptor_;
   std::uint64_t size_ = 0;
   std::uint64_t position_ = 0;

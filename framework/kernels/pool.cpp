@@ -16,6 +16,28 @@ Index rows_per_chunk(const Pool2d& shape) {
   return std::max<Index>(1, (Index{1} << 15) / std::max<Index>(1, work));
 }
 
+/// Part of an image that one output of an adaptive pooling covers.
+struct Window {
+  Index image, top, bottom, left, right;
+
+  float pixels() const { return static_cast<float>((bottom - top) * (right - left)); }
+
+  /// body(pixel), counted over all images.
+  template <class Body>
+  void each_pixel(const AdaptivePool2d& shape, Body body) const {
+    for (Index row = top; row < bottom; ++row) {
+      for (Index column = left; column < right; ++column) body((image * shape.h + row) * shape.w + column);
+    }
+  }
+};
+
+Window window_of(const AdaptivePool2d& shape, Index number) {
+  const Index column = number % shape.out_w, row = number / shape.out_w % shape.out_h;
+  return {number / (shape.out_w * shape.out_h), row * shape.h / shape.out_h,
+          chunk_count((row + 1) * shape.h, shape.out_h), column * shape.w / shape.out_w,
+          chunk_count((column + 1) * shape.w, shape.out_w)};
+}
+
 }  // namespace
 
 void max_pool2d(const Pool2d& shape, const float* x, float* y, float* which) {
@@ -39,6 +61,34 @@ void avg_pool2d(const Pool2d& shape, const float* x, float* y) {
 void avg_pool2d_backward(const Pool2d& shape, const float* dy, float* dx) {
   const auto kernel = table().avg_pool_backward;
   parallel_for(shape.n, 1, [&](Index begin, Index end) { kernel(shape, begin, end, dy, dx); });
+}
+
+void adaptive_avg_pool2d(const AdaptivePool2d& shape, const float* x, float* y) {
+  const auto [n, h, w, channels, out_h, out_w] = shape;
+  parallel_for(n * out_h * out_w, 1, [&](Index begin, Index end) {
+    for (Index window = begin; window < end; ++window) {
+      const Window at = window_of(shape, window);
+      float* out = y + window * channels;
+      std::fill_n(out, channels, 0.0f);
+      at.each_pixel(shape, [&](Index pixel) {
+        for (Index c = 0; c < channels; ++c) out[c] += x[pixel * channels + c];
+      });
+      for (Index c = 0; c < channels; ++c) out[c] /= at.pixels();
+    }
+  });
+}
+
+void adaptive_avg_pool2d_backward(const AdaptivePool2d& shape, const float* dy, float* dx) {
+  const auto [n, h, w, channels, out_h, out_w] = shape;
+  parallel_for(n, 1, [&](Index begin, Index end) {
+    std::fill(dx + begin * h * w * channels, dx + end * h * w * channels, 0.0f);
+    for (Index window = begin * out_h * out_w; window < end * out_h * out_w; ++window) {
+      const Window at = window_of(shape, window);
+      at.each_pixel(shape, [&](Index pixel) {
+        for (Index c = 0; c < channels; ++c) dx[pixel * channels + c] += dy[window * channels + c] / at.pixels();
+      });
+    }
+  });
 }
 
 }  // namespace temper::kernels

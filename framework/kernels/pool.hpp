@@ -26,4 +26,15 @@ void max_pool2d_backward(const Pool2d& shape, const float* dy, const float* whic
 void avg_pool2d(const Pool2d& shape, const float* x, float* y);
 void avg_pool2d_backward(const Pool2d& shape, const float* dy, float* dx);
 
+/// Windows that cover the image as evenly as they can: number i of k over a side of n reaches from floor(i n / k) to
+/// ceil((i + 1) n / k).
+struct AdaptivePool2d {
+  Index n = 0, h = 0, w = 0, channels = 0;
+  Index out_h = 1, out_w = 1;
+};
+
+/// y [n, out_h, out_w, channels] = the mean of each window.
+void adaptive_avg_pool2d(const AdaptivePool2d& shape, const float* x, float* y);
+void adaptive_avg_pool2d_backward(const AdaptivePool2d& shape, const float* dy, float* dx);
+
 }  // namespace temper::kernels

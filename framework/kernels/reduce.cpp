@@ -18,6 +18,7 @@ namespace {
 constexpr Index grain = 1 << 14;      // elements a chunk when rows are short
 constexpr Index row_piece = 1 << 15;  // elements of a long row that give one partial result
 constexpr Index row_block = 128;      // rows that give one partial row
+constexpr Index wide_row = 512;       // columns that narrow rows are put together to
 constexpr Index panel = 1024;         // columns of a chunk; the partial row stays in the first-level cache
 
 double reduce_line(Reduce op, const float* x, Index n) {
@@ -60,6 +61,16 @@ void reduce_lines(Reduce op, const float* x, Index outer, Index n, float scale, 
 }
 
 void reduce_columns(Reduce op, const float* x, Index outer, Index n, Index inner, float* y) {
+  // Narrow rows: several as one long row, so that the vectors are full; then the sums over those.
+  if (const Index fold = wide_row / inner; outer == 1 && fold >= 4 && n >= 16 * fold) {
+    const Index rest = n % fold;
+    const detail::Buffer folded(static_cast<std::size_t>((fold + rest) * inner) * sizeof(float));
+    auto* rows = reinterpret_cast<float*>(folded.data());
+    reduce_columns(op, x, 1, n / fold, fold * inner, rows);
+    std::copy_n(x + (n - rest) * inner, rest * inner, rows + fold * inner);
+    reduce_columns(op, rows, 1, fold + rest, inner, y);
+    return;
+  }
   const auto kernel = op == Reduce::sum       ? table().sum_rows
                       : op == Reduce::largest ? table().largest_rows
                                               : table().smallest_rows;

@@ -1,6 +1,5 @@
 #include <temper/nn/activation.hpp>
 
-#include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/dropout.hpp>
 #include <temper/autograd/ops/shape.hpp>
 
@@ -9,8 +8,17 @@
 namespace temper::nn {
 
 Tensor ReLU::forward(const Tensor& x) const { return relu(x); }
-Tensor GELU::forward(const Tensor& x) const { return gelu(x); }
-Tensor Softmax::forward(const Tensor& x) const { return softmax(x, -1); }
+
+std::string LeakyReLU::description() const { return fmt::format("LeakyReLU({})", negative_slope_); }
+Tensor LeakyReLU::forward(const Tensor& x) const { return leaky_relu(x, negative_slope_); }
+
+Tensor GELU::forward(const Tensor& x) const { return gelu(x, form_); }
+Tensor SiLU::forward(const Tensor& x) const { return silu(x); }
+Tensor Sigmoid::forward(const Tensor& x) const { return sigmoid(x); }
+Tensor Tanh::forward(const Tensor& x) const { return temper::tanh(x); }
+Tensor Softplus::forward(const Tensor& x) const { return softplus(x); }
+Tensor Softmax::forward(const Tensor& x) const { return softmax(x); }
+Tensor LogSoftmax::forward(const Tensor& x) const { return log_softmax(x); }
 
 Dropout::Dropout(double p) : p_(p) {
   if (!(p >= 0 && p < 1)) fail<ValueError>("Dropout: probability {}, expected 0 <= p < 1", p);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <temper/autograd/ops/activation.hpp>
 #include <temper/nn/module.hpp>
 
 namespace temper::nn {
@@ -13,11 +14,63 @@ class ReLU : public Layer {
   Tensor forward(const Tensor& x) const override;
 };
 
-/// x times the normal distribution function of x, elementwise.
-/// Source: Hendrycks, Gimpel, "Gaussian error linear units" (2016).
+/// x above zero, slope * x below.
+class LeakyReLU : public Layer {
+ public:
+  explicit LeakyReLU(float negative_slope = 0.01f) : negative_slope_(negative_slope) {}
+  std::string description() const override;
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  float negative_slope_;
+};
+
+/// x times the normal distribution function of x, elementwise; see gelu.
 class GELU : public Layer {
  public:
-  std::string description() const override { return "GELU"; }
+  explicit GELU(GeluForm form = GeluForm::erf) : form_(form) {}
+  std::string description() const override { return form_ == GeluForm::erf ? "GELU" : "GELU(tanh)"; }
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  GeluForm form_;
+};
+
+/// x times its sigmoid, elementwise.
+class SiLU : public Layer {
+ public:
+  std::string description() const override { return "SiLU"; }
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+};
+
+/// 1 / (1 + e^-x), elementwise.
+class Sigmoid : public Layer {
+ public:
+  std::string description() const override { return "Sigmoid"; }
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+};
+
+/// The hyperbolic tangent, elementwise.
+class Tanh : public Layer {
+ public:
+  std::string description() const override { return "Tanh"; }
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+};
+
+/// log(1 + e^x), elementwise.
+class Softplus : public Layer {
+ public:
+  std::string description() const override { return "Softplus"; }
 
  protected:
   Tensor forward(const Tensor& x) const override;
@@ -27,6 +80,15 @@ class GELU : public Layer {
 class Softmax : public Layer {
  public:
   std::string description() const override { return "Softmax"; }
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+};
+
+/// The logarithm of softmax over the last axis.
+class LogSoftmax : public Layer {
+ public:
+  std::string description() const override { return "LogSoftmax"; }
 
  protected:
   Tensor forward(const Tensor& x) const override;

@@ -3,16 +3,9 @@
 #include <temper/nn/init.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/text_internal.hpp"
 
 namespace temper::nn {
-
-namespace {
-
-std::string text(Pair2 pair) {
-  return pair.h == pair.w ? fmt::format("{}", pair.h) : fmt::format("{}x{}", pair.h, pair.w);
-}
-
-}  // namespace
 
 Conv2d::Conv2d(std::int64_t in, std::int64_t out, Conv2dLayerOptions options) : options_(options) {
   const auto [kernel, stride, padding, dilation, groups, with_bias] = options;
@@ -47,9 +40,5 @@ Tensor Conv2d::forward(const Tensor& x) const {
   const Conv2dOptions options{options_.stride, options_.padding, options_.dilation, options_.groups};
   return conv2d(x, weight, bias.defined() ? bias.value() : Tensor(), options);
 }
-
-std::string MaxPool2d::description() const { return fmt::format("MaxPool2d({})", text(options_.kernel)); }
-
-Tensor MaxPool2d::forward(const Tensor& x) const { return max_pool2d(x, options_); }
 
 }  // namespace temper::nn

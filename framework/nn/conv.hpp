@@ -1,7 +1,6 @@
 #pragma once
 
 #include <temper/autograd/ops/conv.hpp>
-#include <temper/autograd/ops/pool.hpp>
 #include <temper/nn/module.hpp>
 
 namespace temper::nn {
@@ -33,22 +32,6 @@ class Conv2d : public Layer {
 
  private:
   Conv2dLayerOptions options_;
-};
-
-/// The largest entry of every window. Images [N, H, W, C] to [N, H', W', C].
-class MaxPool2d : public Layer {
- public:
-  /// Windows of kernel x kernel that do not overlap.
-  explicit MaxPool2d(std::int64_t kernel) : MaxPool2d(PoolOptions{.kernel = kernel}) {}
-  explicit MaxPool2d(PoolOptions options) : options_(options) {}
-
-  std::string description() const override;
-
- protected:
-  Tensor forward(const Tensor& x) const override;
-
- private:
-  PoolOptions options_;
 };
 
 }  // namespace temper::nn

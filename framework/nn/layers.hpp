@@ -3,6 +3,10 @@
 // All layers.
 
 #include <temper/nn/activation.hpp>
+#include <temper/nn/attention.hpp>
 #include <temper/nn/conv.hpp>
+#include <temper/nn/embedding.hpp>
 #include <temper/nn/linear.hpp>
+#include <temper/nn/norm.hpp>
+#include <temper/nn/pool.hpp>
 #include <temper/nn/sequential.hpp>

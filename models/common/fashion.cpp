@@ -16,7 +16,7 @@ void train_on_fashion_mnist(const nn::Sequential& model, const TrainOptions& opt
   optim::AdamW adamw(model.parameters(),
                      {.lr = options.lr * optim::warmup(warm).then(optim::linear_decay(total - warm)),
                       .weight_decay = options.weight_decay,
-                      .clip_norm = options.clip_norm});
+                      .clip_norm = options.clip_norm > 0 ? options.clip_norm : optim::no_clipping});
   print("{}", nn::summary(model, zeros({options.batch_size, 28, 28, 1})));
 
   const auto begin = std::chrono::steady_clock::now();

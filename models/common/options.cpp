@@ -14,7 +14,9 @@ namespace {
 
 std::string check_warmup(const std::string& text) {
   try {
-    TrainOptions{.warmup = text}.warmup_steps(std::int64_t{1} << 40);
+    TrainOptions options;
+    options.warmup = text;
+    options.warmup_steps(Step{1} << 40);
   } catch (const ValueError& error) {
     return error.what();
   }

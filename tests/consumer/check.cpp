@@ -1,5 +1,6 @@
 // What main.cpp does, in a second: a few steps on random examples.
 
+#include <temper/models/mlp/mlp.hpp>
 #include <temper/temper.hpp>
 
 #include <vector>
@@ -8,7 +9,7 @@ using namespace temper;
 
 int main() {
   manual_seed(1);
-  nn::Sequential model(nn::Linear(8, 16), nn::ReLU(), nn::Linear(16, 3));
+  nn::Sequential model = models::mlp({.inputs = 8, .hidden1 = 16, .hidden2 = 16, .classes = 3});
   optim::AdamW adamw(model.parameters(), {.lr = 1e-2 * optim::warmup(10).then(optim::linear_decay(20)), .clip_norm = 1.0});
 
   const Tensor inputs = normal({32, 8});

@@ -1,5 +1,7 @@
 # Builds the program of an outside project and runs its short twin. Called with cmake -P and
-#   MODE      package: installs the build in BUILD, then find_package and pkg-config; subdirectory: add_subdirectory
+#   MODE      package: installs the build in BUILD, then find_package and pkg-config
+#             subdirectory: add_subdirectory, with the libraries of BUILD
+#             subdirectory_whole: add_subdirectory, compiling everything again
 #   SOURCE    Temper's sources
 #   BUILD     Temper's build
 #   WORK      a folder for everything made here
@@ -58,8 +60,32 @@ if(MODE STREQUAL "package")
   run(${COMPILER} ${own_flags} ${SOURCE}/tests/consumer/check.cpp -o ${WORK}/check ${pc_flags})
   check(${WORK}/check)
 else()
-  # Unoptimized (the default of a project that asks for nothing), and kept for the next time: it compiles the library again.
+  # Unoptimized, the default of a project that asks for nothing.
   run(${configure} -S ${SOURCE}/tests/consumer/subdirectory -B ${WORK}/build -DTEMPER_SOURCE_DIR=${SOURCE})
-  run(${CMAKE_COMMAND} --build ${WORK}/build -j ${jobs})
+  if(MODE STREQUAL "subdirectory_whole")
+    run(${CMAKE_COMMAND} --build ${WORK}/build -j ${jobs})
+  else()
+    # The whole library once more takes minutes. Here one file of each library and the user's programs are compiled as
+    # this project would, and the programs are linked as it would, with the libraries that the build has made already.
+    set(objects framework/CMakeFiles/temper_engine.dir/core/shape.cpp.o
+      framework/CMakeFiles/temper_engine_avx2.dir/kernels/isa/table.cpp.o optim/CMakeFiles/temper_optim.dir/schedule.cpp.o
+      optim/CMakeFiles/temper_optim_avx512.dir/kernels/isa/table.cpp.o
+      framework/CMakeFiles/temper_framework.dir/nn/init.cpp.o models/CMakeFiles/temper_models.dir/mlp/mlp.cpp.o)
+    list(TRANSFORM objects PREPEND temper/)
+    foreach(program mine check)
+      run(ninja -C ${WORK}/build -t query ${program})
+      string(REGEX MATCH "CMakeFiles/${program}\\.dir/[^\n]*\\.o" object "${output}")
+      list(APPEND objects ${object})
+    endforeach()
+    run(ninja -C ${WORK}/build -j ${jobs} ${objects})
+    foreach(library framework/libtemper_engine.a optim/libtemper_optim.a framework/libtemper_framework.a
+      models/libtemper_models.a)
+      file(COPY_FILE ${BUILD}/${library} ${WORK}/build/temper/${library})
+    endforeach()
+    foreach(program mine check)
+      run(ninja -C ${WORK}/build -t commands -s ${program})
+      run(${CMAKE_COMMAND} -E chdir ${WORK}/build sh -c "${output}")
+    endforeach()
+  endif()
   check(${WORK}/build/check)
 endif()

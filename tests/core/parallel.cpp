@@ -71,3 +71,27 @@ TEST_CASE("an exception in a body reaches the caller") {
 TEST_CASE("set_threads refuses nonsense") {
   CHECK_THROWS_WITH_AS(set_threads(0), "set_threads: 0 threads, expected at least 1", ValueError);
 }
+
+TEST_CASE("a team passes over its work several times in one region") {
+  const Restore restore;
+  for (const int count : {1, 3}) {
+    set_threads(count);
+    for (const bool alone : {false, true}) {
+      std::atomic<int> arrived{0}, wrong{0};
+      int between = 0;
+      parallel_team(alone, [&](const Team& team) {
+        ++arrived;
+        team.between_passes([&] {
+          ++between;
+          if (arrived != (alone ? 1 : count)) ++wrong;
+        });
+        if (between != 1) ++wrong;
+        if (team.size() != (alone ? 1 : count)) ++wrong;
+      });
+      CHECK(between == 1);
+      CHECK(wrong == 0);
+    }
+    CHECK_THROWS_WITH_AS(parallel_team(false, [](const Team&) { throw std::runtime_error("out"); }), "out",
+                         std::runtime_error);
+  }
+}

@@ -22,7 +22,7 @@ class Input:
         self.draw, self.dtype, self.constant = draw, dtype, constant
 
     def array(self, rng):
-        return np.ascontiguousarray(np.asarray(self.draw(rng)), dtype=self.dtype)
+        return np.array(self.draw(rng), dtype=self.dtype, order="C")
 
 
 def normal(*shape, mean=0.0, scale=1.0):
@@ -171,6 +171,33 @@ def minimum(a, b): return torch.minimum(a, b)
 def where(condition, a, b): return torch.where(condition, a, b)
 
 
+def some(*shape): return Input(lambda rng: rng.integers(-2, 2, shape))
+
+
+@op(*binary(some, some), case(ids(3, 17), ids(3, 17)))
+def equal(a, b): return a == b
+
+
+@op(*binary(some, some), case(ids(3, 17), ids(3, 17)))
+def not_equal(a, b): return a != b
+
+
+@op(*binary(some, some), case(ids(3, 17), ids(3, 17)))
+def less(a, b): return a < b
+
+
+@op(*binary(some, some), case(ids(3, 17), ids(3, 17)))
+def less_equal(a, b): return a <= b
+
+
+@op(*binary(some, some), case(ids(3, 17), ids(3, 17)))
+def greater(a, b): return a > b
+
+
+@op(*binary(some, some), case(ids(3, 17), ids(3, 17)))
+def greater_equal(a, b): return a >= b
+
+
 # Activations -------------------------------------------------------------------------------------
 
 WIDE = given([-100, -30, -12, -6, -3, -1e-3, 0, 1e-3, 3, 6, 12, 30, 100])
@@ -220,7 +247,10 @@ def softplus(x): return F.softplus(x, threshold=700)  # by default linear past 2
     case(normal(2, 3, 5, 17), normal(2, 3, 17, 4)), case(normal(3, 9, 7), normal(3, 9, 8), transpose_a=True),
     case(normal(2, 3, 5, 16), normal(2, 3, 7, 16), transpose_b=True),
     case(normal(2, 9, 7), normal(2, 8, 9), transpose_a=True, transpose_b=True), case(normal(1, 7, 9), normal(1, 9, 33)),
-    case(normal(31, 15), normal(15, 31)), case(normal(16, 16), normal(16, 16)))
+    case(normal(31, 15), normal(15, 31)), case(normal(16, 16), normal(16, 16)),
+    case(normal(3, 7, 9), normal(9, 8)), case(normal(2, 3, 5, 4), normal(7, 4), transpose_b=True),
+    case(normal(3, 9, 7), normal(9, 8), transpose_a=True),
+    case(normal(2, 5, 3), normal(4, 5), transpose_a=True, transpose_b=True))
 def matmul(a, b, transpose_a=False, transpose_b=False):
     return (a.mT if transpose_a else a) @ (b.mT if transpose_b else b)
 
@@ -259,6 +289,7 @@ def nhwc(x): return x.permute(0, 2, 3, 1)
     case(normal(4, 5, 5, 15), normal(1, 15, 3, 3), normal(1), padding=1),
     case(normal(1, 33, 5, 1), normal(2, 1, 5, 5), normal(2), padding=2),
     case(normal(1, 8, 8, 3), normal(31, 3, 4, 4), normal(31), stride=4),
+    case(normal(2, 6, 9, 3), normal(5, 3, 2, 3), normal(5), stride=[1, 2], padding=[0, 1], dilation=[2, 1]),
     case(normal(0, 5, 5, 3), normal(4, 3, 3, 3), normal(4), padding=1))
 def conv2d(x, w, b=None, stride=1, padding=0, dilation=1, groups=1):
     if x.shape[0] == 0:  # torch 1.13 has no gradient for it
@@ -272,7 +303,7 @@ POOLED = [((1, 2, 2, 1), dict(kernel=2)), ((2, 4, 4, 3), dict(kernel=2)), ((1, 5
           ((1, 7, 8, 9), dict(kernel=3, stride=2, padding=1)), ((3, 5, 5, 7), dict(kernel=3, stride=1, padding=1)),
           ((1, 9, 9, 2), dict(kernel=2, stride=3)), ((1, 4, 4, 33), dict(kernel=2, stride=1)),
           ((2, 3, 3, 15), dict(kernel=3)), ((1, 8, 6, 31), dict(kernel=2, stride=2)), ((4, 2, 2, 5), dict(kernel=1)),
-          ((0, 4, 4, 3), dict(kernel=2))]
+          ((2, 6, 7, 4), dict(kernel=[3, 2], stride=[1, 2], padding=[1, 0])), ((0, 4, 4, 3), dict(kernel=2))]
 
 
 @op(*[case(spaced(*shape), **options) for shape, options in POOLED],
@@ -285,11 +316,12 @@ def max_pool2d(x, kernel, stride=None, padding=0):
     return nhwc(F.max_pool2d(nchw(x), kernel, stride, padding))
 
 
-@op(*[case(normal(*shape), **options) for shape, options in POOLED])
-def avg_pool2d(x, kernel, stride=None, padding=0):
+@op(*[case(normal(*shape), **options) for shape, options in POOLED],
+    case(normal(2, 5, 5, 8), kernel=3, stride=2, padding=1, count_include_pad=False))
+def avg_pool2d(x, kernel, stride=None, padding=0, count_include_pad=True):
     if x.numel() == 0:
         return x[:, ::stride or kernel, ::stride or kernel]
-    return nhwc(F.avg_pool2d(nchw(x), kernel, stride, padding))
+    return nhwc(F.avg_pool2d(nchw(x), kernel, stride, padding, count_include_pad=count_include_pad))
 
 
 @op(*[case(normal(*shape), output=output) for shape, output in
@@ -314,7 +346,7 @@ def global_avg_pool2d(x): return x.mean((1, 2))
       [(1, 1, 1, 1), (2, 3, 4, 5), (1, 7, 7, 8), (3, 2, 2, 9), (2, 1, 5, 15), (1, 4, 4, 16), (2, 3, 3, 17),
       (1, 2, 2, 31),
        (1, 3, 1, 33), (2, 5, 5, 1), (0, 2, 2, 3), (4, 1, 1, 7), (1, 7, 9, 2)]])
-def flatten(x): return nchw(x).flatten(1)
+def flatten_chw(x): return nchw(x).flatten(1)
 
 
 # Norms -------------------------------------------------------------------------------------------
@@ -333,12 +365,14 @@ def norm_cases(*parameters):
              make(given(np.full((2, 5), 0.5)), 5)])
 
 
-@op(*norm_cases(1, 0))
-def layer_norm(x, gain, bias, eps=1e-5): return F.layer_norm(x, gain.shape, gain, bias, eps)
+@op(*norm_cases(1, 0), case(normal(2, 3, 9), normal(3, 9), normal(3, 9)), case(normal(4, 15), normal(15)))
+def layer_norm(x, gain, bias=None, eps=1e-5): return F.layer_norm(x, gain.shape, gain, bias, eps)
 
 
-@op(*norm_cases(1))
-def rms_norm(x, gain, eps=1e-6): return x / torch.sqrt((x * x).mean(-1, keepdim=True) + eps) * gain
+@op(*norm_cases(1), case(normal(2, 3, 9), normal(3, 9)))
+def rms_norm(x, gain, eps=1e-5):
+    axes = tuple(range(-gain.dim(), 0))
+    return x / torch.sqrt((x * x).mean(axes, keepdim=True) + eps) * gain
 
 
 def batch_norm_case(x, c, **attributes):
@@ -384,32 +418,42 @@ def log_softmax(x, axis): return F.log_softmax(x, axis)
     case(normal(8, 10), given([1, -100, 3, -100, 9, 0, 0, -100], np.int64), label_smoothing=0.2),
     case(normal(4, 9, scale=30), ids(9, 4)),
     case(given([[88, -88, 0], [1e4, -1e4, 9e3]]), given([0, 1], np.int64), differences=False),
-    case(normal(1, 1), given([0], np.int64)))
-def cross_entropy(x, labels, ignore_index=-100, label_smoothing=0.0):
-    return F.cross_entropy(x, labels, ignore_index=ignore_index, label_smoothing=label_smoothing)
+    case(normal(1, 1), given([0], np.int64)), case(normal(9), ids(9)), case(normal(2, 3, 7), ids(7, 2, 3)),
+    case(normal(8, 10), given([1, -100, 3, -100, 9, 0, 0, -100], np.int64), label_smoothing=0.1, reduction="sum"),
+    case(normal(4, 5), given([1, -100, 3, 0], np.int64), reduction="none"),
+    case(normal(0, 5), ids(5, 0), reduction="sum"))
+def cross_entropy(x, labels, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
+    return F.cross_entropy(x.reshape(labels.numel(), -1) if labels.numel() else x, labels.reshape(-1),
+                           ignore_index=ignore_index, label_smoothing=label_smoothing,
+                           reduction=reduction).reshape(labels.shape if reduction == "none" else ())
 
 
 SAME = [(1,), (7,), (8,), (9,), (15,), (16,), (17,), (31,), (33,), (), (2, 3, 5), (3, 33), (1, 1)]
 
 
-@op(*[case(normal(*shape), normal(*shape)) for shape in SAME])
-def mse_loss(x, target): return F.mse_loss(x, target)
+@op(*[case(normal(*shape), normal(*shape)) for shape in SAME],
+    case(normal(17), normal(17), reduction="sum"), case(normal(2, 9), normal(2, 9), reduction="none"))
+def mse_loss(x, target, reduction="mean"): return F.mse_loss(x, target, reduction=reduction)
 
 
 @op(*[case(apart(*shape), between(*shape)) for shape in SAME],
-    case(given([1, 2, 3]), given([1, 1, 4]), differences=False))
-def l1_loss(x, target): return F.l1_loss(x, target)
+    case(given([1, 2, 3]), given([1, 1, 4]), differences=False),
+    case(apart(17), between(17), reduction="sum"), case(apart(2, 9), between(2, 9), reduction="none"))
+def l1_loss(x, target, reduction="mean"): return F.l1_loss(x, target, reduction=reduction)
 
 
 @op(*[case(apart(*shape), between(*shape)) for shape in SAME], case(apart(17), between(17), delta=0.5),
-    case(apart(33), between(33), delta=2.0), case(given([1, 2, 3]), given([1, 1, 4]), differences=False))
-def huber_loss(x, target, delta=1.0): return F.huber_loss(x, target, delta=delta)
+    case(apart(33), between(33), delta=2.0), case(given([1, 2, 3]), given([1, 1, 4]), differences=False),
+    case(apart(17), between(17), reduction="sum"), case(apart(2, 9), between(2, 9), reduction="none"))
+def huber_loss(x, target, delta=1.0, reduction="mean"): return F.huber_loss(x, target, reduction, delta)
 
 
 @op(*[case(normal(*shape), uniform(0, 1, *shape)) for shape in SAME], case(normal(17),
     Input(lambda rng: rng.integers(0, 2, 17))),
-    case(given([-100, -30, 30, 100, 0]), given([1, 0, 1, 0, 1])))
-def bce_with_logits(x, target): return F.binary_cross_entropy_with_logits(x, target)
+    case(given([-100, -30, 30, 100, 0]), given([1, 0, 1, 0, 1])),
+    case(normal(17), uniform(0, 1, 17), reduction="sum"), case(normal(2, 9), uniform(0, 1, 2, 9), reduction="none"))
+def bce_with_logits(x, target, reduction="mean"):
+    return F.binary_cross_entropy_with_logits(x, target, reduction=reduction)
 
 
 # Reductions --------------------------------------------------------------------------------------
@@ -425,9 +469,6 @@ dict(axes=[1])),
 def over(x, axes): return tuple(range(x.dim())) if axes is None else tuple(axes)
 
 
-def along(x, axes): return over(x, axes) or None
-
-
 @op(*[case(normal(*shape), **options) for shape, options in REDUCED], case(normal(0)), case(normal(0, 5), axes=[0]),
     case(normal(3, 0), axes=[0]))
 def sum_(x, axes=None, keepdim=False): return x.sum(over(x, axes), keepdim) if x.dim() else x.sum()
@@ -437,26 +478,17 @@ def sum_(x, axes=None, keepdim=False): return x.sum(over(x, axes), keepdim) if x
 def mean(x, axes=None, keepdim=False): return x.mean(over(x, axes), keepdim) if x.dim() else x.mean()
 
 
-def extreme(x, axes, keepdim, largest):
-    """Over several axes at once the first of equals gets the gradient, as torch does it over one axis."""
-    axes = sorted(axis % x.dim() for axis in over(x, axes)) if x.dim() else []
-    if not axes:
-        return x * 1
-    kept = [axis for axis in range(x.dim()) if axis not in axes]
-    y = x.permute(kept + axes).flatten(len(kept))
-    y = (y.max(-1) if largest else y.min(-1)).values
-    return y.reshape([1 if axis in axes else x.shape[axis] for axis in range(x.dim())]) if keepdim else y
-
-
-EXTREMES = [case(spaced(*shape), **options) for shape, options in REDUCED] + [case(spaced(3, 0), axes=[0])]
+EXTREMES = [case(spaced(*shape), **options) for shape, options in REDUCED]
+EXTREMES += [case(spaced(3, 0), axes=[0]), case(given([[1, 3, 3, 2], [4, 4, 4, 4], [0, 0, -1, -1]]), axes=[1],
+                                                differences=False)]
 
 
 @op(*EXTREMES)
-def max_(x, axes=None, keepdim=False): return extreme(x, axes, keepdim, True)
+def max_(x, axes=None, keepdim=False): return x.amax(over(x, axes), keepdim)  # equal ones share the gradient
 
 
 @op(*EXTREMES)
-def min_(x, axes=None, keepdim=False): return extreme(x, axes, keepdim, False)
+def min_(x, axes=None, keepdim=False): return x.amin(over(x, axes), keepdim)
 
 
 @op(*[case(spaced(*shape), axis=axis) for shape, axis in
@@ -475,6 +507,12 @@ def argmax(x, axis): return torch.from_numpy(np.asarray(np.argmax(x.detach().num
       ((17,), (1, 17)),
        ((31,), (31,)), ((3, 11), (33,)), ((), (1,)), ((1,), ()), ((0, 3), (5, 0)), ((2, 3, 4), (4, 6))]])
 def reshape(x, shape): return x.reshape(shape)
+
+
+@op(*[case(normal(*shape), from_axis=axis) for shape, axis in
+      [((1,), 0), ((7, 1), 1), ((2, 4), 0), ((3, 3, 1), 1), ((3, 5, 1), 2), ((2, 2, 2, 2), 1), ((1, 17), 0),
+       ((31, 1), -1), ((3, 11), 0), ((2, 15), 1), ((0, 3, 2), 1), ((2, 3, 4, 5), 2), ((2, 0, 3), 1)]])
+def flatten(x, from_axis): return x.flatten(from_axis)
 
 
 @op(*[case(normal(*shape), axes=axes) for shape, axes in
@@ -516,12 +554,10 @@ def concat(*inputs, axis): return torch.cat(inputs, axis)
 def stack(*inputs, axis): return torch.stack(inputs, axis)
 
 
-@op(*[case(normal(*shape), sizes=sizes, axis=axis) for shape, sizes, axis in
-      [((1,), [1], 0), ((7,), [3, 4], 0), ((8, 2), [4, 4], 0), ((2, 9), [1, 8], 1), ((15,), [7, 0, 8], 0), ((3, 16),
-      [8, 8], -1),
-       ((17, 2), [1, 16], 0), ((2, 31), [15, 16], 1), ((33,), [11, 11, 11], 0), ((2, 3, 4), [1, 2], 1),
-       ((2, 3, 4), [2, 2], 2), ((0, 4), [2, 2], 1), ((2, 6, 2), [2, 2, 2], 1)]])
-def split(x, sizes, axis): return torch.split(x, sizes, axis)
+@op(*[case(normal(*shape), size=size, axis=axis) for shape, size, axis in
+      [((1,), 1, 0), ((7,), 3, 0), ((8, 2), 4, 0), ((2, 9), 4, 1), ((15,), 8, 0), ((3, 16), 8, -1), ((17, 2), 16, 0),
+       ((2, 31), 15, 1), ((33,), 11, 0), ((2, 3, 4), 2, 1), ((2, 3, 4), 1, 2), ((0, 4), 2, 1), ((2, 6, 2), 9, 1)]])
+def split(x, size, axis): return torch.split(x, size, axis)
 
 
 @op(*[case(normal(*a), shape=list(b)) for a, b in
@@ -561,13 +597,13 @@ def embedding(table, index): return F.embedding(index, table)
 # Attention ---------------------------------------------------------------------------------------
 
 
-def attention_case(b, h, tq, tk, d, *more, scale=1.0, **attributes):
-    return case(normal(b, h, tq, d, scale=scale), normal(b, h, tk, d, scale=scale), normal(b, h, tk, d), *more,
+def attention_case(b, h, tq, tk, d, *more, spread=1.0, **attributes):
+    return case(normal(b, h, tq, d, scale=spread), normal(b, h, tk, d, scale=spread), normal(b, h, tk, d), *more,
                 **attributes)
 
 
 def sure_mask(tq, tk):
-    """Every row keeps at least one key."""
+    """Every query sees at least the key of its own place."""
     return Input(lambda rng: (rng.random((tq, tk)) < 0.5) | (np.arange(tk) == np.arange(tq)[:, None] % tk), np.bool_)
 
 
@@ -576,13 +612,17 @@ def sure_mask(tq, tk):
     attention_case(1, 1, 4, 33, 7), attention_case(1, 2, 7, 7, 8, causal=True),
     attention_case(2, 1, 16, 16, 4, causal=True), attention_case(1, 1, 31, 31, 5, causal=True),
     attention_case(1, 2, 5, 5, 8, sure_mask(5, 5)), attention_case(2, 1, 9, 7, 4, sure_mask(9, 7)),
-    attention_case(1, 1, 8, 8, 17, scale=4.0), attention_case(3, 2, 1, 6, 8),
+    attention_case(1, 1, 8, 8, 17, spread=4.0), attention_case(3, 2, 1, 6, 8),
     attention_case(1, 1, 17, 17, 33, causal=True),
-    attention_case(0, 2, 3, 3, 4))
-def scaled_dot_product_attention(q, k, v, keep=None, causal=False):
-    scores = q @ k.mT / math.sqrt(q.shape[-1])
+    attention_case(0, 2, 3, 3, 4), attention_case(2, 3, 5, 5, 4, sure_mask(5, 5), causal=True),
+    attention_case(1, 2, 7, 9, 8, scale=0.3), attention_case(1, 2, 3, 7, 4, causal=True),
+    case(normal(5, 8), normal(7, 8), normal(7, 3)), case(normal(3, 9, 4), normal(3, 4, 4), normal(3, 4, 17)),
+    case(normal(2, 2, 4, 8), normal(2, 2, 4, 8), normal(2, 2, 4, 8), Input(
+        lambda rng: (rng.random((2, 1, 4, 4)) < 0.5) | np.eye(4, dtype=bool), np.bool_)))
+def scaled_dot_product_attention(q, k, v, keep=None, causal=False, scale=None):
+    scores = q @ k.mT * (scale or 1 / math.sqrt(q.shape[-1]))
     if causal:
-        keep = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+        scores = scores.masked_fill(~torch.ones(scores.shape[-2:], dtype=torch.bool).tril(), -math.inf)
     if keep is not None:
         scores = scores.masked_fill(~keep, -math.inf)
     return F.softmax(scores, -1) @ v

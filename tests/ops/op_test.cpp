@@ -203,9 +203,9 @@ void check_error(const ErrorCase& error) {
   try {
     error.call();
   } catch (const std::exception& thrown) {
-    CHECK_MESSAGE(typeid(thrown) == error.type, "threw ", typeid(thrown).name(), ": ", thrown.what());
-    CHECK_MESSAGE(std::string(thrown.what()).find(error.text) != std::string::npos, "threw \"", thrown.what(),
-                  "\", expected \"", error.text, "\"");
+    const std::string text = thrown.what();
+    CHECK_MESSAGE(typeid(thrown) == error.type, "threw ", typeid(thrown).name(), ": ", text);
+    CHECK_MESSAGE(text.find(error.text) != std::string::npos, "threw \"", text, "\", expected \"", error.text, "\"");
     CHECK(tape.size() == 0);
     return;
   }
@@ -224,7 +224,14 @@ void check(const std::vector<OpTest>& operations) {
   for (const OpTest& test : operations) {
     for (const GoldenCase& golden : golden_cases()) {
       if (golden.op != test.name) continue;
-      SUBCASE(describe(golden).c_str()) { check_case(test, golden); }
+      SUBCASE(describe(golden).c_str()) {
+        // An exception would end the other cases too.
+        try {
+          check_case(test, golden);
+        } catch (const std::exception& thrown) {
+          FAIL_CHECK("threw " << std::string(thrown.what()));
+        }
+      }
     }
     for (const ErrorCase& error : test.errors) {
       SUBCASE(fmt::format("{} error: {}", test.name, error.text).c_str()) { check_error(error); }

@@ -69,6 +69,12 @@ using Arrays = std::vector<Array<T>>;
 /// The attributes of a call, as the golden file has them.
 using Attributes = nlohmann::json;
 
+/// One number for rows and columns, or one for each.
+inline std::pair<std::int64_t, std::int64_t> pair_of(const Attributes& value) {
+  if (value.is_array()) return {value[0], value[1]};
+  return {value, value};
+}
+
 /// Calls body(index) for every index of a shape, the last axis fastest.
 template <class Body>
 void for_each_index(const Sizes& shape, Body&& body) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cmath>
+#include <functional>
 
 #include "tests/reference/array.hpp"
 #include "tests/reference/var.hpp"
@@ -76,6 +77,20 @@ inline const auto where = []<class T>(const Arrays<T>& x, const Attributes&) {
   });
   return Arrays<T>{y};
 };
+
+/// A reference that compares each pair of elements, broadcast: 1 or 0.
+template <class Compare>
+auto comparison(Compare compare) {
+  return broadcast_elementwise([compare](const auto& a, const auto& b) {
+    return std::decay_t<decltype(a)>(compare(value_of(a), value_of(b)) ? 1.0 : 0.0);
+  });
+}
+inline const auto equal = comparison(std::equal_to<>());
+inline const auto not_equal = comparison(std::not_equal_to<>());
+inline const auto less = comparison(std::less<>());
+inline const auto less_equal = comparison(std::less_equal<>());
+inline const auto greater = comparison(std::greater<>());
+inline const auto greater_equal = comparison(std::greater_equal<>());
 
 inline const auto neg = elementwise([](const auto& x, const Attributes&) { return -x; });
 inline const auto exponential = elementwise([](const auto& x, const Attributes&) { return exp(x); });

@@ -56,12 +56,23 @@ inline const auto log_softmax = []<class T>(const Arrays<T>& x, const Attributes
   return along(x[0], a["axis"], log_softmax_of<T>);
 };
 
-/// Logits [N, C], labels [N]. The mean over rows not ignored of -sum_c target_c log p_c; the target is the label,
-/// smoothed: (1 - s) at the label plus s / C everywhere.
+/// What becomes of single losses: their sum over `count` ("reduction" is "mean" if absent), their sum, or all of them.
+template <class T>
+Arrays<T> reduced(const Array<T>& losses, const Attributes& a, std::int64_t count) {
+  const std::string how = a.value("reduction", "mean");
+  if (how == "none") return {losses};
+  Array<T> y;
+  for (const T& loss : losses.values) y[0] += loss;
+  if (how == "mean") y[0] = y[0] * T(1.0 / static_cast<double>(count));
+  return {y};
+}
+
+/// Logits [..., C], labels [...]. The loss of a row is -sum_c target_c log p_c; the target is the label, smoothed:
+/// (1 - s) at the label plus s / C everywhere. Ignored rows have no loss and do not count in the mean.
 inline const auto cross_entropy = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const double smoothing = a.value("label_smoothing", 0.0), ignored = a.value("ignore_index", -100);
-  const std::int64_t rows = x[0].size(0), classes = x[0].size(1);
-  T sum = 0;
+  const std::int64_t rows = x[1].numel(), classes = x[0].size(-1);
+  Array<T> losses(x[1].shape);
   std::int64_t counted = 0;
   for (std::int64_t row = 0; row < rows; ++row) {
     const double label = value_of(x[1][row]);
@@ -72,38 +83,34 @@ inline const auto cross_entropy = []<class T>(const Arrays<T>& x, const Attribut
     for (std::int64_t c = 0; c < classes; ++c) {
       const double target =
           (static_cast<double>(c) == label ? 1 - smoothing : 0) + smoothing / static_cast<double>(classes);
-      if (target != 0) sum += T(-target) * logarithms[static_cast<std::size_t>(c)];
+      if (target != 0) losses[row] += T(-target) * logarithms[static_cast<std::size_t>(c)];
     }
   }
-  Array<T> y;
-  y[0] = sum * T(1.0 / static_cast<double>(counted));
-  return Arrays<T>{y};
+  return reduced(losses, a, counted);
 };
 
-/// A reference for the mean over all elements of f(x, target, attributes).
+/// A reference for losses f(x, target, attributes) of single elements.
 template <class F>
-auto mean_loss(F f) {
+auto elementwise_loss(F f) {
   return [f]<class T>(const Arrays<T>& x, const Attributes& a) {
-    T sum = 0;
-    for (std::int64_t i = 0; i < x[0].numel(); ++i) sum += f(x[0][i], x[1][i], a);
-    Array<T> y;
-    y[0] = sum * T(1.0 / static_cast<double>(x[0].numel()));
-    return Arrays<T>{y};
+    Array<T> losses(x[0].shape);
+    for (std::int64_t i = 0; i < losses.numel(); ++i) losses[i] = f(x[0][i], x[1][i], a);
+    return reduced(losses, a, losses.numel());
   };
 }
 
-inline const auto mse_loss = mean_loss([](const auto& x, const auto& target, const Attributes&) {
+inline const auto mse_loss = elementwise_loss([](const auto& x, const auto& target, const Attributes&) {
   const auto difference = x - target;
   return difference * difference;
 });
-inline const auto l1_loss = mean_loss([](const auto& x, const auto& target, const Attributes&) {
+inline const auto l1_loss = elementwise_loss([](const auto& x, const auto& target, const Attributes&) {
   using T = std::decay_t<decltype(x)>;
   const T difference = x - target;
   return value_of(difference) > 0 ? T(difference) : value_of(difference) < 0 ? T(-difference) : T(0);
 });
 /// d^2 / 2 within delta of 0, delta (|d| - delta / 2) outside. Source: Huber, "Robust estimation of a location
 /// parameter" (1964).
-inline const auto huber_loss = mean_loss([](const auto& x, const auto& target, const Attributes& a) {
+inline const auto huber_loss = elementwise_loss([](const auto& x, const auto& target, const Attributes& a) {
   using T = std::decay_t<decltype(x)>;
   const double delta = a.value("delta", 1.0);
   const T difference = x - target;
@@ -111,7 +118,7 @@ inline const auto huber_loss = mean_loss([](const auto& x, const auto& target, c
   return T(T(delta) * ((value_of(difference) > 0 ? T(difference) : T(-difference)) - T(delta / 2)));
 });
 /// The binary cross entropy of a target in [0, 1] under the probability sigmoid(x).
-inline const auto bce_with_logits = mean_loss([](const auto& x, const auto& target, const Attributes&) {
+inline const auto bce_with_logits = elementwise_loss([](const auto& x, const auto& target, const Attributes&) {
   using T = std::decay_t<decltype(x)>;
   return target * softplus_of(T(-x)) + (T(1) - target) * softplus_of(x);
 });

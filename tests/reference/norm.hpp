@@ -18,26 +18,30 @@ std::pair<T, T> moments(std::int64_t count, Read x) {
   return {mean, variance};
 }
 
-/// x [..., C], gain [C], bias [C]. Source: Ba, Kiros, Hinton, "Layer normalization" (2016).
+/// x [..., C], gain [C], bias [C] or none; C may be several axes. Source: Ba, Kiros, Hinton, "Layer normalization"
+/// (2016).
 inline const auto layer_norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
-  const std::int64_t c = x[0].size(-1), rows = c == 0 ? 0 : x[0].numel() / c;
+  const std::int64_t c = x[1].numel(), rows = x[0].numel() / c;
   Array<T> y(x[0].shape);
   for (std::int64_t row = 0; row < rows; ++row) {
     const auto [mean, variance] = moments<T>(c, [&](std::int64_t i) { return x[0][row * c + i]; });
     const T scale = T(1) / sqrt(variance + T(a.value("eps", 1e-5)));
-    for (std::int64_t i = 0; i < c; ++i) y[row * c + i] = (x[0][row * c + i] - mean) * scale * x[1][i] + x[2][i];
+    for (std::int64_t i = 0; i < c; ++i) {
+      y[row * c + i] = (x[0][row * c + i] - mean) * scale * x[1][i];
+      if (x.size() > 2) y[row * c + i] += x[2][i];
+    }
   }
   return Arrays<T>{y};
 };
 
-/// x [..., C], gain [C]. Source: Zhang, Sennrich, "Root mean square layer normalization" (2019).
+/// x [..., C], gain [C]; C may be several axes. Source: Zhang, Sennrich, "Root mean square layer normalization" (2019).
 inline const auto rms_norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
-  const std::int64_t c = x[0].size(-1), rows = c == 0 ? 0 : x[0].numel() / c;
+  const std::int64_t c = x[1].numel(), rows = x[0].numel() / c;
   Array<T> y(x[0].shape);
   for (std::int64_t row = 0; row < rows; ++row) {
     T square = 0;
     for (std::int64_t i = 0; i < c; ++i) square += x[0][row * c + i] * x[0][row * c + i];
-    const T scale = T(1) / sqrt(square * T(1.0 / static_cast<double>(c)) + T(a.value("eps", 1e-6)));
+    const T scale = T(1) / sqrt(square * T(1.0 / static_cast<double>(c)) + T(a.value("eps", 1e-5)));
     for (std::int64_t i = 0; i < c; ++i) y[row * c + i] = x[0][row * c + i] * scale * x[1][i];
   }
   return Arrays<T>{y};

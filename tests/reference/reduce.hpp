@@ -40,16 +40,27 @@ inline const auto mean = reduction([]<class T>(const std::vector<T>& group) {
   for (const T& value : group) total += value;
   return T(total * T(1.0 / static_cast<double>(group.size())));
 });
-/// The first of equals gets the gradient.
+/// The mean of those that are equal to `extreme`: they share the gradient.
+template <class T>
+T shared(const std::vector<T>& group, double extreme) {
+  std::vector<T> equals;
+  for (const T& value : group) {
+    if (value_of(value) == extreme) equals.push_back(value);
+  }
+  if (equals.size() == 1) return equals[0];
+  T total = 0;
+  for (const T& value : equals) total += value * T(1.0 / static_cast<double>(equals.size()));
+  return total;
+}
 inline const auto largest = reduction([]<class T>(const std::vector<T>& group) {
-  T best = group.front();
-  for (const T& value : group) best = value_of(value) > value_of(best) ? value : best;
-  return best;
+  double extreme = value_of(group.front());
+  for (const T& value : group) extreme = std::max(extreme, value_of(value));
+  return shared(group, extreme);
 });
 inline const auto smallest = reduction([]<class T>(const std::vector<T>& group) {
-  T best = group.front();
-  for (const T& value : group) best = value_of(value) < value_of(best) ? value : best;
-  return best;
+  double extreme = value_of(group.front());
+  for (const T& value : group) extreme = std::min(extreme, value_of(value));
+  return shared(group, extreme);
 });
 
 /// The first of equals.

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+
 #include "tests/reference/array.hpp"
 #include "tests/reference/var.hpp"
 
@@ -17,6 +19,13 @@ inline const auto reshape = []<class T>(const Arrays<T>& x, const Attributes& a)
   Array<T> y(a["shape"].get<Sizes>());
   y.values = x[0].values;
   return Arrays<T>{y};
+};
+
+inline const auto flatten = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  const std::size_t from = axis_of(a["from_axis"], x[0].shape.size());
+  Sizes shape(x[0].shape.begin(), x[0].shape.begin() + static_cast<std::ptrdiff_t>(from));
+  shape.push_back(count(Sizes(x[0].shape.begin() + static_cast<std::ptrdiff_t>(from), x[0].shape.end())));
+  return reshape(x, Attributes{{"shape", shape}});
 };
 
 inline const auto permute = []<class T>(const Arrays<T>& x, const Attributes& a) {
@@ -52,12 +61,13 @@ inline const auto slice = []<class T>(const Arrays<T>& x, const Attributes& a) {
   });
 };
 
+/// Parts of "size" along an axis; the last may be smaller.
 inline const auto split = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  const std::int64_t size = a["size"], whole = x[0].shape[axis_of(a["axis"], x[0].shape.size())];
   Arrays<T> parts;
-  std::int64_t begin = 0;
-  for (const std::int64_t size : a["sizes"]) {
-    parts.push_back(slice(x, Attributes{{"axis", a["axis"]}, {"begin", begin}, {"end", begin + size}})[0]);
-    begin += size;
+  for (std::int64_t begin = 0; begin < whole; begin += size) {
+    const std::int64_t end = std::min(begin + size, whole);
+    parts.push_back(slice(x, Attributes{{"axis", a["axis"]}, {"begin", begin}, {"end", end}})[0]);
   }
   return parts;
 };

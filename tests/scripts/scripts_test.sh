@@ -118,6 +118,20 @@ expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
+# The benchmarks.
+fake python3 <<'END'
+echo "python3 $*"
+END
+machine 0 all
+call "$run" bench speed
+expect "unknown benchmark" "2 run.sh: there is no benchmark 'speed'; there are: limits, *" "$code $err"
+expect "unknown benchmark does nothing" "" "$calls$out"
+call "$run" bench limits --quick
+expect "limits need no LibTorch" "cmake --preset bench${newline}ninja -C */build/bench -j 2 bench-limits" "$calls"
+expect "limits" "0 python3 $project/bench/bench.py limits --quick" "$code $out"
+call "$run" bench compare
+expect "the comparison needs it" "cmake --preset bench -DTEMPER_BENCH_TORCH=ON${newline}ninja *-j 2 compare" "$calls"
+
 machine 0 all
 touch "$work/broken"
 call "$run"

@@ -14,17 +14,19 @@ void compared(Compare op, const Tensor& a, const Tensor& b, Tensor& y) {
   kernels::compare(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), y.mutable_data<bool>(), y.shape());
 }
 
-Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b) {
+/// `exchanged` computes b op a; errors still speak of a and b as the caller gave them.
+Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b, bool exchanged = false) {
   detail::require_defined(name, "a", a);
   detail::require(name, "b", b, a.dtype());
   if (a.dtype() != Dtype::f32 && a.dtype() != Dtype::i64) {
     fail<ShapeError>("{}: a {} is {}, expected f32 or i64", name, a.shape(), a.dtype());
   }
   Tensor y = empty(broadcast_shapes(name, a.shape(), b.shape()), Dtype::boolean);
+  const Tensor &first = exchanged ? b : a, &second = exchanged ? a : b;
   if (a.dtype() == Dtype::f32) {
-    compared<float>(op, a, b, y);
+    compared<float>(op, first, second, y);
   } else {
-    compared<std::int64_t>(op, a, b, y);
+    compared<std::int64_t>(op, first, second, y);
   }
   return y;
 }
@@ -42,8 +44,10 @@ Tensor equal(const Tensor& a, const Tensor& b) { return compared("equal", Compar
 Tensor not_equal(const Tensor& a, const Tensor& b) { return compared("not_equal", Compare::not_equal, a, b); }
 Tensor less(const Tensor& a, const Tensor& b) { return compared("less", Compare::less, a, b); }
 Tensor less_equal(const Tensor& a, const Tensor& b) { return compared("less_equal", Compare::less_equal, a, b); }
-Tensor greater(const Tensor& a, const Tensor& b) { return compared("greater", Compare::less, b, a); }
-Tensor greater_equal(const Tensor& a, const Tensor& b) { return compared("greater_equal", Compare::less_equal, b, a); }
+Tensor greater(const Tensor& a, const Tensor& b) { return compared("greater", Compare::less, a, b, true); }
+Tensor greater_equal(const Tensor& a, const Tensor& b) {
+  return compared("greater_equal", Compare::less_equal, a, b, true);
+}
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   detail::require("where", "condition", condition, Dtype::boolean);

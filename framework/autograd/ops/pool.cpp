@@ -1,4 +1,5 @@
 #include <temper/autograd/ops/pool.hpp>
+#include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/tape.hpp>
 
 #include "framework/autograd/ops/spatial_internal.hpp"
@@ -59,6 +60,24 @@ Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {
     kernels::avg_pool2d_backward(shape, dy.data<float>(), dx.mutable_data<float>());
     gradients.give(0, std::move(dx));
   });
+}
+
+Tensor adaptive_avg_pool2d(const Tensor& x, Pair2 output) {
+  detail::check_image("adaptive_avg_pool2d", x);
+  detail::check_at_least("adaptive_avg_pool2d", "output", output, 1);
+  const kernels::AdaptivePool2d shape{x.size(0), x.size(1), x.size(2), x.size(3), output.h, output.w};
+  Tensor y = empty({shape.n, output.h, output.w, shape.channels});
+  kernels::adaptive_avg_pool2d(shape, x.data<float>(), y.mutable_data<float>());
+  return record("adaptive_avg_pool2d", y, {x}, [shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
+    Tensor dx = empty(x_shape);
+    kernels::adaptive_avg_pool2d_backward(shape, dy.data<float>(), dx.mutable_data<float>());
+    gradients.give(0, std::move(dx));
+  });
+}
+
+Tensor global_avg_pool2d(const Tensor& x) {
+  detail::check_image("global_avg_pool2d", x);
+  return mean(x, {1, 2});
 }
 
 }  // namespace temper

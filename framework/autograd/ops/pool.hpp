@@ -27,4 +27,11 @@ Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 /// The mean of each window; shapes and errors as for max_pool2d.
 Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options);
 
+/// The means of output.h x output.w windows that cover the image as evenly as they can, overlapping where they must:
+/// x [N, H, W, C] -> [N, output.h, output.w, C]. Throws: ShapeError for other inputs, ValueError for an empty output.
+Tensor adaptive_avg_pool2d(const Tensor& x, Pair2 output);
+
+/// The mean of each image's channels: x [N, H, W, C] -> [N, C]. Throws: ShapeError for other inputs.
+Tensor global_avg_pool2d(const Tensor& x);
+
 }  // namespace temper

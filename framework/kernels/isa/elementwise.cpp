@@ -146,7 +146,7 @@ struct Minimum {
   static Vec y(Vec a, Vec b) { return min_or_nan(a, b); }
 };
 struct Same {
-  static Vec y(Vec a, Vec b) { return xsimd::select((a == b) | ((a != a) & (b != b)), one(), zero()); }
+  static Vec y(Vec a, Vec b) { return xsimd::select((a == b) | (xsimd::isnan(a) & xsimd::isnan(b)), one(), zero()); }
 };
 
 template <class F>
@@ -177,12 +177,12 @@ struct DivB {
 // Equal numbers share the gradient.
 struct MaximumA {
   static Vec d(Vec a, Vec b, Vec dy) {
-    return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a > b) | (a != a), dy, zero()));
+    return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a > b) | xsimd::isnan(a), dy, zero()));
   }
 };
 struct MinimumA {
   static Vec d(Vec a, Vec b, Vec dy) {
-    return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a < b) | (a != a), dy, zero()));
+    return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a < b) | xsimd::isnan(a), dy, zero()));
   }
 };
 
@@ -198,7 +198,7 @@ struct Equal {
   static Mask holds(Vec a, Vec b) { return a == b; }
 };
 struct NotEqual {
-  static Mask holds(Vec a, Vec b) { return a != b; }
+  static Mask holds(Vec a, Vec b) { return ~(a == b); }  // not a != b, which is false for NaN on AVX
 };
 struct Less {
   static Mask holds(Vec a, Vec b) { return a < b; }
@@ -223,7 +223,7 @@ void choose(const bool* condition, Index stride_condition, const float* a, Index
   for_each_vector(n, [=](Index i, Index count) {
     alignas(64) float lanes[width];
     for (Index k = 0; k < width; ++k) lanes[k] = condition[stride_condition * (k < count ? i + k : i)] ? 1.0f : 0.0f;
-    store_upto(y + i, xsimd::select(Vec::load_aligned(lanes) != zero(), u.at(i, count), v.at(i, count)), count);
+    store_upto(y + i, xsimd::select(Vec::load_aligned(lanes) > zero(), u.at(i, count), v.at(i, count)), count);
   });
 }
 

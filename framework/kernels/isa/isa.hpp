@@ -68,9 +68,10 @@ static inline void store_upto(float* p, Vec v, Index count) {
   }
 }
 
-/// NaN when either is: xsimd::max(NaN, 1) is 1, and max(1, NaN) is NaN.
-static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | (a != a), a, b); }
-static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | (a != a), a, b); }
+/// NaN when either is: xsimd::max(NaN, 1) is 1, and max(1, NaN) is NaN. Never test with a != a: xsimd 8 compares
+/// ordered there on AVX, so that it is false for NaN.
+static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
+static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
 /// NaN stays NaN.
 static inline Vec clamp(Vec x, Vec low, Vec high) {
   return xsimd::select(x < low, low, xsimd::select(x > high, high, x));

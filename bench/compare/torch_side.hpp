@@ -1,0 +1,99 @@
+#pragma once
+
+// LibTorch's half of what the programs of a comparison share.
+
+#include <dlfcn.h>
+#include <torch/torch.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <vector>
+
+#include "bench/compare/workload.hpp"
+
+namespace workload {
+
+/// LibTorch takes one thread unless told.
+inline int set_threads() {
+  const char* wanted = std::getenv("OMP_NUM_THREADS");
+  const int threads = wanted != nullptr ? std::atoi(wanted) : 2;
+  at::set_num_threads(threads);
+  return threads;
+}
+
+inline std::string setting(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "unset";
+}
+
+inline Facts torch_facts() {
+  const auto name = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));
+  const auto config = reinterpret_cast<const char* (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_config"));
+  const auto oneDNN = reinterpret_cast<const int* (*)()>(dlsym(RTLD_DEFAULT, "dnnl_version"));
+  std::string dnnl = "none";
+  if (oneDNN != nullptr) {
+    const int* version = oneDNN();
+    dnnl = std::to_string(version[0]) + "." + std::to_string(version[1]) + "." + std::to_string(version[2]);
+  }
+  std::string capability = at::show_config();
+  const auto at = capability.find("CPU capability usage: ");
+  capability = at == std::string::npos ? "unknown" : capability.substr(at + 22, capability.find('\n', at) - at - 22);
+  return {{"torch", TORCH_VERSION},
+          {"threads", std::to_string(at::get_num_threads())},
+          {"instruction set", capability},
+          {"oneDNN", dnnl},
+          {"BLAS core", name != nullptr ? std::string("OpenBLAS ") + name() : "no OpenBLAS"},
+          {"BLAS", config != nullptr ? config() : "unknown"}};
+}
+
+/// As Temper's side has it.
+inline void set_parameters(const std::vector<torch::Tensor>& parameters) {
+  torch::NoGradGuard pause;
+  for (std::size_t s = 0; s < parameters.size(); ++s) {
+    const torch::Tensor& value = parameters[s];
+    const auto fan_in = static_cast<float>(value.numel() / value.size(0));
+    const float scale = value.dim() > 1 ? 1.0f / std::sqrt(fan_in) : 0.1f;
+    torch::Tensor plain = torch::empty(value.sizes());
+    for (long i = 0; i < plain.numel(); ++i) plain.data_ptr<float>()[i] = noise(s, i, scale);
+    value.detach().copy_(plain);
+  }
+}
+
+inline std::vector<torch::Tensor> make_labels(at::IntArrayRef shape, long classes) {
+  std::vector<torch::Tensor> sets;
+  for (int s = 0; s < label_sets; ++s) {
+    sets.push_back(torch::empty(shape, torch::kLong));
+    auto* elements = sets.back().data_ptr<std::int64_t>();
+    for (long i = 0; i < sets.back().numel(); ++i) elements[i] = label(label_stream + s, i, classes);
+  }
+  return sets;
+}
+
+/// One training step of a classifier over the sets in turn.
+template <class Model>
+void run_classifier(const Options& options, double flops, Model& model, const std::vector<torch::Tensor>& inputs,
+                    long classes) {
+  set_parameters(model->parameters());
+  if (options.channels_last) {
+    for (auto& parameter : model->parameters()) {
+      if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+    }
+  }
+  const auto labels = make_labels({options.batch}, classes);
+  std::vector<torch::Tensor> parameters = model->parameters();
+  torch::optim::AdamW adamw(parameters, torch::optim::AdamWOptions(1e-3).weight_decay(0.01));
+  run(
+      options, flops, torch_facts(),
+      [&](long i) {
+        // Faster than zero_grad, which in this version writes zeros to be added to.
+        for (auto& parameter : parameters) parameter.mutable_grad().reset();
+        torch::Tensor loss =
+            torch::nn::functional::cross_entropy(model->forward(inputs[i % input_sets]), labels[i % label_sets]);
+        loss.backward();
+        adamw.step();
+        return loss;
+      },
+      [](const torch::Tensor& loss) { return loss.item<double>(); });
+}
+
+}  // namespace workload

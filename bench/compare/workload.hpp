@@ -1,0 +1,143 @@
+#pragma once
+
+// What the two sides of a comparison share: inputs and weights from one formula, the loop that times a step, and the
+// line of JSON it prints. Knows neither library, and is C++17 because LibTorch's side is.
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace workload {
+
+struct Options {
+  long batch = 64;
+  int check = 8;         // steps whose losses are compared
+  double warmup = 0.5;   // seconds before anything is timed
+  double seconds = 2.0;  // of timed steps
+  bool channels_last = false;
+};
+
+inline Options parse(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    if (name == "--channels-last") {
+      options.channels_last = true;
+      continue;
+    }
+    if (i + 1 == argc) throw std::invalid_argument("unknown option, or one without a value: " + name);
+    const std::string value = argv[++i];
+    if (name == "--batch") {
+      options.batch = std::stol(value);
+    } else if (name == "--check") {
+      options.check = std::stoi(value);
+    } else if (name == "--warmup") {
+      options.warmup = std::stod(value);
+    } else if (name == "--seconds") {
+      options.seconds = std::stod(value);
+    } else {
+      throw std::invalid_argument("unknown option " + name);
+    }
+  }
+  return options;
+}
+
+/// Number `i` of a stream, 24 random bits. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
+/// generators" (2014).
+inline std::uint32_t bits(std::uint64_t stream, std::uint64_t i) {
+  std::uint64_t z = (stream << 40) + i + 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<std::uint32_t>((z ^ (z >> 31)) >> 40);
+}
+
+/// The same on every machine, in [-scale, scale).
+inline float noise(std::uint64_t stream, std::uint64_t i, float scale = 1.0f) {
+  return (static_cast<float>(bits(stream, i)) * 0x1p-23f - 1.0f) * scale;
+}
+
+inline long label(std::uint64_t stream, std::uint64_t i, long classes) {
+  return static_cast<long>(bits(stream, i) % static_cast<std::uint32_t>(classes));
+}
+
+// Streams: parameters have their number, inputs and labels these and upwards. Few inputs with many sets of labels,
+// which contradict each other: the loss stays where it is, and no gradient becomes so small that arithmetic slows.
+inline constexpr std::uint64_t input_stream = 1000, label_stream = 2000;
+inline constexpr int input_sets = 8, label_sets = 101;
+
+/// Facts about a side: {"threads", "2"}.
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+/// Calls step(i) for i = 0, 1, 2, ...; it does a whole training step and returns a handle of its loss, which value()
+/// turns into a number. Prints one line of JSON. `flops` are those of the model in one step, counted by hand.
+template <class Step, class Value>
+void run(const Options& options, double flops, const Facts& facts, Step step, Value value) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
+  long i = 0;
+  std::string losses;
+  for (; i < options.check; ++i) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%s%.9g", i == 0 ? "" : ", ", static_cast<double>(value(step(i))));
+    losses += text;
+  }
+  for (const auto start = Clock::now(); since(start) < options.warmup; ++i) step(i);
+
+  std::vector<double> times;
+  times.reserve(1 << 16);
+  const std::clock_t cpu_start = std::clock();
+  for (const auto start = Clock::now(); times.size() < 5 || since(start) < options.seconds; ++i) {
+    const auto begin = Clock::now();
+    step(i);
+    times.push_back(since(begin) * 1e3);
+  }
+  // Of all threads; spinning counts. Less disturbed by other load than the time, and no measure of speed.
+  const double cpu_ms = double(std::clock() - cpu_start) * 1e3 / CLOCKS_PER_SEC / double(times.size());
+  std::sort(times.begin(), times.end());
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto quantile = [&](double q) { return times[static_cast<std::size_t>(q * double(times.size() - 1))]; };
+  std::printf("{\"losses\": [%s], \"steps\": %zu, \"median_ms\": %.6g, \"best_ms\": %.6g, \"p90_ms\": %.6g, "
+              "\"cpu_ms\": %.6g, ",
+              losses.c_str(), times.size(), quantile(0.5), times.front(), quantile(0.9), cpu_ms);
+  std::printf("\"flops\": %.6g, \"peak_mb\": %.1f, \"facts\": {", flops, double(usage.ru_maxrss) / 1024);
+  for (std::size_t f = 0; f < facts.size(); ++f) {
+    std::printf("%s\"%s\": \"%s\"", f == 0 ? "" : ", ", facts[f].first.c_str(), facts[f].second.c_str());
+  }
+  std::printf("}}\n");
+}
+
+/// Runs `body(options)`; an exception becomes a message and an exit code.
+template <class Body>
+int guarded(int argc, char** argv, Body body) {
+  try {
+    body(parse(argc, argv));
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 1;
+  }
+}
+
+// Model FLOPs of one training step: a multiplication and an addition for each term, forward, for the gradient of the
+// weights, and for that of the input where it is needed.
+
+inline double linear_flops(double rows, double in, double out, bool input_gradient = true) {
+  return 2 * rows * in * out * (input_gradient ? 3 : 2);
+}
+inline double conv_flops(double batch, double pixels, double in, double out, double taps, bool input_gradient = true) {
+  return linear_flops(batch * pixels, in * taps, out, input_gradient);
+}
+
+}  // namespace workload

@@ -1,0 +1,155 @@
+// The optimizer's step beside a plain loop over the same memory. The LibTorch half is optim_torch.cpp.
+
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <optional>
+
+#include <temper/optim/optim.hpp>
+
+#include "bench/loops.hpp"
+#include "bench/parameter_lists.hpp"
+
+namespace temper::bench {
+
+namespace {
+
+using benchmark::Counter;
+using benchmark::State;
+
+/// Parameters with gradients that wait for a step.
+class Fixture {
+ public:
+  explicit Fixture(const Shapes& shapes) {
+    for (const auto& shape : shapes) {
+      const Shape s(std::span<const std::int64_t>{shape});
+      parameters_.emplace_back(full(s, 1.0f), Role::weight);
+      gradients_.push_back(full(s, 1e-3f));
+      count_ += s.numel();
+    }
+  }
+  /// A step consumes the gradients: hands them out again. Costs a handle per tensor, which is timed.
+  void arm() {
+    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set_gradient(gradients_[i]);
+  }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  const std::vector<Tensor>& gradients() const { return gradients_; }
+  std::int64_t count() const { return count_; }
+
+ private:
+  std::vector<Parameter> parameters_;
+  std::vector<Tensor> gradients_;
+  std::int64_t count_ = 0;
+};
+
+// Made when first asked for and kept, so that repetitions in random order find their memory mapped.
+Fixture& large() {
+  static Fixture fixture(Shapes(1, {one_large}));
+  return fixture;
+}
+Fixture& gpt2() {
+  static Fixture fixture(gpt2_shapes());
+  return fixture;
+}
+Fixture& small() {
+  static Fixture fixture(many_small_shapes());
+  return fixture;
+}
+
+void traffic(State& state, std::int64_t count, int bytes) {
+  state.counters["GB/s"] = Counter(static_cast<double>(state.iterations() * count * bytes) * 1e-9, Counter::kIsRate);
+}
+
+void step(State& state, Fixture& fixture, optim::Optimizer& optimizer, int bytes) {
+  fixture.arm();
+  optimizer.step();  // makes the moments
+  for (auto _ : state) {
+    fixture.arm();
+    optimizer.step();
+  }
+  traffic(state, fixture.count(), bytes);
+}
+
+/// The moments of the plain loop.
+float* moments(std::size_t which) {
+  static std::array<Tensor, 2> tensors;
+  if (!tensors[which].defined()) tensors[which] = zeros({one_large});
+  return tensors[which].mutable_data<float>();
+}
+
+void large_loop(State& state) {
+  Tensor p = large().parameters()[0].value();
+  const float* g = large().gradients()[0].data<float>();
+  float *m = moments(0), *v = moments(1), *x = p.mutable_data<float>();
+  for (auto _ : state) sweep(x, g, m, v, one_large);
+  traffic(state, one_large, 28);
+}
+void large_loop_and_read(State& state) {
+  Tensor p = large().parameters()[0].value();
+  const float* g = large().gradients()[0].data<float>();
+  float *m = moments(0), *v = moments(1), *x = p.mutable_data<float>();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(read(g, one_large));
+    sweep(x, g, m, v, one_large);
+  }
+  traffic(state, one_large, 32);
+}
+
+using optim::AdamW;
+using optim::NonFinite;
+
+void large_adamw(State& state) {
+  static AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked});
+  step(state, large(), adamw, 28);
+}
+void large_adamw_guarded(State& state) {
+  static AdamW adamw(large().parameters());
+  step(state, large(), adamw, 32);
+}
+void large_adamw_clipped(State& state) {
+  static AdamW adamw(large().parameters(), {.clip_norm = 1.0});
+  step(state, large(), adamw, 32);
+}
+void gpt2_adamw_clipped(State& state) {
+  static AdamW adamw(gpt2().parameters(), {.clip_norm = 1.0});
+  step(state, gpt2(), adamw, 32);
+}
+void small_adamw(State& state) {
+  static AdamW adamw(small().parameters());
+  step(state, small(), adamw, 32);
+}
+void small_adamw_clipped(State& state) {
+  static AdamW adamw(small().parameters(), {.clip_norm = 1.0});
+  step(state, small(), adamw, 32);
+}
+
+/// How a step grows with the number of parameters in one tensor, and with the number of tensors.
+void growth(State& state) {
+  static std::optional<AdamW> adamw;
+  static std::unique_ptr<Fixture> fixture;
+  const std::int64_t count = state.range(0), tensors = state.range(1);
+  adamw.reset();
+  fixture = std::make_unique<Fixture>(Shapes(static_cast<std::size_t>(tensors), {count / tensors}));
+  adamw.emplace(fixture->parameters());
+  step(state, *fixture, *adamw, 32);
+  adamw.reset();
+  fixture.reset();
+}
+
+#define TEMPER_BENCHMARK(name) BENCHMARK(name)->UseRealTime()->Unit(benchmark::kMillisecond)
+TEMPER_BENCHMARK(large_loop);
+TEMPER_BENCHMARK(large_loop_and_read);
+TEMPER_BENCHMARK(large_adamw);
+TEMPER_BENCHMARK(large_adamw_guarded);
+TEMPER_BENCHMARK(large_adamw_clipped);
+TEMPER_BENCHMARK(gpt2_adamw_clipped);
+TEMPER_BENCHMARK(small_adamw);
+TEMPER_BENCHMARK(small_adamw_clipped);
+TEMPER_BENCHMARK(growth)->ArgNames({"parameters", "tensors"})->Apply([](benchmark::internal::Benchmark* benchmark) {
+  for (std::int64_t count = 1000; count <= 100'000'000; count *= 10) benchmark->Args({count, 1});
+  for (std::int64_t tensors = 10; tensors <= 10'000; tensors *= 10) benchmark->Args({1'000'000, tensors});
+});
+
+}  // namespace
+
+}  // namespace temper::bench

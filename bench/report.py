@@ -1,0 +1,94 @@
+"""Tables of results, as text and as the generated parts of bench/RESULTS.md."""
+
+import json
+import re
+
+
+def table(head, rows):
+    """A Markdown table that also reads well on a terminal: the first column to the left, the others to the right."""
+    cells = [head] + [[str(c) for c in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    lines = ["| " + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) + " |"
+             for row in cells]
+    lines.insert(1, "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|")
+    return "\n".join(lines)
+
+
+def number(x):
+    """Three digits that matter."""
+    return "" if x is None else f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.3g}"
+
+
+def duration(ms):
+    return f"{number(ms)} ms" if ms >= 0.1 else f"{number(ms * 1e3)} us" if ms >= 1e-3 else f"{number(ms * 1e6)} ns"
+
+
+def facts(data):
+    return ", ".join(f"{k} {v}" for k, v in data.items())
+
+
+def family(results):
+    rates = sorted({k for r in results["rows"] for k in r["rates"]})
+    rows = [[r["name"], duration(r["median_ms"]), duration(r["low_ms"]), duration(r["high_ms"]),
+             *(number(r["rates"].get(k)) for k in rates)] for r in results["rows"]]
+    parts = [table(["benchmark", "median", "lowest", "highest", *rates], rows)]
+    if results["ratios"]:
+        rows = [[r["text"], f"{r['ratio']:.2f}", number(r["at_least"])] for r in results["ratios"]]
+        parts.append(table(["ratio of medians", "measured", "at least"], rows))
+    return parts
+
+
+def operations(results):
+    """One line for each operation, the sides next to each other."""
+    times = {}
+    for r in results["rows"]:
+        operation, side = r["name"].split("/")
+        times.setdefault(operation, {})[side] = r["median_ms"]
+    rows = []
+    for operation, by_side in times.items():
+        ours = by_side.get("temper")
+        cells = [duration(ours) if ours else ""]
+        for side in ("onednn", "torch"):
+            other = by_side.get(side)
+            cells += [duration(other) if other else "", f"{other / ours:.2f}" if other and ours else ""]
+        rows.append([operation, *cells])
+    return [table(["operation", "Temper", "oneDNN", "ratio", "LibTorch", "ratio"], rows)]
+
+
+def comparison(results, limits):
+    peak = {r["name"]: r["rates"] for r in limits["rows"]} if limits else {}
+    best = max((r["GFLOP/s"] for name, r in peak.items() if name.startswith("fma") and "bf16" not in name), default=None)
+    rows = []
+    for r in results["rows"]:
+        ours, theirs = r["temper"], r["torch"]
+        rows.append([r["name"], duration(ours["median_ms"]), f"{number(ours['low_ms'])} to {number(ours['high_ms'])}",
+                     duration(theirs["median_ms"]), f"{number(theirs['low_ms'])} to {number(theirs['high_ms'])}",
+                     f"{r['ratio']:.2f}", number(r["at_least"]), number(r["gflops"]),
+                     f"{100 * r['gflops'] / best:.0f} %" if best else "", number(ours["peak_mb"]),
+                     number(theirs["peak_mb"]), r["torch_setting"]])
+    head = ["one training step", "Temper", "(rounds, ms)", "LibTorch", "(rounds, ms)", "ratio", "at least", "GFLOP/s",
+            "of FMA peak", "peak MB", "LibTorch MB", "LibTorch's setting"]
+    return [table(head, rows), f"LibTorch: {facts(results['peer'])}."]
+
+
+def parts(what, results, limits=None):
+    body = (comparison(results, limits) if what == "compare" else operations(results) if what == "ops"
+            else family(results))
+    others = f", at most {100 * results['others']:.0f} % of the processors taken by others" if "others" in results else ""
+    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}{others}."]
+
+
+def text(what, results):
+    return "\n\n".join(parts(what, results))
+
+
+def write(path, folder):
+    """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
+    kept = {what: json.loads((folder / f"{what}.json").read_text())
+            for what in ("limits", "optim", "ops", "compare") if (folder / f"{what}.json").exists()}
+    page = path.read_text()
+    for what, results in kept.items():
+        begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"
+        body = "\n\n".join(parts(what, results, kept.get("limits")))
+        page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page, flags=re.S)
+    path.write_text(page)

@@ -1,0 +1,89 @@
+#include <temper/autograd/ops/attention.hpp>
+
+#include <cmath>
+
+#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/attention.hpp"
+
+namespace temper {
+
+namespace {
+
+constexpr const char* op = "scaled_dot_product_attention";
+
+Shape leading_of(const Tensor& x) { return x.shape().without_axis(-1).without_axis(-1); }
+
+kernels::Attention checked(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
+  detail::require(op, "q", q);
+  detail::require(op, "k", k);
+  detail::require(op, "v", v);
+  if (q.rank() < 2 || k.rank() < 2 || v.rank() < 2 || !(leading_of(q) == leading_of(k)) ||
+      !(leading_of(q) == leading_of(v)) || q.size(-1) != k.size(-1) || k.size(-2) != v.size(-2)) {
+    fail<ShapeError>("{}: q {}, k {} and v {}, expected [..., T, D], [..., S, D] and [..., S, E]", op, q.shape(),
+                     k.shape(), v.shape());
+  }
+  if (q.size(-1) == 0) fail<ShapeError>("{}: q {} has no features", op, q.shape());
+  kernels::Attention task{.matrices = leading_of(q).numel(),
+                          .rows = q.size(-2),
+                          .keys = k.size(-2),
+                          .width = q.size(-1),
+                          .out = v.size(-1),
+                          .scale = options.scale.value_or(1.0f / std::sqrt(static_cast<float>(q.size(-1)))),
+                          .causal = options.causal,
+                          .leading = leading_of(q)};
+  if (task.keys == 0 && task.matrices * task.rows > 0) {
+    fail<ValueError>("{}: k {} has no keys to see", op, k.shape());
+  }
+  return task;
+}
+
+/// How the mask moves along the axes of the scores.
+void set_mask(kernels::Attention& task, const Tensor& mask, const Shape& scores) {
+  detail::require(op, "mask", mask, Dtype::boolean);
+  bool fits = mask.rank() <= scores.rank();
+  for (int back = 1; fits && back <= mask.rank(); ++back)
+    fits = mask.size(-back) == 1 || mask.size(-back) == scores[-back];
+  if (!fits) fail<ShapeError>("{}: mask {} does not broadcast to the scores {}", op, mask.shape(), scores);
+  task.mask = mask.data<bool>();
+  std::int64_t stride = 1;
+  for (int back = 1; back <= mask.rank(); ++back) {
+    const std::int64_t moves = mask.size(-back) == 1 ? 0 : stride;
+    if (back == 1) {
+      task.mask_key_stride = moves;
+    } else if (back == 2) {
+      task.mask_row_stride = moves;
+    } else {
+      task.mask_strides[static_cast<std::size_t>(scores.rank() - back)] = moves;
+    }
+    stride *= mask.size(-back);
+  }
+}
+
+}  // namespace
+
+Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
+                                    const AttentionOptions& options) {
+  kernels::Attention task = checked(q, k, v, options);
+  if (options.mask.defined()) set_mask(task, options.mask, q.shape().resized(-1, task.keys));
+  Tensor y = empty(q.shape().resized(-1, task.out));
+  if (kernels::attention(task, q.data<float>(), k.data<float>(), v.data<float>(), y.mutable_data<float>())) {
+    fail<ValueError>("{}: a query of q {} sees no key", op, q.shape());
+  }
+  return record(
+      op, y, {q, k, v},
+      [task, q = save(q), k = save(k), v = save(v), mask = save(options.mask)](const Tensor& dy, Gradients& gradients) {
+        // Tensors of their own, not those the gradients are gathered in: all three inputs may be one tensor.
+        const auto wanted = [&](int input, const Tensor& x) {
+          return gradients.wants(input) ? empty(x.shape()) : Tensor();
+        };
+        const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
+        Tensor dq = wanted(0, q), dk = wanted(1, k), dv = wanted(2, v);
+        kernels::attention_backward(task, q->data<float>(), k->data<float>(), v->data<float>(), dy.data<float>(),
+                                    target(dq), target(dk), target(dv));
+        if (dq.defined()) gradients.give(0, dq);
+        if (dk.defined()) gradients.give(1, dk);
+        if (dv.defined()) gradients.give(2, dv);
+      });
+}
+
+}  // namespace temper

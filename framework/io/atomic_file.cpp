@@ -1,0 +1,97 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/io/atomic_file_internal.hpp"
+
+namespace temper::detail {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+bool same_file(int descriptor, const fs::path& path) {
+  struct stat opened {};
+  struct stat named {};
+  return ::fstat(descriptor, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
+         opened.st_ino == named.st_ino;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
+  if (path.native().find('\0') != std::string::npos) fail_with("a path cannot hold a zero byte", 0);
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (fs::exists(status) && !fs::is_regular_file(status)) fail_with("expected a file to replace", 0);
+  if (fs::exists(status)) path_ = fs::canonical(path);  // a link stays one, what it points to is replaced
+  // One name for all attempts: what a killed program left behind is written over by the next save.
+  temporary_ = path_;
+  temporary_ += ".tmp";
+  while (!open_and_lock()) {
+  }
+  if (::ftruncate(descriptor_, 0) != 0) {
+    const int error = errno;
+    ::unlink(temporary_.c_str());
+    ::close(descriptor_);
+    fail_with("cannot write", error);
+  }
+}
+
+/// False when another program committed the temporary file between our opening and locking it: what we hold is now
+/// its finished file.
+bool AtomicFile::open_and_lock() {
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  if (descriptor_ < 0) fail_with("cannot write", errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor_);
+    fail_with("another program is saving to it", 0);
+  }
+  if (same_file(descriptor_, temporary_)) return true;
+  ::close(descriptor_);
+  return false;
+}
+
+AtomicFile::~AtomicFile() {
+  if (!committed_) ::unlink(temporary_.c_str());  // before the lock goes with the descriptor
+  ::close(descriptor_);
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) fail_with("cannot write", count == 0 ? ENOSPC : errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+void AtomicFile::commit() {
+  // The order matters when the power fails: contents, then the name, then the folder that holds the name.
+  if (::fsync(descriptor_) != 0) fail_with("cannot write", errno);
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot replace", errno);
+  committed_ = true;
+  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0) fail_with("written, but its folder cannot be opened to make that last", errno);
+  const int status = ::fsync(opened);
+  const int error = errno;
+  ::close(opened);
+  // Some file systems cannot do this for folders and say so.
+  if (status != 0 && error != EINVAL) fail_with("written, but may not outlast a power failure", error);
+}
+
+void AtomicFile::fail_with(const char* what, int error) const {
+  const std::string name = printable(path_.native());
+  if (error == 0) fail<FileError>("{}: {}", name, what);
+  fail<FileError>("{}: {}: {}", name, what, std::strerror(error));
+}
+
+}  // namespace temper::detail

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+namespace temper::detail {
+
+/// Replaces a file as a whole or not at all: what is written goes to a temporary file beside it, which takes its place
+/// in commit(), when all of it is on the disk. Whenever the program or the machine stops, the path holds either what
+/// it held before or everything new.
+class AtomicFile {
+ public:
+  /// Throws, as all here: FileError that begins with the path.
+  explicit AtomicFile(const std::filesystem::path& path);
+  /// Removes the temporary file unless it was committed.
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void commit();
+
+ private:
+  bool open_and_lock();
+  [[noreturn]] void fail_with(const char* what, int error) const;
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int descriptor_ = -1;
+  bool committed_ = false;
+};
+
+}  // namespace temper::detail

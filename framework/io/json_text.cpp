@@ -1,0 +1,122 @@
+// What can be said about a JSON text without its grammar. A hostile header is refused here with an error of its own,
+// before the JSON library sees it.
+
+#include <array>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/io/safetensors_internal.hpp"
+
+namespace temper::detail {
+
+namespace {
+
+constexpr int max_depth = 16;  // a header needs 3
+constexpr std::string_view white_space = " \t\r\n";
+
+unsigned char byte_at(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
+
+/// Four hexadecimal digits at `i`, or -1.
+int hex4(std::string_view text, std::size_t i) {
+  if (text.size() < 4 || i > text.size() - 4) return -1;
+  int value = 0;
+  for (const char c : text.substr(i, 4)) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+/// The last byte of the escape that begins with the backslash at `i`; npos when there is no such escape.
+std::size_t end_of_escape(std::string_view text, std::size_t i) {
+  constexpr std::string_view simple = "\"\\/bfnrt";
+  if (i + 1 >= text.size()) return std::string_view::npos;
+  if (simple.find(text[i + 1]) != std::string_view::npos) return i + 1;
+  const int code = text[i + 1] == 'u' ? hex4(text, i + 2) : -1;
+  if (code < 0 || (code >= 0xDC00 && code <= 0xDFFF)) return std::string_view::npos;
+  if (code < 0xD800 || code > 0xDBFF) return i + 5;
+  const int low = text.substr(i + 6).starts_with("\\u") ? hex4(text, i + 8) : -1;
+  return low >= 0xDC00 && low <= 0xDFFF ? i + 11 : std::string_view::npos;
+}
+
+/// The closing quote of the string that begins with the quote at `i`.
+std::size_t end_of_string(std::string_view text, std::size_t i) {
+  for (++i; i < text.size(); ++i) {
+    if (text[i] == '"') return i;
+    if (byte_at(text, i) < 0x20) fail<FileError>("json_syntax: a raw control character in a string, at byte {}", i);
+    if (text[i] == '\\') {
+      const std::size_t end = end_of_escape(text, i);
+      if (end == std::string_view::npos) fail<FileError>("json_bad_escape: at byte {} of the header", i);
+      i = end;
+    }
+  }
+  fail<FileError>("json_syntax: the header ends within a string");
+}
+
+std::size_t begin_of_object(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(white_space);
+  if (begin == std::string_view::npos) fail<FileError>("header_must_start_with_brace: the header is blank");
+  if (text[begin] == '{') return begin;
+  constexpr std::string_view value_starts = "[\"-0123456789tfn";
+  if (value_starts.find(text[begin]) != std::string_view::npos) {
+    fail<FileError>("header_not_object: the header is another JSON value");
+  }
+  fail<FileError>("header_must_start_with_brace: the header begins with byte {:02x}", byte_at(text, begin));
+}
+
+}  // namespace
+
+std::size_t find_invalid_utf8(std::string_view text) {
+  // Source: Unicode 15.0, table 3-7: the second byte's range depends on the first.
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const unsigned char lead = byte_at(text, i);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                               : lead >= 0xE0 && lead <= 0xEF ? 3
+                               : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                              : 0;
+    if (length == 0 || text.size() - i < length) return i;
+    const int lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    const int highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    if (byte_at(text, i + 1) < lowest || byte_at(text, i + 1) > highest) return i;
+    for (std::size_t k = 2; k < length; ++k) {
+      if ((byte_at(text, i + k) & 0xC0) != 0x80) return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+void check_json_text(std::string_view text) {
+  if (const std::size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
+    fail<FileError>("header_not_utf8: at byte {} of the header", bad);
+  }
+  int depth = 0;
+  for (std::size_t i = begin_of_object(text); i < text.size(); ++i) {
+    switch (text[i]) {
+      case '"': i = end_of_string(text, i); break;
+      case '{':
+      case '[':
+        if (++depth > max_depth) fail<FileError>("json_depth: nested more than {} deep, at byte {}", max_depth, i);
+        break;
+      case '}':
+      case ']':
+        if (--depth > 0) break;
+        if (const std::size_t rest = text.find_first_not_of(white_space, i + 1); rest != std::string_view::npos) {
+          fail<FileError>("json_trailing: byte {:02x} after the header's object", byte_at(text, rest));
+        }
+        return;
+      default: break;
+    }
+  }
+  fail<FileError>("json_syntax: the header ends within its object");
+}
+
+}  // namespace temper::detail

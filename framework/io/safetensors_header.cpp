@@ -1,0 +1,279 @@
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/io/safetensors_internal.hpp"
+
+namespace temper::detail {
+
+namespace {
+
+constexpr std::string_view metadata_key = "__metadata__";
+constexpr std::uint64_t max_dimension = std::uint64_t{1} << 48;
+
+Dtype dtype_from(const std::string& name, const std::string& tensor) {
+  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::i64, Dtype::boolean}) {
+    if (name == safetensors_name(dtype)) return dtype;
+  }
+  constexpr std::string_view others[] = {"F64", "F16",     "I32",     "I16",     "I8",      "U64",     "U32", "U16",
+                                         "U8",  "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4",  "C64"};
+  if (std::ranges::find(others, name) != std::end(others)) {
+    fail<FileError>("unsupported_dtype: tensor '{}' is {}, supported are F32, BF16, I64 and BOOL", printable(tensor),
+                    name);
+  }
+  fail<FileError>("unknown_dtype: tensor '{}' is '{}'", printable(tensor), printable(name));
+}
+
+/// Called by the JSON library for each piece of the header in order, so that nothing is said twice unnoticed.
+class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
+ public:
+  explicit HeaderReader(std::uint64_t data_bytes) : data_bytes_(data_bytes) {}
+
+  SafetensorsHeader take() { return std::move(header_); }
+
+  bool start_object(std::size_t) override {
+    switch (place_) {
+      case Place::outside: place_ = Place::top; return true;
+      case Place::top: place_ = name_ == metadata_key ? Place::metadata : Place::entry; break;
+      default: misplaced("an object");
+    }
+    fields_ = {};
+    return true;
+  }
+
+  bool key(string_t& key) override {
+    switch (place_) {
+      case Place::top: begin_value(key); break;
+      case Place::metadata:
+        if (!header_.metadata.emplace(key, "").second) duplicate(key);
+        field_ = key;
+        break;
+      default: begin_field(key);
+    }
+    return true;
+  }
+
+  bool end_object() override {
+    if (place_ == Place::entry) end_entry();
+    place_ = place_ == Place::top ? Place::outside : Place::top;
+    return true;
+  }
+
+  bool start_array(std::size_t) override {
+    if (place_ != Place::entry || field_ == "dtype") misplaced("an array");
+    place_ = field_ == "shape" ? Place::shape : Place::offsets;
+    return true;
+  }
+
+  bool end_array() override {
+    if (place_ == Place::offsets && offsets_.size() != 2) {
+      fail<FileError>("wrong_arity: data_offsets of tensor '{}' are {} numbers, expected 2", printable(name_),
+                      offsets_.size());
+    }
+    place_ = Place::entry;
+    return true;
+  }
+
+  bool string(string_t& text) override {
+    if (place_ == Place::metadata) {
+      header_.metadata[field_] = std::move(text);
+    } else if (place_ == Place::entry && field_ == "dtype") {
+      entry_.dtype = dtype_from(text, name_);
+    } else {
+      misplaced("a string");
+    }
+    return true;
+  }
+
+  bool number_unsigned(number_unsigned_t number) override {
+    if (place_ == Place::offsets) {
+      offsets_.push_back(number);
+      if (offsets_.size() > 16) fail<FileError>("wrong_arity: data_offsets of tensor '{}'", printable(name_));
+    } else if (place_ == Place::shape) {
+      if (shape_.size() == Shape::max_rank) {
+        fail<FileError>("rank_too_large: tensor '{}' has more than {} axes", printable(name_),
+                        static_cast<int>(Shape::max_rank));
+      }
+      shape_.push_back(number);
+    } else {
+      misplaced("a number");
+    }
+    return true;
+  }
+
+  bool number_float(number_float_t, const string_t& text) override {
+    // A whole number that does not fit 64 bits arrives here too.
+    const bool numeral = place_ == Place::shape || place_ == Place::offsets;
+    if (numeral && text.find_first_not_of("0123456789") == string_t::npos) {
+      fail<FileError>("integer_overflow: {} of tensor '{}' has {}", field_, printable(name_), printable(text));
+    }
+    misplaced("a number that is not a whole one");
+  }
+
+  bool number_integer(number_integer_t) override { misplaced("a negative number"); }
+  bool null() override { misplaced("null"); }
+  bool boolean(bool) override { misplaced("a truth value"); }
+  bool binary(binary_t&) override { misplaced("binary data"); }
+
+  bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception&) override {
+    fail<FileError>("json_syntax: at byte {} of the header, near '{}'", position, printable(token));
+  }
+
+ private:
+  enum class Place { outside, top, metadata, entry, shape, offsets };
+  struct Fields {
+    bool dtype = false, shape = false, offsets = false;
+  };
+
+  [[noreturn]] void misplaced(const char* what) const {
+    const std::string name = printable(name_);
+    switch (place_) {
+      case Place::metadata:
+        fail<FileError>("metadata_wrong_type: '{}' in __metadata__ is {}, expected a string", printable(field_), what);
+      case Place::top:
+        if (name_ == metadata_key) fail<FileError>("metadata_wrong_type: __metadata__ is {}, expected an object", what);
+        fail<FileError>("wrong_type: tensor '{}' is {}, expected an object", name, what);
+      case Place::shape:
+      case Place::offsets:
+        if (std::string_view(what) == "an object" || std::string_view(what) == "an array") {
+          fail<FileError>("wrong_type: {} of tensor '{}' holds {}, expected numbers", field_, name, what);
+        }
+        fail<FileError>("not_an_unsigned_integer: {} of tensor '{}' holds {}", field_, name, what);
+      default: break;
+    }
+    fail<FileError>("wrong_type: {} of tensor '{}' is {}", field_, name, what);
+  }
+
+  [[noreturn]] static void duplicate(const std::string& key) {
+    fail<FileError>("duplicate_key: '{}' appears twice", printable(key));
+  }
+
+  void begin_value(const std::string& key) {
+    if (key.empty()) fail<FileError>("empty_name: a tensor has no name");
+    if (key.size() > max_name_bytes) {
+      fail<FileError>("name_too_long: '{}', at most {} are supported", printable(key), max_name_bytes);
+    }
+    if (std::ranges::any_of(key, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+      fail<FileError>("name_control_char: tensor '{}'", printable(key));
+    }
+    if (!names_.insert(key).second) duplicate(key);
+    name_ = key;
+    entry_ = {};
+    shape_.clear();
+    offsets_.clear();
+  }
+
+  void begin_field(const std::string& key) {
+    bool* seen = key == "dtype"          ? &fields_.dtype
+                 : key == "shape"        ? &fields_.shape
+                 : key == "data_offsets" ? &fields_.offsets
+                                         : nullptr;
+    if (seen == nullptr) {
+      fail<FileError>("unknown_field: tensor '{}' has '{}', expected dtype, shape and data_offsets", printable(name_),
+                      printable(key));
+    }
+    if (*seen) fail<FileError>("duplicate_field: tensor '{}' has '{}' twice", printable(name_), key);
+    *seen = true;
+    field_ = key;
+  }
+
+  void end_entry() {
+    const char* missing = !fields_.dtype     ? "dtype"
+                          : !fields_.shape   ? "shape"
+                          : !fields_.offsets ? "data_offsets"
+                                             : nullptr;
+    if (missing != nullptr) fail<FileError>("missing_field: tensor '{}' has no {}", printable(name_), missing);
+    entry_.name = name_;
+    entry_.begin = offsets_[0];
+    entry_.end = offsets_[1];
+    check_size();
+    header_.entries.push_back(std::move(entry_));
+  }
+
+  /// The shape's bytes must be those of the range, without overflow on the way.
+  void check_size() {
+    const bool none = std::ranges::find(shape_, 0u) != shape_.end();
+    std::uint64_t bytes = size_of(entry_.dtype);
+    bool overflow = false;
+    for (const std::uint64_t size : shape_) {
+      if (none && size > max_dimension) {
+        fail<FileError>("dim_too_large: tensor '{}' [{}]", printable(name_), fmt::join(shape_, ", "));
+      }
+      if (size != 0) overflow = __builtin_mul_overflow(bytes, size, &bytes) || overflow;
+    }
+    if (overflow || (none && bytes > max_dimension)) {
+      fail<FileError>("shape_overflow: tensor '{}' [{}] has too many bytes", printable(name_), fmt::join(shape_, ", "));
+    }
+    if (none) bytes = 0;
+    if (entry_.begin > entry_.end) {
+      fail<FileError>("bad_range: tensor '{}' from byte {} to byte {}", printable(name_), entry_.begin, entry_.end);
+    }
+    if (entry_.end - entry_.begin != bytes) {
+      fail<FileError>("size_mismatch: tensor '{}' is {} [{}], {} bytes, but its range has {}", printable(name_),
+                      safetensors_name(entry_.dtype), fmt::join(shape_, ", "), bytes, entry_.end - entry_.begin);
+    }
+    if (entry_.end > data_bytes_) return;  // refused below; only what fits the file is sure to fit a Shape
+    std::array<std::int64_t, Shape::max_rank> sizes{};
+    std::ranges::transform(shape_, sizes.begin(), [](std::uint64_t size) { return static_cast<std::int64_t>(size); });
+    entry_.shape = Shape(std::span<const std::int64_t>(sizes).first(shape_.size()));
+  }
+
+  std::uint64_t data_bytes_;
+  Place place_ = Place::outside;
+  std::string name_;   // the key at the top that is being read
+  std::string field_;  // the key within it
+  Fields fields_;
+  std::vector<std::uint64_t> shape_, offsets_;
+  SafetensorsEntry entry_;
+  std::set<std::string> names_;
+  SafetensorsHeader header_;
+};
+
+/// The ranges must cover the data exactly: no byte twice, none unused.
+void check_ranges(std::vector<SafetensorsEntry>& entries, std::uint64_t data_bytes) {
+  std::ranges::sort(entries, {}, [](const SafetensorsEntry& e) { return std::pair(e.begin, e.end); });
+  std::uint64_t covered = 0;
+  for (const SafetensorsEntry& entry : entries) {
+    const std::string name = printable(entry.name);
+    if (entry.begin < covered) {
+      fail<FileError>("overlap: tensor '{}' begins at byte {}, another ends at {}", name, entry.begin, covered);
+    }
+    if (entry.begin > covered) {
+      fail<FileError>("hole: bytes {} to {} before tensor '{}' belong to none", covered, entry.begin, name);
+    }
+    if (entry.end > data_bytes) {
+      fail<FileError>("range_past_eof: tensor '{}' ends at byte {} of the data, which has {}", name, entry.end,
+                      data_bytes);
+    }
+    covered = entry.end;
+  }
+  if (covered != data_bytes) {
+    fail<FileError>("trailing_bytes: {} bytes after the last tensor belong to none", data_bytes - covered);
+  }
+}
+
+}  // namespace
+
+const char* safetensors_name(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::f32: return "F32";
+    case Dtype::bf16: return "BF16";
+    case Dtype::i64: return "I64";
+    case Dtype::boolean: break;
+  }
+  return "BOOL";
+}
+
+SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t data_bytes) {
+  check_json_text(text);
+  HeaderReader reader(data_bytes);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &reader);
+  SafetensorsHeader header = reader.take();
+  check_ranges(header.entries, data_bytes);
+  return header;
+}
+
+}  // namespace temper::detail

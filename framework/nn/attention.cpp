@@ -1,0 +1,82 @@
+#include <temper/nn/attention.hpp>
+
+#include <cmath>
+
+#include <temper/autograd/ops/attention.hpp>
+#include <temper/autograd/ops/matmul.hpp>
+#include <temper/autograd/ops/shape.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::nn {
+
+namespace {
+
+std::int64_t checked(std::int64_t features, const MultiheadAttentionOptions& options) {
+  if (features < 1 || options.heads < 1 || features % options.heads != 0) {
+    fail<ValueError>("MultiheadAttention: {} features in {} heads, expected a multiple", features, options.heads);
+  }
+  return features;
+}
+
+/// projected[i] of [count, ...], sharing memory.
+Tensor part(const Tensor& projected, std::int64_t i) {
+  return reshape(slice(projected, 0, i, i + 1), projected.shape().without_axis(0));
+}
+
+}  // namespace
+
+MultiheadAttention::MultiheadAttention(std::int64_t features, MultiheadAttentionOptions options)
+    : out_proj(checked(features, options), features, {.bias = options.bias}), options_(options) {
+  // Glorot's uniform bound for [3E, E].
+  const auto bound = static_cast<float>(std::sqrt(6.0 / static_cast<double>(4 * features)));
+  in_proj_weight = Parameter(uniform({3 * features, features}, -bound, bound), Role::weight);
+  if (!options.bias) return;
+  in_proj_bias = Parameter(zeros({3 * features}), Role::bias);
+  out_proj.bias = Parameter(zeros({features}), Role::bias);
+}
+
+void MultiheadAttention::members(Members& members) const {
+  members("in_proj_weight", in_proj_weight);
+  members("in_proj_bias", in_proj_bias);
+  members("out_proj", out_proj);
+}
+
+std::string MultiheadAttention::description() const {
+  return fmt::format("MultiheadAttention({}, {} heads{})", in_proj_weight.shape()[1], options_.heads,
+                     options_.causal ? ", causal" : "");
+}
+
+/// Projections first to first + count of query, key and value: x [N, T, E] to [count, N, heads, T, E / heads].
+Tensor MultiheadAttention::project(const Tensor& x, std::int64_t first, std::int64_t count) const {
+  const std::int64_t features = in_proj_weight.shape()[1];
+  if (x.rank() != 3 || x.size(2) != features) {
+    fail<ShapeError>("MultiheadAttention: input {}, expected [N, T, {}]", x.shape(), features);
+  }
+  const std::int64_t begin = first * features, end = (first + count) * features;
+  const bool whole = count == 3;
+  const Tensor weight = whole ? in_proj_weight.value() : slice(in_proj_weight, 0, begin, end);
+  const Tensor bias = !in_proj_bias.defined() ? Tensor()
+                      : whole                 ? in_proj_bias.value()
+                                              : slice(in_proj_bias, 0, begin, end);
+  const Tensor y =
+      reshape(linear(x, weight, bias), {x.size(0), x.size(1), count, options_.heads, features / options_.heads});
+  return permute(y, {2, 0, 3, 1, 4});
+}
+
+Tensor MultiheadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const {
+  const Tensor y = scaled_dot_product_attention(q, k, v, {.mask = mask, .causal = options_.causal});
+  return out_proj(flatten(permute(y, {0, 2, 1, 3}), 2));
+}
+
+Tensor MultiheadAttention::forward(const Tensor& x) const {
+  const Tensor qkv = project(x, 0, 3);
+  return attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), {});
+}
+
+Tensor MultiheadAttention::operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask) const {
+  const Tensor q = project(queries, 0, 1), kv = project(tokens, 1, 2);
+  return attend(part(q, 0), part(kv, 0), part(kv, 1), mask);
+}
+
+}  // namespace temper::nn

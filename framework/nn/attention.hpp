@@ -1,0 +1,45 @@
+#pragma once
+
+#include <temper/nn/linear.hpp>
+#include <temper/nn/module.hpp>
+
+namespace temper::nn {
+
+struct MultiheadAttentionOptions {
+  std::int64_t heads = 1;
+  bool causal = false;  ///< a position sees itself and what came before
+  bool bias = true;
+};
+
+/// Scaled dot-product attention of several heads between linear projections: x [N, T, E] to [N, T, E]. Parameters
+/// in_proj_weight [3E, E], in_proj_bias [3E], out_proj.weight [E, E], out_proj.bias [E], named, shaped and initialized
+/// as in PyTorch. Source: Vaswani et al., "Attention is all you need" (2017).
+class MultiheadAttention : public Layer {
+ public:
+  /// Throws: ValueError unless `heads` divides the features.
+  MultiheadAttention(std::int64_t features, MultiheadAttentionOptions options);
+
+  /// Self-attention; see Layer.
+  using Layer::operator();
+  /// The queries [N, T, E] attend to other tokens [N, S, E], where `mask` (bool, broadcast to [N, heads, T, S];
+  /// undefined for all) is true.
+  Tensor operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask = {}) const;
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter in_proj_weight;
+  Parameter in_proj_bias;  ///< undefined without bias
+  Linear out_proj;
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  Tensor project(const Tensor& x, std::int64_t first, std::int64_t count) const;
+  Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const;
+
+  MultiheadAttentionOptions options_;
+};
+
+}  // namespace temper::nn

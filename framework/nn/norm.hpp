@@ -1,0 +1,77 @@
+#pragma once
+
+#include <temper/nn/module.hpp>
+
+namespace temper::nn {
+
+struct BatchNorm2dOptions {
+  float momentum = 0.1f;  ///< how far the running statistics move towards those of a batch
+  float eps = 1e-5f;
+  bool frozen = false;  ///< use the running statistics in training too, and leave them alone (fine-tuning)
+};
+
+/// Normalizes each channel of images [N, H, W, C] over the batch: with the batch's statistics in training, with running
+/// ones otherwise. Parameters weight and bias, buffers running_mean and running_var, all [C], as in PyTorch.
+class BatchNorm2d : public Layer {
+ public:
+  /// Throws: ValueError for less than one channel.
+  explicit BatchNorm2d(std::int64_t channels, BatchNorm2dOptions options = {});
+
+  void members(Members& members) const override;
+  std::string description() const override;
+  /// Whether the running statistics are used in training too.
+  void set_frozen(bool frozen) { options_.frozen = frozen; }
+
+  Parameter weight, bias;
+  Tensor running_mean, running_var;
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  BatchNorm2dOptions options_;
+};
+
+struct LayerNormOptions {
+  float eps = 1e-5f;
+  bool bias = true;
+};
+
+/// Normalizes the last axis: x [..., D]. Parameters weight and bias [D].
+class LayerNorm : public Layer {
+ public:
+  /// Throws: ValueError for less than one feature.
+  explicit LayerNorm(std::int64_t features, LayerNormOptions options = {});
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  float eps_;
+};
+
+/// Divides the last axis by its root mean square: x [..., D]. Parameter weight [D].
+class RMSNorm : public Layer {
+ public:
+  /// Throws: ValueError for less than one feature.
+  explicit RMSNorm(std::int64_t features, float eps = 1e-5f);
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  float eps_;
+};
+
+}  // namespace temper::nn

@@ -1,0 +1,83 @@
+#include "framework/kernels/batch_norm.hpp"
+
+#include "onednn_reference.hpp"
+
+using namespace reference;
+using temper::kernels::BatchNorm;
+
+namespace {
+
+/// Largest difference, relative to the largest expected value.
+double difference(const Floats& values, const std::vector<double>& expected) {
+  double largest = 1e-3, worst = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    largest = std::max(largest, std::abs(expected[i]));
+    worst = std::max(worst, std::isnan(values[i]) ? 1e30 : std::abs(values[i] - expected[i]));
+  }
+  return worst / largest;
+}
+
+void check(const BatchNorm& s, bool own, Random& random) {
+  const auto c = static_cast<std::size_t>(s.channels), rows = static_cast<std::size_t>(s.n * s.h * s.w);
+  const double count = static_cast<double>(rows);
+  Floats x = random.floats(static_cast<Index>(rows * c)), dy = random.floats(static_cast<Index>(rows * c));
+  for (float& value : x) value += 0.5f;
+  const Floats gain = random.floats(s.channels), bias = random.floats(s.channels);
+  Floats mean = random.floats(s.channels), variance = random.floats(s.channels);
+  for (float& value : variance) value = std::abs(value) + 0.1f;
+
+  std::vector<double> m(mean.begin(), mean.end()), v(variance.begin(), variance.end());
+  if (own) {
+    m.assign(c, 0);
+    v.assign(c, 0);
+    for (std::size_t i = 0; i < rows * c; ++i) m[i % c] += x[i] / count;
+    for (std::size_t i = 0; i < rows * c; ++i) v[i % c] += (x[i] - m[i % c]) * (x[i] - m[i % c]) / count;
+  }
+  std::vector<double> y(rows * c), dx(rows * c), dgain(c), dbias(c);
+  const auto normal = [&](std::size_t i) { return (x[i] - m[i % c]) / std::sqrt(v[i % c] + s.epsilon); };
+  for (std::size_t i = 0; i < rows * c; ++i) {
+    y[i] = normal(i) * gain[i % c] + bias[i % c];
+    dgain[i % c] += dy[i] * normal(i);
+    dbias[i % c] += dy[i];
+  }
+  for (std::size_t i = 0; i < rows * c; ++i) {
+    const std::size_t k = i % c;
+    const double from_statistics = own ? (dbias[k] + normal(i) * dgain[k]) / count : 0;
+    dx[i] = gain[k] / std::sqrt(v[k] + s.epsilon) * (dy[i] - from_statistics);
+  }
+
+  Floats got_y(x.size(), NAN), got_dx(x.size(), NAN), got_dgain(c, NAN), got_dbias(c, NAN);
+  if (own) {
+    temper::kernels::batch_norm_train(s, x.data(), gain.data(), bias.data(), got_y.data(), mean.data(),
+                                      variance.data());
+  } else {
+    temper::kernels::batch_norm_apply(s, x.data(), gain.data(), bias.data(), mean.data(), variance.data(),
+                                      got_y.data());
+  }
+  temper::kernels::batch_norm_backward(s, own, x.data(), gain.data(), mean.data(), variance.data(), dy.data(),
+                                       got_dx.data(), got_dgain.data(), got_dbias.data());
+  CAPTURE(s.channels);
+  CAPTURE(rows);
+  CAPTURE(own);
+  CHECK(difference(mean, m) <= 5e-6);
+  CHECK(difference(variance, v) <= 5e-6);
+  CHECK(difference(got_y, y) <= 5e-6);
+  CHECK(difference(got_dx, dx) <= 5e-6);
+  CHECK(difference(got_dgain, dgain) <= 5e-6);
+  CHECK(difference(got_dbias, dbias) <= 5e-6);
+}
+
+}  // namespace
+
+TEST_CASE("batch normalization agrees with double loops, with its own statistics and with given ones") {
+  Random random(31);
+  for (const bool own : {true, false}) {
+    for (const Index channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64}) {
+      check({.n = 4, .h = 5, .w = 3, .channels = channels}, own, random);
+      check({.n = 3, .h = 1, .w = 1, .channels = channels, .epsilon = 1e-3f}, own, random);
+    }
+    check({.n = 16, .h = 14, .w = 14, .channels = 32}, own, random);
+  }
+  const Threads threads(2);
+  check({.n = 16, .h = 14, .w = 14, .channels = 24}, true, random);
+}

@@ -1,0 +1,126 @@
+#pragma once
+
+// What the tests of the per-instruction-set kernels share. Each kernel is held against a reference in double, at sizes
+// 0 to 70 on every instruction set this CPU has, with guarded memory, and its bits must not depend on where in an array
+// an element stands.
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "framework/kernels/isa.hpp"
+
+namespace temper::kernels::test {
+
+inline constexpr Index longest = 70;
+inline constexpr float infinity = std::numeric_limits<float>::infinity();
+inline constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+/// body(table) for every supported instruction set.
+template <class Body>
+void on_each_isa(Body body) {
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (!supported(isa)) continue;
+    CAPTURE(to_string(isa));
+    body(table(isa));
+  }
+}
+
+/// n elements between guards; reading a guard gives NaN or a wild number, and writing one is noticed.
+template <class T>
+class Guarded {
+ public:
+  explicit Guarded(Index n, T value = T{}) : memory_(static_cast<std::size_t>(n) + 2 * guard, fence()) {
+    std::fill_n(data(), n, value);
+  }
+  explicit Guarded(const std::vector<T>& values) : Guarded(static_cast<Index>(values.size())) {
+    std::copy(values.begin(), values.end(), data());
+  }
+  T* data() { return memory_.data() + guard; }
+  const T* data() const { return memory_.data() + guard; }
+  Index size() const { return static_cast<Index>(memory_.size() - 2 * guard); }
+  T operator[](Index i) const { return data()[i]; }
+  bool intact() const {
+    for (std::size_t i = 0; i < guard; ++i) {
+      if (!same(memory_[i], fence()) || !same(memory_[memory_.size() - 1 - i], fence())) return false;
+    }
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t guard = 67;  // odd, so that the elements are not aligned
+  static T fence() {
+    if constexpr (std::is_same_v<T, float>) return nan;
+    return static_cast<T>(77);
+  }
+  static bool same(T a, T b) { return a == b || (a != a && b != b); }
+
+  std::vector<T> memory_;
+};
+
+using Floats = Guarded<float>;
+
+/// Reproducible numbers of both signs.
+inline std::vector<float> numbers(Index n, unsigned seed, float scale = 1.0f) {
+  std::mt19937 engine(seed);
+  std::normal_distribution<float> normal(0.0f, scale);
+  std::vector<float> result(static_cast<std::size_t>(n));
+  for (float& value : result) value = normal(engine);
+  return result;
+}
+
+/// The same with numbers among them that break careless code.
+inline std::vector<float> wild_numbers(Index n, unsigned seed) {
+  constexpr float wild[] = {nan,   0.0f,  -0.0f,  infinity, -infinity, 1e-40f, -1e-40f, 3e38f, -3e38f, 1e4f,
+                            -1e4f, 88.5f, -88.5f, 100.0f,   -100.0f,   20.0f,  -20.0f,  1.0f,  -1.0f};
+  std::vector<float> result = numbers(n, seed, 2.0f);
+  for (std::size_t i = 0; i < result.size(); i += 2) result[i] = wild[i / 2 % std::size(wild)];
+  return result;
+}
+
+/// Equal as numbers, both NaN, or off by no more than the tolerance times max(1, |expected|).
+inline bool close(float got, double expected, double tolerance = 5e-7) {
+  const float rounded = static_cast<float>(expected);
+  if (std::isnan(rounded)) return std::isnan(got);
+  if (got == rounded) return true;
+  return std::abs(static_cast<double>(got) - expected) <= tolerance * std::max(1.0, std::abs(expected));
+}
+
+/// The same bits, but any NaN is as good as another.
+inline bool same_bits(float a, float b) {
+  return (std::isnan(a) && std::isnan(b)) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
+
+/// Holds an elementwise kernel run(first, n, out), which computes elements `first` on, against expected(i): every size,
+/// and every element computed alone and from every start.
+template <class Run, class Expected>
+void check_elementwise(Run run, Expected expected, double tolerance = 5e-7) {
+  Floats whole(longest);
+  run(Index{0}, longest, whole.data());
+  for (Index i = 0; i < longest; ++i) {
+    CAPTURE(i);
+    CAPTURE(whole[i]);
+    CAPTURE(expected(i));
+    CHECK(close(whole[i], expected(i), tolerance));
+  }
+  bool intact = whole.intact(), equal = true;
+  for (Index first = 0; first < 20; ++first) {
+    for (Index n = 0; n <= longest - first; ++n) {
+      if (first > 0 && n > 20) break;
+      Floats part(n);
+      run(first, n, part.data());
+      intact = intact && part.intact();
+      for (Index i = 0; i < n; ++i) equal = equal && same_bits(part[i], whole[first + i]);
+    }
+  }
+  CHECK(intact);
+  CHECK(equal);
+}
+
+}  // namespace temper::kernels::test

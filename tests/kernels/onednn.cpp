@@ -1,0 +1,139 @@
+#include "framework/kernels/onednn.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include <temper/core/errors.hpp>
+
+#include "framework/kernels/conv.hpp"
+#include "framework/kernels/matmul.hpp"
+#include "onednn_reference.hpp"
+
+using namespace reference;
+namespace kernels = temper::kernels;
+namespace onednn = temper::kernels::onednn;
+
+namespace {
+
+Floats product(Index n) {
+  const Floats a(static_cast<std::size_t>(n * n), 0.5f), b(a.size(), 2.0f);
+  Floats y(a.size());
+  kernels::matmul({.m = n, .n = n, .k = n}, a.data(), b.data(), nullptr, y.data());
+  return y;
+}
+
+/// Runs the test case of that name in a process of its own, under these environment variables.
+bool ends_well(const std::string& environment, const std::string& test) {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  const std::string command =
+      "env " + environment + " timeout 60 '" + program + "' --no-skip --test-case='" + test + "' | grep -q '1 passed'";
+  return std::system(command.c_str()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("child: two threads wanted" * doctest::skip()) {
+  // Large enough that oneDNN plans for every thread it believes in.
+  for (int i = 0; i < 20; ++i) CHECK(product(96).front() == 96.0f);
+  const kernels::Conv2d s{.n = 4, .h = 16, .w = 16, .in = 16, .out = 16, .kernel_h = 3, .kernel_w = 3};
+  const Floats x(4 * 16 * 16 * 16, 1.0f), dy(4 * 14 * 14 * 16, 1.0f);
+  Floats dw(static_cast<std::size_t>(s.weights()));
+  for (int i = 0; i < 20; ++i) kernels::conv2d_backward_weights(s, x.data(), dy.data(), dw.data(), false);
+  CHECK(dw.front() == 4.0f * 14 * 14);
+  std::thread([] { CHECK(product(96).front() == 96.0f); }).join();
+}
+
+TEST_CASE("no setting of OpenMP makes oneDNN wait for threads that do not come") {
+  const std::string child = "child: two threads wanted";
+  CHECK(ends_well("OMP_NUM_THREADS=2", child));
+  CHECK(ends_well("OMP_NUM_THREADS=8 OMP_DYNAMIC=true", child));
+  CHECK(ends_well("OMP_NUM_THREADS=2 OMP_THREAD_LIMIT=1", child));
+  CHECK(ends_well("OMP_NUM_THREADS=8 OMP_THREAD_LIMIT=3", child));
+  CHECK(ends_well("OMP_NUM_THREADS=2 OMP_MAX_ACTIVE_LEVELS=0", child));
+  CHECK_FALSE(ends_well("OMP_NUM_THREADS=2", "child: no such test"));
+}
+
+TEST_CASE("a program is compiled once per shape and number of threads") {
+  std::thread([] {
+    const Threads threads(1);
+    for (int i = 0; i < 3; ++i) CHECK(product(21) == Floats(21 * 21, 21.0f));
+    CHECK(onednn::kept_programs() == 1);
+    const Threads more(2);
+    CHECK(product(21) == Floats(21 * 21, 21.0f));
+    CHECK(onednn::kept_programs() == 2);
+  }).join();
+}
+
+TEST_CASE("programs that were not used for long are dropped") {
+  std::thread([] {
+    CHECK(onednn::kept_programs() == 0);
+    const Floats a(1, 3.0f), b(600, 2.0f);
+    for (Index n = 1; n <= 600; ++n) {
+      Floats y(static_cast<std::size_t>(n));
+      kernels::matmul({.m = 1, .n = n, .k = 1}, a.data(), b.data(), nullptr, y.data());
+      CHECK(y == Floats(y.size(), 6.0f));
+      kernels::matmul({.m = 1, .n = 1, .k = 1}, a.data(), b.data(), nullptr, y.data());  // stays
+      CHECK(onednn::kept_programs() <= onednn::max_kept_programs);
+    }
+    CHECK(onednn::kept_programs() == onednn::max_kept_programs);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0})) != nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0})) == nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 600, 1, 1, 0, 0, 0, 0, 0})) != nullptr);
+  }).join();
+}
+
+TEST_CASE("keys differ in every number, in their count and in the operation") {
+  using onednn::Key;
+  using onednn::Op;
+  const Key key(Op::matmul, {1, 2, 3});
+  CHECK(key == Key(Op::matmul, {1, 2, 3}));
+  CHECK(key.hash() == Key(Op::matmul, {1, 2, 3}).hash());
+  CHECK_FALSE(key == Key(Op::matmul, {1, 2, 4}));
+  CHECK_FALSE(key == Key(Op::matmul, {1, 2, 3, 0}));
+  CHECK_FALSE(key == Key(Op::conv_forward, {1, 2, 3}));
+  CHECK(Key(Op::matmul, {1, 2}).hash() != Key(Op::matmul, {2, 1}).hash());
+}
+
+TEST_CASE("several threads at once") {
+  std::vector<std::thread> all;
+  std::vector<int> wrong(4);
+  for (std::size_t i = 0; i < wrong.size(); ++i) {
+    all.emplace_back([&wrong, i] {
+      for (int round = 0; round < 50; ++round) {
+        const Index n = 10 + round % 7;
+        if (product(n) != Floats(static_cast<std::size_t>(n * n), static_cast<float>(n))) ++wrong[i];
+      }
+    });
+  }
+  for (std::thread& thread : all) thread.join();
+  CHECK(wrong == std::vector<int>(4));
+}
+
+TEST_CASE("what oneDNN refuses becomes an Error with its text") {
+  const onednn::Key key(onednn::Op::matmul, {-1});
+  CHECK_THROWS_AS(onednn::run(key, {nullptr, nullptr, nullptr},
+                              [](onednn::Program& program) {
+                                const auto a = onednn::dense({2, 3}), b = onednn::dense({4, 5});
+                                program.add("matmul", onednn::describe<dnnl::matmul>(onednn::attributes(), a, b, a),
+                                            {});
+                              }),
+                  temper::Error);
+  CHECK(onednn::find(key) == nullptr);
+}
+
+TEST_CASE("the version names library and instruction set") {
+  CHECK(kernels::onednn_version().find(std::to_string(DNNL_VERSION_MAJOR) + ".") == 0);
+  CHECK(kernels::onednn_version().find('(') != std::string::npos);
+}
+
+// The last test of the file sees what all before it made oneDNN choose.
+TEST_CASE("no primitive is a reference implementation") {
+  product(3);
+  const auto names = onednn::implementations();
+  CHECK_FALSE(names.empty());
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    CHECK(name.find("ref") == std::string::npos);
+  }
+}
