@@ -250,10 +250,9 @@ void Optimizer::Engine::work(const Team& team) {
     read_gradients(first, last);
     team.between_passes([this] { decide(); });
   }
-  if (!writes_) return;
-  for (int phase = 0; phase < definition_.phases; ++phase) {
+  for (int phase = 0; writes_ && phase < definition_.phases; ++phase) {
     if (phase > 0) team.between_passes([this] { add_totals(); });
-    update_pieces(first, last, team.thread(), phase);
+    if (writes_) update_pieces(first, last, team.thread(), phase);
   }
 }
 
@@ -317,6 +316,7 @@ void Optimizer::Engine::prepare_all() {
 
 /// Between two phases, on one thread: what the pieces of each parameter sum up to.
 void Optimizer::Engine::add_totals() {
+  if (error_) writes_ = false;
   for (Active& active : active_) {
     active.totals = {};
     const auto end = active.first_piece + chunk_count(active.slot->parameter.value().numel(), detail::piece_size);
@@ -357,7 +357,6 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
       if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
     });
   } catch (...) {
-    // Kept, not thrown: the other threads wait for this one between the phases.
     const std::lock_guard lock(error_mutex_);
     error_ = std::current_exception();
   }

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include <temper/core/errors.hpp>
+#include <temper/core/parallel.hpp>
 #include <temper/optim/optim.hpp>
 
 using namespace temper;
@@ -149,4 +151,34 @@ TEST_CASE("an optimizer of your own is one class") {
     }
   });
   CHECK(optimizer.value("momentum", 0) == 0.5);
+}
+
+namespace {
+
+class Thrower final : public Optimizer {
+ public:
+  Thrower(Groups groups, int phases)
+      : Optimizer(std::move(groups), {.name = "Thrower", .hypers = {{"lr", 0.1}}, .phases = phases}) {}
+
+ private:
+  void update(const Piece& piece) const override {
+    if (piece.phase == 0 && piece.begin > 0) throw ValueError("no");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("an update that throws, in whatever phase and thread, ends the step with that exception") {
+  const int before = threads();
+  set_threads(2);
+  for (const int phases : {1, 3}) {
+    Parameter p(zeros({100000}), Role::weight);
+    Thrower thrower({p}, phases);
+    for (int i = 0; i < 3; ++i) {
+      p.set_gradient(ones({100000}));
+      CHECK_THROWS_WITH_AS(thrower.step(), "no", ValueError);
+      CHECK(thrower.k() == 0);
+    }
+  }
+  set_threads(before);
 }
