@@ -109,13 +109,8 @@ class Optimizer::Engine {
   bool writes_ = false;
   double gradient_scale_ = 1.0;
   double average_weight_ = 0.0;
-<<<<<<< HEAD
-  std::mutex error_mutex_;
-  std::exception_ptr error_;
-=======
   std::exception_ptr error_;  // of the first update that threw: it must reach the barriers with the others
   std::mutex error_mutex_;
->>>>>>> optim
 };
 
 }  // namespace temper::optim
