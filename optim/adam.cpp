@@ -44,7 +44,7 @@ std::uint32_t rounding_key(std::uint64_t seed, const Piece& piece) {
 }
 
 template <class Options>
-Definition definition(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
+Definition define(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
   if (options.moments != Moments::f32 && (options.amsgrad || options.rounding != Rounding::once)) {
     fail<ValueError>("{}: moments in fewer bits go with neither amsgrad nor another rounding", name);
   }
@@ -58,7 +58,8 @@ Definition definition(const char* name, Hyper decay_hyper, const Options& option
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
-                    .variant = variant_text(options.rounding, decay)};
+                    .rounding = options.rounding,
+                    .decay = decay};
   if (options.amsgrad) result.states.push_back("max_exp_avg_sq");
   if (options.rounding == Rounding::compensated) result.states.push_back("lost");
   return result;
@@ -67,7 +68,7 @@ Definition definition(const char* name, Hyper decay_hyper, const Options& option
 }  // namespace
 
 Adam::Adam(Groups groups, const AdamOptions& options)
-    : Optimizer(std::move(groups), definition("Adam", {"l2", options.l2}, options)),
+    : Optimizer(std::move(groups), define("Adam", {"l2", options.l2}, options)),
       decoupled_(false),
       amsgrad_(options.amsgrad),
       rounding_(options.rounding),
@@ -75,7 +76,7 @@ Adam::Adam(Groups groups, const AdamOptions& options)
       seed_(options.seed) {}
 
 Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
-    : Optimizer(std::move(groups), definition("AdamW", {"weight_decay", options.weight_decay}, options, decay)),
+    : Optimizer(std::move(groups), define("AdamW", {"weight_decay", options.weight_decay}, options, decay)),
       decoupled_(true),
       decay_(decay),
       amsgrad_(options.amsgrad),

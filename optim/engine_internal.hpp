@@ -3,6 +3,7 @@
 // What an Optimizer hides: its parameters with their states, and the memory that one step leaves to the next.
 
 #include <exception>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -31,6 +32,7 @@ class Optimizer::Engine {
 
   StepReport step(const StepOptions& options);
   double value(std::string_view name, Step k, std::size_t group) const;
+  const Schedule& schedule(std::string_view name, std::size_t group) const;
 
   void scale_lr(double factor, const std::string& reason);
   const std::vector<JournalEntry>& journal() const { return journal_; }
@@ -57,9 +59,11 @@ class Optimizer::Engine {
     float* average;
     std::uint16_t* copy;
     std::size_t now;  // index in nows_
+    std::array<double, 2> totals;
   };
 
   void add_group(std::size_t index);
+  std::size_t find(std::string_view name, std::size_t group) const;
   double hyper(std::size_t index, std::size_t group, Step k) const;
   std::map<std::string, std::string> settings() const;
   void evaluate();
@@ -72,7 +76,8 @@ class Optimizer::Engine {
   void read_gradients(std::int64_t first, std::int64_t last);
   void decide();
   void prepare_all();
-  void update_pieces(std::int64_t first, std::int64_t last, int thread);
+  void update_pieces(std::int64_t first, std::int64_t last, int thread, int phase);
+  void add_totals();
   void zero_bad_gradients();
   void commit();
 
@@ -97,14 +102,15 @@ class Optimizer::Engine {
   std::vector<std::int64_t> sizes_;
   detail::Plan plan_;
   std::vector<double> sums_;                    // of squares, per piece
-  std::vector<std::array<double, 2>> changes_;  // see optim_kernels::Table::change
+  std::vector<std::array<double, 2>> changes_;  // per piece: see optim_kernels::Table::change, Piece::sums
   std::vector<Now> nows_;
   Tensor scratch_;  // parameters before the update, a piece per thread
   bool reads_ = false;
   bool writes_ = false;
   double gradient_scale_ = 1.0;
   double average_weight_ = 0.0;
-  std::exception_ptr error_;
+  std::exception_ptr error_;  // of the first update that threw: it must reach the barriers with the others
+  std::mutex error_mutex_;
 };
 
 }  // namespace temper::optim

@@ -25,7 +25,7 @@ enum class Moments {
   bits8  ///< a byte each, with a unit for every 256 elements
 };
 
-/// Both as words, for Definition::variant.
+/// Both as words, for saved states.
 std::string variant_text(Rounding rounding, Decay decay);
 
 struct NormalizedDecayOptions {

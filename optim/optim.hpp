@@ -2,10 +2,19 @@
 
 // Optimizers and the schedules that drive them.
 
+#include <temper/optim/adagrad.hpp>
 #include <temper/optim/adam.hpp>
+#include <temper/optim/adamax.hpp>
 #include <temper/optim/group.hpp>
+#include <temper/optim/lamb.hpp>
+#include <temper/optim/lint.hpp>
+#include <temper/optim/lion.hpp>
+#include <temper/optim/nadam.hpp>
 #include <temper/optim/optimizer.hpp>
 #include <temper/optim/plateau.hpp>
+#include <temper/optim/plot.hpp>
 #include <temper/optim/presets.hpp>
+#include <temper/optim/radam.hpp>
+#include <temper/optim/rmsprop.hpp>
 #include <temper/optim/schedule.hpp>
 #include <temper/optim/sgd.hpp>

@@ -122,13 +122,22 @@ double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) co
   return value;
 }
 
+const Schedule& Optimizer::Engine::schedule(std::string_view name, std::size_t group) const {
+  if (name == "clip_norm") return definition_.clip_norm;
+  return hypers_[group][find(name, group)];
+}
+
 double Optimizer::Engine::value(std::string_view name, Step k, std::size_t group) const {
+  return name == "clip_norm" ? definition_.clip_norm(k) : hyper(find(name, group), group, k);
+}
+
+/// The number of an option.
+std::size_t Optimizer::Engine::find(std::string_view name, std::size_t group) const {
   if (group >= groups_.size()) {
     fail<ValueError>("{}: there is no group {}, only {}", definition_.name, group, groups_.size());
   }
-  if (name == "clip_norm") return definition_.clip_norm(k);
   for (std::size_t i = 0; i < definition_.hypers.size(); ++i) {
-    if (definition_.hypers[i].name == name) return hyper(i, group, k);
+    if (definition_.hypers[i].name == name) return i;
   }
   fail<ValueError>("{}: there is no '{}'", definition_.name, name);
 }
@@ -196,7 +205,8 @@ void Optimizer::Engine::gather() {
                   .states{},
                   .average = nullptr,
                   .copy = nullptr,
-                  .now = 0};
+                  .now = 0,
+                  .totals{}};
     for (std::size_t i = 0; i < slot.states.size(); ++i) active.states[i] = bytes_of(slot.states[i]);
     if (average_weight_ > 0.0) active.average = slot.average.mutable_data<float>();
     if (slot.copy.defined()) active.copy = reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>());
@@ -207,8 +217,8 @@ void Optimizer::Engine::gather() {
   plan_.assign(sizes_);
   const auto count = static_cast<std::size_t>(plan_.pieces());
   if (reads_) sums_.resize(count);
+  if (options_.measure || definition_.phases > 1) changes_.resize(count);
   if (options_.measure) {
-    changes_.resize(count);
     if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), detail::piece_size});
   }
 }
@@ -240,7 +250,10 @@ void Optimizer::Engine::work(const Team& team) {
     read_gradients(first, last);
     team.between_passes([this] { decide(); });
   }
-  if (writes_) update_pieces(first, last, team.thread());
+  for (int phase = 0; writes_ && phase < definition_.phases; ++phase) {
+    if (phase > 0) team.between_passes([this] { add_totals(); });
+    if (writes_) update_pieces(first, last, team.thread(), phase);
+  }
 }
 
 void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
@@ -301,28 +314,52 @@ void Optimizer::Engine::prepare_all() {
   }
 }
 
-void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread) {
+/// Between two phases, on one thread: what the pieces of each parameter sum up to.
+void Optimizer::Engine::add_totals() {
+  if (error_) writes_ = false;
+  for (Active& active : active_) {
+    active.totals = {};
+    const auto end = active.first_piece + chunk_count(active.slot->parameter.value().numel(), detail::piece_size);
+    for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
+      for (std::size_t i = 0; i < 2; ++i) active.totals[i] += changes_[static_cast<std::size_t>(piece)][i];
+    }
+  }
+}
+
+void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread, int phase) {
   const optim_kernels::Table& kernels = optim_kernels::current();
   const auto weight = static_cast<float>(average_weight_);
-  float* before = options_.measure ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
-  plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
-    const Active& active = active_[static_cast<std::size_t>(tensor)];
-    Piece work{.p = active.p + begin,
-               .g = active.g + begin,
-               .memory{},
-               .n = end - begin,
-               .begin = begin,
-               .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
-               .now = nows_[active.now]};
-    for (std::size_t i = 0; i < definition_.states.size(); ++i) {
-      work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
-    }
-    if (before != nullptr) std::copy_n(work.p, work.n, before);
-    optimizer_.update(work);
-    if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
-    if (active.average != nullptr) kernels.average(active.average + begin, work.p, weight, work.n);
-    if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
-  });
+  const bool final = phase + 1 == definition_.phases;
+  std::array<double, 2> unused{};
+  float* before =
+      options_.measure && final ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
+  try {
+    plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+      const Active& active = active_[static_cast<std::size_t>(tensor)];
+      Piece work{.p = active.p + begin,
+                 .g = active.g + begin,
+                 .memory{},
+                 .n = end - begin,
+                 .begin = begin,
+                 .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
+                 .now = nows_[active.now],
+                 .phase = phase,
+                 .sums = final ? unused : changes_[static_cast<std::size_t>(piece)],
+                 .totals = active.totals};
+      for (std::size_t i = 0; i < definition_.states.size(); ++i) {
+        work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
+      }
+      if (before != nullptr) std::copy_n(work.p, work.n, before);
+      optimizer_.update(work);
+      if (!final) return;
+      if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+      if (active.average != nullptr) kernels.average(active.average + begin, work.p, weight, work.n);
+      if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
+    });
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    error_ = std::current_exception();
+  }
 }
 
 void Optimizer::Engine::zero_bad_gradients() {
@@ -378,6 +415,10 @@ double Optimizer::value(std::string_view name, Step k, std::size_t group) const 
 }
 const std::string& Optimizer::name() const { return engine_->definition().name; }
 const Groups& Optimizer::groups() const { return engine_->groups(); }
+const Definition& Optimizer::definition() const { return engine_->definition(); }
+const Schedule& Optimizer::schedule(std::string_view name, std::size_t group) const {
+  return engine_->schedule(name, group);
+}
 
 void Optimizer::scale_lr(double factor, const std::string& reason) { engine_->scale_lr(factor, reason); }
 const std::vector<JournalEntry>& Optimizer::journal() const { return engine_->journal(); }

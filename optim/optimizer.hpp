@@ -11,6 +11,7 @@
 #include <temper/autograd/parameter.hpp>
 #include <temper/optim/average.hpp>
 #include <temper/optim/group.hpp>
+#include <temper/optim/modes.hpp>
 #include <temper/optim/schedule.hpp>
 #include <temper/optim/state.hpp>
 
@@ -75,7 +76,10 @@ struct Definition {
   Schedule clip_norm = no_clipping;  ///< the gradients' norm is cut to this
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;  ///< go uphill
-  std::string variant{};  ///< settings that change the meaning of a saved state, in words
+  int phases = 1;         ///< how often update() sees each piece; see Piece::sums
+  Rounding rounding = Rounding::once;
+  Decay decay = Decay::coupled;
+  std::string variant{};  ///< what else changes the meaning of a saved state, in words
 };
 
 inline constexpr std::size_t max_hypers = 12;
@@ -117,6 +121,9 @@ struct Piece {
   std::int64_t begin;                    ///< the first one's number in the parameter, a multiple of 256
   std::size_t parameter;                 ///< the parameter's number in the optimizer
   const Now& now;
+  int phase;                     ///< counts from 0 to the Definition's phases - 1; only the last may write p
+  std::array<double, 2>& sums;   ///< to be set in all phases but the last: what is to be added up over the parameter
+  std::array<double, 2> totals;  ///< the sums of the phase before, over the whole parameter
 
   /// A state of kind f32.
   float* state(std::size_t i) const { return static_cast<float*>(memory[i]); }
@@ -151,6 +158,9 @@ class Optimizer {
 
   const std::string& name() const;
   const Groups& groups() const;
+  const Definition& definition() const;
+  /// The schedule of an option of a group, without what the journal adds. Throws: as value().
+  const Schedule& schedule(std::string_view name, std::size_t group = 0) const;
 
   /// Multiplies the learning rate of all groups by `factor` from the next step on, whatever the schedule says.
   /// Throws: ValueError unless the factor is positive and finite.

@@ -12,7 +12,7 @@ enum : std::size_t { lr, momentum, dampening, decay };
 }
 
 template <class Options>
-Definition definition(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
+Definition define(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
   const bool has_momentum = !(options.momentum == Schedule(0.0));
   if (options.nesterov && (!has_momentum || !(options.dampening == Schedule(0.0)))) {
     fail<ValueError>("{}: nesterov needs a momentum and no dampening, got momentum {} and dampening {}", name,
@@ -26,7 +26,9 @@ Definition definition(const char* name, Hyper decay_hyper, const Options& option
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
-                    .variant = variant_text(options.rounding, decay) + (options.nesterov ? " nesterov" : "")};
+                    .rounding = options.rounding,
+                    .decay = decay,
+                    .variant = options.nesterov ? ", nesterov" : ""};
   if (has_momentum) result.states.push_back("momentum_buffer");
   if (options.rounding == Rounding::compensated) result.states.push_back("lost");
   return result;
@@ -35,14 +37,14 @@ Definition definition(const char* name, Hyper decay_hyper, const Options& option
 }  // namespace
 
 SGD::SGD(Groups groups, const SGDOptions& options)
-    : Optimizer(std::move(groups), definition("SGD", {"l2", options.l2}, options)),
+    : Optimizer(std::move(groups), define("SGD", {"l2", options.l2}, options)),
       nesterov_(options.nesterov),
       decoupled_(false),
       rounding_(options.rounding),
       has_momentum_(!(options.momentum == Schedule(0.0))) {}
 
 SGD::SGD(Groups groups, const SGDWOptions& options, Decay decay)
-    : Optimizer(std::move(groups), definition("SGDW", {"weight_decay", options.weight_decay}, options, decay)),
+    : Optimizer(std::move(groups), define("SGDW", {"weight_decay", options.weight_decay}, options, decay)),
       nesterov_(options.nesterov),
       decoupled_(true),
       decay_(decay),

@@ -70,7 +70,8 @@ void Optimizer::Engine::scale_lr(double factor, const std::string& reason) {
 std::map<std::string, std::string> Optimizer::Engine::settings() const {
   std::map<std::string, std::string> texts;
   texts["optimizer"] = definition_.name;
-  texts["variant"] = definition_.variant + (definition_.maximize ? " maximize" : "");
+  texts["variant"] = fmt::format("{}{}{}", variant_text(definition_.rounding, definition_.decay), definition_.variant,
+                                 definition_.maximize ? ", maximize" : "");
   texts["clip_norm"] = definition_.clip_norm.text();
   if (averages_) {
     texts["average"] = averages_->equal ? "equal" : averages_->decay.text();

@@ -18,7 +18,7 @@ PoolStats pool_stats();
 /// Starts counting `peak` anew from what is live now.
 void reset_pool_peak();
 
-/// Gives the cached memory back to the system.
+/// Gives cached memory back to the system; small blocks, which share pages, stay.
 void trim_pool();
 
 namespace detail {

@@ -11,7 +11,7 @@ namespace temper::kernels {
 void dropout(const detail::RandomStream& stream, double p, const float* x, float* y, Index n) {
   constexpr Index grain = 1 << 13;  // a multiple of the 64 elements of a block
   const auto kernel = table().dropout;
-  const auto threshold = static_cast<std::uint32_t>(std::min(p * 0x1p32, 0x1p32 - 1.0));
+  const float threshold = static_cast<float>(std::min(p * 0x1p24, 0x1p24 - 1.0));  // of 24 random bits
   const float scale = static_cast<float>(1.0 / (1.0 - p));
   const auto key = stream.key(), nonce = stream.nonce();
   parallel_for(n, grain, [&](Index begin, Index end) {

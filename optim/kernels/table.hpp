@@ -59,6 +59,36 @@ struct NarrowColumns {
   Index first;        // number of the first element: what the random bits are counted by
 };
 
+// Scalars of the others. Always g = scale * gradient + l2 * p first.
+
+/// m and v as Adam; p -= (rate_m * m + rate_g * g) / (sqrt(v) * root + eps)
+struct NAdamScalars {
+  float scale, l2, beta1, rest1, beta2, rest2, root, eps, rate_m, rate_g;
+};
+/// m as Adam; v = max(beta2 * v, |g| + eps);  p -= rate * m / v
+struct AdamaxScalars {
+  float scale, l2, beta1, rest1, beta2, eps, rate;
+};
+/// sum += start + g * g;  p -= rate * g / (sqrt(sum) + eps)
+struct AdagradScalars {
+  float scale, l2, start, eps, rate;
+};
+/// v = alpha * v + rest * g * g;  buf = momentum * buf + g / (sqrt(v - mean^2) + eps);  p -= lr * buf
+struct RmspropScalars {
+  float scale, l2, alpha, rest, eps, momentum, lr;
+};
+struct RmspropColumns {
+  float* p;
+  const float* g;
+  float* v;
+  float* mean;  // of g, or null
+  float* buf;   // or null
+};
+/// p -= lr * sign(beta1 * m + rest1 * g) + decay * p;  m = beta2 * m + rest2 * g
+struct LionScalars {
+  float scale, beta1, rest1, beta2, rest2, lr, decay;
+};
+
 struct Table {
   // sums.cpp
   /// The sum of x[i]^2.
@@ -80,6 +110,17 @@ struct Table {
   void (*adam_bf16)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
   /// Columns must start at a block.
   void (*adam_8bit)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
+
+  // One file each.
+  void (*nadam)(const NAdamScalars& scalars, const AdamColumns& columns, Index n);
+  void (*adamax)(const AdamaxScalars& scalars, const AdamColumns& columns, Index n);
+  void (*adagrad)(const AdagradScalars& scalars, float* p, const float* g, float* sum, Index n);
+  void (*rmsprop)(const RmspropScalars& scalars, const RmspropColumns& columns, Index n);
+  void (*lion)(const LionScalars& scalars, float* p, const float* g, float* m, Index n);
+  /// Updates the moments; sums[0] = sum p^2, sums[1] = sum of the squares of the change with a trust of 1.
+  void (*lamb_moments)(const AdamScalars& scalars, const AdamColumns& columns, Index n, double* sums);
+  /// p -= trust * change
+  void (*lamb_apply)(const AdamScalars& scalars, float trust, const AdamColumns& columns, Index n);
 
   // average.cpp
   /// mean += weight * (p - mean)

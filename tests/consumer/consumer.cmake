@@ -27,7 +27,6 @@ function(check program)
 endfunction()
 
 set(configure ${CMAKE_COMMAND} -G Ninja -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAKE_CXX_FLAGS=${FLAGS}")
-cmake_host_system_information(RESULT jobs QUERY NUMBER_OF_LOGICAL_CORES)
 
 if(MODE STREQUAL "package")
   file(REMOVE_RECURSE ${WORK})
@@ -49,7 +48,7 @@ if(MODE STREQUAL "package")
   endforeach()
 
   run(${configure} -S ${SOURCE}/tests/consumer -B ${WORK}/build -DCMAKE_PREFIX_PATH=${WORK}/prefix)
-  run(${CMAKE_COMMAND} --build ${WORK}/build -j ${jobs})
+  run(${CMAKE_COMMAND} --build ${WORK}/build)
   check(${WORK}/build/check)
 
   file(GLOB_RECURSE pc ${WORK}/prefix/*/temper.pc)
@@ -63,7 +62,7 @@ else()
   # Unoptimized, the default of a project that asks for nothing.
   run(${configure} -S ${SOURCE}/tests/consumer/subdirectory -B ${WORK}/build -DTEMPER_SOURCE_DIR=${SOURCE})
   if(MODE STREQUAL "subdirectory_whole")
-    run(${CMAKE_COMMAND} --build ${WORK}/build -j ${jobs})
+    run(${CMAKE_COMMAND} --build ${WORK}/build)
   else()
     # The whole library once more takes minutes. Here one file of each library and the user's programs are compiled as
     # this project would, and the programs are linked as it would, with the libraries that the build has made already.
@@ -77,7 +76,7 @@ else()
       string(REGEX MATCH "CMakeFiles/${program}\\.dir/[^\n]*\\.o" object "${output}")
       list(APPEND objects ${object})
     endforeach()
-    run(ninja -C ${WORK}/build -j ${jobs} ${objects})
+    run(ninja -C ${WORK}/build ${objects})
     foreach(library framework/libtemper_engine.a optim/libtemper_optim.a framework/libtemper_framework.a
       models/libtemper_models.a)
       file(COPY_FILE ${BUILD}/${library} ${WORK}/build/temper/${library})

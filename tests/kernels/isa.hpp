@@ -78,7 +78,7 @@ inline std::vector<float> numbers(Index n, unsigned seed, float scale = 1.0f) {
 /// The same with numbers among them that break careless code.
 inline std::vector<float> wild_numbers(Index n, unsigned seed) {
   constexpr float wild[] = {nan,   0.0f,  -0.0f,  infinity, -infinity, 1e-40f, -1e-40f, 3e38f, -3e38f, 1e4f,
-                            -1e4f, 88.5f, -88.5f, 100.0f,   -100.0f,   20.0f,  -20.0f,  1.0f,  -1.0f};
+                            -1e4f, 88.7f, -87.3f, 100.0f,   -100.0f,   20.0f,  -20.0f,  1.0f,  -1.0f};
   std::vector<float> result = numbers(n, seed, 2.0f);
   for (std::size_t i = 0; i < result.size(); i += 2) result[i] = wild[i / 2 % std::size(wild)];
   return result;

@@ -90,7 +90,7 @@ TEST_CASE("Philox gives the words of RandomStream") {
 TEST_CASE("dropout keeps an element by its own word alone") {
   const detail::RandomStream stream(1, detail::RandomUse::dropout, 2, 3);
   const auto key = stream.key(), nonce = stream.nonce();
-  constexpr std::uint32_t threshold = 0x4ccccccdu;  // p = 0.3
+  constexpr float threshold = 0.3f * 0x1p24f;
   constexpr Index size = 200, first_block = 3;
   std::vector<float> values = numbers(size, 5);
   values[10] = nan;
@@ -104,7 +104,8 @@ TEST_CASE("dropout keeps an element by its own word alone") {
       for (Index i = 0; i < n; ++i) {
         const Index element = 64 * first_block + i;
         const auto counter = static_cast<std::uint64_t>(16 * (element / 64) + element % 16);
-        const bool kept = stream(counter)[static_cast<std::size_t>(element / 16 % 4)] >= threshold;
+        const std::uint32_t word = stream(counter)[static_cast<std::size_t>(element / 16 % 4)];
+        const bool kept = static_cast<float>(word >> 8) >= threshold;
         right = right && same_bits(y[i], kept ? x[i] * 1.25f : 0.0f);
       }
       CHECK(right);

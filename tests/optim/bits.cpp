@@ -114,6 +114,14 @@ std::vector<std::pair<std::string, Make>> configurations() {
        make<AdamW>(AdamWOptions{.lr = schedule, .amsgrad = true, .rounding = Rounding::compensated})},
       {"adamw bf16", make<AdamW>(AdamWOptions{.lr = schedule, .clip_norm = 1.0, .moments = Moments::bf16, .seed = 5})},
       {"adamw 8 bits", make<AdamW>(AdamWOptions{.lr = schedule, .clip_norm = 1.0, .moments = Moments::bits8})},
+      {"nadam", make<NAdam>(NAdamOptions{.lr = schedule, .l2 = 0.01})},
+      {"radam", make<RAdam>(RAdamOptions{.lr = schedule})},
+      {"adamax", make<Adamax>(AdamaxOptions{.lr = schedule})},
+      {"adagrad", make<Adagrad>(AdagradOptions{.lr = schedule, .initial = 0.1})},
+      {"rmsprop", make<RMSprop>(RMSpropOptions{.lr = schedule})},
+      {"rmsprop centered", make<RMSprop>(RMSpropOptions{.lr = schedule, .momentum = 0.9, .centered = true})},
+      {"lion", make<Lion>(LionOptions{.lr = schedule, .weight_decay = 0.1, .clip_norm = 1.0})},
+      {"lamb", make<LAMB>(LAMBOptions{.lr = schedule, .clip_norm = 1.0})},
       {"adamw compensated plain", make<AdamW>(AdamWOptions{.lr = schedule, .rounding = Rounding::compensated})},
   };
 }

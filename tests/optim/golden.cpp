@@ -21,7 +21,7 @@ using Make = std::function<std::unique_ptr<Optimizer>(const Parameter&, Rounding
 template <class T, class Options>
 Make make(Options options) {
   return [options](const Parameter& p, Rounding rounding) mutable {
-    options.rounding = rounding;
+    if constexpr (requires { options.rounding; }) options.rounding = rounding;
     return std::make_unique<T>(Groups{p}, options);
   };
 }
@@ -70,4 +70,12 @@ TEST_CASE("AdamW") {
   reproduce("adamw", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.1}));
   reproduce("adamw_wd0", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.0}));
   reproduce("adamw_amsgrad", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.1, .amsgrad = true}));
+}
+
+TEST_CASE("the others") {
+  reproduce("nadam", make<NAdam>(NAdamOptions{.lr = 0.01, .torch_1_13 = true}));
+  reproduce("radam", make<RAdam>(RAdamOptions{.lr = 0.01}));
+  reproduce("adamax", make<Adamax>(AdamaxOptions{.lr = 0.01}));
+  reproduce("rmsprop", make<RMSprop>(RMSpropOptions{.lr = 0.01}));
+  reproduce("adagrad", make<Adagrad>(AdagradOptions{.lr = 0.01}));
 }

@@ -48,6 +48,12 @@ TEST_CASE("a steady step calls operator new zero times and asks the system for n
   };
   AdamW adamw(parameters, {.lr = 1e-3 * warmup(3).then(cosine(100)) * min(1.0, step(2, 0.5)), .clip_norm = 1.0});
   check(adamw);
+  AdamW narrow(parameters, {.lr = 1e-3, .moments = Moments::bits8});
+  narrow.average();
+  narrow.keep_bf16();
+  check(narrow);
+  LAMB lamb(parameters, {.lr = 1e-3});
+  check(lamb);
   SGD sgd(parameters, {.lr = 1e-3, .momentum = 0.9});
   check(sgd);
   set_threads(before);

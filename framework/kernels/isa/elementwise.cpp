@@ -1,24 +1,17 @@
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/math.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
 namespace {
 
-constexpr float inv_sqrt_2 = 0.70710678118654752f;
 constexpr float inv_sqrt_2pi = 0.39894228040143268f;
 constexpr float sqrt_2_over_pi = 0.79788456080286536f;
 constexpr float gelu_cubic = 0.044715f;
 
 Vec zero() { return Vec(0.0f); }
 Vec one() { return Vec(1.0f); }
-
-/// xsimd's overflows from 88.4 on, the largest float is e^88.7.
-Vec exp(Vec x) {
-  const Mask large = x > Vec(80.0f);
-  return xsimd::exp(xsimd::select(large, x - one(), x)) * xsimd::select(large, Vec(2.71828182845904524f), one());
-}
-Vec sigmoid(Vec x) { return one() / (one() + xsimd::exp(-x)); }
 
 /// Where a sigmoid-like function has long reached its limit: beyond, infinity times zero would give NaN.
 Vec bounded(Vec x, float limit) { return clamp(x, Vec(-limit), Vec(limit)); }
@@ -34,7 +27,7 @@ struct Neg {
   static Vec dx(Vec, Vec dy) { return -dy; }
 };
 struct Exp {
-  static Vec y(Vec x) { return exp(x); }
+  static Vec y(Vec x) { return exponential(x); }
   static Vec dx(Vec y, Vec dy) { return dy * y; }
 };
 struct Log {
@@ -54,36 +47,37 @@ struct Relu {
   static Vec dx(Vec y, Vec dy) { return xsimd::select(y <= zero(), zero(), dy); }
 };
 struct Gelu {  // x * Phi(x)
-  static Vec y(Vec x) { return Vec(0.5f) * bounded_below(x, gelu_limit) * (one() + xsimd::erf(x * Vec(inv_sqrt_2))); }
+  static Vec cdf(Vec x, Vec density) {
+    const Vec tail = normal_tail(xsimd::abs(x), density);
+    return xsimd::select(x > zero(), one() - tail, tail);
+  }
+  static Vec y(Vec x) { return bounded_below(x, gelu_limit) * cdf(x, exponential(Vec(-0.5f) * x * x)); }
   static Vec dx(Vec x, Vec dy) {
     x = bounded(x, gelu_limit);
-    const Vec cdf = Vec(0.5f) * (one() + xsimd::erf(x * Vec(inv_sqrt_2)));
-    const Vec pdf = Vec(inv_sqrt_2pi) * xsimd::exp(Vec(-0.5f) * x * x);
-    return dy * (cdf + x * pdf);
+    const Vec density = exponential(Vec(-0.5f) * x * x);
+    return dy * (cdf(x, density) + x * Vec(inv_sqrt_2pi) * density);
   }
 };
-struct GeluTanh {
-  static Vec inner(Vec x) { return Vec(sqrt_2_over_pi) * (x + Vec(gelu_cubic) * x * x * x); }
-  static Vec y(Vec x) {
-    return Vec(0.5f) * bounded_below(x, gelu_limit) * (one() + xsimd::tanh(inner(bounded(x, gelu_limit))));
-  }
+struct GeluTanh {  // x * (1 + tanh(u(x))) / 2, which is x * sigmoid(2 u(x))
+  static Vec twice_u(Vec x) { return Vec(2.0f * sqrt_2_over_pi) * (x + Vec(gelu_cubic) * x * x * x); }
+  static Vec y(Vec x) { return bounded_below(x, gelu_limit) * logistic(twice_u(bounded(x, gelu_limit))); }
   static Vec dx(Vec x, Vec dy) {
     x = bounded(x, gelu_limit);
-    const Vec t = xsimd::tanh(inner(x));
-    const Vec slope = Vec(sqrt_2_over_pi) * (one() + Vec(3.0f * gelu_cubic) * x * x);
-    return dy * Vec(0.5f) * (one() + t + x * (one() - t * t) * slope);
+    const Vec s = logistic(twice_u(x));
+    const Vec slope = Vec(2.0f * sqrt_2_over_pi) * (one() + Vec(3.0f * gelu_cubic) * x * x);
+    return dy * s * (one() + x * (one() - s) * slope);
   }
 };
 struct Silu {
-  static Vec y(Vec x) { return bounded_below(x, silu_limit) * sigmoid(x); }
+  static Vec y(Vec x) { return bounded_below(x, silu_limit) * logistic(x); }
   static Vec dx(Vec x, Vec dy) {
     x = bounded(x, silu_limit);
-    const Vec s = sigmoid(x);
+    const Vec s = logistic(x);
     return dy * s * (one() + x * (one() - s));
   }
 };
 struct Sigmoid {
-  static Vec y(Vec x) { return sigmoid(x); }
+  static Vec y(Vec x) { return logistic(x); }
   static Vec dx(Vec y, Vec dy) { return dy * y * (one() - y); }
 };
 struct Tanh {
@@ -92,10 +86,10 @@ struct Tanh {
 };
 struct Softplus {  // log(1 + e^x), from the side that does not overflow
   static Vec y(Vec x) {
-    const Vec tail = xsimd::log1p(xsimd::exp(-xsimd::abs(x)));
+    const Vec tail = xsimd::log1p(exponential(-xsimd::abs(x)));
     return xsimd::select(x < zero(), zero(), x) + tail;
   }
-  static Vec dx(Vec x, Vec dy) { return dy * sigmoid(x); }
+  static Vec dx(Vec x, Vec dy) { return dy * logistic(x); }
 };
 
 struct LeakyRelu {  // a: the slope below zero

@@ -1,5 +1,6 @@
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/math.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -27,9 +28,9 @@ struct Huber {
 };
 struct BceWithLogits {  // -t log(s) - (1 - t) log(1 - s) with s the sigmoid of x, without its overflow
   static Vec value(Vec x, Vec t, Vec) {
-    return xsimd::select(x < zero(), zero(), x) - x * t + xsimd::log1p(xsimd::exp(-xsimd::abs(x)));
+    return xsimd::select(x < zero(), zero(), x) - x * t + xsimd::log1p(exponential(-xsimd::abs(x)));
   }
-  static Vec dx(Vec x, Vec t, Vec) { return Vec(1.0f) / (Vec(1.0f) + xsimd::exp(-x)) - t; }
+  static Vec dx(Vec x, Vec t, Vec) { return logistic(x) - t; }
 };
 
 template <class F>

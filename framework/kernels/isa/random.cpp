@@ -80,19 +80,18 @@ void philox_block(const std::uint32_t* key, const std::uint32_t* nonce, std::uin
   }
 }
 
-void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, std::uint32_t threshold, float scale,
+void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, float threshold, float scale,
              const float* x, float* y, Index n) {
   constexpr Index block_size = 4 * counters;
   alignas(64) std::uint32_t words[block_size];
-  alignas(64) float kept[block_size];
   for (Index begin = 0; begin < n; begin += block_size, ++block) {
     philox_block(key, nonce, static_cast<std::uint64_t>(block), words);
-    // A plain loop, which the compiler vectorizes.
-    for (Index i = 0; i < block_size; ++i) kept[i] = words[i] >= threshold ? scale : 0.0f;
-    const Index count = n - begin < block_size ? n - begin : block_size;
-    for_each_vector(count, [&](Index i, Index lanes) {
-      const Vec factor = load(kept + i), v = load_upto(x + begin + i, lanes);
-      store_upto(y + begin + i, xsimd::select(factor > Vec(0.0f), v * factor, Vec(0.0f)), lanes);
+    for_each_vector(n - begin < block_size ? n - begin : block_size, [&](Index i, Index count) {
+      // 24 bits, which a float holds exactly.
+      const auto upper_bits = xsimd::batch<std::uint32_t, Arch>::load_aligned(words + i) >> 8;
+      const Vec drawn = xsimd::to_float(xsimd::bitwise_cast<xsimd::batch<std::int32_t, Arch>>(upper_bits));
+      const Vec kept = load_upto(x + begin + i, count) * Vec(scale);
+      store_upto(y + begin + i, xsimd::select(drawn < Vec(threshold), Vec(0.0f), kept), count);
     });
   }
 }

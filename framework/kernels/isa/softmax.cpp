@@ -1,5 +1,6 @@
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/math.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -10,11 +11,13 @@ constexpr float minus_infinity = -__builtin_inff();
 float largest(const float* x, Index n) {
   Vec best(minus_infinity);
   for_each_vector(n, [&](Index i, Index count) { best = max_or_nan(best, load_upto(x + i, count, minus_infinity)); });
+  if (xsimd::any(xsimd::isnan(best))) return __builtin_nanf("");
   alignas(64) float lanes[width];
   best.store_aligned(lanes);
-  float result = lanes[0];
-  for (Index i = 1; i < width; ++i) result = result > lanes[i] || result != result ? result : lanes[i];
-  return result;
+  __m128 four = _mm_load_ps(lanes);
+  for (Index i = 4; i < width; i += 4) four = _mm_max_ps(four, _mm_load_ps(lanes + i));
+  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
 }
 
 /// One contiguous line.
@@ -24,12 +27,12 @@ bool softmax_line(const float* x, Index n, bool log, float* y) {
   const Vec shift(top);
   if (log) {
     const double sum = blocked_sum(
-        n, [=](Index i, Index count) { return xsimd::exp(load_upto(x + i, count, minus_infinity) - shift); });
+        n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });
     const Vec log_sum(static_cast<float>(__builtin_log(sum)));
     transform(x, y, n, [=](Vec v) { return (v - shift) - log_sum; });
   } else {
     const double sum = blocked_sum(n, [=](Index i, Index count) {
-      const Vec e = xsimd::exp(load_upto(x + i, count, minus_infinity) - shift);
+      const Vec e = exponential(load_upto(x + i, count, minus_infinity) - shift);
       store_upto(y + i, e, count);
       return e;
     });
@@ -60,11 +63,11 @@ bool softmax_columns(const float* x, Index n, Index stride, Index count, bool lo
   for (Index row = 1; row < n; ++row) top = max_or_nan(top, at(row));
   if (xsimd::any(top == Vec(minus_infinity))) return true;
   if (log) {
-    const Vec log_sum = xsimd::log(sum_down(n, [=](Index row) { return xsimd::exp(at(row) - top); }));
+    const Vec log_sum = xsimd::log(sum_down(n, [=](Index row) { return exponential(at(row) - top); }));
     for (Index row = 0; row < n; ++row) store_upto(y + row * stride, (at(row) - top) - log_sum, count);
   } else {
     const Vec sum = sum_down(n, [=](Index row) {
-      const Vec e = xsimd::exp(at(row) - top);
+      const Vec e = exponential(at(row) - top);
       store_upto(y + row * stride, e, count);
       return e;
     });
@@ -86,7 +89,7 @@ bool softmax(const float* x, Index n, Index stride, Index cols, bool log, float*
 }
 
 /// dx from y, dy and their sum over the line: of dy * y, or of dy when `log`.
-Vec slope(Vec y, Vec dy, Vec sum, bool log) { return log ? dy - xsimd::exp(y) * sum : y * (dy - sum); }
+Vec slope(Vec y, Vec dy, Vec sum, bool log) { return log ? dy - exponential(y) * sum : y * (dy - sum); }
 
 void softmax_backward(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx) {
   if (stride == 1) {
@@ -109,13 +112,14 @@ void softmax_backward(const float* y, const float* dy, Index n, Index stride, In
 void log_sum_exp(const float* x, Index n, float* top, double* sum) {
   *top = largest(x, n);
   const Vec shift(*top);
-  *sum =
-      blocked_sum(n, [=](Index i, Index count) { return xsimd::exp(load_upto(x + i, count, minus_infinity) - shift); });
+  *sum = blocked_sum(
+      n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });
 }
 
 void cross_entropy_backward(const float* x, Index n, float top, float inverse_sum, float uniform, float scale,
                             float* dx) {
-  transform(x, dx, n, [=](Vec v) { return Vec(scale) * (xsimd::exp(v - Vec(top)) * Vec(inverse_sum) - Vec(uniform)); });
+  transform(x, dx, n,
+            [=](Vec v) { return Vec(scale) * (exponential(v - Vec(top)) * Vec(inverse_sum) - Vec(uniform)); });
 }
 
 }  // namespace

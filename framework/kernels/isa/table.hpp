@@ -106,9 +106,10 @@ struct IsaTable {
   // random.cpp
   /// 64 random words: word w of counter 16 * block + c is words[16 * w + c].
   void (*philox_block)(const std::uint32_t* key, const std::uint32_t* nonce, std::uint64_t block, std::uint32_t* words);
-  /// y = scale * x where the element's random word is at least the threshold, else 0. x begins at element 64 * block.
-  void (*dropout)(const std::uint32_t* key, const std::uint32_t* nonce, Index block, std::uint32_t threshold,
-                  float scale, const float* x, float* y, Index n);
+  /// y = scale * x where the upper 24 bits of the element's random word are at least the threshold, else 0. x begins
+  /// at element 64 * block.
+  void (*dropout)(const std::uint32_t* key, const std::uint32_t* nonce, Index block, float threshold, float scale,
+                  const float* x, float* y, Index n);
 
   // layout.cpp
   /// y[c * stride_y + r] = x[r * stride_x + c]

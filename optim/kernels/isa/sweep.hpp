@@ -61,5 +61,11 @@ void fill_sgd(Table& table);
 void fill_adam(Table& table);
 void fill_adam_narrow(Table& table);
 void fill_average(Table& table);
+void fill_nadam(Table& table);
+void fill_adamax(Table& table);
+void fill_adagrad(Table& table);
+void fill_rmsprop(Table& table);
+void fill_lion(Table& table);
+void fill_lamb(Table& table);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -10,6 +10,12 @@ void fill_table(Table& table) {
   fill_adam(table);
   fill_adam_narrow(table);
   fill_average(table);
+  fill_nadam(table);
+  fill_adamax(table);
+  fill_adagrad(table);
+  fill_rmsprop(table);
+  fill_lion(table);
+  fill_lamb(table);
 }
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <temper/optim/modes.hpp>
+#include <temper/optim/optimizer.hpp>
+
+namespace temper::optim {
+
+struct LionOptions {
+  Schedule lr = 1e-4;
+  Schedule beta1 = 0.9;
+  Schedule beta2 = 0.99;
+  Schedule weight_decay = 0.0;  ///< decoupled
+  Decay decay = Decay::coupled;
+  Schedule clip_norm = no_clipping;
+  NonFinite nonfinite = NonFinite::raise;
+  bool maximize = false;
+};
+
+/// Steps of the same size in every element: the sign of a momentum. Its lr is 3 to 10 times smaller than AdamW's, its
+/// weight decay as much larger.
+/// Source: Chen et al., "Symbolic discovery of optimization algorithms" (2023), algorithm 2.
+class Lion final : public Optimizer {
+ public:
+  Lion(Groups groups, const LionOptions& options = {});
+
+ private:
+  void prepare(Now& now) const override;
+  void update(const Piece& piece) const override;
+
+  Decay decay_;
+};
+
+}  // namespace temper::optim

@@ -1,0 +1,117 @@
+#include <temper/optim/lint.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <temper/core/errors.hpp>
+#include <temper/optim/optim.hpp>
+
+using namespace temper;
+using namespace temper::optim;
+
+namespace doctest {
+template <>
+struct StringMaker<std::vector<std::string>> {
+  static String convert(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += "[" + word + "]";
+    return text.c_str();
+  }
+};
+}  // namespace doctest
+
+namespace {
+
+Parameter parameter() { return Parameter(zeros({1}), Role::weight).named("p"); }
+
+std::vector<std::string> rules(const Optimizer& optimizer, Step total) {
+  std::vector<std::string> result;
+  for (const LintWarning& warning : lint(optimizer, total).warnings) result.push_back(warning.rule);
+  return result;
+}
+
+std::vector<std::string> adamw(const Schedule& lr, Step total, double weight_decay = 0.01) {
+  return rules(AdamW({parameter()}, {.lr = lr, .weight_decay = weight_decay}), total);
+}
+
+using Rules = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the program everyone writes lints clean") {
+  CHECK(adamw(1e-3 * warmup(200).then(linear_decay(1800)), 2000) == Rules{});
+}
+
+TEST_CASE("each rule") {
+  CHECK(adamw(1e-3 * warmup(200, Warmup::zero_based).then(cosine(1800)), 2000) == Rules{"first lr is 0"});
+  CHECK(adamw(bert_schedule(1e-3, 200, 2000), 2000) == Rules{"first lr is 0", "peak not reached"});
+  CHECK(adamw(1e-3 * warmup(200).then(cosine(800)), 2000) == Rules{"run longer than the schedule"});
+  CHECK(adamw(1e-3 * warmup(200).then(cosine(3800)), 2000) == Rules{"run shorter than the schedule"});
+  CHECK(adamw(1e-3 * warmup(200).then(cosine_restarts(500)), 2000) == Rules{"upward jump"});
+  CHECK(adamw(1e-3 * warmup(20).then(cosine(1980)), 2000) == Rules{"short warm-up"});
+  CHECK(adamw(1e-3 * cosine(2000), 2000) == Rules{"short warm-up"});
+  CHECK(adamw(1e-3 * warmup(20).then(cosine(180)), 200) == Rules{});  // 10% of the run
+  CHECK(adamw(1e-8 * warmup(200).then(linear_decay(1800)), 2000, 1e-4) == Rules{"decay below resolution"});
+  CHECK(adamw(1e-4 * warmup(200).then(linear_decay(1800)), 2000, 1e-4) == Rules{});
+
+  const Schedule lr = 0.1 * warmup(100).then(cosine(900));
+  CHECK(rules(SGD({parameter()}, {.lr = lr}), 1000) == Rules{"warm-up without momentum"});
+  CHECK(rules(SGD({parameter()}, {.lr = lr, .momentum = 0.9}), 1000) == Rules{});
+  CHECK(rules(SGD({parameter()}, {.lr = 0.1 * cosine(1000)}), 1000) == Rules{});
+  CHECK(rules(RAdam({parameter()}, {.lr = 1e-3}), 1000) == Rules{});
+  CHECK(rules(AdamW({parameter()}, {.lr = 1e-4 * warmup(200).then(linear_decay(1800)),
+                                    .weight_decay = 1e-4,
+                                    .rounding = Rounding::torch_compat}),
+              2000) == Rules{"decay below resolution"});
+  CHECK(rules(AdamW({parameter()},
+                    {.lr = 1e-8 * warmup(200).then(linear_decay(1800)), .rounding = Rounding::compensated}),
+              2000) == Rules{});
+}
+
+TEST_CASE("warnings have numbers, and groups that share a schedule share them") {
+  const AdamW two({{.parameters = {parameter()}}, {.parameters = {parameter()}, .set = {{"weight_decay", 0.0}}}},
+                  {.lr = 1e-3 * warmup(200).then(cosine(800)), .weight_decay = 0.1});
+  const LintReport report = lint(two, 1001);
+  REQUIRE(report.warnings.size() == 1);
+  CHECK(report.warnings[0].text ==
+        "0.001 * warmup(200).then(cosine(800)): it ends after 1000 updates; the last 1 of 1001 have a learning rate of "
+        "0");
+  REQUIRE(report.decay_factor.size() == 2);
+  CHECK(report.decay_factor[0] == doctest::Approx(std::exp(-1e-4 * (100.5 + 400.5))).epsilon(1e-4));
+  CHECK(report.decay_factor[1] == 1.0);
+  CHECK(report.text().find("group 0: weight decay alone leaves 0.95") != std::string::npos);
+  CHECK_THROWS_WITH_AS(lint(two, 0), "lint: a run of 0 updates, expected at least 1", ValueError);
+}
+
+TEST_CASE("plots") {
+  const std::string graph = plot(0.5 * warmup(4).then(linear_decay(4)), 8, {.width = 16, .height = 5});
+  CHECK(graph ==
+        "         * 0.5 * warmup(4).then(linear_decay(4))\n"
+        "       0.5 |      ****\n"
+        "           |    **    **\n"
+        "           |  **        **\n"
+        "           |**            **\n"
+        "         0 |\n"
+        "           +----------------\n"
+        "           0               8\n");
+  // One step of a thousand is seen.
+  CHECK(plot(custom("spike", [](Step k) { return k == 777 ? 9.0 : 1.0; }), 1000).find("9 |") != std::string::npos);
+
+  const AdamW two({{.parameters = {parameter()}, .name = "a"},
+                   {.parameters = {parameter()}, .name = "b", .lr_scale = 0.5},
+                   {.parameters = {parameter()}}},
+                  {.lr = linear_decay(2)});
+  CHECK(plot_csv(two, 2) == "k,\"lr, a: linear_decay(2)\",\"lr, b: 0.5 * linear_decay(2)\"\n0,1,0.5\n1,0.5,0.25\n");
+  CHECK(plot(two, 2).find("o lr, b: 0.5 * linear_decay(2)") != std::string::npos);
+  CHECK(plot_csv(custom("x", [](Step) { return 1.0; }), 1) == "k,\"custom(\"\"x\"\")\"\n0,1\n");
+  const std::string svg = plot_svg(two, 2);
+  CHECK(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
+  CHECK(svg.ends_with("</svg>\n"));
+  CHECK(std::count(svg.begin(), svg.end(), '<') == std::count(svg.begin(), svg.end(), '>'));
+  CHECK(svg.find("points=\"80.0,20.0 440.0,180.0 \"") != std::string::npos);
+  CHECK_THROWS_AS(plot(1.0, 0), ValueError);
+}
