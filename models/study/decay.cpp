@@ -54,8 +54,8 @@ std::vector<Twins> study_decay(const Bench& bench, double decay) {
   std::vector<Twins> result;
   const auto compare = [&](const Recipe& first, double first_decay, const Recipe& second, double second_decay) {
     const Parameters a = run(first, first_decay), b = run(second, second_decay), none = run(first, 0.0);
-    result.push_back(
-        {name(first, first_decay), name(second, second_decay), same_bits(a, b), distance(a, b), distance(a, none)});
+    result.push_back({first.name, first_decay, name(first, first_decay), name(second, second_decay), same_bits(a, b),
+                      distance(a, b), distance(a, none)});
   };
   compare(sgd(), decay, sgdw(), decay);
   compare(momentum_sgd(), decay, momentum_sgdw(), decay);

@@ -9,10 +9,15 @@ namespace temper::study {
 
 /// Two runs that differ in how weights decay.
 struct Twins {
-  std::string first, second;
+  std::string first_recipe;
+  double decay;               ///< of the first
+  std::string first, second;  ///< recipe and decay
   bool same_bits;     ///< of all trained parameters
   double difference;  ///< norm of the difference of the trained parameters
   double effect;      ///< norm of what decay changed in the first: its difference from a run without decay
+
+  /// The difference as a share of what decay changed; 0 when nothing differs.
+  double share() const { return difference == 0.0 ? 0.0 : difference / effect; }
 };
 
 /// L2 against decoupled decay, one seed, one epoch at a constant rate: at the same value; for momentum also at the value

@@ -1,6 +1,7 @@
 #include "models/study/warmup.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 namespace temper::study {
@@ -55,6 +56,24 @@ std::vector<WarmupEffect> effects(const std::vector<WarmupRun>& runs) {
     result.back().accuracy.push_back(with.accuracy - without->accuracy);
   }
   return result;
+}
+
+std::vector<double> noise_updates(Step updates, std::int64_t weights) {
+  Parameter p(zeros({weights}), Role::weight);
+  optim::Adam adam({p}, {.lr = 1.0});
+  std::vector<double> sizes;
+  for (Step k = 0; k < updates; ++k) {
+    const Tensor before = p.value().clone();
+    p.set_gradient(normal({weights}));
+    adam.step();
+    double sum = 0.0;
+    for (std::int64_t i = 0; i < weights; ++i) {
+      const double moved = double{p.value().data<float>()[i]} - before.data<float>()[i];
+      sum += moved * moved;
+    }
+    sizes.push_back(std::sqrt(sum / static_cast<double>(weights)));
+  }
+  return sizes;
 }
 
 }  // namespace temper::study

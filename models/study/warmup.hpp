@@ -36,4 +36,8 @@ std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe
 /// In the order of the runs.
 std::vector<WarmupEffect> effects(const std::vector<WarmupRun>& runs);
 
+/// How far Adam moves a weight whose gradient is nothing but noise, in units of lr: the root of the mean square over
+/// `weights` weights, for each of its first `updates` updates.
+std::vector<double> noise_updates(Step updates, std::int64_t weights = 8192);
+
 }  // namespace temper::study

@@ -1,0 +1,142 @@
+#include "models/study/report.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "models/study/statistics.hpp"
+
+namespace temper::study {
+
+namespace {
+
+std::vector<double> column(std::span<const WarmupRun> runs, double WarmupRun::*field) {
+  std::vector<double> values;
+  for (const WarmupRun& run : runs) values.push_back(run.*field);
+  return values;
+}
+
+std::string with_spread(const std::vector<double>& values, int digits) {
+  return fmt::format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
+}
+
+/// "better at 1 of 4 settings, worse at 0, no clear difference at 3"
+std::string count_verdicts(const std::vector<std::string>& verdicts) {
+  const auto count = [&](const char* word) { return std::count(verdicts.begin(), verdicts.end(), word); };
+  return fmt::format("better at {} of {} settings, worse at {}, no clear difference at {}", count("better"),
+                     verdicts.size(), count("worse"), count("no clear difference"));
+}
+
+}  // namespace
+
+std::string verdict(const std::vector<double>& change, double good) {
+  if (!(std::abs(mean(change)) > uncertainty(change))) return "no clear difference";
+  return good * mean(change) > 0 ? "better" : "worse";
+}
+
+void print_noise_updates(const std::vector<double>& sizes) {
+  print("Adam's first updates of weights whose gradients are pure noise, in units of lr (root mean square):");
+  std::string updates = fmt::format("{:<10}", "update"), values = fmt::format("{:<10}", "size");
+  for (const std::size_t t : {1, 2, 3, 5, 10, 20, 50, 100, 1000}) {
+    if (t > sizes.size()) break;
+    updates += fmt::format("{:>7}", t);
+    values += fmt::format("{:>7.2f}", sizes[t - 1]);
+  }
+  print("{}\n{}\n", updates, values);
+}
+
+void print_warmup_header() {
+  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}", "optimizer", "lr", "warm-up", "largest loss", "early loss",
+        "test accuracy");
+}
+
+void print_arm(std::span<const WarmupRun> runs) {
+  const WarmupRun& arm = runs.front();
+  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
+        with_spread(column(runs, &WarmupRun::largest_loss), 2), with_spread(column(runs, &WarmupRun::early_loss), 3),
+        with_spread(column(runs, &WarmupRun::accuracy), 4));
+}
+
+void print_warmup_claims(const std::vector<WarmupRun>& runs) {
+  print("\nWhat warm-up changed, paired by seed, with 95% intervals:");
+  std::vector<std::string> adaptive, plain;
+  for (const WarmupEffect& effect : effects(runs)) {
+    const std::string word = verdict(effect.accuracy, 1.0);
+    (effect.optimizer == "SGD" ? plain : adaptive).push_back(word);
+    print("{:<10} {:>6}  early loss {:+.3f} ± {:.3f}, {}; accuracy {:+.4f} ± {:.4f}, {}", effect.optimizer, effect.lr,
+          mean(effect.early_loss), uncertainty(effect.early_loss), verdict(effect.early_loss, -1.0),
+          mean(effect.accuracy), uncertainty(effect.accuracy), word);
+  }
+  print("claim: warm-up helps adaptive optimizers.\n  measured: accuracy {}", count_verdicts(adaptive));
+  print("claim: plain SGD has little reason for warm-up.\n  measured: accuracy {}\n", count_verdicts(plain));
+}
+
+void print_decay(const std::vector<Twins>& twins) {
+  print("{:<28} {:<28} {:>10}  {}", "decay as L2", "decoupled decay", "difference", "of what decay did");
+  for (const Twins& pair : twins) {
+    const std::string share = pair.same_bits ? "all bits equal" : fmt::format("{:.2g}%", 100 * pair.share());
+    print("{:<28} {:<28} {:>10.2g}  {}", pair.first, pair.second, pair.difference, share);
+  }
+  const auto holds = [&](auto&& applies, auto&& is_so) {
+    return std::all_of(twins.begin(), twins.end(), [&](const Twins& pair) { return !applies(pair) || is_so(pair); })
+               ? "holds"
+               : "does not hold";
+  };
+  const auto vanilla = [](const Twins& pair) { return pair.first_recipe == "SGD" && pair.decay > 0; };
+  const auto other = [](const Twins& pair) { return pair.first_recipe != "SGD" && pair.decay > 0; };
+  const auto none = [](const Twins& pair) { return pair.decay == 0; };
+  print("claim: L2 equals decoupled decay for vanilla SGD (to 1%): {}",
+        holds(vanilla, [](const Twins& pair) { return pair.share() < 0.01; }));
+  print("claim: and for nothing else: {}", holds(other, [](const Twins& pair) { return pair.share() > 0.01; }));
+  print("claim: without decay there is no difference: {}\n", holds(none, [](const Twins& pair) { return pair.same_bits; }));
+}
+
+void print_rounding(const std::vector<Kept>& rows) {
+  print("How much of AdamW's weight decay takes place, by rounding, for weights between 1 and 2:");
+  print("{:>8} {:>20}  {:>13} {:>8} {:>12}", "lr", "lr * weight_decay", "torch_compat", "once", "compensated");
+  for (const Kept& row : rows) {
+    print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", fmt::format("{:g}", row.lr), fmt::format("{:g}", row.decay),
+          100 * row.torch_compat, 100 * row.once, 100 * row.compensated);
+  }
+}
+
+std::string csv(const std::vector<WarmupRun>& runs) {
+  std::string text = "optimizer,lr,warmup,seed,largest_loss,early_loss,accuracy\n";
+  for (const WarmupRun& run : runs) {
+    text += fmt::format("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
+                        run.early_loss, run.accuracy);
+  }
+  return text;
+}
+
+std::vector<Picture> pictures(const std::vector<double>& noise_updates) {
+  using namespace optim;
+  const Schedule noise = custom("Adam's update / lr", [noise_updates](Step k) {
+    return noise_updates[static_cast<std::size_t>(std::min<Step>(k, std::ssize(noise_updates) - 1))];
+  });
+
+  // One weight a convention: groups of an optimizer are what plot_svg draws together.
+  std::vector<Group> groups;
+  const auto add = [&](const char* name, const char* option, const Schedule& value) {
+    groups.push_back({.parameters = {Parameter(zeros({1}), Role::weight)}, .name = name, .set = {{option, value}}});
+  };
+  add("Temper, llm.c", "lr", warmup(40).then(linear_decay(60)));
+  add("transformers", "lr", linear_schedule_with_warmup(1.0, 40, 100));
+  add("BERT", "lr", bert_schedule(1.0, 40, 100));
+  add("DeepSpeed's default", "lr", deepspeed_log_warmup(1.0, 40));
+  const AdamW conventions(groups, {});
+
+  groups.clear();
+  const Schedule shape = warmup(100).then(cosine(900));
+  add("coupled, lr * weight_decay", "weight_decay", 1e-3 * 0.1 * shape);
+  add("independent, a constant of its own", "weight_decay", 4e-5);
+  const AdamW decays(groups, {.decay = Decay::independent});
+
+  const PlotOptions size{.width = 64, .height = 12};
+  return {{"warm-up-noise.svg", plot_svg(noise, 100, size)},
+          {"warm-up-conventions.svg", plot_svg(conventions, 100, "lr", size)},
+          {"weight-decay-coupling.svg", plot_svg(decays, 1000, "weight_decay", size)}};
+}
+
+}  // namespace temper::study
