@@ -21,12 +21,25 @@ std::string with_spread(const std::vector<double>& values, int digits) {
   return fmt::format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
 }
 
-/// "better at 1 of 4 settings, worse at 0, no clear difference at 3"
-std::string count_verdicts(const std::vector<std::string>& verdicts) {
-  const auto count = [&](const char* word) { return std::count(verdicts.begin(), verdicts.end(), word); };
-  return fmt::format("better at {} of {} settings, worse at {}, no clear difference at {}", count("better"),
-                     verdicts.size(), count("worse"), count("no clear difference"));
-}
+/// What a group of settings says about a claim.
+struct Tally {
+  int settings = 0, better = 0, worse = 0, failed_without = 0, failed_with = 0;
+
+  void add(const WarmupEffect& effect) {
+    const std::string word = verdict(effect.accuracy, 1.0);
+    ++settings;
+    better += word == "better" ? 1 : 0;
+    worse += word == "worse" ? 1 : 0;
+    failed_without += effect.failed_without;
+    failed_with += effect.failed_with;
+  }
+  std::string text() const {
+    return fmt::format(
+        "accuracy better at {} of {} settings, worse at {}, no clear difference at {}; {} runs failed without it, {} "
+        "with it",
+        better, settings, worse, settings - better - worse, failed_without, failed_with);
+  }
+};
 
 }  // namespace
 
@@ -47,29 +60,30 @@ void print_noise_updates(const std::vector<double>& sizes) {
 }
 
 void print_warmup_header() {
-  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}", "optimizer", "lr", "warm-up", "largest loss", "early loss",
-        "test accuracy");
+  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}  {}", "optimizer", "lr", "warm-up", "largest loss", "early loss",
+        "test accuracy", "failed");
 }
 
 void print_arm(std::span<const WarmupRun> runs) {
   const WarmupRun& arm = runs.front();
-  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
+  const auto failed = std::count_if(runs.begin(), runs.end(), [](const WarmupRun& run) { return run.failed(); });
+  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}  {} of {}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
         with_spread(column(runs, &WarmupRun::largest_loss), 2), with_spread(column(runs, &WarmupRun::early_loss), 3),
-        with_spread(column(runs, &WarmupRun::accuracy), 4));
+        with_spread(column(runs, &WarmupRun::accuracy), 4),
+        failed, std::ssize(runs));
 }
 
 void print_warmup_claims(const std::vector<WarmupRun>& runs) {
   print("\nWhat warm-up changed, paired by seed, with 95% intervals:");
-  std::vector<std::string> adaptive, plain;
+  Tally adaptive, plain;
   for (const WarmupEffect& effect : effects(runs)) {
-    const std::string word = verdict(effect.accuracy, 1.0);
-    (effect.optimizer == "SGD" ? plain : adaptive).push_back(word);
+    (effect.optimizer == "SGD" ? plain : adaptive).add(effect);
     print("{:<10} {:>6}  early loss {:+.3f} ± {:.3f}, {}; accuracy {:+.4f} ± {:.4f}, {}", effect.optimizer, effect.lr,
           mean(effect.early_loss), uncertainty(effect.early_loss), verdict(effect.early_loss, -1.0),
-          mean(effect.accuracy), uncertainty(effect.accuracy), word);
+          mean(effect.accuracy), uncertainty(effect.accuracy), verdict(effect.accuracy, 1.0));
   }
-  print("claim: warm-up helps adaptive optimizers.\n  measured: accuracy {}", count_verdicts(adaptive));
-  print("claim: plain SGD has little reason for warm-up.\n  measured: accuracy {}\n", count_verdicts(plain));
+  print("claim: warm-up helps adaptive optimizers.\n  measured: {}", adaptive.text());
+  print("claim: plain SGD has little reason for warm-up.\n  measured: {}\n", plain.text());
 }
 
 void print_decay(const std::vector<Twins>& twins) {

@@ -37,6 +37,7 @@ Images first_images(const D& dataset, std::int64_t count) {
 struct Recipe {
   std::string name;
   double lr;
+  double high_lr;  ///< near the highest at which the network of Scale still learns
   double decay;  ///< `l2` or `weight_decay`
   std::unique_ptr<optim::Optimizer> (*make)(const std::vector<Parameter>&, const optim::Schedule& lr, double decay);
 };

@@ -9,8 +9,6 @@ namespace {
 using namespace temper;
 using namespace temper::study;
 
-constexpr double high = 10.0;  // times the customary rate
-
 void write(const std::string& file, const std::string& text) {
   if (!(std::ofstream(file) << text).flush()) throw FileError(file + ": cannot be written");
 }
@@ -31,7 +29,7 @@ void run_study(const models::TrainOptions& options) {
   print("Warm-up takes {} updates; without it these have the full rate. Then all go linearly to 0.", warm);
   print("Early loss: of the {} updates after warm-up. Means and standard deviations over the seeds.\n", warm);
   print_warmup_header();
-  const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, high, warm, print_arm);
+  const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, warm, print_arm);
   print_warmup_claims(runs);
   print("The same CNN after {} updates at a constant rate:", bench.epoch());
   print_decay(study_decay(bench, 0.01));

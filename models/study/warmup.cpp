@@ -24,12 +24,12 @@ WarmupRun run(const Bench& bench, const Recipe& recipe, double lr, Step warm, bo
 
 }  // namespace
 
-std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, double factor, Step warm,
+std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, Step warm,
                                     const std::function<void(std::span<const WarmupRun>)>& show) {
   const Scale& scale = bench.scale();
   std::vector<WarmupRun> runs;
   for (const Recipe& recipe : recipes) {
-    for (const double lr : {recipe.lr, factor * recipe.lr}) {
+    for (const double lr : {recipe.lr, recipe.high_lr}) {
       for (const bool with : {false, true}) {
         for (int i = 0; i < scale.seeds; ++i) {
           runs.push_back(run(bench, recipe, lr, warm, with, scale.first_seed + static_cast<std::uint64_t>(i)));
@@ -49,11 +49,13 @@ std::vector<WarmupEffect> effects(const std::vector<WarmupRun>& runs) {
       return !other.warmup && other.optimizer == with.optimizer && other.lr == with.lr && other.seed == with.seed;
     });
     if (result.empty() || result.back().optimizer != with.optimizer || result.back().lr != with.lr) {
-      result.push_back({with.optimizer, with.lr, {}, {}, {}});
+      result.push_back({with.optimizer, with.lr, {}, {}});
     }
-    result.back().largest_loss.push_back(with.largest_loss - without->largest_loss);
-    result.back().early_loss.push_back(with.early_loss - without->early_loss);
-    result.back().accuracy.push_back(with.accuracy - without->accuracy);
+    WarmupEffect& effect = result.back();
+    effect.early_loss.push_back(with.early_loss - without->early_loss);
+    effect.accuracy.push_back(with.accuracy - without->accuracy);
+    effect.failed_without += without->failed() ? 1 : 0;
+    effect.failed_with += with.failed() ? 1 : 0;
   }
   return result;
 }

@@ -18,19 +18,24 @@ struct WarmupRun {
   double largest_loss;  ///< of any batch
   double early_loss;    ///< mean over as many updates as warm-up takes, right after it
   double accuracy;      ///< on the test images, at the end
+
+  /// Whether it learned nothing to speak of: no more than one test image in five is right, where guessing gives one in
+  /// ten.
+  bool failed() const { return !(accuracy > 0.2); }
 };
 
 /// What warm-up changed for an optimizer at a rate: with it minus without it, seed by seed.
 struct WarmupEffect {
   std::string optimizer;
   double lr;
-  std::vector<double> largest_loss, early_loss, accuracy;
+  std::vector<double> early_loss, accuracy;
+  int failed_without = 0, failed_with = 0;  ///< runs that learned nothing
 };
 
-/// Trains every recipe at its rate and at `factor` times it, with and without warm-up, once a seed. From the `warm`-th
-/// update on all runs of one rate have the same schedule, a line to 0. `show` gets the runs that differ in nothing but
-/// the seed, as soon as they are done.
-std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, double factor, Step warm,
+/// Trains every recipe at both its rates, with and without warm-up, once a seed. From the `warm`-th update on all runs
+/// of one rate have the same schedule, a line to 0. `show` gets the runs that differ in nothing but the seed, as soon as
+/// they are done.
+std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, Step warm,
                                     const std::function<void(std::span<const WarmupRun>)>& show = {});
 
 /// In the order of the runs.
