@@ -41,4 +41,6 @@ AxisView view_of(const Shape& shape, int axis) {
   return view;
 }
 
+Tensor overwritable(const Tensor& dy) { return dy.unique() ? dy : empty(dy.shape()); }
+
 }  // namespace temper::detail
