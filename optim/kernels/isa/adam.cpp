@@ -24,7 +24,10 @@ struct Rule {
     v = beta2 * v + (rest2 * g) * g;
   }
   /// One rounding of p for step and decay together: p times (1 - lr * decay) first would lose small decays.
-  Vec change(Vec p, Vec m, Vec v) const { return rate * (m / (xsimd::sqrt(v) * root + eps)) + decay * p; }
+  Vec change(Vec p, Vec m, Vec v) const {
+    if (mutant(Mutant::adam_eps_in_root)) return rate * (m / xsimd::sqrt(v * root * root + eps)) + decay * p;
+    return rate * (m / (xsimd::sqrt(v) * root + eps)) + decay * p;
+  }
   Vec torch(Vec p, Vec m, Vec v) const { return p * decay - (rate * m) / (xsimd::sqrt(v) / root + eps); }
 
   Vec scale, l2, beta1, rest1, beta2, rest2, root, eps, rate, decay;
