@@ -88,9 +88,9 @@ TEST_CASE("a parameter without a gradient is neither updated nor decayed, and co
 }
 
 TEST_CASE("nothing to do") {
-  AdamW empty({}, {.lr = 0.1});
-  CHECK_FALSE(empty.step().applied);
-  CHECK(empty.k() == 0);
+  CHECK_THROWS_WITH_AS(AdamW({}, {.lr = 0.1}),
+                       "AdamW: there is no parameter to update; does the model name its parts in members()?",
+                       ValueError);
   Parameter p = make_parameter("p", {1.0f}), none(zeros({0, 3}), Role::weight);
   SGD sgd({p, none}, {.lr = 0.1});
   CHECK_FALSE(sgd.step().applied);
