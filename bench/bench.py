@@ -9,10 +9,10 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 
 import compare
+import quiet
 import report
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -44,24 +44,23 @@ def environment():
     return clean | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
 
 
-def run_family(name, program, quick, select):
-    """Repeats every benchmark of a family in random order and returns the medians."""
+def run_family(name, program, runner, options):
+    """Repeats every benchmark of a family in random order, in several processes, and returns the medians."""
     raw = RESULTS / f".{name}.json"
-    command = [str(program), f"--benchmark_out={raw}", "--benchmark_out_format=json",
-               f"--benchmark_repetitions={2 if quick else 15}", f"--benchmark_min_time={0.001 if quick else 0.05}",
+    command = [program, f"--benchmark_out={raw}", "--benchmark_out_format=json", "--benchmark_repetitions=3",
+               f"--benchmark_min_time={0.001 if options.quick else 0.05}",
                "--benchmark_enable_random_interleaving=true"]
-    if select:
-        command.append(f"--benchmark_filter={select}")
+    if options.only:
+        command.append(f"--benchmark_filter={options.only}")
     load = os.getloadavg()[0]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
-    data = json.loads(raw.read_text())
-    raw.unlink()
     runs = {}
-    for run in sorted(data["benchmarks"], key=lambda r: (r["family_index"], r["per_family_instance_index"])):
-        if run["run_type"] == "iteration" and not run.get("error_occurred"):
-            runs.setdefault(run["run_name"].removesuffix("/real_time"), []).append(run)
+    for _ in range(1 if options.quick else options.rounds):
+        runner.run(command, environment())
+        data = json.loads(raw.read_text())
+        raw.unlink()
+        for run in sorted(data["benchmarks"], key=lambda r: (r["family_index"], r["per_family_instance_index"])):
+            if run["run_type"] == "iteration" and not run.get("error_occurred"):
+                runs.setdefault(run["run_name"].removesuffix("/real_time"), []).append(run)
     rows = []
     for row, repeated in runs.items():
         times = sorted(r["real_time"] * UNITS[r["time_unit"]] for r in repeated)
@@ -70,8 +69,8 @@ def run_family(name, program, quick, select):
                                for k in ("GFLOP/s", "GB/s") if k in repeated[0]}})
     context = data["context"]
     known = ("temper", "threads", "instruction set", "oneDNN", "BLAS core", "CPU", "compiler")
-    return {"machine": {k: context[k] for k in known if k in context}, "load": load, "rows": rows,
-            "ratios": ratios(RATIOS[name], {r["name"]: r["median_ms"] for r in rows})}
+    return {"machine": {k: context[k] for k in known if k in context}, "load": load, "others": runner.worst,
+            "rows": rows, "ratios": ratios(RATIOS[name], {r["name"]: r["median_ms"] for r in rows})}
 
 
 def ratios(wanted, medians):
@@ -82,24 +81,28 @@ def ratios(wanted, medians):
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "check"])
-    parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench", help="where it was built")
+    parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
+                        help="where it was built")
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
     parser.add_argument("--only", default="", metavar="NAME", help="workloads or benchmarks whose name contains NAME")
-    parser.add_argument("--rounds", type=int, default=7, help="of compare: how often the two sides take turns")
+    parser.add_argument("--rounds", type=int, default=7, help="how often everything is repeated")
+    parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
+                        help="how long to wait, all in all, for others to leave the processors alone")
     parser.add_argument("--tolerance", type=float, default=0.1, help="of check: share of a ratio that may be lost")
     options = parser.parse_args()
     programs = options.build / "bin"
+    runner = quiet.Runner(0 if options.quick else 60 * options.patience)
     RESULTS.mkdir(exist_ok=True)
     load = os.getloadavg()[0]
     if load > 0.5 and not options.quick:
         print(f"bench: the load of this machine is {load:.1f}; figures will be off", file=sys.stderr)
 
     if options.what == "check":
-        return check(options, programs)
+        return check(options, programs, runner)
     if options.what == "compare":
-        results = compare.run(programs, environment(), options)
+        results = compare.run(programs, environment(), runner, options)
     else:
-        results = run_family(options.what, programs / f"bench-{options.what}", options.quick, options.only)
+        results = run_family(options.what, programs / f"bench-{options.what}", runner, options)
     print(report.text(options.what, results))
     if not options.quick and not options.only:
         (RESULTS / f"{options.what}.json").write_text(json.dumps(results, indent=1) + "\n")
@@ -107,17 +110,18 @@ def main():
     return 0
 
 
-def check(options, programs):
+def check(options, programs, runner):
     """Measures the ratios again and fails when one is worse than what bench/expected.json records."""
     expected = json.loads((HERE / "expected.json").read_text())
-    measured = {r["text"]: r["ratio"] for r in run_family("optim", programs / "bench-optim", options.quick, "")["ratios"]}
-    measured |= {r["name"]: r["ratio"] for r in compare.run(programs, environment(), options)["rows"]}
+    measured = {r["text"]: r["ratio"] for r in run_family("optim", programs / "bench-optim", runner, options)["ratios"]}
+    measured |= {r["name"]: r["ratio"] for r in compare.run(programs, environment(), runner, options)["rows"]}
     failed = False
     for name, ratio in expected.items():
         now = measured.get(name)
         bad = now is None or now < ratio * (1 - options.tolerance)
         failed |= bad
-        print(f"{'FAILED' if bad else 'ok':8}{name}: {'not measured' if now is None else f'{now:.2f}'}, recorded {ratio:.2f}")
+        found = "not measured" if now is None else f"{now:.2f}"
+        print(f"{'FAILED' if bad else 'ok':8}{name}: {found}, recorded {ratio:.2f}")
     return 1 if failed else 0
 
 

@@ -5,9 +5,7 @@ import json
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
-import time
 
 # name: (program, arguments, has convolutions, LibTorch's time over ours at least)
 WORKLOADS = {
@@ -38,23 +36,9 @@ def torch_settings(convolutions):
         yield name, {k: v for p in parts for k, v in p[1].items()}, [a for p in parts for a in p[2]]
 
 
-def busy():
-    """CPU seconds that all processes have used, those that the host took away among them."""
-    user, nice, system, _, _, irq, softirq, steal = map(int, pathlib.Path("/proc/stat").read_text().split()[1:9])
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def run_side(program, arguments, environment, check, warmup, seconds):
-    command = [str(program), *arguments, "--check", str(check), "--warmup", str(warmup), "--seconds", str(seconds)]
-    children, before, start = os.times(), busy(), time.monotonic()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"bench: {' '.join(command)} failed:\n{done.stderr}")
-    now = os.times()
-    ours = now.children_user + now.children_system - children.children_user - children.children_system
-    # What others had of the processors meanwhile: says how far to trust the figures.
-    others = (busy() - before - ours) / ((time.monotonic() - start) * os.cpu_count())
-    return json.loads(done.stdout) | {"others": max(0.0, others)}
+def run_side(runner, program, arguments, environment, check, warmup, seconds):
+    command = [program, *arguments, "--check", check, "--warmup", warmup, "--seconds", seconds]
+    return json.loads(runner.run(command, environment))
 
 
 def same_losses(name, ours, theirs):
@@ -67,31 +51,31 @@ def summary(runs):
     """The median of the processes' medians, and how far apart those are."""
     medians = sorted(r["median_ms"] for r in runs)
     return {"median_ms": statistics.median(medians), "low_ms": medians[0], "high_ms": medians[-1],
-            "peak_mb": max(r["peak_mb"] for r in runs), "others": max(r["others"] for r in runs), "facts": runs[0]["facts"]}
+            "peak_mb": max(r["peak_mb"] for r in runs), "facts": runs[0]["facts"]}
 
 
-def run_workload(name, programs, environment, options):
+def run_workload(name, programs, environment, runner, options):
     program, arguments, convolutions, floor = WORKLOADS[name]
     ours, theirs = programs / f"compare-{program}-temper", programs / f"compare-{program}-torch"
     warmup, seconds = (0.01, 0.02) if options.quick else (0.3, 1.0)
 
-    first = run_side(ours, arguments, environment, 8, 0, 0)
+    first = run_side(runner, ours, arguments, environment, 8, 0, 0)
     settings = list(torch_settings(convolutions))
-    same_losses(name, first["losses"], run_side(theirs, arguments, environment, 8, 0, 0)["losses"])
+    same_losses(name, first["losses"], run_side(runner, theirs, arguments, environment, 8, 0, 0)["losses"])
 
     # The two settings that look best take part in the rounds; LibTorch's figure is the better of theirs.
     def search(setting):
         _, extra, more = setting
-        return run_side(theirs, arguments + more, environment | extra, 1, warmup, seconds / 2)["median_ms"]
+        return run_side(runner, theirs, arguments + more, environment | extra, 1, warmup, seconds / 2)["median_ms"]
     if options.quick:
         settings = settings[:2]
     finalists = sorted(settings, key=search)[:2]
 
     runs, peers = [], [[] for _ in finalists]
     for _ in range(1 if options.quick else options.rounds):
-        runs.append(run_side(ours, arguments, environment, 1, warmup, seconds))
+        runs.append(run_side(runner, ours, arguments, environment, 1, warmup, seconds))
         for (_, extra, more), peer in zip(finalists, peers):
-            peer.append(run_side(theirs, arguments + more, environment | extra, 1, warmup, seconds))
+            peer.append(run_side(runner, theirs, arguments + more, environment | extra, 1, warmup, seconds))
     temper = summary(runs)
     best, torch = min(((f[0], summary(p)) for f, p in zip(finalists, peers)), key=lambda pair: pair[1]["median_ms"])
     return {"name": name, "temper": temper, "torch": torch, "torch_setting": best, "at_least": floor,
@@ -99,14 +83,14 @@ def run_workload(name, programs, environment, options):
             "gflops": runs[0]["flops"] / temper["median_ms"] * 1e-6}
 
 
-def run(programs, environment, options):
+def run(programs, environment, runner, options):
     load = os.getloadavg()[0]
     rows = []
     for name in WORKLOADS:
         if options.only in name:
             print(f"bench: {name} ...", file=sys.stderr)
-            rows.append(run_workload(name, programs, environment, options))
+            rows.append(run_workload(name, programs, environment, runner, options))
     if not rows:
         sys.exit(f"bench: no workload has '{options.only}' in its name; there are: {', '.join(WORKLOADS)}")
     return {"machine": rows[0]["temper"]["facts"], "peer": rows[0]["torch"]["facts"], "load": load,
-            "others": max(r[side]["others"] for r in rows for side in ("temper", "torch")), "rows": rows}
+            "others": runner.worst, "rows": rows}

@@ -43,10 +43,13 @@ const std::int64_t* labels(Index count, std::int64_t classes) {
 }
 
 void time(const std::string& name, std::function<void()> body) {
-  benchmark::RegisterBenchmark(name.c_str(), [body = std::move(body)](State& state) {
-    body();  // compiles, and maps memory
-    for (auto _ : state) body();
-  })->UseRealTime()->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark(name.c_str(),
+                               [body = std::move(body)](State& state) {
+                                 body();  // compiles, and maps memory
+                                 for (auto _ : state) body();
+                               })
+      ->UseRealTime()
+      ->Unit(benchmark::kMicrosecond);
 }
 
 void elementwise() {
@@ -71,15 +74,17 @@ void rows() {
     norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(), array(1),
                   array(2), array(4));
   });
-  time("softmax/temper", [] {
-    benchmark::DoNotOptimize(softmax(array(0), attention_rows, attention, 1, false, array(1)));
-  });
+  time("softmax/temper",
+       [] { benchmark::DoNotOptimize(softmax(array(0), attention_rows, attention, 1, false, array(1))); });
   time("softmax_backward/temper",
        [] { softmax_backward(array(0), array(1), attention_rows, attention, 1, false, array(2)); });
   static Tensor losses = empty({predictions}), stats = empty({predictions, 2});
   const auto task = [] {
-    return CrossEntropy{.rows = predictions, .classes = vocabulary, .labels = labels(predictions, vocabulary),
-                        .ignore_index = -100, .smoothing = 0.0f};
+    return CrossEntropy{.rows = predictions,
+                        .classes = vocabulary,
+                        .labels = labels(predictions, vocabulary),
+                        .ignore_index = -100,
+                        .smoothing = 0.0f};
   };
   time("cross_entropy/temper", [=] {
     benchmark::DoNotOptimize(
@@ -96,8 +101,9 @@ void rows() {
 
 void products() {
   // Forward, gradient of the input, gradient of the weight.
-  time("linear/temper",
-       [] { matmul({.m = tokens, .n = width, .k = width, .transpose_b = true}, array(0), array(1), array(2), array(3)); });
+  time("linear/temper", [] {
+    matmul({.m = tokens, .n = width, .k = width, .transpose_b = true}, array(0), array(1), array(2), array(3));
+  });
   time("linear_backward_input/temper",
        [] { matmul({.m = tokens, .n = width, .k = width}, array(0), array(1), nullptr, array(3)); });
   time("linear_backward_weight/temper", [] {
@@ -106,13 +112,28 @@ void products() {
 }
 
 void spatial() {
-  const Conv2d conv{.n = images, .h = side, .w = side, .in = in, .out = out, .kernel_h = 3, .kernel_w = 3,
-                    .padding_h = 1, .padding_w = 1};
+  const Conv2d conv{.n = images,
+                    .h = side,
+                    .w = side,
+                    .in = in,
+                    .out = out,
+                    .kernel_h = 3,
+                    .kernel_w = 3,
+                    .padding_h = 1,
+                    .padding_w = 1};
   time("conv/temper", [=] { conv2d(conv, array(0), array(1), array(2), array(3)); });
   time("conv_backward_input/temper", [=] { conv2d_backward_data(conv, array(0), array(1), array(3)); });
   time("conv_backward_weight/temper", [=] { conv2d_backward_weights(conv, array(0), array(1), array(3), false); });
-  const Pool2d pool{.n = images, .h = 2 * side, .w = 2 * side, .channels = in, .kernel_h = 2, .kernel_w = 2,
-                    .stride_h = 2, .stride_w = 2, .out_h = side, .out_w = side};
+  const Pool2d pool{.n = images,
+                    .h = 2 * side,
+                    .w = 2 * side,
+                    .channels = in,
+                    .kernel_h = 2,
+                    .kernel_w = 2,
+                    .stride_h = 2,
+                    .stride_w = 2,
+                    .out_h = side,
+                    .out_w = side};
   static Tensor which = empty({images, side, side, in});
   time("max_pool/temper", [=] { max_pool2d(pool, array(0), array(1), which.mutable_data<float>()); });
   time("max_pool_backward/temper", [=] { max_pool2d_backward(pool, array(1), which.data<float>(), array(2)); });
@@ -176,12 +197,16 @@ void tiny() {
     return y;
   };
   const auto each = [](const char* name, auto body) {
-    benchmark::RegisterBenchmark(name, [body](State& state) {
-      const Tensor x = ones({4});
-      for (auto _ : state) body(x);
-      state.counters["ns per operation"] = benchmark::Counter(
-          static_cast<double>(state.iterations() * chain) * 1e-9, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
-    })->UseRealTime()->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(name,
+                                 [body](State& state) {
+                                   const Tensor x = ones({4});
+                                   for (auto _ : state) body(x);
+                                   state.counters["ns per operation"] =
+                                       benchmark::Counter(static_cast<double>(state.iterations() * chain) * 1e-9,
+                                                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+                                 })
+        ->UseRealTime()
+        ->Unit(benchmark::kMicrosecond);
   };
   each("100_tiny_operations/temper", [run](const Tensor& x) { benchmark::DoNotOptimize(run(x)); });
   each("100_tiny_operations_recorded/temper", [run](const Tensor& x) {

@@ -20,14 +20,17 @@ using torch::Tensor;
 /// `make` prepares the operands and returns what is timed, which gives a tensor or several.
 template <class Make>
 void time(const char* name, Make make) {
-  benchmark::RegisterBenchmark((std::string(name) + "/torch").c_str(), [make](State& state) {
-    at::set_num_threads(omp_get_max_threads());  // else it takes one
-    torch::NoGradGuard pause;
-    torch::manual_seed(1);
-    const auto body = make();
-    body();
-    for (auto _ : state) benchmark::DoNotOptimize(body());
-  })->UseRealTime()->Unit(benchmark::kMicrosecond);
+  benchmark::RegisterBenchmark((std::string(name) + "/torch").c_str(),
+                               [make](State& state) {
+                                 at::set_num_threads(omp_get_max_threads());  // else it takes one
+                                 torch::NoGradGuard pause;
+                                 torch::manual_seed(1);
+                                 const auto body = make();
+                                 body();
+                                 for (auto _ : state) benchmark::DoNotOptimize(body());
+                               })
+      ->UseRealTime()
+      ->Unit(benchmark::kMicrosecond);
 }
 
 Tensor noise(at::IntArrayRef shape) { return torch::rand(shape) * 2 - 1; }
@@ -86,9 +89,7 @@ void rows() {
   const auto ids = [] { return torch::arange(tokens) * 7919 % 20000; };
   time("embedding", [ids] { return [w = noise({20000, width}), i = ids()] { return at::embedding(w, i); }; });
   time("embedding_backward", [ids] {
-    return [dy = noise({tokens, width}), i = ids()] {
-      return at::embedding_dense_backward(dy, i, 20000, -1, false);
-    };
+    return [dy = noise({tokens, width}), i = ids()] { return at::embedding_dense_backward(dy, i, 20000, -1, false); };
   });
 }
 
@@ -96,10 +97,12 @@ void products() {
   time("linear", [] {
     return [x = noise({tokens, width}), w = noise({width, width}), b = noise({width})] { return at::linear(x, w, b); };
   });
-  time("linear_backward_input",
-       [] { return [dy = noise({tokens, width}), w = noise({width, width})] { return at::mm(dy, w); }; });
-  time("linear_backward_weight",
-       [] { return [dy = noise({tokens, width}), x = noise({tokens, width})] { return at::mm(dy.t(), x); }; });
+  time("linear_backward_input", [] {
+    return [dy = noise({tokens, width}), w = noise({width, width})] { return at::mm(dy, w); };
+  });
+  time("linear_backward_weight", [] {
+    return [dy = noise({tokens, width}), x = noise({tokens, width})] { return at::mm(dy.t(), x); };
+  });
 }
 
 void spatial() {

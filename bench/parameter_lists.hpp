@@ -16,8 +16,8 @@ inline Shapes gpt2_shapes() {
   const std::int64_t d = 768;
   Shapes shapes = {{50257, d}, {1024, d}};
   for (int block = 0; block < 12; ++block) {
-    const Shapes parts = {{d},    {d}, {3 * d, d}, {3 * d}, {d, d},     {d},  // norm, attention
-                          {d},    {d}, {4 * d, d}, {4 * d}, {d, 4 * d}, {d}};  // norm, feed-forward
+    const Shapes parts = {{d}, {d}, {3 * d, d}, {3 * d}, {d, d},     {d},   // norm, attention
+                          {d}, {d}, {4 * d, d}, {4 * d}, {d, 4 * d}, {d}};  // norm, feed-forward
     shapes.insert(shapes.end(), parts.begin(), parts.end());
   }
   shapes.push_back({d});

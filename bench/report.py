@@ -57,7 +57,8 @@ def operations(results):
 
 def comparison(results, limits):
     peak = {r["name"]: r["rates"] for r in limits["rows"]} if limits else {}
-    best = max((r["GFLOP/s"] for name, r in peak.items() if name.startswith("fma") and "bf16" not in name), default=None)
+    best = max((r["GFLOP/s"] for name, r in peak.items() if name.startswith("fma") and "bf16" not in name),
+               default=None)
     rows = []
     for r in results["rows"]:
         ours, theirs = r["temper"], r["torch"]
@@ -74,8 +75,8 @@ def comparison(results, limits):
 def parts(what, results, limits=None):
     body = (comparison(results, limits) if what == "compare" else operations(results) if what == "ops"
             else family(results))
-    others = f", at most {100 * results['others']:.0f} % of the processors taken by others" if "others" in results else ""
-    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}{others}."]
+    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}, meanwhile others had "
+                   f"up to {100 * results['others']:.0f} % of the processors."]
 
 
 def text(what, results):
@@ -90,5 +91,6 @@ def write(path, folder):
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"
         body = "\n\n".join(parts(what, results, kept.get("limits")))
-        page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page, flags=re.S)
+        page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page,
+                      flags=re.S)
     path.write_text(page)

@@ -2,6 +2,7 @@
 
 // Everything a training program needs.
 
+#include <temper/autograd/gradcheck.hpp>
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
@@ -9,6 +10,7 @@
 #include <temper/core/random.hpp>
 #include <temper/data/fashion_mnist.hpp>
 #include <temper/data/loader.hpp>
+#include <temper/data/tensor_dataset.hpp>
 #include <temper/io/save.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -87,9 +88,12 @@ Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
 void Adam::prepare(Now& now) const {
   const bool torch = rounding_ == Rounding::torch_compat;
   const double decayed =
-      decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? now.hyper[hyper::lr] : 1.0) : 0.0;
+      decoupled_ ? now.hyper[hyper::decay] *
+                       (decay_ == Decay::coupled && !mutant(Mutant::adam_decays_by_one) ? now.hyper[hyper::lr] : 1.0)
+                 : 0.0;
   now.products[product1] *= now.hyper[hyper::beta1];
   now.products[product2] *= now.hyper[hyper::beta2];
+  if (mutant(Mutant::adam_not_corrected)) now.products[product1] = 0.0;
   const double root = std::sqrt(1.0 - now.products[product2]);
   now.put(optim_kernels::AdamScalars{
       .scale = static_cast<float>(now.scale),

@@ -6,6 +6,7 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
@@ -49,6 +50,10 @@ Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition 
                      definition_.hypers.size(), definition_.states.size(), max_hypers, max_states);
   }
   for (std::size_t i = 0; i < groups_.size(); ++i) add_group(i);
+  if (slots_.empty()) {
+    fail<ValueError>("{}: there is no parameter to update; does the model name its parts in members()?",
+                     definition_.name);
+  }
 
   std::unordered_map<const void*, const Slot*> seen;
   for (const Slot& slot : slots_) {
@@ -282,6 +287,7 @@ void Optimizer::Engine::decide() {
     return;
   }
   if (clip_norm_ < no_clipping) report_.clip = std::min(1.0, clip_norm_ / (report_.grad_norm + 1e-6));
+  if (mutant(Mutant::clip_enlarges)) report_.clip = clip_norm_ / report_.grad_norm;
   gradient_scale_ = report_.clip / options_.divide_by;
   prepare_all();
 }

@@ -191,7 +191,8 @@ class Optimizer {
   void load(const OptimizerState& state, const LoadOptions& options = {});
 
  protected:
-  /// Throws: ValueError naming a parameter that is given twice or undefined, or a setting that does not exist.
+  /// Throws: ValueError when there is no parameter, or naming one that is given twice or undefined, or a setting that
+  /// does not exist.
   Optimizer(Groups groups, Definition definition);
 
   /// Computes, once per step for parameters that share them, the numbers that update() needs. May multiply

@@ -1,6 +1,7 @@
 #include <temper/optim/sgd.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -54,7 +55,8 @@ SGD::SGD(Groups groups, const SGDWOptions& options, Decay decay)
 void SGD::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr], mu = now.hyper[hyper::momentum];
   const double decayed = decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? rate : 1.0) : 0.0;
-  const bool first = now.t == 1;  // the buffer starts as the first gradient, undampened
+  // The buffer starts as the first gradient, undampened.
+  const bool first = now.t == 1 && !mutant(Mutant::sgd_dampens_first);
   now.put(optim_kernels::SgdScalars{
       .scale = static_cast<float>(now.scale),
       .l2 = static_cast<float>(decoupled_ ? 0.0 : now.hyper[hyper::decay]),

@@ -1,2 +1,17 @@
-#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+// Every test program: doctest, and then a look at what oneDNN chose for all primitives the tests made.
+
+#define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
+
+#include <cstdio>
+
+#include "framework/kernels/onednn.hpp"
+#include "tests/slow.hpp"
+
+int main(int count, char** arguments) {
+  doctest::Context context(count, arguments);
+  const int result = context.run();
+  const auto slow = temper::test::slow_implementations(temper::kernels::onednn::implementations());
+  for (const std::string& name : slow) std::fprintf(stderr, "oneDNN has no fast kernel for this: %s\n", name.c_str());
+  return slow.empty() ? result : 1;
+}

@@ -5,8 +5,7 @@
 int main(int argc, char** argv) {
   return workload::guarded(argc, argv, [](const workload::Options& options) {
     using namespace temper;
-    const nn::Sequential model(nn::Linear(784, 256), nn::ReLU(), nn::Linear(256, 128), nn::ReLU(),
-                               nn::Linear(128, 10));
+    const nn::Sequential model(nn::Linear(784, 256), nn::ReLU(), nn::Linear(256, 128), nn::ReLU(), nn::Linear(128, 10));
     std::vector<Tensor> inputs;
     for (int s = 0; s < workload::input_sets; ++s) {
       inputs.push_back(empty({options.batch, 784}));

@@ -108,9 +108,10 @@ void run(const Options& options, double flops, const Facts& facts, Step step, Va
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   const auto quantile = [&](double q) { return times[static_cast<std::size_t>(q * double(times.size() - 1))]; };
-  std::printf("{\"losses\": [%s], \"steps\": %zu, \"median_ms\": %.6g, \"best_ms\": %.6g, \"p90_ms\": %.6g, "
-              "\"cpu_ms\": %.6g, ",
-              losses.c_str(), times.size(), quantile(0.5), times.front(), quantile(0.9), cpu_ms);
+  std::printf(
+      "{\"losses\": [%s], \"steps\": %zu, \"median_ms\": %.6g, \"best_ms\": %.6g, \"p90_ms\": %.6g, "
+      "\"cpu_ms\": %.6g, ",
+      losses.c_str(), times.size(), quantile(0.5), times.front(), quantile(0.9), cpu_ms);
   std::printf("\"flops\": %.6g, \"peak_mb\": %.1f, \"facts\": {", flops, double(usage.ru_maxrss) / 1024);
   for (std::size_t f = 0; f < facts.size(); ++f) {
     std::printf("%s\"%s\": \"%s\"", f == 0 ? "" : ", ", facts[f].first.c_str(), facts[f].second.c_str());

@@ -10,6 +10,7 @@
 #include <temper/autograd/random.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 
 namespace temper {
@@ -320,7 +321,7 @@ class Recorder {
 
   /// An operation may hand one tensor to several inputs (add does): whoever adds to it needs its own.
   static void make_unique(Tensor& tensor) {
-    if (!tensor.unique()) tensor = tensor.clone();
+    if (!tensor.unique() && !mutant(Mutant::shared_gradient_added_to)) tensor = tensor.clone();
   }
 
   static void destroy(Node& node) {

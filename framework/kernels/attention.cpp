@@ -7,6 +7,7 @@
 #include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/matmul.hpp"
 
@@ -55,7 +56,8 @@ bool weights(const Attention& task, const Block& block, const float* q, const fl
   const bool* mask = task.mask != nullptr ? mask_of(task, block.matrix) : nullptr;
   bool blind = false;
   for (Index row = 0; row < block.rows; ++row, p += block.keys) {
-    const Index seen = task.causal ? std::min(block.keys, block.begin + row + 1) : block.keys;
+    const Index last = block.begin + row + (mutant(Mutant::causal_sees_next) ? 1 : 0);
+    const Index seen = task.causal ? std::min(block.keys, last + 1) : block.keys;
     table().affine(p, task.scale, 0.0f, p, seen);
     if (mask != nullptr) {
       const bool* visible = mask + (block.begin + row) * task.mask_row_stride;
@@ -109,7 +111,7 @@ void attention_backward(const Attention& task, const float* q, const float* k, c
         for (Index row = 0; row < block.rows; ++row) {
           float* line = ds.data() + row * block.keys;
           table().softmax_backward(p.data() + row * block.keys, line, block.keys, 1, 1, false, line);
-          table().affine(line, task.scale, 0.0f, line, block.keys);
+          if (!mutant(Mutant::attention_dk_not_scaled)) table().affine(line, task.scale, 0.0f, line, block.keys);
         }
         if (dq != nullptr) {
           matmul({.m = block.rows, .n = task.width, .k = block.keys}, ds.data(), k + keys_at * task.width, nullptr,

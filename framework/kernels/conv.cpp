@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/onednn.hpp"
 
 namespace temper::kernels {
@@ -83,7 +84,8 @@ void conv2d(const Conv2d& shape, const float* x, const float* weight, const floa
 void conv2d_backward_data(const Conv2d& shape, const float* dy, const float* weight, float* dx) {
   if (shape.n == 0) return;
   onednn::run(key(Op::conv_backward_data, shape, false), {weight, dy, dx}, [&](Program& program) {
-    const Descriptors d(shape);
+    Descriptors d(shape);
+    if (mutant(Mutant::conv_dx_swaps_padding)) std::swap(d.padding[0], d.padding[1]);
     const auto pd = onednn::describe_backward<dnnl::convolution_backward_data>(
         onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_weight, d.y, d.strides,
         d.dilation, d.padding, d.padding);
@@ -95,12 +97,14 @@ void conv2d_backward_data(const Conv2d& shape, const float* dy, const float* wei
 }
 
 void conv2d_backward_weights(const Conv2d& shape, const float* x, const float* dy, float* dw, bool accumulate) {
+  if (mutant(Mutant::conv_dw_overwrites)) accumulate = false;
   if (shape.n == 0) {
     if (!accumulate) std::fill_n(dw, shape.weights(), 0.0f);
     return;
   }
   onednn::run(key(Op::conv_backward_weights, shape, accumulate), {x, dy, dw}, [&](Program& program) {
-    const Descriptors d(shape);
+    Descriptors d(shape);
+    if (mutant(Mutant::conv_dw_swaps_dilation)) std::swap(d.dilation[0], d.dilation[1]);
     const auto pd = onednn::describe_backward<dnnl::convolution_backward_weights>(
         onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_weight, d.y, d.strides,
         d.dilation, d.padding, d.padding);

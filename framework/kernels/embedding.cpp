@@ -5,6 +5,7 @@
 
 #include <temper/core/parallel.hpp>
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
@@ -24,7 +25,10 @@ void embedding_backward(const float* dy, const std::int64_t* ids, Index count, I
   constexpr Index panel = 128;
   const auto kernel = table().accumulate;
   parallel_for(width, panel, [=](Index begin, Index end) {
-    for (Index i = 0; i < count; ++i) kernel(dweight + ids[i] * width + begin, dy + i * width + begin, end - begin);
+    for (Index i = 0; i < count; ++i) {
+      if (mutant(Mutant::embedding_overwrites)) std::fill_n(dweight + ids[i] * width + begin, end - begin, 0.0f);
+      kernel(dweight + ids[i] * width + begin, dy + i * width + begin, end - begin);
+    }
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include <temper/core/parallel.hpp>
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
@@ -91,7 +92,8 @@ void permute_tiles(const float* x, const Permutation& p, int q, Index total, flo
   parallel_for(matrices * tiles, per_chunk, [&](Index begin, Index end) {
     for (Index task = begin; task < end; ++task) {
       const Index matrix = task / tiles, row = task % tiles * tile;
-      const Index between = stride_q / last.size;  // places of y's axes between q and the last
+      // Places of y's axes between q and the last.
+      const Index between = mutant(Mutant::permute_mixes_matrices) ? 1 : stride_q / last.size;
       const Index to = matrix / between * cols * stride_q + matrix % between * last.size;
       kernel(x + offset(p, p.rank - 1, q, matrix) + row * last.from, std::min(tile, last.size - row), cols, last.from,
              y + to + row, stride_q);
@@ -163,7 +165,8 @@ void gather_backward(const float* dy, const std::int64_t* index, Index outer, In
   // Places that share an index are in one block of `outer`: split there, and each sum runs in order.
   parallel_for(outer, std::max<Index>(1, grain / std::max<Index>(1, m * inner)), [=](Index begin, Index end) {
     for (Index i = begin * m * inner; i < end * m * inner; ++i) {
-      dx[(i / (m * inner) * n + index[i]) * inner + i % inner] += dy[i];
+      float& target = dx[(i / (m * inner) * n + index[i]) * inner + i % inner];
+      target = mutant(Mutant::gather_overwrites) ? dy[i] : target + dy[i];
     }
   });
 }

@@ -7,6 +7,7 @@
 
 #include <temper/core/parallel.hpp>
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
@@ -18,12 +19,15 @@ constexpr Index pointwise_grain = 1 << 14;
 
 Index rows_per_chunk(Index classes) { return std::max<Index>(1, grain / std::max<Index>(1, classes)); }
 
+/// How many classes share what label smoothing takes from the right one.
+Index shared_by(Index classes) { return mutant(Mutant::smoothing_over_others) ? classes - 1 : classes; }
+
 }  // namespace
 
 bool cross_entropy(const CrossEntropy& task, const float* x, float* losses, float* stats) {
   std::atomic<bool> impossible = false;
   const auto& kernels = table();
-  const double smoothing = static_cast<double>(task.smoothing), count = static_cast<double>(task.classes);
+  const double smoothing = static_cast<double>(task.smoothing), count = static_cast<double>(shared_by(task.classes));
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const Index label = task.labels[row];
@@ -53,7 +57,7 @@ bool cross_entropy(const CrossEntropy& task, const float* x, float* losses, floa
 void cross_entropy_backward(const CrossEntropy& task, const float* x, const float* stats, const float* dy,
                             Index stride_dy, float scale, float* dx) {
   const auto kernel = table().cross_entropy_backward;
-  const float uniform = task.smoothing / static_cast<float>(task.classes), hit = 1.0f - task.smoothing;
+  const float uniform = task.smoothing / static_cast<float>(shared_by(task.classes)), hit = 1.0f - task.smoothing;
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
     for (Index row = begin; row < end; ++row) {
       const Index first = row * task.classes, label = task.labels[row];

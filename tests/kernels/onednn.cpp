@@ -9,6 +9,7 @@
 #include "framework/kernels/conv.hpp"
 #include "framework/kernels/matmul.hpp"
 #include "onednn_reference.hpp"
+#include "tests/slow.hpp"
 
 using namespace reference;
 namespace kernels = temper::kernels;
@@ -127,13 +128,36 @@ TEST_CASE("the version names library and instruction set") {
   CHECK(kernels::onednn_version().find('(') != std::string::npos);
 }
 
-// The last test of the file sees what all before it made oneDNN choose.
-TEST_CASE("no primitive is a reference implementation") {
+TEST_CASE("reference implementations are told from others") {
   product(3);
-  const auto names = onednn::implementations();
-  CHECK_FALSE(names.empty());
-  for (const std::string& name : names) {
-    CAPTURE(name);
-    CHECK(name.find("ref") == std::string::npos);
-  }
+  CHECK_FALSE(onednn::implementations().empty());
+  CHECK(temper::test::slow_implementations({"matmul brg:avx512_core", "convolution jit:avx2", "reference jit:uni"})
+            .empty());
+  const std::set<std::string> slow = {"matmul ref:any", "convolution gemm:ref", "batch normalization nchw_ref:any"};
+  CHECK(temper::test::slow_implementations(slow).size() == 3);
+}
+
+TEST_CASE("child: a reduction over the first axis" * doctest::skip()) {
+  // The reason why sum_rows() is our own.
+  const Floats x(6 * 5, 1.0f);
+  Floats y(5);
+  onednn::run(onednn::Key(onednn::Op::matmul, {-2}), {x.data(), y.data()}, [](onednn::Program& program) {
+    const auto from = onednn::dense({6, 5}), to = onednn::dense({1, 5});
+    const int source = program.operand(from), result = program.operand(to);
+    program.add(
+        "reduction",
+        onednn::describe<dnnl::reduction>(onednn::attributes(), dnnl::algorithm::reduction_sum, from, to, 0.0f, 0.0f),
+        {{DNNL_ARG_SRC, source}, {DNNL_ARG_DST, result}});
+  });
+  CHECK(y == Floats(5, 6.0f));
+}
+
+TEST_CASE("a test program that made a reference primitive fails, even when its tests pass") {
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  const auto status = [&](const std::string& test) {
+    return std::system(("'" + program + "' --no-skip --test-case='" + test + "' >/dev/null 2>&1").c_str());
+  };
+  CHECK(ends_well("OMP_NUM_THREADS=1", "child: a reduction over the first axis"));
+  CHECK(status("child: a reduction over the first axis") != 0);
+  CHECK(status("keys differ in every number*") == 0);
 }

@@ -13,6 +13,7 @@
 #include <temper/optim/optim.hpp>
 
 #include "optim/kernels/table.hpp"
+#include "tests/optim/near_internal.hpp"
 
 using namespace temper;
 using namespace temper::optim;
@@ -38,7 +39,7 @@ TEST_CASE("an exponential moving average begins with the first update") {
   for (int step = 0; step < 5; ++step) {
     down(sgd, p);
     if (step > 0) expected = 0.75 * expected + 0.25 * (9.0 - step);
-    for (const float x : sgd.averaged(p).values<float>()) REQUIRE(x == doctest::Approx(expected));
+    for (const float x : sgd.averaged(p).values<float>()) REQUIRE(x == near(expected));
     CHECK(first(sgd.averaged(resting)) == 4.0f);
   }
 }
@@ -50,10 +51,10 @@ TEST_CASE("SWA: the mean of every second update from the third on") {
   for (int step = 0; step < 2; ++step) down(sgd, p);
   CHECK_THROWS_WITH_AS(sgd.swap_averages(), "SGD: there are no averages of the weights yet", ValueError);
   for (int step = 2; step < 8; ++step) down(sgd, p);
-  CHECK(first(sgd.averaged(p)) == doctest::Approx((7.0 + 5.0 + 3.0) / 3));
+  CHECK(first(sgd.averaged(p)) == near((7.0 + 5.0 + 3.0) / 3));
 
   sgd.swap_averages();
-  CHECK(first(p.value()) == doctest::Approx(5.0));
+  CHECK(first(p.value()) == near(5.0));
   CHECK_THROWS_AS(sgd.step(), ValueError);
   CHECK_THROWS_AS(sgd.state(), ValueError);
   sgd.swap_averages();

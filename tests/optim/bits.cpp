@@ -16,6 +16,7 @@
 #include "framework/kernels/isa.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
+#include "tests/optim/near_internal.hpp"
 
 using namespace temper;
 using namespace temper::optim;
@@ -254,7 +255,7 @@ TEST_CASE("the norm has the same bits everywhere") {
     long double exact = 0;
     for (std::int64_t i = 0; i < n; ++i)
       exact += static_cast<long double>(x[static_cast<std::size_t>(i)]) * x[static_cast<std::size_t>(i)];
-    CHECK(expected == doctest::Approx(static_cast<double>(exact)).epsilon(1e-14));
+    CHECK(expected == near(static_cast<double>(exact), 1e-14));
     for (const Isa isa : isas()) {
       for (std::int64_t shift = 0; shift < 16; ++shift) {
         std::vector<float> shifted(static_cast<std::size_t>(n + shift));

@@ -10,6 +10,8 @@
 #include <temper/core/errors.hpp>
 #include <temper/optim/optim.hpp>
 
+#include "tests/optim/near_internal.hpp"
+
 using namespace temper;
 using namespace temper::optim;
 
@@ -81,7 +83,7 @@ TEST_CASE("warnings have numbers, and groups that share a schedule share them") 
         "0.001 * warmup(200).then(cosine(800)): it ends after 1000 updates; the last 1 of 1001 have a learning rate of "
         "0");
   REQUIRE(report.decay_factor.size() == 2);
-  CHECK(report.decay_factor[0] == doctest::Approx(std::exp(-1e-4 * (100.5 + 400.5))).epsilon(1e-4));
+  CHECK(report.decay_factor[0] == near(std::exp(-1e-4 * (100.5 + 400.5)), 1e-4));
   CHECK(report.decay_factor[1] == 1.0);
   CHECK(report.text().find("group 0: weight decay alone leaves 0.95") != std::string::npos);
   CHECK_THROWS_WITH_AS(lint(two, 0), "lint: a run of 0 updates, expected at least 1", ValueError);

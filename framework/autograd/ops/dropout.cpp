@@ -3,6 +3,7 @@
 #include <temper/autograd/random.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/dropout.hpp"
 
 namespace temper {
@@ -17,7 +18,8 @@ Tensor dropout(const Tensor& x, double p) {
   kernels::dropout(stream, p, x.data<float>(), y.mutable_data<float>(), x.numel());
   return record("dropout", y, {x}, [stream, p](const Tensor& dy, Gradients& gradients) {
     Tensor dx = empty(dy.shape());
-    kernels::dropout(stream, p, dy.data<float>(), dx.mutable_data<float>(), dy.numel());
+    const detail::RandomStream drawn = mutant(Mutant::dropout_other_mask) ? detail::dropout_stream() : stream;
+    kernels::dropout(drawn, p, dy.data<float>(), dx.mutable_data<float>(), dy.numel());
     gradients.give(0, dx);
   });
 }

@@ -11,7 +11,7 @@ Tensor unary(const char* name, kernels::Unary op, const Tensor& x) {
   kernels::unary(op, x.data<float>(), y.mutable_data<float>(), x.numel());
   const Tensor& kept = kernels::derivative_from_output(op) ? y : x;
   return record(name, y, {x}, [op, kept = save(kept)](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(dy.shape());
+    Tensor dx = overwritable(dy);
     kernels::unary_backward(op, kept->data<float>(), dy.data<float>(), dx.mutable_data<float>(), dx.numel());
     gradients.give(0, dx);
   });
@@ -22,7 +22,7 @@ Tensor parametric(const char* name, kernels::Parametric op, const Tensor& x, flo
   Tensor y = empty(x.shape());
   kernels::parametric(op, x.data<float>(), a, b, y.mutable_data<float>(), x.numel());
   return record(name, y, {x}, [op, a, b, x = save(x)](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(dy.shape());
+    Tensor dx = overwritable(dy);
     kernels::parametric_backward(op, x->data<float>(), dy.data<float>(), a, b, dx.mutable_data<float>(), dx.numel());
     gradients.give(0, dx);
   });

@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/loss.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/loss.hpp"
 #include "framework/kernels/reduce.hpp"
@@ -102,7 +103,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   if (kernels::cross_entropy(task, logits.data<float>(), losses.mutable_data<float>(), stats.mutable_data<float>())) {
     fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits.shape());
   }
-  const float scale = scale_of(options.reduction, count);
+  const float scale = scale_of(options.reduction, mutant(Mutant::cross_entropy_counts_all) ? task.rows : count);
   const Tensor y = reduced(losses, options.reduction, scale);
   return record("cross_entropy", y, {logits},
                 [=, stride = options.reduction == Reduction::none ? std::int64_t{1} : std::int64_t{0}, x = save(logits),

@@ -5,6 +5,7 @@
 #include <temper/autograd/tape.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/matmul.hpp"
 
 namespace temper {
@@ -90,7 +91,7 @@ void gradient_of_b(const kernels::Matmul& y, const float* dy, const float* a, co
   } else {
     shape.m = y.k;
     shape.n = y.n;
-    shape.transpose_a = !y.transpose_a;
+    shape.transpose_a = !y.transpose_a && !mutant(Mutant::matmul_db_not_transposed);
   }
   const float* const left = y.transpose_b ? dy : a;
   const float* const right = y.transpose_b ? a : dy;
@@ -149,6 +150,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                   }
                   if (gradients.wants(1)) {
                     auto [dw, accumulate] = gradients.into(1);
+                    if (mutant(Mutant::linear_dw_overwrites)) accumulate = false;
                     kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate}, g,
                                     x->data<float>(), nullptr, dw.mutable_data<float>());
                   }

@@ -1,5 +1,6 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/reduce.hpp"
 
 namespace temper::detail {
@@ -31,6 +32,7 @@ void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gr
   Tensor sums = empty(shape);
   kernels::reduce_to(kernels::Reduce::sum, gradient.data<float>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
                      shape);
+  if (mutant(Mutant::broadcast_not_summed)) sums = gradient.view({gradient.numel()}).rows(0, sums.numel()).view(shape);
   gradients.give(input, std::move(sums));
 }
 
@@ -40,5 +42,7 @@ AxisView view_of(const Shape& shape, int axis) {
   for (int i = axis + 1; i < shape.rank(); ++i) view.inner *= shape[i];
   return view;
 }
+
+Tensor overwritable(const Tensor& dy) { return dy.unique() ? dy : empty(dy.shape()); }
 
 }  // namespace temper::detail

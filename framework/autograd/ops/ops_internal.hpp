@@ -18,6 +18,10 @@ int require_axis(const char* operation, const char* argument, const Tensor& x, i
 /// Gives `gradient`, which has the shape of the result, to an input of `shape` that may have been broadcast to it.
 void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient);
 
+/// Where an elementwise backward writes the gradient it makes of dy: over dy itself when nobody else holds it, which
+/// spares a third of the memory traffic; else a new tensor of its shape.
+Tensor overwritable(const Tensor& dy);
+
 /// A shape seen from one of its axes: [outer, size, inner].
 struct AxisView {
   std::int64_t outer, size, inner;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/layout.hpp"
 
@@ -182,8 +183,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
     const detail::AxisView view = detail::view_of(x, along);
     const std::int64_t block = dy.size(along) * view.inner;
     if (!accumulate) std::fill_n(target, dx.numel(), 0.0f);
-    kernels::add_blocks(dy.data<float>(), block, target + first * view.inner, view.size * view.inner, block,
-                        view.outer);
+    const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
+    kernels::add_blocks(dy.data<float>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
   });
 }
 
@@ -215,7 +216,7 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
     int input = 0;
     for (const std::int64_t part : sizes.values<std::int64_t>()) {
       if (gradients.wants(input)) gradients.give(input, cut(dy, along, at, at + part));
-      at += part;
+      at += mutant(Mutant::concat_gradient_from_front) ? 0 : part;
       ++input;
     }
   });

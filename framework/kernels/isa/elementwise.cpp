@@ -1,3 +1,4 @@
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
@@ -43,7 +44,10 @@ struct Abs {
   static Vec dx(Vec x, Vec dy) { return xsimd::select(x > zero(), dy, xsimd::select(x < zero(), -dy, zero())); }
 };
 struct Relu {
-  static Vec y(Vec x) { return xsimd::select(x < zero(), zero(), x); }
+  static Vec y(Vec x) {
+    if (mutant(Mutant::relu_hides_nan)) return xsimd::select(x > zero(), x, zero());
+    return xsimd::select(x < zero(), zero(), x);
+  }
   static Vec dx(Vec y, Vec dy) { return xsimd::select(y <= zero(), zero(), dy); }
 };
 struct Gelu {  // x * Phi(x)
@@ -94,7 +98,10 @@ struct Softplus {  // log(1 + e^x), from the side that does not overflow
 
 struct LeakyRelu {  // a: the slope below zero
   static Vec y(Vec x, Vec a, Vec) { return xsimd::select(x < zero(), a * x, x); }
-  static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(x <= zero(), a * dy, dy); }
+  static Vec dx(Vec x, Vec dy, Vec a, Vec) {
+    if (mutant(Mutant::leaky_relu_at_zero)) return xsimd::select(x < zero(), a * dy, dy);
+    return xsimd::select(x <= zero(), a * dy, dy);
+  }
 };
 struct Clamp {  // from a to b
   static Vec y(Vec x, Vec a, Vec b) { return clamp(x, a, b); }
@@ -134,7 +141,7 @@ struct Div {
   static Vec y(Vec a, Vec b) { return a / b; }
 };
 struct Maximum {
-  static Vec y(Vec a, Vec b) { return max_or_nan(a, b); }
+  static Vec y(Vec a, Vec b) { return mutant(Mutant::maximum_hides_nan) ? xsimd::max(a, b) : max_or_nan(a, b); }
 };
 struct Minimum {
   static Vec y(Vec a, Vec b) { return min_or_nan(a, b); }
@@ -267,6 +274,7 @@ void fill_elementwise(IsaTable& table) {
   enter<Relu>(table, Unary::relu);
   enter<Gelu>(table, Unary::gelu);
   enter<GeluTanh>(table, Unary::gelu_tanh);
+  if (mutant(Mutant::gelu_tanh)) enter<GeluTanh>(table, Unary::gelu);
   enter<Silu>(table, Unary::silu);
   enter<Sigmoid>(table, Unary::sigmoid);
   enter<Tanh>(table, Unary::tanh);

@@ -5,6 +5,8 @@
 
 #include <xsimd/xsimd.hpp>
 
+#include "framework/core/mutants_internal.hpp"
+
 namespace temper::kernels::TEMPER_ISA {
 
 #if defined(TEMPER_ISA_avx512)
@@ -90,7 +92,7 @@ template <class F>
 static inline void transform(const float* x, float* y, Index n, F f) {
   Index i = 0;
   for (; i + width <= n; i += width) store(y + i, f(load(x + i)));
-  if (i < n) store_part(y + i, f(load_part(x + i, n - i)), n - i);
+  if (i < n && !mutant(Mutant::map_skips_tail)) store_part(y + i, f(load_part(x + i, n - i)), n - i);
 }
 /// y[i] = f(a[i], b[i]) for n elements.
 template <class F>

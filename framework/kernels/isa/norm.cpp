@@ -26,7 +26,11 @@ void norm(const float* x, Index rows, Index cols, const float* weight, const flo
       const Vec d = zero_past(load_upto(x + i, count) - center, count);
       return d * d;
     });
-    const float scale = static_cast<float>(1.0 / __builtin_sqrt(squares * count_inverse + static_cast<double>(eps)));
+    double variance = squares * count_inverse;
+    if (mutant(Mutant::layer_norm_unbiased)) variance = squares / static_cast<double>(cols - 1);
+    double deviation = __builtin_sqrt(variance + static_cast<double>(eps));
+    if (mutant(Mutant::layer_norm_eps_outside)) deviation = __builtin_sqrt(variance) + static_cast<double>(eps);
+    const float scale = static_cast<float>(1.0 / deviation);
     inverse[row] = scale;
     for_each_vector(cols, [=](Index i, Index count) {
       Vec v = (load_upto(x + i, count) - center) * Vec(scale);
@@ -51,7 +55,8 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
       const double along = blocked_sum(cols, [=](Index i, Index count) {
         return into(i, count) * normalized(i, count);  // lanes past count: 0 times a number
       });
-      const double level = mean == nullptr ? 0.0 : blocked_sum(cols, into);
+      const double level =
+          mean == nullptr || mutant(Mutant::layer_norm_dx_not_centered) ? 0.0 : blocked_sum(cols, into);
       const Vec a(static_cast<float>(along * count_inverse)), b(static_cast<float>(level * count_inverse));
       for_each_vector(cols, [=](Index i, Index count) {
         store_upto(dx + i, scale * (into(i, count) - b - normalized(i, count) * a), count);

@@ -1,5 +1,6 @@
 #include "framework/kernels/pool.hpp"
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 
@@ -83,6 +84,7 @@ void each_tap(const Pool2d& s, const Pixel& pixel, Float* first, F f) {
 }
 
 Vec area(const Pool2d& s, const Pixel& pixel) {
+  if (mutant(Mutant::avg_pool_counts_inside)) return Vec(static_cast<float>(pixel.rows * pixel.columns));
   return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w : pixel.rows * pixel.columns));
 }
 
@@ -95,7 +97,7 @@ void max_pool(const Pool2d& s, Index begin, Index end, const float* x, float* y,
       Vec best = in.load(x + pixel.input + c), taken(static_cast<float>(pixel.number));
       each_tap(s, pixel, x + pixel.input + c, [&](const float* p, Vec number) {
         const Vec v = in.load(p);
-        const Mask better = (v > best) | xsimd::isnan(v);
+        const Mask better = (mutant(Mutant::max_pool_last_tie) ? v >= best : v > best) | xsimd::isnan(v);
         best = xsimd::select(better, v, best);
         taken = xsimd::select(better, number, taken);
       });

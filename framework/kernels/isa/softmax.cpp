@@ -1,3 +1,4 @@
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
@@ -24,7 +25,7 @@ float largest(const float* x, Index n) {
 bool softmax_line(const float* x, Index n, bool log, float* y) {
   const float top = largest(x, n);
   if (top == minus_infinity) return true;
-  const Vec shift(top);
+  const Vec shift(mutant(Mutant::softmax_not_shifted) ? 0.0f : top);
   if (log) {
     const double sum = blocked_sum(
         n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });

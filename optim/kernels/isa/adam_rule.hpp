@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framework/core/mutants_internal.hpp"
 #include "optim/kernels/isa/sweep.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
@@ -24,7 +25,10 @@ struct AdamRule {
     v = beta2 * v + (rest2 * g) * g;
   }
   /// One rounding of p for step and decay together: p times (1 - lr * decay) first would lose small decays.
-  Vec change(Vec p, Vec m, Vec v) const { return rate * (m / (xsimd::sqrt(v) * root + eps)) + decay * p; }
+  Vec change(Vec p, Vec m, Vec v) const {
+    if (mutant(Mutant::adam_eps_in_root)) return rate * (m / xsimd::sqrt(v * root * root + eps)) + decay * p;
+    return rate * (m / (xsimd::sqrt(v) * root + eps)) + decay * p;
+  }
   Vec torch(Vec p, Vec m, Vec v) const { return p * decay - (rate * m) / (xsimd::sqrt(v) / root + eps); }
 
   Vec scale, l2, beta1, rest1, beta2, rest2, root, eps, rate, decay;

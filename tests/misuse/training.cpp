@@ -1,0 +1,172 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+#include "tests/misuse/misuse.hpp"
+
+namespace temper::test {
+
+namespace {
+
+/// The first weight under a gradient of its shape with one bad number.
+void spoil(Program& program, float bad) {
+  Parameter weight = program.model.parameters()[0];
+  Tensor gradient = ones(weight.shape());
+  gradient.mutable_data<float>()[4] = bad;
+  weight.set_gradient(gradient);
+}
+
+/// Steps an optimizer made for the purpose, on the program's own gradients.
+template <class O, class Options>
+auto step(const Options& options) {
+  return [options](Program& program) {
+    O optimizer(program.model.parameters(), options);
+    return optimizer.step();
+  };
+}
+
+}  // namespace
+
+TEST_CASE("tapes") {
+  check({
+      refuses<TapeError>(
+          "backward: this tape has already run backward", [](Program& p) { p.tape->backward(p.loss); },
+          [](Program& p) { p.tape->backward(p.loss); }),
+      refuses<TapeError>("backward: loss has shape [2, 3], expected one element",
+                         [](Program& p) { p.tape->backward(p.logits); }),
+      refuses<TapeError>("backward: loss [] was not recorded on this tape: it depends on no parameter and no watched",
+                         [](Program& p) { p.tape->backward(mean(p.images)); }),
+      refuses<TapeError>("backward: loss [] was not recorded on this tape",
+                         [](Program& p) {
+                           Tape other;
+                           other.backward(p.loss);
+                         }),
+      refuses<TapeError>(
+          "backward: loss [] was not recorded on this tape",
+          [](Program& p) {
+            p.model.freeze();
+            const Tensor frozen = cross_entropy(p.model(p.images), p.labels);
+            p.model.unfreeze();
+            p.tape->backward(frozen);
+          },
+          [](Program& p) { p.adamw.discard_gradients(); }),
+      refuses<TapeError>(
+          "backward: a tensor [3, 8] that a gradient needs was changed in place after it was used (version",
+          [](Program& p) { p.tape->backward(p.loss); }, [](Program& p) { p.adamw.step(); }),
+      refuses<TapeError>(
+          "backward: a tensor [2, 4, 4, 1] that a gradient needs was changed in place",
+          [](Program& p) { p.tape->backward(p.loss); }, [](Program& p) { p.images.fill(1.0f); }),
+      refuses<TapeError>("gradient: call backward first", [](Program& p) { return p.tape->gradient(p.images); }),
+      refuses<TapeError>(
+          "gradient: tensor [2, 4, 4, 1] was not watched by this tape",
+          [](Program& p) { return p.tape->gradient(p.images); }, [](Program& p) { p.tape->backward(p.loss); }),
+      refuses<TapeError>("watch: tensor [2] is i64, only f32 has a gradient",
+                         [](Program& p) { p.tape->watch(p.labels); }),
+      refuses<TapeError>(
+          "watch: this tape has already run backward", [](Program& p) { p.tape->watch(p.images); },
+          [](Program& p) { p.tape->backward(p.loss); }),
+  });
+}
+
+TEST_CASE("parameters and modules") {
+  check({
+      refuses<ShapeError>("gradient of parameter '3.weight': got f32 [8, 3], expected f32 [3, 8]",
+                          [](Program& p) {
+                            p.model.parameters()[2].set_gradient(ones({8, 3}));
+                          }),
+      refuses<ShapeError>("parameter [2] is i64, expected f32",
+                          [](Program&) {
+                            return Parameter(indices({1, 2}), Role::weight);
+                          }),
+      refuses<ValueError>("Linear", [](Program&) { return nn::Linear(0, 3).weight; }),
+      refuses<ValueError>("groups", [](Program&) { return nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}).weight; }),
+      refuses<ValueError>("dropout: p is 1", [](Program&) { nn::Dropout(1.0); }),
+      refuses<ValueError>("9", [](Program& p) { return p.model[9].description(); }),
+  });
+}
+
+TEST_CASE("optimizers") {
+  using namespace optim;
+  check({
+      refuses<ValueError>("AdamW: parameter '0.weight' is twice in group 0",
+                          [](Program& p) {
+                            const Parameter weight = p.model.parameters()[0];
+                            AdamW(Groups{weight, weight});
+                          }),
+      refuses<ValueError>(
+          "SGD: parameter '0.weight' is in group 'a' and in group 'b'",
+          [](Program& p) {
+            const Parameter weight = p.model.parameters()[0];
+            SGD(Groups{{.parameters = {weight}, .name = "a"}, {.parameters = {weight}, .name = "b"}}, {.lr = 0.1});
+          }),
+      refuses<ValueError>("AdamW: parameter 0 of group 0 is undefined", [](Program&) { AdamW(Groups{Parameter()}); }),
+      refuses<ValueError>("AdamW: there is no parameter", [](Program&) { AdamW(std::vector<Parameter>()); }),
+      refuses<ValueError>("AdamW: group 0 sets 'momentum', which AdamW does not have; it has lr, beta1",
+                          [](Program& p) {
+                            AdamW(Groups{{.parameters = p.model.parameters(), .set = {{"momentum", 0.9}}}});
+                          }),
+      refuses<ValueError>("assign: parameter '0.weight' (weight, [2, 1, 3, 3]) is in no group",
+                          [](Program& p) { return assign(p.model.parameters(), {{named("head.*")}}); }),
+      refuses<ValueError>("Adam: lr is -0.1 at k = 0, expected at least 0", step<Adam>(AdamOptions{.lr = -0.1})),
+      refuses<ValueError>("Adam: lr is inf at k = 0, expected", step<Adam>(AdamOptions{.lr = HUGE_VAL})),
+      refuses<ValueError>("Adam: beta1 is 1 at k = 0, expected at least 0 and less than 1",
+                          step<Adam>(AdamOptions{.beta1 = 1.0})),
+      refuses<ValueError>("Adam: beta2 is 1 at k = 0, expected at least 0 and less than 1",
+                          step<Adam>(AdamOptions{.beta2 = 1.0})),
+      refuses<ValueError>("Adam: eps is -1 at k = 0, expected at least 0", step<Adam>(AdamOptions{.eps = -1.0})),
+      refuses<ValueError>("AdamW: weight_decay is -0.01 at k = 0, expected at least 0",
+                          step<AdamW>(AdamWOptions{.weight_decay = -0.01})),
+      refuses<ValueError>("AdamW: clip_norm is -1 at k = 0, expected a positive number",
+                          step<AdamW>(AdamWOptions{.clip_norm = -1.0})),
+      refuses<ValueError>("AdamW: clip_norm is 0 at k = 0, expected a positive number",
+                          step<AdamW>(AdamWOptions{.clip_norm = 0.0})),
+      refuses<ValueError>("SGD: nesterov needs a momentum and no dampening, got momentum 0 and dampening 0",
+                          step<SGD>(SGDOptions{.lr = 0.1, .nesterov = true})),
+      refuses<ValueError>("AdamW: divide_by is 0, expected a positive number",
+                          [](Program& p) { return p.adamw.step({.divide_by = 0.0}); }),
+      refuses<ValueError>(
+          "AdamW: the gradient of '0.weight' is not finite at k = 1; nothing was updated",
+          [](Program& p) { return p.adamw.step(); }, [](Program& p) { spoil(p, NAN); }),
+      refuses<ValueError>(
+          "AdamW: the gradient of '0.weight' is not finite at k = 1; nothing was updated",
+          [](Program& p) { return p.adamw.step(); }, [](Program& p) { spoil(p, -HUGE_VALF); }),
+      refuses<ValueError>("AdamW: lr is to be scaled by -1, expected a positive number",
+                          [](Program& p) { p.adamw.scale_lr(-1.0); }),
+      refuses<ValueError>("AdamW: there is no 'momentum'", [](Program& p) { return p.adamw.value("momentum", 0); }),
+      refuses<ValueError>("AdamW: there is no group 1, only 1", [](Program& p) { return p.adamw.lr(1); }),
+      refuses<ValueError>("Adam",
+                          [](Program& p) {
+                            Adam adam(p.model.parameters());
+                            p.adamw.load(adam.state());
+                          }),
+      refuses<ValueError>("3.weight",
+                          [](Program& p) {
+                            OptimizerState state = p.adamw.state();
+                            state.tensors["3.weight/exp_avg"] = zeros({8, 3});
+                            state.tensors.erase("0.bias/exp_avg_sq");
+                            p.adamw.load(state);
+                          }),
+      refuses<ValueError>("factor", [](Program& p) { Plateau(p.adamw, {.factor = 1.5}); }),
+  });
+}
+
+TEST_CASE("schedules") {
+  using namespace optim;
+  check({
+      refuses<ValueError>("schedule: NaN is no value", [](Program&) { return Schedule(std::nan("")); }),
+      refuses<ValueError>(
+          "is scaled and cosine(10) is not, so the value would jump; scale the whole: 0.001 * warmup(5)",
+          [](Program&) { return (1e-3 * warmup(5)).then(cosine(10)); }),
+      refuses<ValueError>("exponential(0.9) never ends; cut(steps) gives it an end",
+                          [](Program&) { return exponential(0.9).then(cosine(10)); }),
+      refuses<ValueError>("warmup: -1 steps, expected at least", [](Program&) { return warmup(-1); }),
+      refuses<ValueError>("one_cycle: rise is 2, expected a fraction of the steps, 0 to 1",
+                          [](Program&) { return one_cycle(10, {.rise = 2.0}); }),
+      refuses<ValueError>("cosine(10): step -1, expected at least 0", [](Program&) { return cosine(10)(-1); }),
+      refuses<ValueError>("warmpu", [](Program&) { return parse("1e-3 * warmpu(5)"); }),
+      refuses<ValueError>("AdamW: lr is nan at k = 0",
+                          step<AdamW>(AdamWOptions{.lr = custom("broken", [](Step) { return std::nan(""); })})),
+  });
+}
+
+}  // namespace temper::test
