@@ -12,16 +12,16 @@ struct Twins {
   std::string first_recipe;
   double decay;               ///< of the first
   std::string first, second;  ///< recipe and decay
-  bool same_bits;     ///< of all trained parameters
-  double difference;  ///< norm of the difference of the trained parameters
-  double effect;      ///< norm of what decay changed in the first: its difference from a run without decay
+  bool same_bits;             ///< of all trained parameters
+  double difference;          ///< norm of the difference of the trained parameters
+  double effect;              ///< norm of what decay changed in the first: its difference from a run without decay
 
   /// The difference as a share of what decay changed; 0 when nothing differs.
   double share() const { return difference == 0.0 ? 0.0 : difference / effect; }
 };
 
-/// L2 against decoupled decay, one seed, one epoch at a constant rate: at the same value; for momentum also at the value
-/// that matches in the long run; and with no decay at all.
+/// L2 against decoupled decay, one seed, one epoch at a constant rate: at the same value; for momentum also at the
+/// value that matches in the long run; and with no decay at all.
 std::vector<Twins> study_decay(const Bench& bench, double decay);
 
 /// How much of the weight decay that AdamW was told to do is there after 1000 updates: 1 for all of it.

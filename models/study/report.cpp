@@ -18,7 +18,13 @@ std::vector<double> column(std::span<const WarmupRun> runs, double WarmupRun::*f
 }
 
 std::string with_spread(const std::vector<double>& values, int digits) {
+  if (!std::isfinite(mean(values))) return "overflow";
   return fmt::format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
+}
+
+std::string with_uncertainty(const std::vector<double>& change, int digits) {
+  if (!std::isfinite(mean(change))) return "overflow";
+  return fmt::format("{:+.{}f} ± {:.{}f}", mean(change), digits, uncertainty(change), digits);
 }
 
 /// What a group of settings says about a claim.
@@ -35,8 +41,8 @@ struct Tally {
   }
   std::string text() const {
     return fmt::format(
-        "accuracy better at {} of {} settings, worse at {}, no clear difference at {}; {} runs failed without it, {} "
-        "with it",
+        "accuracy better at {} of {} settings, worse at {}, no clear difference at {}; runs that failed: {} without, "
+        "{} with it",
         better, settings, worse, settings - better - worse, failed_without, failed_with);
   }
 };
@@ -60,17 +66,17 @@ void print_noise_updates(const std::vector<double>& sizes) {
 }
 
 void print_warmup_header() {
-  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}  {}", "optimizer", "lr", "warm-up", "largest loss", "early loss",
+  print("{:<10} {:>6} {:>8} {:>13}  {:>14}  {:>15} {:>8}", "optimizer", "lr", "warm-up", "largest loss", "early loss",
         "test accuracy", "failed");
 }
 
 void print_arm(std::span<const WarmupRun> runs) {
   const WarmupRun& arm = runs.front();
   const auto failed = std::count_if(runs.begin(), runs.end(), [](const WarmupRun& run) { return run.failed(); });
-  print("{:<10} {:>6} {:>8}  {:>13}  {:>14}  {:>15}  {} of {}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
-        with_spread(column(runs, &WarmupRun::largest_loss), 2), with_spread(column(runs, &WarmupRun::early_loss), 3),
-        with_spread(column(runs, &WarmupRun::accuracy), 4),
-        failed, std::ssize(runs));
+  const std::vector<double> largest = column(runs, &WarmupRun::largest_loss);
+  print("{:<10} {:>6} {:>8} {:>13.3g}  {:>14}  {:>15} {:>8}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
+        *std::max_element(largest.begin(), largest.end()), with_spread(column(runs, &WarmupRun::early_loss), 3),
+        with_spread(column(runs, &WarmupRun::accuracy), 4), fmt::format("{} of {}", failed, runs.size()));
 }
 
 void print_warmup_claims(const std::vector<WarmupRun>& runs) {
@@ -78,9 +84,9 @@ void print_warmup_claims(const std::vector<WarmupRun>& runs) {
   Tally adaptive, plain;
   for (const WarmupEffect& effect : effects(runs)) {
     (effect.optimizer == "SGD" ? plain : adaptive).add(effect);
-    print("{:<10} {:>6}  early loss {:+.3f} ± {:.3f}, {}; accuracy {:+.4f} ± {:.4f}, {}", effect.optimizer, effect.lr,
-          mean(effect.early_loss), uncertainty(effect.early_loss), verdict(effect.early_loss, -1.0),
-          mean(effect.accuracy), uncertainty(effect.accuracy), verdict(effect.accuracy, 1.0));
+    print("{:<10} {:>6}  early loss {:>15}  {:<19}  accuracy {:>17}  {}", effect.optimizer, effect.lr,
+          with_uncertainty(effect.early_loss, 3), verdict(effect.early_loss, -1.0),
+          with_uncertainty(effect.accuracy, 4), verdict(effect.accuracy, 1.0));
   }
   print("claim: warm-up helps adaptive optimizers.\n  measured: {}", adaptive.text());
   print("claim: plain SGD has little reason for warm-up.\n  measured: {}\n", plain.text());
@@ -103,7 +109,8 @@ void print_decay(const std::vector<Twins>& twins) {
   print("claim: L2 equals decoupled decay for vanilla SGD (to 1%): {}",
         holds(vanilla, [](const Twins& pair) { return pair.share() < 0.01; }));
   print("claim: and for nothing else: {}", holds(other, [](const Twins& pair) { return pair.share() > 0.01; }));
-  print("claim: without decay there is no difference: {}\n", holds(none, [](const Twins& pair) { return pair.same_bits; }));
+  print("claim: without decay there is no difference: {}\n",
+        holds(none, [](const Twins& pair) { return pair.same_bits; }));
 }
 
 void print_rounding(const std::vector<Kept>& rows) {

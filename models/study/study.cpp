@@ -14,40 +14,46 @@ constexpr auto overflow = optim::NonFinite::skip;
 }  // namespace
 
 Recipe sgd() {
-  return {"SGD", 0.05, 0.5, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+  return {"SGD", 0.05, 0.5, 0.7, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
             return std::make_unique<optim::SGD>(all, optim::SGDOptions{.lr = lr, .l2 = decay, .nonfinite = overflow});
           }};
 }
 
 Recipe sgdw() {
-  return {"SGDW", 0.05, 0.5, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+  return {"SGDW", 0.05, 0.5, 0.7, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
             return std::make_unique<optim::SGDW>(
                 all, optim::SGDWOptions{.lr = lr, .weight_decay = decay, .nonfinite = overflow});
           }};
 }
 
 Recipe momentum_sgd() {
-  return {"SGD, momentum 0.9", 0.01, 0.05, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
-            return std::make_unique<optim::SGD>(
-                all, optim::SGDOptions{.lr = lr, .momentum = 0.9, .l2 = decay, .nonfinite = overflow});
-          }};
+  return {
+      "SGD, momentum 0.9", 0.01, 0.05, 0.07, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+        return std::make_unique<optim::SGD>(
+            all, optim::SGDOptions{.lr = lr, .momentum = 0.9, .l2 = decay, .nonfinite = overflow});
+      }};
 }
 
 Recipe momentum_sgdw() {
-  return {"SGDW, momentum 0.9", 0.01, 0.05, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+  return {"SGDW, momentum 0.9",
+          0.01,
+          0.05,
+          0.07,
+          1e-4,
+          [](const Parameters& all, const Schedule& lr, double decay) -> Made {
             return std::make_unique<optim::SGDW>(
                 all, optim::SGDWOptions{.lr = lr, .momentum = 0.9, .weight_decay = decay, .nonfinite = overflow});
           }};
 }
 
 Recipe adam() {
-  return {"Adam + L2", 1e-3, 3e-2, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+  return {"Adam + L2", 1e-3, 2e-2, 3e-2, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
             return std::make_unique<optim::Adam>(all, optim::AdamOptions{.lr = lr, .l2 = decay, .nonfinite = overflow});
           }};
 }
 
 Recipe adamw() {
-  return {"AdamW", 1e-3, 3e-2, 1e-2, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+  return {"AdamW", 1e-3, 2e-2, 3e-2, 1e-2, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
             return std::make_unique<optim::AdamW>(
                 all, optim::AdamWOptions{.lr = lr, .weight_decay = decay, .nonfinite = overflow});
           }};

@@ -33,12 +33,12 @@ Images first_images(const D& dataset, std::int64_t count) {
   return Images(images, labels);
 }
 
-/// An optimizer at its customary settings.
+/// An optimizer and what to try it with.
 struct Recipe {
   std::string name;
-  double lr;
-  double high_lr;  ///< near the highest at which the network of Scale still learns
-  double decay;  ///< `l2` or `weight_decay`
+  double lr;              ///< a customary one
+  double high, too_high;  ///< as high as the network of Scale bears without warm-up; higher
+  double decay;           ///< `l2` or `weight_decay`
   std::unique_ptr<optim::Optimizer> (*make)(const std::vector<Parameter>&, const optim::Schedule& lr, double decay);
 };
 
@@ -51,7 +51,7 @@ Recipe adamw();
 
 /// What one run of training leaves.
 struct Outcome {
-  std::vector<double> losses;       ///< of every update, before it
+  std::vector<double> losses;  ///< of every update, before it
   std::vector<Parameter> parameters;
   double accuracy = 0.0;  ///< on the test images
 };

@@ -27,7 +27,9 @@ void run_study(const models::TrainOptions& options) {
         scale.network.width1, scale.network.width2, scale.images, bench.total(), scale.batch_size, scale.first_seed,
         scale.first_seed + static_cast<std::uint64_t>(scale.seeds) - 1);
   print("Warm-up takes {} updates; without it these have the full rate. Then all go linearly to 0.", warm);
-  print("Early loss: of the {} updates after warm-up. Means and standard deviations over the seeds.\n", warm);
+  print("Largest loss: of any batch and seed. Early loss: mean of the {} updates after warm-up. Failed: at most one test",
+        warm);
+  print("image in five is right. Means and standard deviations over the seeds. Three rates: customary, high, too high.\n");
   print_warmup_header();
   const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, warm, print_arm);
   print_warmup_claims(runs);

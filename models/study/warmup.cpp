@@ -29,7 +29,7 @@ std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe
   const Scale& scale = bench.scale();
   std::vector<WarmupRun> runs;
   for (const Recipe& recipe : recipes) {
-    for (const double lr : {recipe.lr, recipe.high_lr}) {
+    for (const double lr : {recipe.lr, recipe.high, recipe.too_high}) {
       for (const bool with : {false, true}) {
         for (int i = 0; i < scale.seeds; ++i) {
           runs.push_back(run(bench, recipe, lr, warm, with, scale.first_seed + static_cast<std::uint64_t>(i)));

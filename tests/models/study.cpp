@@ -49,14 +49,14 @@ TEST_CASE("study: warm-up is compared seed by seed at every rate") {
     CHECK(arm[0].seed + 1 == arm[1].seed);
     ++shown;
   });
-  CHECK(runs.size() == 2 * 2 * 2 * 2);
-  CHECK(shown == 8);
+  CHECK(runs.size() == 2 * 3 * 2 * 2);
+  CHECK(shown == 12);
   const auto found = effects(runs);
-  REQUIRE(found.size() == 4);
-  CHECK(found[3].optimizer == "AdamW");
-  CHECK(found[3].lr == adamw().high_lr);
-  REQUIRE(found[3].accuracy.size() == 2);
-  CHECK(found[3].accuracy[1] == runs[15].accuracy - runs[13].accuracy);
+  REQUIRE(found.size() == 6);
+  CHECK(found[5].optimizer == "AdamW");
+  CHECK(found[5].lr == adamw().too_high);
+  REQUIRE(found[5].accuracy.size() == 2);
+  CHECK(found[5].accuracy[1] == runs[23].accuracy - runs[21].accuracy);
   // The first update has the same loss, the later ones do not.
   CHECK(runs[0].early_loss != runs[2].early_loss);
   CHECK(csv(runs).find("AdamW,0.03,1,2,") != std::string::npos);
