@@ -42,10 +42,10 @@ Tensor walk(const Tensor& start, const std::vector<Tensor>& gradients, double lr
 
 }  // namespace
 
-std::vector<Twins> study_decay(const Bench& bench, double decay) {
+std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates) {
   const std::uint64_t seed = bench.scale().first_seed;
   const auto run = [&](const Recipe& recipe, double value) {
-    return bench.train(recipe, recipe.lr, value, bench.epoch(), seed).parameters;
+    return bench.train(recipe, recipe.lr, value, updates, seed).parameters;
   };
   const auto name = [](const Recipe& recipe, double value) { return fmt::format("{}, {:g}", recipe.name, value); };
 
@@ -56,6 +56,7 @@ std::vector<Twins> study_decay(const Bench& bench, double decay) {
                       distance(a, b), distance(a, none)});
   };
   compare(sgd(), decay, sgdw(), decay);
+  compare(sgd(), decay, compensated_sgd(), decay);
   compare(momentum_sgd(), decay, momentum_sgdw(), decay);
   // In the long run momentum 0.9 adds up ten times what enters it.
   compare(momentum_sgd(), decay, momentum_sgdw(), 10 * decay);

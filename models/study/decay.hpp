@@ -20,9 +20,10 @@ struct Twins {
   double share() const { return difference == 0.0 ? 0.0 : difference / effect; }
 };
 
-/// L2 against decoupled decay, one seed, one epoch at a constant rate: at the same value; for momentum also at the
-/// value that matches in the long run; and with no decay at all.
-std::vector<Twins> study_decay(const Bench& bench, double decay);
+/// L2 against decoupled decay, one seed, `updates` updates at a constant rate: at the same value; for momentum also at
+/// the value that matches in the long run; and with no decay at all. What rounding alone does, which grows with every
+/// update, is shown by one more pair: SGD and the same SGD rounded otherwise.
+std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates);
 
 /// How much of the weight decay that AdamW was told to do is there after 1000 updates: 1 for all of it.
 struct Kept {

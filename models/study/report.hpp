@@ -9,8 +9,7 @@
 
 namespace temper::study {
 
-/// Whether a change is sure, at 95%, and to the good: "better", "worse", "no clear difference". `good` is the sign of a
-/// good change.
+/// "better" or "worse" when every seed says so, else "mixed". `good` is the sign of a good change.
 std::string verdict(const std::vector<double>& change, double good);
 
 void print_noise_updates(const std::vector<double>& sizes);

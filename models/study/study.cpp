@@ -19,6 +19,16 @@ Recipe sgd() {
           }};
 }
 
+Recipe compensated_sgd() {
+  Recipe recipe = sgd();
+  recipe.name = "SGD, compensated";
+  recipe.make = [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+    return std::make_unique<optim::SGD>(
+        all, optim::SGDOptions{.lr = lr, .l2 = decay, .nonfinite = overflow, .rounding = optim::Rounding::compensated});
+  };
+  return recipe;
+}
+
 Recipe sgdw() {
   return {"SGDW", 0.05, 0.5, 0.7, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
             return std::make_unique<optim::SGDW>(

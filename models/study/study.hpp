@@ -43,6 +43,8 @@ struct Recipe {
 };
 
 Recipe sgd();
+/// The same with compensated rounding.
+Recipe compensated_sgd();
 Recipe sgdw();
 Recipe momentum_sgd();
 Recipe momentum_sgdw();

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -36,8 +37,9 @@ void run_study(const models::TrainOptions& options) {
   print_warmup_header();
   const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, warm, print_arm);
   print_warmup_claims(runs);
-  print("The same CNN after {} updates at a constant rate:", bench.epoch());
-  print_decay(study_decay(bench, 0.01));
+  const Step few = std::min<Step>(50, bench.total());
+  print("The same CNN after {} updates at the customary rate:", few);
+  print_decay(study_decay(bench, 0.01, few));
   print_rounding(study_rounding({1e-3, 5e-5, 5e-6, 5e-7, 5e-8}, 0.01));
 
   write(options.out + "/runs.csv", csv(runs));

@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "models/study/statistics.hpp"
 
@@ -63,8 +62,8 @@ TEST_CASE("study: warm-up is compared seed by seed at every rate") {
 }
 
 TEST_CASE("study: L2 is decoupled decay for vanilla SGD alone, and without decay there is no difference") {
-  const auto twins = study_decay(tiny(), 0.05);
-  REQUIRE(twins.size() == 6);
+  const auto twins = study_decay(tiny(), 0.05, 12);
+  REQUIRE(twins.size() == 7);
   for (const Twins& pair : twins) {
     CAPTURE(pair.first);
     CAPTURE(pair.second);
@@ -72,7 +71,7 @@ TEST_CASE("study: L2 is decoupled decay for vanilla SGD alone, and without decay
     if (pair.decay == 0.0) continue;
     CHECK(pair.effect > 0.0);
     if (pair.first_recipe == "SGD") {
-      CHECK(pair.share() < 1e-3);
+      CHECK(pair.share() < 1e-4);
     } else {
       CHECK(pair.share() > 0.05);
     }
@@ -95,15 +94,15 @@ TEST_CASE("study: Adam's first update is lr, noise or not") {
   CHECK(sizes[199] == doctest::Approx(std::sqrt(0.1 / 1.9)).epsilon(0.05));
 }
 
-TEST_CASE("study: a difference counts when it is sure") {
+TEST_CASE("study: a difference counts when every seed shows it") {
   CHECK(mean({1.0, 2.0, 6.0}) == 3.0);
   CHECK(spread({1.0, 2.0, 6.0}) == doctest::Approx(std::sqrt(7.0)));
-  CHECK(uncertainty({1.0, 2.0, 3.0}) == doctest::Approx(4.303 / std::sqrt(3.0)));
-  CHECK(uncertainty({1.0}) == std::numeric_limits<double>::infinity());
-  CHECK(verdict({0.10, 0.11, 0.12}, 1.0) == "better");
-  CHECK(verdict({0.10, 0.11, 0.12}, -1.0) == "worse");
-  CHECK(verdict({0.1, 0.5, -0.3}, 1.0) == "no clear difference");
-  CHECK(verdict({0.1, std::nan(""), 0.1}, 1.0) == "no clear difference");
+  CHECK(spread({1.0}) == 0.0);
+  CHECK(verdict({0.10, 0.50, 0.01}, 1.0) == "better");
+  CHECK(verdict({0.10, 0.50, 0.01}, -1.0) == "worse");
+  CHECK(verdict({0.1, 0.5, -0.3}, 1.0) == "mixed");
+  CHECK(verdict({0.1, 0.0, 0.1}, 1.0) == "mixed");
+  CHECK(verdict({0.1, std::nan(""), 0.1}, 1.0) == "mixed");
 }
 
 TEST_CASE("study: the pictures are drawn") {
