@@ -97,7 +97,7 @@ void print_warmup_claims(const std::vector<WarmupRun>& runs) {
 void print_decay(const std::vector<Twins>& twins) {
   print("{:<28} {:<28} {:>10}  {}", "decay as L2", "decoupled decay", "difference", "of what decay did");
   for (const Twins& pair : twins) {
-    const std::string share = pair.same_bits ? "all bits equal" : fmt::format("{:.4f}%", 100 * pair.share());
+    const std::string share = pair.same_bits ? "all bits equal" : fmt::format("{:.3g}%", 100 * pair.share());
     print("{:<28} {:<28} {:>10.2g}  {}", pair.first, pair.second, pair.difference, share);
   }
   const auto holds = [&](auto&& applies, auto&& is_so) {
@@ -144,10 +144,10 @@ std::vector<Picture> pictures(const std::vector<double>& noise_updates) {
   const auto add = [&](const char* name, const char* option, const Schedule& value) {
     groups.push_back({.parameters = {Parameter(zeros({1}), Role::weight)}, .name = name, .set = {{option, value}}});
   };
-  add("Temper, llm.c", "lr", warmup(40).then(linear_decay(60)));
-  add("transformers", "lr", linear_schedule_with_warmup(1.0, 40, 100));
-  add("BERT", "lr", bert_schedule(1.0, 40, 100));
-  add("DeepSpeed's default", "lr", deepspeed_log_warmup(1.0, 40));
+  add("Temper, llm.c", "lr", warmup(4).then(linear_decay(6)));
+  add("transformers", "lr", linear_schedule_with_warmup(1.0, 4, 10));
+  add("BERT", "lr", bert_schedule(1.0, 4, 10));
+  add("DeepSpeed's default", "lr", deepspeed_log_warmup(1.0, 4));
   const AdamW conventions(groups, {});
 
   groups.clear();
@@ -158,7 +158,7 @@ std::vector<Picture> pictures(const std::vector<double>& noise_updates) {
 
   const PlotOptions size{.width = 64, .height = 12};
   return {{"warm-up-noise.svg", plot_svg(noise, 100, size)},
-          {"warm-up-conventions.svg", plot_svg(conventions, 100, "lr", size)},
+          {"warm-up-conventions.svg", plot_svg(conventions, 10, "lr", size)},
           {"weight-decay-coupling.svg", plot_svg(decays, 1000, "weight_decay", size)}};
 }
 
