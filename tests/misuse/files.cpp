@@ -58,7 +58,8 @@ TEST_CASE("data sets and loaders") {
                             return TensorDataset(p.images, indices({0, 1, 2}));
                           }),
       refuses<ShapeError>("rows: 9 to 10 of tensor [6, 4, 4, 1]", [](Program& p) { return p.loader.dataset().get(9); }),
-      refuses<FileError>("train-images", [](Program& p) { return FashionMnist(Split::train, {.path = p.folder.path()}); }),
+      refuses<FileError>("train-images",
+                         [](Program& p) { return FashionMnist(Split::train, {.path = p.folder.path()}); }),
   });
 }
 

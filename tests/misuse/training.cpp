@@ -80,7 +80,7 @@ TEST_CASE("parameters and modules") {
                           }),
       refuses<ValueError>("Linear", [](Program&) { return nn::Linear(0, 3).weight; }),
       refuses<ValueError>("groups", [](Program&) { return nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}).weight; }),
-      refuses<ValueError>("dropout: p is 1", [](Program&) { nn::Dropout(1.0); }),
+      refuses<ValueError>("Dropout: probability 1, expected 0 <= p < 1", [](Program&) { nn::Dropout(1.0); }),
       refuses<ValueError>("9", [](Program& p) { return p.model[9].description(); }),
   });
 }
