@@ -13,21 +13,21 @@ TEST_CASE("loading what does not fit") {
       refuses<FileError>(
           ": does not fit the model, nothing was loaded:"
           "\n  missing: 0.bias f32 [2]"
-          "\n  different: 3.weight is f32 [8, 3], the model expects f32 [3, 8]"
+          "\n  different: 4.weight is f32 [8, 3], the model expects f32 [3, 8]"
           "\n  not expected: head.weight f32 [1]",
           [](Program& p) { load(p.folder / "net.safetensors", p.model); },
           [](Program& p) {
             Tensors state = state_dict(p.model);
             state.erase("0.bias");
-            state["3.weight"] = ones({8, 3});
+            state["4.weight"] = ones({8, 3});
             state["head.weight"] = ones({1});
             save_tensors(p.folder / "net.safetensors", state);
           }),
       refuses<FileError>("load_state_dict: does not fit the model, nothing was loaded:"
-                         "\n  different: 3.bias is i64 [3], the model expects f32 [3]",
+                         "\n  different: 4.bias is i64 [3], the model expects f32 [3]",
                          [](Program& p) {
                            Tensors state = state_dict(p.model);
-                           state["3.bias"] = indices({1, 2, 3});
+                           state["4.bias"] = indices({1, 2, 3});
                            load_state_dict(p.model, state);
                          }),
       refuses<FileError>(
@@ -58,7 +58,8 @@ TEST_CASE("data sets and loaders") {
                             return TensorDataset(p.images, indices({0, 1, 2}));
                           }),
       refuses<ShapeError>("rows: 9 to 10 of tensor [6, 4, 4, 1]", [](Program& p) { return p.loader.dataset().get(9); }),
-      refuses<FileError>("train-images", [](Program& p) { return FashionMnist(Split::train, {.path = p.folder.path()}); }),
+      refuses<FileError>("train-images",
+                         [](Program& p) { return FashionMnist(Split::train, {.path = p.folder.path()}); }),
   });
 }
 
