@@ -6,9 +6,9 @@ namespace temper::test {
 
 TEST_CASE("loading what does not fit") {
   check({
-      refuses<FileError>("not-there.safetensors",
+      refuses<FileError>("not-there.safetensors: cannot open: No such file or directory",
                          [](Program& p) { load(p.folder / "not-there.safetensors", p.model); }),
-      refuses<FileError>("file_too_small",
+      refuses<FileError>("short.safetensors: file_too_small: 3 bytes, expected at least 8",
                          [](Program& p) { load(p.folder.write("short.safetensors", "abc"), p.model); }),
       refuses<FileError>(
           ": does not fit the model, nothing was loaded:"
@@ -31,14 +31,16 @@ TEST_CASE("loading what does not fit") {
                            load_state_dict(p.model, state);
                          }),
       refuses<FileError>(
-          "checksum", [](Program& p) { load(p.folder / "net.safetensors", p.model); },
+          "net.safetensors: checksum_mismatch: tensor '4.weight' has CRC-32 ",
+          [](Program& p) { load(p.folder / "net.safetensors", p.model); },
           [](Program& p) {
             save(p.folder / "net.safetensors", p.model);
             std::string bytes = temper_test::Folder::read(p.folder / "net.safetensors");
             bytes.back() = static_cast<char>(bytes.back() ^ 1);
             p.folder.write("net.safetensors", bytes);
           }),
-      refuses<FileError>("no-such-folder", [](Program& p) { save(p.folder / "no-such-folder/net", p.model); }),
+      refuses<FileError>("no-such-folder/net: cannot write: No such file or directory",
+                         [](Program& p) { save(p.folder / "no-such-folder/net", p.model); }),
   });
 }
 
