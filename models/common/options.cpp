@@ -42,7 +42,7 @@ Step TrainOptions::warmup_steps(Step total) const {
 }
 
 int run_program(const std::string& model, const std::string& description, TrainOptions options, int argc, char** argv,
-                void (*train)(const TrainOptions&)) {
+                void (*train)(const TrainOptions&), const std::vector<std::string>& without) {
   if (options.out.empty()) options.out = "runs/" + model;
   CLI::App app(description, "temper-" + model);
   app.option_defaults()->always_capture_default();
@@ -58,6 +58,7 @@ int run_program(const std::string& model, const std::string& description, TrainO
   app.add_option("--threads", options.threads, "threads; 0: all cores")->check(CLI::NonNegativeNumber);
   app.add_option("--data", options.data, "folder of the data set; empty: the usual places");
   app.add_option("--out", options.out, "folder for what the run leaves behind");
+  for (const std::string& name : without) app.remove_option(app.get_option(name));
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

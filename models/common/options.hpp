@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include <temper/temper.hpp>
 
@@ -25,8 +26,8 @@ struct TrainOptions {
 };
 
 /// A training program's main: reads the options, prints what runs, calls `train`. An exception becomes one line on
-/// standard error and exit status 1, a bad option exit status 2.
+/// standard error and exit status 1, a bad option exit status 2. `without` are options that it does not have.
 int run_program(const std::string& model, const std::string& description, TrainOptions defaults, int argc, char** argv,
-                void (*train)(const TrainOptions&));
+                void (*train)(const TrainOptions&), const std::vector<std::string>& without = {});
 
 }  // namespace temper::models

@@ -72,7 +72,7 @@ std::string Program::state() const {
 }
 
 void Program::go_on() {
-  adamw.discard_gradients();
+  adamw.discard_gradients();  // one case leaves a NaN in them
   tape.emplace();
   const Tensor next = cross_entropy(model(images), labels);
   tape->backward(next);

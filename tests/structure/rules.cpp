@@ -90,7 +90,7 @@ std::string folder_of(std::string_view path) {
 
 bool is_public(std::string_view path) {
   return path.ends_with(".hpp") && !path.ends_with("_internal.hpp") && !contains(path, "/kernels/") &&
-         !path.starts_with("models/common/");
+         !path.starts_with("models/common/") && !path.starts_with("models/study/");
 }
 
 std::string without_comments(std::string_view text, bool empty_strings) {

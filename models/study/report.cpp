@@ -1,0 +1,163 @@
+#include "models/study/report.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "models/study/statistics.hpp"
+
+namespace temper::study {
+
+namespace {
+
+std::vector<double> column(std::span<const WarmupRun> runs, double WarmupRun::*field) {
+  std::vector<double> values;
+  for (const WarmupRun& run : runs) values.push_back(run.*field);
+  return values;
+}
+
+std::string with_spread(const std::vector<double>& values, int digits) {
+  if (!std::isfinite(mean(values))) return "overflow";
+  return fmt::format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
+}
+
+std::string with_uncertainty(const std::vector<double>& change, int digits) {
+  if (!std::isfinite(mean(change))) return "overflow";
+  return fmt::format("{:+.{}f} ± {:.{}f}", mean(change), digits, uncertainty(change), digits);
+}
+
+/// What a group of settings says about a claim.
+struct Tally {
+  int settings = 0, better = 0, worse = 0, failed_without = 0, failed_with = 0;
+
+  void add(const WarmupEffect& effect) {
+    const std::string word = verdict(effect.accuracy, 1.0);
+    ++settings;
+    better += word == "better" ? 1 : 0;
+    worse += word == "worse" ? 1 : 0;
+    failed_without += effect.failed_without;
+    failed_with += effect.failed_with;
+  }
+  std::string text() const {
+    return fmt::format(
+        "accuracy better at {} of {} settings, worse at {}, no clear difference at {}; runs that failed: {} without, "
+        "{} with it",
+        better, settings, worse, settings - better - worse, failed_without, failed_with);
+  }
+};
+
+}  // namespace
+
+std::string verdict(const std::vector<double>& change, double good) {
+  if (!(std::abs(mean(change)) > uncertainty(change))) return "no clear difference";
+  return good * mean(change) > 0 ? "better" : "worse";
+}
+
+void print_noise_updates(const std::vector<double>& sizes) {
+  print("Adam's first updates of weights whose gradients are pure noise, in units of lr (root mean square):");
+  std::string updates = fmt::format("{:<10}", "update"), values = fmt::format("{:<10}", "size");
+  for (const std::size_t t : {1, 2, 3, 5, 10, 20, 50, 100, 1000}) {
+    if (t > sizes.size()) break;
+    updates += fmt::format("{:>7}", t);
+    values += fmt::format("{:>7.2f}", sizes[t - 1]);
+  }
+  print("{}\n{}\n", updates, values);
+}
+
+void print_warmup_header() {
+  print("{:<10} {:>6} {:>8} {:>13}  {:>14}  {:>15} {:>8}", "optimizer", "lr", "warm-up", "largest loss", "early loss",
+        "test accuracy", "failed");
+}
+
+void print_arm(std::span<const WarmupRun> runs) {
+  const WarmupRun& arm = runs.front();
+  const auto failed = std::count_if(runs.begin(), runs.end(), [](const WarmupRun& run) { return run.failed(); });
+  const std::vector<double> largest = column(runs, &WarmupRun::largest_loss);
+  print("{:<10} {:>6} {:>8} {:>13.3g}  {:>14}  {:>15} {:>8}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
+        *std::max_element(largest.begin(), largest.end()), with_spread(column(runs, &WarmupRun::early_loss), 3),
+        with_spread(column(runs, &WarmupRun::accuracy), 4), fmt::format("{} of {}", failed, runs.size()));
+}
+
+void print_warmup_claims(const std::vector<WarmupRun>& runs) {
+  print("\nWhat warm-up changed, paired by seed, with 95% intervals:");
+  Tally adaptive, plain;
+  for (const WarmupEffect& effect : effects(runs)) {
+    (effect.optimizer == "SGD" ? plain : adaptive).add(effect);
+    print("{:<10} {:>6}  early loss {:>15}  {:<19}  accuracy {:>17}  {}", effect.optimizer, effect.lr,
+          with_uncertainty(effect.early_loss, 3), verdict(effect.early_loss, -1.0),
+          with_uncertainty(effect.accuracy, 4), verdict(effect.accuracy, 1.0));
+  }
+  print("claim: warm-up helps adaptive optimizers.\n  measured: {}", adaptive.text());
+  print("claim: plain SGD has little reason for warm-up.\n  measured: {}\n", plain.text());
+}
+
+void print_decay(const std::vector<Twins>& twins) {
+  print("{:<28} {:<28} {:>10}  {}", "decay as L2", "decoupled decay", "difference", "of what decay did");
+  for (const Twins& pair : twins) {
+    const std::string share = pair.same_bits ? "all bits equal" : fmt::format("{:.2g}%", 100 * pair.share());
+    print("{:<28} {:<28} {:>10.2g}  {}", pair.first, pair.second, pair.difference, share);
+  }
+  const auto holds = [&](auto&& applies, auto&& is_so) {
+    return std::all_of(twins.begin(), twins.end(), [&](const Twins& pair) { return !applies(pair) || is_so(pair); })
+               ? "holds"
+               : "does not hold";
+  };
+  const auto vanilla = [](const Twins& pair) { return pair.first_recipe == "SGD" && pair.decay > 0; };
+  const auto other = [](const Twins& pair) { return pair.first_recipe != "SGD" && pair.decay > 0; };
+  const auto none = [](const Twins& pair) { return pair.decay == 0; };
+  print("claim: L2 equals decoupled decay for vanilla SGD (to 1%): {}",
+        holds(vanilla, [](const Twins& pair) { return pair.share() < 0.01; }));
+  print("claim: and for nothing else: {}", holds(other, [](const Twins& pair) { return pair.share() > 0.01; }));
+  print("claim: without decay there is no difference: {}\n",
+        holds(none, [](const Twins& pair) { return pair.same_bits; }));
+}
+
+void print_rounding(const std::vector<Kept>& rows) {
+  print("How much of AdamW's weight decay takes place, by rounding, for weights between 1 and 2:");
+  print("{:>8} {:>20}  {:>13} {:>8} {:>12}", "lr", "lr * weight_decay", "torch_compat", "once", "compensated");
+  for (const Kept& row : rows) {
+    print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", fmt::format("{:g}", row.lr), fmt::format("{:g}", row.decay),
+          100 * row.torch_compat, 100 * row.once, 100 * row.compensated);
+  }
+}
+
+std::string csv(const std::vector<WarmupRun>& runs) {
+  std::string text = "optimizer,lr,warmup,seed,largest_loss,early_loss,accuracy\n";
+  for (const WarmupRun& run : runs) {
+    text += fmt::format("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
+                        run.early_loss, run.accuracy);
+  }
+  return text;
+}
+
+std::vector<Picture> pictures(const std::vector<double>& noise_updates) {
+  using namespace optim;
+  const Schedule noise = custom("Adam's update / lr", [noise_updates](Step k) {
+    return noise_updates[static_cast<std::size_t>(std::min<Step>(k, std::ssize(noise_updates) - 1))];
+  });
+
+  // One weight a convention: groups of an optimizer are what plot_svg draws together.
+  std::vector<Group> groups;
+  const auto add = [&](const char* name, const char* option, const Schedule& value) {
+    groups.push_back({.parameters = {Parameter(zeros({1}), Role::weight)}, .name = name, .set = {{option, value}}});
+  };
+  add("Temper, llm.c", "lr", warmup(40).then(linear_decay(60)));
+  add("transformers", "lr", linear_schedule_with_warmup(1.0, 40, 100));
+  add("BERT", "lr", bert_schedule(1.0, 40, 100));
+  add("DeepSpeed's default", "lr", deepspeed_log_warmup(1.0, 40));
+  const AdamW conventions(groups, {});
+
+  groups.clear();
+  const Schedule shape = warmup(100).then(cosine(900));
+  add("coupled, lr * weight_decay", "weight_decay", 1e-3 * 0.1 * shape);
+  add("independent, a constant of its own", "weight_decay", 4e-5);
+  const AdamW decays(groups, {.decay = Decay::independent});
+
+  const PlotOptions size{.width = 64, .height = 12};
+  return {{"warm-up-noise.svg", plot_svg(noise, 100, size)},
+          {"warm-up-conventions.svg", plot_svg(conventions, 100, "lr", size)},
+          {"weight-decay-coupling.svg", plot_svg(decays, 1000, "weight_decay", size)}};
+}
+
+}  // namespace temper::study

@@ -1,0 +1,89 @@
+#include "models/study/study.hpp"
+
+namespace temper::study {
+
+using optim::Schedule;
+
+namespace {
+
+using Parameters = std::vector<Parameter>;
+using Made = std::unique_ptr<optim::Optimizer>;
+// A rate that is too high is part of the study: a run that overflows stands still instead of ending the program.
+constexpr auto overflow = optim::NonFinite::skip;
+
+}  // namespace
+
+Recipe sgd() {
+  return {"SGD", 0.05, 0.5, 0.7, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+            return std::make_unique<optim::SGD>(all, optim::SGDOptions{.lr = lr, .l2 = decay, .nonfinite = overflow});
+          }};
+}
+
+Recipe sgdw() {
+  return {"SGDW", 0.05, 0.5, 0.7, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+            return std::make_unique<optim::SGDW>(
+                all, optim::SGDWOptions{.lr = lr, .weight_decay = decay, .nonfinite = overflow});
+          }};
+}
+
+Recipe momentum_sgd() {
+  return {
+      "SGD, momentum 0.9", 0.01, 0.05, 0.07, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+        return std::make_unique<optim::SGD>(
+            all, optim::SGDOptions{.lr = lr, .momentum = 0.9, .l2 = decay, .nonfinite = overflow});
+      }};
+}
+
+Recipe momentum_sgdw() {
+  return {"SGDW, momentum 0.9",
+          0.01,
+          0.05,
+          0.07,
+          1e-4,
+          [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+            return std::make_unique<optim::SGDW>(
+                all, optim::SGDWOptions{.lr = lr, .momentum = 0.9, .weight_decay = decay, .nonfinite = overflow});
+          }};
+}
+
+Recipe adam() {
+  return {"Adam + L2", 1e-3, 2e-2, 3e-2, 1e-4, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+            return std::make_unique<optim::Adam>(all, optim::AdamOptions{.lr = lr, .l2 = decay, .nonfinite = overflow});
+          }};
+}
+
+Recipe adamw() {
+  return {"AdamW", 1e-3, 2e-2, 3e-2, 1e-2, [](const Parameters& all, const Schedule& lr, double decay) -> Made {
+            return std::make_unique<optim::AdamW>(
+                all, optim::AdamWOptions{.lr = lr, .weight_decay = decay, .nonfinite = overflow});
+          }};
+}
+
+Bench::Bench(const Scale& scale, const Images& train, const Images& test) : scale_(scale), train_(train), test_(test) {}
+
+Step Bench::epoch() const { return (train_.size() + scale_.batch_size - 1) / scale_.batch_size; }
+
+Outcome Bench::train(const Recipe& recipe, const Schedule& lr, double decay, Step updates, std::uint64_t seed) const {
+  manual_seed(seed);
+  const nn::Sequential model = models::cnn(scale_.network);
+  data::Loader loader(train_, {.batch_size = scale_.batch_size, .shuffle = true});
+  Outcome outcome{.losses = {}, .parameters = model.parameters()};
+  const auto optimizer = recipe.make(outcome.parameters, lr, decay);
+
+  const auto count = static_cast<std::size_t>(updates);
+  while (outcome.losses.size() < count) {
+    for (const auto& [images, labels] : loader) {
+      Tape tape;
+      const Tensor loss = cross_entropy(model(images), labels);
+      tape.backward(loss);
+      optimizer->step();
+      outcome.losses.push_back(loss.item());
+      if (outcome.losses.size() == count) break;
+    }
+  }
+  data::Loader test(test_, {.batch_size = 1000});
+  outcome.accuracy = accuracy(model, test);
+  return outcome;
+}
+
+}  // namespace temper::study

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <temper/data/tensor_dataset.hpp>
+#include <temper/models/cnn/cnn.hpp>
+#include <temper/temper.hpp>
+
+namespace temper::study {
+
+/// How large the study is.
+struct Scale {
+  models::CnnConfig network{.width1 = 8, .width2 = 16, .hidden = 32};
+  std::int64_t images = 12000;  ///< for training, the first ones of Fashion-MNIST
+  std::int64_t test_images = 10000;
+  std::int64_t batch_size = 64;
+  int epochs = 2;
+  std::uint64_t first_seed = 1;
+  int seeds = 3;
+};
+
+/// Labelled images in memory.
+using Images = data::TensorDataset<2>;
+
+/// The first `count` images of a data set.
+template <data::BatchedDataset D>
+Images first_images(const D& dataset, std::int64_t count) {
+  const Tensor numbers = arange(count);
+  auto [images, labels] = dataset.batch(numbers.values<std::int64_t>());
+  return Images(images, labels);
+}
+
+/// An optimizer and what to try it with.
+struct Recipe {
+  std::string name;
+  double lr;              ///< a customary one
+  double high, too_high;  ///< as high as the network of Scale bears without warm-up; higher
+  double decay;           ///< `l2` or `weight_decay`
+  std::unique_ptr<optim::Optimizer> (*make)(const std::vector<Parameter>&, const optim::Schedule& lr, double decay);
+};
+
+Recipe sgd();
+Recipe sgdw();
+Recipe momentum_sgd();
+Recipe momentum_sgdw();
+Recipe adam();
+Recipe adamw();
+
+/// What one run of training leaves.
+struct Outcome {
+  std::vector<double> losses;  ///< of every update, before it
+  std::vector<Parameter> parameters;
+  double accuracy = 0.0;  ///< on the test images
+};
+
+/// The data, and the runs over them.
+class Bench {
+ public:
+  Bench(const Scale& scale, const Images& train, const Images& test);
+
+  const Scale& scale() const { return scale_; }
+  /// Updates of one epoch.
+  Step epoch() const;
+  /// Updates of a whole run.
+  Step total() const { return scale_.epochs * epoch(); }
+
+  /// Trains a new network for `updates` updates. The seed alone decides on its first weights and the order of images.
+  Outcome train(const Recipe& recipe, const optim::Schedule& lr, double decay, Step updates, std::uint64_t seed) const;
+
+ private:
+  Scale scale_;
+  Images train_, test_;
+};
+
+}  // namespace temper::study
