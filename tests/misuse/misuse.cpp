@@ -9,14 +9,13 @@ namespace temper::test {
 
 namespace {
 
-/// Dtype, shape, bytes and how often they were changed.
-void write(std::ostream& out, const Tensor& tensor, bool with_version = true) {
+/// Dtype, shape and bytes.
+void write(std::ostream& out, const Tensor& tensor) {
   if (!tensor.defined()) {
     out << "none\n";
     return;
   }
-  out << to_string(tensor.dtype()) << ' ' << to_string(tensor.shape()) << ' ' << (with_version ? tensor.version() : 0)
-      << ' ';
+  out << to_string(tensor.dtype()) << ' ' << to_string(tensor.shape()) << ' ';
   if (tensor.dtype() == Dtype::f32) {
     for (const float x : tensor.values<float>()) out << std::bit_cast<std::uint32_t>(x) << ' ';
   } else {
@@ -53,10 +52,14 @@ std::string Program::state() const {
     write(out, parameter.value());
     write(out, parameter.gradient());
   }
+  for (const nn::Buffer& buffer : model.buffers()) {
+    out << buffer.name << ' ';
+    write(out, buffer.tensor);
+  }
   const optim::OptimizerState optimizer = adamw.state();
   for (const auto& [name, tensor] : optimizer.tensors) {
     out << name << ' ';
-    write(out, tensor, false);  // a step asks for write access to the moments before it knows whether it will write
+    write(out, tensor);
   }
   for (const auto& [name, text] : optimizer.texts) out << name << ' ' << text << '\n';
   out << adamw.k() << ' ' << tape->size() << ' ' << recording() << ' ' << training() << '\n';
@@ -69,8 +72,8 @@ std::string Program::state() const {
 }
 
 void Program::go_on() {
-  tape.emplace();
   adamw.discard_gradients();  // one case leaves a NaN in them
+  tape.emplace();
   const Tensor next = cross_entropy(model(images), labels);
   tape->backward(next);
   const Step k = adamw.k();
