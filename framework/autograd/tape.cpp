@@ -131,11 +131,12 @@ class Recorder {
 
   std::int32_t slot_of(const Tensor& x) {
     TapeMark& mark = x.mark();
-    if (mark.tape == serial_) return mark.slot;
+    const bool frozen = mark.parameter != nullptr && mark.parameter->frozen;
+    if (mark.tape == serial_ && !frozen) return mark.slot;
     for (const Watched& watched : watched_) {
       if (watched.tensor.same(x)) return watched.slot;
     }
-    if (mark.parameter == nullptr || mark.parameter->frozen) return -1;
+    if (mark.parameter == nullptr || frozen) return -1;
     // Marks the parameter for this tape; should another tape mark it in between, it gets a second slot here, and both
     // add to the same gradient.
     mark.slot = add_slot(x.shape(), mark.parameter->self.lock());

@@ -161,6 +161,27 @@ TEST_CASE("frozen parameters and stopped tensors are constants") {
   CHECK_FALSE(b.gradient().defined());
 }
 
+TEST_CASE("a parameter frozen in the midst of a tape is a constant from then on") {
+  Parameter a = number(3);
+  Tape tape;
+  const Tensor y = times(a, a);
+  a.freeze();
+  const Tensor z = times(y, a);
+  a.unfreeze();
+  tape.backward(z);
+  CHECK(a.gradient().item() == 6 * 3);
+}
+
+TEST_CASE("a frozen parameter that is watched has a gradient on the tape, and none waiting for a step") {
+  Parameter a = number(3);
+  a.freeze();
+  Tape tape;
+  tape.watch(a);
+  tape.backward(times(a, a));
+  CHECK(tape.gradient(a).item() == 6);
+  CHECK_FALSE(a.gradient().defined());
+}
+
 TEST_CASE("backward for some parameters leaves the others alone") {
   Parameter a = number(3), b = number(4);
   b.set_gradient(scalar(100));

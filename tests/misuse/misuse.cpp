@@ -15,7 +15,7 @@ void write(std::ostream& out, const Tensor& tensor) {
     out << "none\n";
     return;
   }
-  out << to_string(tensor.dtype()) << ' ' << to_string(tensor.shape()) << ' ' << tensor.version() << ' ';
+  out << to_string(tensor.dtype()) << ' ' << to_string(tensor.shape()) << ' ';
   if (tensor.dtype() == Dtype::f32) {
     for (const float x : tensor.values<float>()) out << std::bit_cast<std::uint32_t>(x) << ' ';
   } else {
@@ -52,6 +52,10 @@ std::string Program::state() const {
     write(out, parameter.value());
     write(out, parameter.gradient());
   }
+  for (const nn::Buffer& buffer : model.buffers()) {
+    out << buffer.name << ' ';
+    write(out, buffer.tensor);
+  }
   const optim::OptimizerState optimizer = adamw.state();
   for (const auto& [name, tensor] : optimizer.tensors) {
     out << name << ' ';
@@ -68,6 +72,7 @@ std::string Program::state() const {
 }
 
 void Program::go_on() {
+  adamw.discard_gradients();  // one case leaves a NaN in them
   tape.emplace();
   const Tensor next = cross_entropy(model(images), labels);
   tape->backward(next);

@@ -21,7 +21,8 @@ class Program {
  public:
   Program();
 
-  nn::Sequential model{nn::Conv2d(1, 2, {.kernel = 3}), nn::ReLU(), nn::Flatten(), nn::Linear(8, 3)};
+  nn::Sequential model{nn::Conv2d(1, 2, {.kernel = 3}), nn::BatchNorm2d(2), nn::ReLU(), nn::Flatten(),
+                       nn::Linear(8, 3)};
   optim::AdamW adamw{model.parameters(), {.lr = 0.01, .clip_norm = 10.0}};
   data::Loader<data::TensorDataset<2>> loader;
   Tensor images, labels;

@@ -3,6 +3,7 @@
 #include <temper/autograd/tape.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/batch_norm.hpp"
 
 namespace temper {
@@ -56,7 +57,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Ten
     kernels::batch_norm_train(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), y.mutable_data<float>(),
                               mean.mutable_data<float>(), variance.mutable_data<float>());
     move_towards(running_mean, mean, options.momentum, 1.0f);
-    move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(rows - 1));
+    const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
+    move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));
   } else if (x.numel() > 0) {
     kernels::batch_norm_apply(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),
                               variance.data<float>(), y.mutable_data<float>());

@@ -2,23 +2,19 @@
 
 #include <algorithm>
 
-#include <temper/autograd/tape.hpp>
-
-#include "framework/core/format_internal.hpp"
+#include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/matmul.hpp"
 
 namespace temper {
 
+using detail::require;
+
 namespace {
 
-void check_f32(const char* operation, const char* name, const Tensor& x) {
-  if (x.dtype() != Dtype::f32) fail<ShapeError>("{}: {} {} is {}, expected f32", operation, name, x.shape(), x.dtype());
-}
-
 kernels::Matmul check(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
-  check_f32("matmul", "a", a);
-  check_f32("matmul", "b", b);
+  require("matmul", "a", a);
+  require("matmul", "b", b);
   const Shape &sa = a.shape(), &sb = b.shape();
   if (sa.rank() < 2 || sb.rank() < 2)
     fail<ShapeError>("matmul: a {} and b {}, expected at least two axes each", sa, sb);
@@ -121,8 +117,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  check_f32("linear", "input", x);
-  check_f32("linear", "weight", weight);
+  require("linear", "input", x);
+  require("linear", "weight", weight);
   if (weight.rank() != 2) fail<ShapeError>("linear: weight {}, expected [out, in]", weight.shape());
   const std::int64_t out = weight.size(0), in = weight.size(1);
   if (x.rank() < 1) fail<ShapeError>("linear: input {}, expected [..., {}]", x.shape(), in);
@@ -131,7 +127,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                      in);
   }
   if (bias.defined()) {
-    check_f32("linear", "bias", bias);
+    require("linear", "bias", bias);
     if (!(bias.shape() == Shape{out})) {
       fail<ShapeError>("linear: bias {}, weight {} expects [{}]", bias.shape(), weight.shape(), out);
     }

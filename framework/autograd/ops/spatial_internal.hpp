@@ -5,12 +5,13 @@
 #include <temper/autograd/ops/spatial.hpp>
 #include <temper/tensor/tensor.hpp>
 
-#include "framework/core/format_internal.hpp"
+#include "framework/autograd/ops/ops_internal.hpp"
 
 namespace temper::detail {
 
 /// Throws unless x is f32 [N, H, W, C] with something in each image.
 inline void check_image(const char* operation, const Tensor& x) {
+  require_defined(operation, "input", x);
   if (x.dtype() != Dtype::f32 || x.rank() != 4) {
     fail<ShapeError>("{}: input {} {}, expected f32 [N, H, W, C]", operation, x.dtype(), x.shape());
   }
