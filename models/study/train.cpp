@@ -27,9 +27,12 @@ void run_study(const models::TrainOptions& options) {
         scale.network.width1, scale.network.width2, scale.images, bench.total(), scale.batch_size, scale.first_seed,
         scale.first_seed + static_cast<std::uint64_t>(scale.seeds) - 1);
   print("Warm-up takes {} updates; without it these have the full rate. Then all go linearly to 0.", warm);
-  print("Largest loss: of any batch and seed. Early loss: mean of the {} updates after warm-up. Failed: at most one test",
-        warm);
-  print("image in five is right. Means and standard deviations over the seeds. Three rates: customary, high, too high.\n");
+  print(
+      "Largest loss: of any batch and seed. Early loss: mean of the {} updates after warm-up. Failed: at most one test",
+      warm);
+  print(
+      "image in five is right. Means and standard deviations over the seeds. Three rates: customary, high, too "
+      "high.\n");
   print_warmup_header();
   const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, warm, print_arm);
   print_warmup_claims(runs);
@@ -48,6 +51,7 @@ int main(int argc, char** argv) {
   temper::models::TrainOptions defaults;
   defaults.epochs = 2;
   defaults.batch_size = 64;
+  defaults.threads = 1;  // figures do not depend on how many cores there are
   return temper::models::run_program("study", "Measures what warm-up and weight decay do, beside what is claimed.",
                                      defaults, argc, argv, run_study, {"--lr", "--weight-decay", "--clip-norm"});
 }
