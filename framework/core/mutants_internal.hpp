@@ -34,6 +34,7 @@ enum class Mutant : int {
   softmax_not_shifted = 22,         // softmax without subtracting the largest logit
   cross_entropy_counts_all = 23,    // cross entropy's mean is over ignored rows, too
   smoothing_over_others = 24,       // label smoothing is shared among K - 1 classes, not K
+  cross_entropy_not_shifted = 25,   // cross entropy without subtracting the largest logit
   embedding_overwrites = 26,        // = for += where an id occurs again
   gather_overwrites = 27,           // = for += where an index occurs again
   slice_gradient_at_front = 28,     // the gradient of a slice lands at the front of the axis

@@ -111,7 +111,7 @@ void softmax_backward(const float* y, const float* dy, Index n, Index stride, In
 }
 
 void log_sum_exp(const float* x, Index n, float* top, double* sum) {
-  *top = largest(x, n);
+  *top = mutant(Mutant::cross_entropy_not_shifted) ? 0.0f : largest(x, n);
   const Vec shift(*top);
   *sum = blocked_sum(
       n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });
