@@ -48,6 +48,7 @@ class BertForClassification : public nn::Module {
 
   void members(nn::Members& members) const override;
   std::string description() const override { return "BertForClassification"; }
+  BertPooling pooling() const { return pooling_; }
 
   Bert bert;
   nn::Linear pooler;
