@@ -81,15 +81,4 @@ ImportMap bert_map(const BertForQuestionAnswering& model) {
   return map;
 }
 
-void load_bert(const std::filesystem::path& path, Bert& model) { import_model(path, model, bert_map(model)); }
-void load_bert(const std::filesystem::path& path, BertForMaskedLM& model) {
-  import_model(path, model, bert_map(model));
-}
-void load_bert(const std::filesystem::path& path, BertForClassification& model) {
-  import_model(path, model, bert_map(model));
-}
-void load_bert(const std::filesystem::path& path, BertForQuestionAnswering& model) {
-  import_model(path, model, bert_map(model));
-}
-
 }  // namespace temper::models
