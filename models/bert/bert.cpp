@@ -20,7 +20,8 @@ const BertConfig& checked(const BertConfig& config) {
   positive("token_types", config.token_types);
   positive("layers", config.layers);
   positive("hidden", config.hidden);
-  if (!(config.init_deviation > 0)) fail<ValueError>("Bert: init_deviation {}, expected above 0", config.init_deviation);
+  if (!(config.init_deviation > 0))
+    fail<ValueError>("Bert: init_deviation {}, expected above 0", config.init_deviation);
   return config;
 }
 

@@ -41,9 +41,7 @@ ResNetConfig resnet_cifar(int depth) {
   return {.blocks = {n, n, n}};
 }
 
-ResNetConfig resnet18() {
-  return {.blocks = {2, 2, 2, 2}, .width = 64, .classes = 1000, .stem = ResNetStem::imagenet};
-}
+ResNetConfig resnet18() { return {.blocks = {2, 2, 2, 2}, .width = 64, .classes = 1000, .stem = ResNetStem::imagenet}; }
 
 BasicBlock::BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride)
     : conv1(convolution(in, out, 3, stride)), bn1(out), conv2(convolution(out, out, 3, 1)), bn2(out) {

@@ -102,7 +102,7 @@ TEST_CASE("a ResNet with zero_init begins as the identity between its stages") {
 
 TEST_CASE("the ResNet's gradient is its slope in every direction") {
   manual_seed(3);
-  constexpr std::int64_t batch = 128;
+  constexpr std::int64_t batch = 512;
   const ResNet model({.blocks = {1, 1, 1}, .width = 4, .channels = 1});
   const Tensor images = normal({batch, 12, 12, 1});
   Tensor labels = empty({batch}, Dtype::i64);
