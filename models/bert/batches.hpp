@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -10,13 +11,30 @@
 
 namespace temper::models {
 
+/// The numbers of the tokens that are no text.
+struct SpecialTokens {
+  /// Throws: ValueError for a tokenizer without [MASK].
+  explicit SpecialTokens(const data::Tokenizer& tokenizer);
+  bool contains(std::int64_t token) const { return std::ranges::find(all, token) != all.end(); }
+
+  std::array<std::int64_t, 5> all;
+  std::int64_t mask;
+};
+
+struct TextBatchesOptions {
+  std::int64_t batch_size = 64;
+  /// Share of the tokens, special ones apart, that are hidden by [MASK]; other ones each epoch.
+  /// Source: Iyyer et al., "Deep unordered composition rivals syntactic methods for text classification" (2015).
+  double word_dropout = 0.0;
+};
+
 /// Texts in batches of like length, for a Loader of batch size 1 whose examples are whole batches: {tokens [N, T] i64,
 /// labels [N] i64}. Little is padding then, and the shapes are few. Which texts share a batch changes with each epoch.
 /// Copies share the texts.
 class TextBatches {
  public:
-  /// Throws: ValueError for a batch size below 1.
-  TextBatches(data::Tokenized texts, std::int64_t batch_size);
+  /// Throws: ValueError for a batch size below 1, a share outside 0 to 1, or a tokenizer without [MASK].
+  TextBatches(data::Tokenized texts, const data::Tokenizer& tokenizer, const TextBatchesOptions& options = {});
 
   /// Batches; the last one may be smaller than the others.
   std::int64_t size() const;
@@ -50,8 +68,8 @@ class MaskedBatches {
 
  private:
   TextBatches batches_;
-  std::vector<std::int64_t> special_;
-  std::int64_t mask_, vocabulary_;
+  SpecialTokens special_;
+  std::int64_t vocabulary_;
   MaskingOptions options_;
 };
 
