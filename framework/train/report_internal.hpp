@@ -11,11 +11,11 @@
 
 namespace temper::detail {
 
-/// One value of a metric; NaN where it was not finite.
+/// One value of a metric.
 struct MetricPoint {
   double step = 0;
-  double time = 0;  ///< seconds of training
-  double value = 0;
+  double time = 0;   ///< seconds of training
+  double value = 0;  ///< NaN where it was not finite
 };
 
 struct MetricSeries {
@@ -25,9 +25,9 @@ struct MetricSeries {
 
 /// What a metrics.jsonl holds.
 struct RunMetrics {
-  std::vector<MetricSeries> series;  ///< in the order in which they first appear
-  double steps_per_epoch = 0;        ///< 0 when not known
-  std::int64_t unreadable = 0;       ///< lines that are no JSON object with a step, but for an unfinished last one
+  std::vector<MetricSeries> series;   ///< in the order in which they first appear
+  double steps_per_epoch = 0;         ///< 0 when not known
+  std::int64_t unreadable = 0;        ///< lines that are no JSON object with a step, but for an unfinished last one
   std::int64_t first_unreadable = 0;  ///< number of the first of these, from 1
 };
 
@@ -35,9 +35,21 @@ struct RunMetrics {
 /// a resumed run does.
 RunMetrics read_metrics(std::istream& lines);
 
-/// At most about `limit` of the points, with the smallest and the largest value of every stretch, the first and last
-/// point, and a NaN where there was one.
-std::vector<MetricPoint> thin(const std::vector<MetricPoint>& points, std::size_t limit);
+/// Points chosen from a curve, with the mean of the finite values around each: without it, averages over the chosen
+/// would be averages of extremes.
+struct ThinCurve {
+  std::vector<MetricPoint> points;
+  std::vector<double> means;  ///< empty when all points were chosen
+};
+
+/// About `limit` points at most, or half as many again where values are not finite: of every stretch of the curve the
+/// smallest, the largest and the first that is not finite, and the curve's ends.
+ThinCurve thin(const std::vector<MetricPoint>& points, std::size_t limit);
+
+/// The median of the finite values; NaN when there is none.
+double median(const std::vector<MetricPoint>& points);
+/// The mean of the finite values among the last twentieth: one batch's loss is noise. NaN when there is none.
+double tail_mean(const std::vector<MetricPoint>& points);
 
 /// The entries of a config.toml, in order, as `section.key` and value, strings without their quotes.
 std::vector<std::pair<std::string, std::string>> read_config(std::istream& lines);

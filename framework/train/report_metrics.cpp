@@ -14,10 +14,12 @@ namespace temper::detail {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 /// A finite number. Non-finite ones are written as null (JSON has no NaN); strings such as "inf" count as well.
-std::optional<double> value_of(const nlohmann::json& value) {
+std::optional<double> value_of(const Json& value) {
   if (value.is_number()) return value.get<double>();
   if (value.is_null()) return nan;
   constexpr std::array<std::string_view, 6> names = {"nan", "inf", "-inf", "NaN", "Infinity", "-Infinity"};
@@ -36,7 +38,7 @@ void rewind(RunMetrics& metrics, double step) {
   }
 }
 
-void add_line(RunMetrics& metrics, const nlohmann::json& line, double step) {
+void add_line(RunMetrics& metrics, const Json& line, double step) {
   const auto epoch = line.find("epoch");
   if (epoch != line.end() && epoch->is_number() && epoch->get<double>() > 0) {
     // Epoch e is at most e whole epochs long, and its last line comes closest.
@@ -65,7 +67,7 @@ std::string unquoted(std::string_view text) {
   if (text.size() < 2 || text.front() != text.back()) return std::string(text);
   if (text.front() == '\'') return std::string(text.substr(1, text.size() - 2));
   if (text.front() != '"') return std::string(text);
-  const nlohmann::json string = nlohmann::json::parse(text, nullptr, false);
+  const Json string = Json::parse(text, nullptr, false);
   return string.is_string() ? string.get<std::string>() : std::string(text.substr(1, text.size() - 2));
 }
 
@@ -77,8 +79,9 @@ RunMetrics read_metrics(std::istream& lines) {
   std::string text;
   for (std::int64_t number = 1; std::getline(lines, text); ++number) {
     if (trimmed(text).empty()) continue;
-    const nlohmann::json line = nlohmann::json::parse(text, nullptr, false);
-    const bool readable = line.is_object() && line.contains("step") && line["step"].is_number();
+    const Json line = Json::parse(text, nullptr, false);
+    const bool readable = line.is_object() && line.contains("step") && line["step"].is_number() &&
+                          std::abs(line["step"].get<double>()) < 1e15;
     if (!readable) {
       // The last line of a killed run is cut off somewhere.
       if (lines.eof()) break;
@@ -93,31 +96,6 @@ RunMetrics read_metrics(std::istream& lines) {
   return metrics;
 }
 
-std::vector<MetricPoint> thin(const std::vector<MetricPoint>& points, std::size_t limit) {
-  if (points.size() <= limit || limit < 4) return points;
-  std::vector<MetricPoint> kept = {points.front()};
-  const std::size_t inner = points.size() - 2, stretches = (limit - 2) / 2;
-  for (std::size_t s = 0; s < stretches; ++s) {
-    const std::size_t begin = 1 + inner * s / stretches, end = 1 + inner * (s + 1) / stretches;
-    constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-    std::array<std::size_t, 3> wanted = {none, none, none};  // smallest, largest, first that is not finite
-    for (std::size_t i = begin; i < end; ++i) {
-      if (std::isnan(points[i].value)) {
-        if (wanted[2] == none) wanted[2] = i;
-        continue;
-      }
-      if (wanted[0] == none || points[i].value < points[wanted[0]].value) wanted[0] = i;
-      if (wanted[1] == none || points[i].value > points[wanted[1]].value) wanted[1] = i;
-    }
-    std::ranges::sort(wanted);
-    for (std::size_t k = 0; k < wanted.size() && wanted[k] != none; ++k) {
-      if (k == 0 || wanted[k] != wanted[k - 1]) kept.push_back(points[wanted[k]]);
-    }
-  }
-  kept.push_back(points.back());
-  return kept;
-}
-
 std::vector<std::pair<std::string, std::string>> read_config(std::istream& lines) {
   std::vector<std::pair<std::string, std::string>> entries;
   std::string section, text;
@@ -128,7 +106,8 @@ std::vector<std::pair<std::string, std::string>> read_config(std::istream& lines
     if (line.front() == '[' && line.back() == ']' && equals == std::string_view::npos) {
       section = std::string(trimmed(line.substr(1, line.size() - 2))) + ".";
     } else if (equals != std::string_view::npos) {
-      entries.emplace_back(section + unquoted(trimmed(line.substr(0, equals))), unquoted(trimmed(line.substr(equals + 1))));
+      entries.emplace_back(section + unquoted(trimmed(line.substr(0, equals))),
+                           unquoted(trimmed(line.substr(equals + 1))));
     }
   }
   return entries;

@@ -29,24 +29,28 @@ Json number(double value) {
 
 Json series_json(const MetricSeries& series) {
   Json steps = Json::array(), times = Json::array(), values = Json::array();
-  for (const MetricPoint& point : thin(series.points, points_per_curve)) {
+  const ThinCurve curve = thin(series.points, points_per_curve);
+  for (const MetricPoint& point : curve.points) {
     steps.push_back(static_cast<std::int64_t>(point.step));
     times.push_back(number(point.time));
     values.push_back(number(point.value));
   }
-  return {{"name", series.name},
-          {"count", series.points.size()},
-          {"step", std::move(steps)},
-          {"time", std::move(times)},
-          {"value", std::move(values)}};
+  Json json = {{"name", series.name},
+               {"median", number(median(series.points))},
+               {"tail", number(tail_mean(series.points))},
+               {"step", std::move(steps)},
+               {"time", std::move(times)},
+               {"value", std::move(values)}};
+  for (const double mean : curve.means) json["mean"].push_back(number(mean));
+  return json;
 }
 
 /// What a reader should know before trusting the curves.
 std::vector<std::string> notices_of(const RunMetrics& metrics) {
   std::vector<std::string> notices;
   if (metrics.unreadable > 0) {
-    notices.push_back(fmt::format("metrics.jsonl: {} line{} could not be read, the first is line {}", metrics.unreadable,
-                                  metrics.unreadable == 1 ? "" : "s", metrics.first_unreadable));
+    notices.push_back(fmt::format("metrics.jsonl: {} line{} could not be read, the first is line {}",
+                                  metrics.unreadable, metrics.unreadable == 1 ? "" : "s", metrics.first_unreadable));
   }
   for (const MetricSeries& series : metrics.series) {
     std::int64_t count = 0;
@@ -92,8 +96,8 @@ Json samples_of(const fs::path& path, std::vector<std::string>& notices) {
     if (valid_sample(sample)) kept.push_back(sample);
   }
   if (kept.size() < samples.size()) {
-    notices.push_back(fmt::format("samples.json: {} of {} samples could not be read", samples.size() - kept.size(),
-                                  samples.size()));
+    notices.push_back(
+        fmt::format("samples.json: {} of {} samples could not be read", samples.size() - kept.size(), samples.size()));
   }
   return kept;
 }

@@ -1,5 +1,6 @@
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -12,14 +13,16 @@ int main(int argc, char** argv) {
   std::string file;
   CLI::App app{"Writes one HTML page about a training run, or about several beside each other."};
   app.add_option("FOLDER", folders, "folders that runs left, such as runs/cnn")->required();
-  app.add_option("-o,--output", file, "the page; default: report.html in the folder, or comparison.html here if several");
+  app.add_option("-o,--output", file,
+                 "the page; default: report.html in the folder, or comparison.html here if several");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {
-    if (file.empty()) file = folders.size() == 1 ? folders.front() + "/report.html" : "comparison.html";
+    const bool single = folders.size() == 1;
+    if (file.empty()) file = single ? std::filesystem::path(folders.front()) / "report.html" : "comparison.html";
     temper::write_report(folders, file);
     temper::print("{}", file);
     return 0;

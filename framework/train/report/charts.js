@@ -29,7 +29,7 @@ function curvesOf(quantity) {
       curves.push({
         run, index, series, dashed, exact,
         key: comparing ? `run ${index}` : series.name,
-        label: comparing ? (splits.length > 1 ? `${run.name} ${series.split}` : run.name) : series.split || title(quantity).toLowerCase(),
+        label: [comparing && run.name, (!comparing || splits.length > 1) && series.split].filter(Boolean).join(" "),
         color: comparing ? runColor(index) : runColor(isTraining(series.split) ? 0 : Math.max(1, which)),
       });
     }
@@ -44,8 +44,9 @@ function quantities() {
   return all.sort((a, b) => rank(a) - rank(b)).map((q) => ({ quantity: q, first: split(q) }));
 }
 
-/** Averages over a stretch of x that falls off exponentially to the left. `width` is a part of the whole run. */
-function smooth(xs, ys, width) {
+/** Averages over a stretch of x that falls off exponentially to the left. `width` is a part of the whole run. Of a run
+ * with more lines than points, `means` holds what the lines around a point were on average. */
+function smooth(xs, ys, means, width) {
   const length = (xs.at(-1) - xs[0]) * width;
   if (!(length > 0)) return ys;
   let sum = 0, weight = 0, before = xs[0];
@@ -53,7 +54,7 @@ function smooth(xs, ys, width) {
     if (y === null) return null;
     const keep = Math.exp(-(xs[i] - before) / length);
     before = xs[i];
-    sum = sum * keep + y;
+    sum = sum * keep + means[i];
     weight = weight * keep + 1;
     return sum / weight;
   });
@@ -61,14 +62,15 @@ function smooth(xs, ys, width) {
 
 /** x and y of a curve as they are drawn, ascending in x. */
 function drawn(curve) {
-  const xs = [], ys = [];
+  const xs = [], ys = [], means = [];
   AXES[view.axis].of(curve.run, curve.series).forEach((x, i) => {
     if (x === null || !Number.isFinite(x) || (xs.length && x <= xs.at(-1))) return;
     xs.push(x);
     ys.push(curve.series.value[i]);
+    means.push((curve.series.mean ?? curve.series.value)[i]);
   });
   const smoothed = view.smooth > 0 && !curve.exact;
-  return { xs, raw: ys, line: smoothed ? smooth(xs, ys, view.smooth) : ys, smoothed };
+  return { xs, raw: ys, line: smoothed ? smooth(xs, ys, means, view.smooth) : ys, smoothed };
 }
 
 /** Ticks at 1, 2 and 5 times the powers of ten, or only at the powers when there are many. */
@@ -81,7 +83,7 @@ function logTicks(min, max) {
   }
   const ticks = [];
   for (let e = Math.floor(Math.log10(min)); e <= Math.ceil(Math.log10(max)); ++e) {
-    for (const m of decades < 2.5 ? [1, 2, 5] : [1]) ticks.push(Number(`${m}e${e}`));
+    for (const m of decades < 1.2 ? [1, 2, 3, 5, 7] : decades < 2.5 ? [1, 2, 5] : [1]) ticks.push(Number(`${m}e${e}`));
   }
   return ticks.filter((v) => v >= min && v <= max);
 }
@@ -108,7 +110,7 @@ function fullRange() {
     }
   }
   if (!Number.isFinite(min)) return [0, 1];
-  return min < max ? [view.axis === "step" && min <= max / 50 ? 0 : min, max] : [min - 1, max + 1];
+  return min < max ? [min <= max / 50 ? 0 : min, max] : [min - 1, max + 1];
 }
 
 /** For every curve the nearest point with a value; what has ended has none. */
@@ -159,7 +161,7 @@ function plot(chart, range) {
   for (const curve of chart.curves) {
     const { xs, raw, line, smoothed } = drawn(curve);
     const shown = !view.hidden.has(curve.key), color = concrete(curve.color);
-    curve.last = finite(curve.series.value).at(-1);
+    curve.last = finite(line).at(-1);
     curve.points = xs.length;
     if (smoothed) {
       tables.push([xs, raw.map(positive)]);
@@ -175,7 +177,7 @@ function plot(chart, range) {
   const isTime = view.axis === "time";
   const options = {
     width: Math.max(chart.plot.clientWidth, 50), height: Math.max(chart.plot.clientHeight, 50),
-    legend: { show: false }, padding: [8, 10, 0, 0], series,
+    legend: { show: false }, padding: [8, size * 1.2, 0, 0], series,
     cursor: {
       y: false, dataIdx: nearest, sync: { key: sync.key, scales: ["x", null], filters: { pub: (type) => /^mouse(move|enter|leave)$/.test(type) } },
       drag: { x: true, y: false, setScale: false },
@@ -186,9 +188,9 @@ function plot(chart, range) {
     axes: [
       axisOf("x", { space: size * 4.4, size: size * 1.9,
         incrs: isTime ? [0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400, 172800, 604800] : undefined,
-        values: (u, splits, i, space, incr) => splits.map((v) => (isTime ? (v === 0 ? "0" : duration(v)) : tick(v, incr))) }),
+        values: (u, splits) => (isTime ? splits.map(roundDuration) : ticks(splits, false)) }),
       axisOf("y", { space: size * 2.4, splits: log ? (u, i, min, max) => logTicks(min, max) : undefined, filter: (u, splits) => splits,
-        values: (u, splits, i, space, incr) => splits.map((v) => tick(v, log ? v : incr)),
+        values: (u, splits) => ticks(splits, log),
         size: (u, values) => Math.max(size * 2, ...(values ?? []).map((v) => 12 + String(v).length * size * 0.47)) }),
     ],
     hooks: {
@@ -231,7 +233,7 @@ function toggle(key) {
 
 function makeChart({ quantity }) {
   const chart = { quantity, curves: curvesOf(quantity) };
-  const positive = chart.curves.every((curve) => curve.series.value.every((v) => v === null || v > 0));
+  const positive = chart.curves.every((curve) => curve.series.value.every((v) => v === null || v >= 0));
   const log = positive && el("button", { class: "log", "aria-pressed": "false", title: "logarithmic scale", onclick: () => {
     if (!view.log.delete(quantity)) view.log.add(quantity);
     log.setAttribute("aria-pressed", view.log.has(quantity));
@@ -239,8 +241,8 @@ function makeChart({ quantity }) {
   } }, "log");
   const reads = chart.curves.map((curve) => curve.read = el("button",
     { class: `read${curve.dashed ? " dashed" : ""}`, style: `--color: ${curve.color}`, "data-key": curve.key, "aria-pressed": "true",
-      title: curve.label, onclick: () => toggle(curve.key) },
-    el("i"), el("span", { class: "name" }, curve.label), el("b")));
+      title: curve.label || title(quantity), onclick: () => toggle(curve.key) },
+    el("i"), curve.label && el("span", { class: "name" }, curve.label), el("b")));
   chart.at = el("span", { class: "at" });
   chart.plot = el("div", { class: "plot", role: "img", "aria-label": `${title(quantity)} of ${runs.map((run) => run.name).join(", ")}` });
   chart.card = el("section", { class: "card chart", "data-quantity": quantity },
@@ -250,7 +252,15 @@ function makeChart({ quantity }) {
   return chart.card;
 }
 
+/** As few rows as fit, with as many charts in each: five are not four and a lonely one. */
+function arrange(grid) {
+  const size = parseFloat(getComputedStyle(grid).fontSize), narrowest = size * (grid.classList.contains("first") ? 30 : 17);
+  const count = grid.children.length, most = Math.max(1, Math.floor(grid.clientWidth / narrowest));
+  grid.style.setProperty("--columns", Math.ceil(count / Math.ceil(count / most)));
+}
+
 const resize = new ResizeObserver(() => {
+  document.querySelectorAll(".charts").forEach(arrange);
   for (const { u, plot } of charts) {
     if (u && plot.clientWidth > 50) u.setSize({ width: plot.clientWidth, height: plot.clientHeight });
   }

@@ -24,9 +24,9 @@ const KNOWN = {
   accuracy: { title: "Accuracy" },
   lr: { title: "Learning rate", exact: true },
   grad_norm: { title: "Gradient norm" },
-  update_ratio: { title: "Update ratio", unit: "length of an update / length of the weights" },
+  update_ratio: { title: "Update ratio", unit: "‖update‖ / ‖weights‖" },
   throughput: { title: "Throughput", unit: "per second" },
-  memory_mb: { title: "Memory", unit: "MB" },
+  memory_mb: { title: "Memory", unit: "MB", exact: true },
 };
 const ORDER = ["lr", "grad_norm", "update_ratio", "throughput", "memory_mb"];
 
@@ -64,17 +64,34 @@ function digits(value, significant = 4) {
   return value.toFixed(Math.min(6, Math.max(0, significant - 1 - Math.floor(Math.log10(size)))));
 }
 
-/** The number at a tick, as exact as the distance of ticks asks for. */
-function tick(value, step) {
-  if (value === 0) return "0";
-  const size = Math.abs(value);
-  if (size < 1e-3 || size >= 1e9) return value.toExponential(Math.max(0, Math.floor(Math.log10(size)) - Math.floor(Math.log10(step) + 1e-9))).replace("e+", "e");
-  const scales = [[1e6, "M"], [1e3, "k"]];
-  for (const [scale, letter] of scales) {
-    if (size >= 10 * scale || (scale === 1e6 && size >= scale)) return +(value / scale).toFixed(3) + letter;
+/** The fewest decimals with which `write` says `value` well enough for ticks `step` apart. */
+function decimals(value, step, write) {
+  let n = 0;
+  while (n < 8 && Math.abs(Number(write(value, n)) - value) > step / 100) ++n;
+  return n;
+}
+
+/** What stands at the ticks: as exact as their distance asks for, all in one manner. */
+function ticks(values, log) {
+  const largest = Math.max(...values.map(Math.abs)), step = values.length > 1 ? values[1] - values[0] : largest;
+  const fixed = (v, n) => v.toFixed(n), power = (v, n) => v.toExponential(n);
+  const few = Math.max(...values.map((v) => decimals(v, step, fixed)));
+  return values.map((v) => {
+    const size = Math.abs(v);
+    if (v === 0) return "0";
+    if (largest < 0.01 || largest >= 1e9 || (log && size < 1e-3)) return power(v, decimals(v, log ? v : step, power)).replace("e+", "e");
+    if (log) return size >= 1000 ? compact(v) : String(+v.toPrecision(6));
+    if (largest >= 1e6) return +(v / 1e6).toFixed(3) + "M";
+    if (largest >= 1e4) return +(v / 1e3).toFixed(3) + "k";
+    return largest >= 1000 ? grouped(+v.toFixed(few)) : v.toFixed(few);
+  });
+}
+
+function compact(n) {
+  for (const [scale, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (n >= 10 * scale || (scale >= 1e6 && n >= scale)) return +(n / scale).toPrecision(3) + letter;
   }
-  const decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  return size >= 1000 ? grouped(+value.toFixed(decimals)) : value.toFixed(Math.min(decimals, 8));
+  return grouped(Math.round(n));
 }
 
 function duration(seconds) {
@@ -83,6 +100,13 @@ function duration(seconds) {
   const s = Math.round(seconds), two = (n) => String(n).padStart(2, "0");
   if (s < 3600) return `${Math.floor(s / 60)}:${two(s % 60)} min`;
   return `${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))} h`;
+}
+
+/** The same at a tick. */
+function roundDuration(seconds) {
+  if (seconds === 0) return "0";
+  for (const [scale, letter] of [[3600, "h"], [60, "min"]]) if (seconds % scale === 0) return `${seconds / scale} ${letter}`;
+  return duration(seconds);
 }
 
 // What a run came to.
@@ -96,11 +120,6 @@ function findBest(series, way) {
   return best < 0 ? null : { value: series.value[best], step: series.step[best] };
 }
 
-function median(values) {
-  const sorted = finite(values).sort((a, b) => a - b);
-  return sorted.length ? sorted[sorted.length >> 1] : null;
-}
-
 function lastOf(run, key) {
   const all = run.series.map((s) => finite(s[key]).at(-1)).filter((v) => v !== undefined);
   return all.length ? Math.max(...all) : null;
@@ -112,12 +131,13 @@ function parameters(run) {
 }
 
 for (const run of runs) {
+  run.series = run.series.filter((s) => finite(s.value).length);
   for (const series of run.series) Object.assign(series, parts(series.name));
   const find = (name) => run.series.find((s) => s.name === name);
   run.steps = lastOf(run, "step");
   run.seconds = lastOf(run, "time");
   run.parameters = parameters(run);
-  run.rate = find("throughput") ? median(find("throughput").value) : null;
+  run.rate = find("throughput")?.median ?? null;
   run.memory = find("memory_mb") ? Math.max(...finite(find("memory_mb").value)) : null;
   run.results = run.series.filter((s) => s.split && !isTraining(s.split)).map((s) => {
     const way = direction(s.quantity);
@@ -127,7 +147,5 @@ for (const run of runs) {
   // Losses come last: accuracy says more.
   run.results.sort((a, b) => /loss/.test(a.name) - /loss/.test(b.name));
   const loss = run.series.find((s) => isTraining(s.split) && s.quantity === "loss");
-  // One batch's loss is noise; the last twentieth of them says where training arrived.
-  const tail = loss ? finite(loss.value).slice(-Math.max(1, Math.ceil(loss.value.length / 20))) : [];
-  run.trainLoss = tail.length ? tail.reduce((a, b) => a + b) / tail.length : null;
+  run.trainLoss = loss?.tail ?? null;
 }

@@ -21,17 +21,12 @@ function tiles(run) {
       const atEnd = r.best.value === r.last;
       return tile(r.label, digits(r.best.value), null, atEnd ? "best, and last" : `best, at ${when(run, r.best.step)}; last ${digits(r.last)}`, i === 0);
     }),
-    run.trainLoss !== null && tile("train loss", digits(run.trainLoss), null, "mean of the last 5 %", run.results.length === 0),
+    run.trainLoss !== null && tile("train loss", digits(run.trainLoss), null, "mean of last 5\u00a0%", run.results.length === 0),
     run.seconds !== null && tile("training time", ...duration(run.seconds).split(" "), run.steps ? `${digits(run.steps / run.seconds, 3)} steps a second` : null),
     run.steps !== null && tile("steps", grouped(run.steps), null, epochs && `${epochs} ${epochs === 1 ? "epoch" : "epochs"}`),
     run.parameters !== null && tile("parameters", compact(run.parameters), null, run.parameters >= 1e4 ? grouped(run.parameters) : null),
     run.rate !== null && tile("throughput", compact(run.rate), "/s", "median"),
     run.memory !== null && Number.isFinite(run.memory) && tile("memory", digits(run.memory, 3), "MB", "at most"));
-}
-
-function compact(n) {
-  for (const [scale, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (n >= 10 * scale || (scale >= 1e6 && n >= scale)) return (n / scale).toPrecision(3) + letter;
-  return grouped(Math.round(n));
 }
 
 function runTable() {
@@ -68,7 +63,7 @@ function header() {
   const notices = runs.flatMap((run) => run.notices.map((text) => (comparing ? `${run.name}: ${text}` : text)));
   return el("header", {},
     el("p", { class: "brand" }, comparing ? `Temper · ${runs.length} runs compared` : "Temper · training run"),
-    el("h1", {}, comparing ? runs.map((run) => run.name).join(" · ") : runs[0].name),
+    el("h1", {}, !comparing ? runs[0].name : runs.length <= 4 ? runs.map((run) => run.name).join(" · ") : `${runs.length} runs`),
     !comparing && el("p", { class: "where" }, `${runs[0].folder} · Temper ${data.version}`),
     comparing ? runTable() : tiles(runs[0]),
     notices.length > 0 && el("ul", { class: "notices" }, notices.map((text) => el("li", {}, text))));
@@ -130,13 +125,13 @@ function curves() {
 function configuration() {
   if (!runs.some((run) => run.config.length)) return null;
   if (!comparing) {
-    return [el("h2", {}, "Configuration"), el("dl", { class: "card pairs" }, runs[0].config.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value))))];
+    return [el("h2", {}, "Configuration"), el("dl", { class: "card pairs" }, runs[0].config.map(([key, value]) => el("div", {}, el("dt", {}, key), el("dd", {}, value || "–"))))];
   }
   const maps = runs.map((run) => new Map(run.config));
   const keys = [...new Set(maps.flatMap((map) => [...map.keys()]))];
   const differs = (key) => new Set(maps.map((map) => map.get(key))).size > 1;
   const rows = keys.map((key) => el("tr", { class: differs(key) ? "differs" : "same" },
-    el("th", { scope: "row" }, key), maps.map((map) => el("td", {}, map.get(key) ?? "–"))));
+    el("th", { scope: "row" }, key), maps.map((map) => el("td", {}, map.get(key) || "–"))));
   const same = rows.filter((row) => row.classList.contains("same"));
   const button = same.length > 0 && el("button", { type: "button", class: "plain", onclick: () => show(same[0].hidden) });
   const show = (all) => {
@@ -158,8 +153,10 @@ function modelRows(text) {
   const at = Object.fromEntries(words.map((w) => [w.name, w]));
   if (words[0]?.name !== "name" || !at.parameters || words.at(-2)?.name !== "count" || words.at(-1)?.name !== "memory") return null;
   const left = words.slice(0, -2);
-  const cuts = [...left.map((w, i) => [w.begin, left[i + 1]?.begin ?? at.count.end - 12]), [at.count.end - 12, at.count.end], [at.count.end, undefined]];
-  return { head: words.map((w) => w.name), rows: lines.slice(1).map((line) => cuts.map(([b, e]) => line.slice(b, e).trim())) };
+  return { head: words.map((w) => w.name), rows: lines.slice(1).map((line) => {
+    const [, rest, count = "", memory = ""] = /^(.*?)(?: ([\d,]+) +([\d.]+ \w+))?\s*$/.exec(line);
+    return [...left.map((w, i) => rest.slice(w.begin, left[i + 1]?.begin).trim()), count, memory];
+  }) };
 }
 
 function modelTable(text) {
@@ -225,5 +222,6 @@ function samples() {
 theme("auto");
 const sections = [controls(), el("section", {}, curves()), configuration(), models(), samples()].flat(3).filter(Boolean);
 document.body.append(header(), el("main", {}, sections));
+document.querySelectorAll(".charts").forEach(arrange);
 draw();
 charts.forEach((chart) => resize.observe(chart.plot));
