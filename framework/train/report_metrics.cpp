@@ -39,6 +39,10 @@ void rewind(RunMetrics& metrics, double step) {
 }
 
 void add_line(RunMetrics& metrics, const Json& line, double step) {
+  // A phase, such as pretraining, counts epochs of its own and has a loss of its own.
+  const auto phase = line.find("phase");
+  const bool named = phase != line.end() && phase->is_string();
+  if (named) metrics.phases = true;
   const auto epoch = line.find("epoch");
   if (epoch != line.end() && epoch->is_number() && epoch->get<double>() > 0) {
     // Epoch e is at most e whole epochs long, and its last line comes closest.
@@ -50,7 +54,8 @@ void add_line(RunMetrics& metrics, const Json& line, double step) {
     if (name == "step" || name == "epoch" || name == "time") continue;
     const std::optional<double> number = value_of(value);
     if (!number) continue;
-    auto& points = find_series(metrics.series, name).points;
+    const bool own = named && name.starts_with("train/");
+    auto& points = find_series(metrics.series, own ? phase->get<std::string>() + name.substr(5) : name).points;
     if (!points.empty() && points.back().step == step) points.pop_back();
     points.push_back({step, seconds, std::isfinite(*number) ? *number : nan});
   }
@@ -93,6 +98,7 @@ RunMetrics read_metrics(std::istream& lines) {
     last_step = step;
     add_line(metrics, line, step);
   }
+  if (metrics.phases) metrics.steps_per_epoch = 0;
   return metrics;
 }
 

@@ -16,8 +16,7 @@ function el(tag, attributes = {}, ...children) {
   return element;
 }
 
-// Names. A metric is "split/quantity" ("test/accuracy", also "test accuracy") or a quantity alone ("lr").
-const SPLITS = new Set(["train", "training", "test", "valid", "val", "validation", "eval", "dev", "pretrain"]);
+// Names. A metric is "split/quantity" ("test/accuracy") or a quantity alone ("lr").
 
 const KNOWN = {
   loss: { title: "Loss" },
@@ -31,8 +30,8 @@ const KNOWN = {
 const ORDER = ["lr", "grad_norm", "update_ratio", "throughput", "memory_mb"];
 
 function parts(name) {
-  const match = /^(.*?)[\/ ](.*)$/.exec(name);
-  return match && SPLITS.has(match[1]) ? { split: match[1], quantity: match[2] } : { split: "", quantity: name };
+  const slash = name.indexOf("/");
+  return { split: name.slice(0, Math.max(slash, 0)), quantity: name.slice(slash + 1) };
 }
 
 const isTraining = (split) => split === "" || split.includes("train");
