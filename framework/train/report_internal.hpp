@@ -26,7 +26,8 @@ struct MetricSeries {
 /// What a metrics.jsonl holds.
 struct RunMetrics {
   std::vector<MetricSeries> series;   ///< in the order in which they first appear
-  double steps_per_epoch = 0;         ///< 0 when not known
+  bool phases = false;                ///< whether there are lines with a phase of their own
+  double steps_per_epoch = 0;         ///< 0 when not known, or not the same for all phases
   std::int64_t unreadable = 0;        ///< lines that are no JSON object with a step, but for an unfinished last one
   std::int64_t first_unreadable = 0;  ///< number of the first of these, from 1
 };

@@ -92,6 +92,17 @@ TEST_CASE("a killed run's last line may be anything, a damaged one before is cou
   CHECK(values_of(metrics.series.at(0)) == std::vector<double>{1, 2});
 }
 
+TEST_CASE("a phase has its own loss, and epochs that are not the run's") {
+  const RunMetrics metrics = metrics_of(
+      "{\"step\":5,\"epoch\":1,\"phase\":\"pretrain\",\"train/loss\":4,\"lr\":1}\n"
+      "{\"step\":9,\"epoch\":1,\"train/loss\":3,\"lr\":2}\n");
+  REQUIRE(metrics.series.size() == 3);
+  CHECK(metrics.series[0].name == "pretrain/loss");
+  CHECK(values_of(metrics.series[1]) == std::vector<double>{1, 2});
+  CHECK(metrics.series[2].name == "train/loss");
+  CHECK(metrics.steps_per_epoch == 0);
+}
+
 TEST_CASE("a step that is gone back to begins anew there") {
   const RunMetrics metrics =
       metrics_of("{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":2,\"b\":2}\n{\"step\":3,\"a\":3}\n{\"step\":2,\"a\":20}\n");
