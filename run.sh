@@ -76,6 +76,11 @@ if (($#)) && [[ $1 != -* ]]; then
 fi
 [[ " ${models[*]} " == *" $model "* ]] || die "there is no model '$model'; there are: ${models[*]}"
 
-need_packages "${build_packages[@]}" "${fashion_packages[@]}"
+case $model in
+  gpt) data_packages=("${bible_packages[@]}") ;;
+  bert) data_packages=("${wordnet_packages[@]}") ;;
+  *) data_packages=("${fashion_packages[@]}") ;;
+esac
+need_packages "${build_packages[@]}" "${data_packages[@]}"
 build release "temper-$model"
 exec "$root/build/release/bin/temper-$model" "$@"

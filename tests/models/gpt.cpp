@@ -10,6 +10,7 @@
 #include <temper/temper.hpp>
 
 #include "tests/models/directional.hpp"
+#include "tests/optim/near_internal.hpp"
 
 using namespace temper;
 using models::Gpt;
@@ -112,13 +113,13 @@ TEST_CASE("a GPT begins as GPT-2 does") {
     for (const float value : x.values<float>()) squares += static_cast<double>(value) * static_cast<double>(value);
     return std::sqrt(squares / static_cast<double>(x.numel()));
   };
-  CHECK(deviation(model.token_embedding.weight) == doctest::Approx(0.02).epsilon(0.05));
-  CHECK(deviation(model.position_embedding.weight) == doctest::Approx(0.02).epsilon(0.05));
+  CHECK(deviation(model.token_embedding.weight) == near(0.02, 0.05));
+  CHECK(deviation(model.position_embedding.weight) == near(0.02, 0.05));
   for (const models::GptBlock& block : model.blocks) {
-    CHECK(deviation(block.attention.in_proj_weight) == doctest::Approx(0.02).epsilon(0.05));
-    CHECK(deviation(block.attention.out_proj.weight) == doctest::Approx(0.005).epsilon(0.05));
-    CHECK(deviation(block.up.weight) == doctest::Approx(0.02).epsilon(0.05));
-    CHECK(deviation(block.down.weight) == doctest::Approx(0.005).epsilon(0.05));
+    CHECK(deviation(block.attention.in_proj_weight) == near(0.02, 0.05));
+    CHECK(deviation(block.attention.out_proj.weight) == near(0.005, 0.05));
+    CHECK(deviation(block.up.weight) == near(0.02, 0.05));
+    CHECK(deviation(block.down.weight) == near(0.005, 0.05));
   }
   for (const Parameter& parameter : model.parameters()) {
     if (parameter.role() == Role::bias) CHECK(deviation(parameter) == 0.0);

@@ -151,6 +151,7 @@ expect "options of ctest" "0 ctest --test-dir */build/test --output-on-failure -
 
 # As root: apt installs what is missing, even when the lists cannot be refreshed.
 some="g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
+some+=" libsentencepiece-dev libpng-dev libjpeg62-turbo-dev"
 missing="librandom123-dev dataset-fashion-mnist"
 machine 0 "$some"
 call "$run"
