@@ -67,4 +67,6 @@ fi
 
 need_packages "${build_packages[@]}" "${fashion_packages[@]}"
 build release "temper-$model"
+# How the program says it is called, when it prints how to go on.
+export TEMPER_COMMAND="./run.sh $model"
 exec "$root/build/release/bin/temper-$model" "$@"

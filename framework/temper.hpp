@@ -11,11 +11,15 @@
 #include <temper/data/fashion_mnist.hpp>
 #include <temper/data/loader.hpp>
 #include <temper/data/tensor_dataset.hpp>
+#include <temper/io/checkpoint.hpp>
 #include <temper/io/save.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 #include <temper/optim/optim.hpp>
+#include <temper/train/environment.hpp>
 #include <temper/train/info.hpp>
 #include <temper/train/metrics.hpp>
+#include <temper/train/metrics_log.hpp>
 #include <temper/train/print.hpp>
 #include <temper/train/progress.hpp>
+#include <temper/train/stop.hpp>
