@@ -21,9 +21,9 @@ void Run::Impl::open_folder() {
   if (folder || options.dry_run) return;
   folder.emplace(setup.model, options, setup.config);
   options.out = folder->path().native();
+  std::filesystem::create_directories(*folder / "checkpoints");
   const CheckpointFolder checkpoints(*folder / "checkpoints");
   if (!options.resume) {
-    std::filesystem::create_directories(*folder / "checkpoints");
     print("run folder: {}", options.out);
   } else if (checkpoints.empty()) {
     print("{} has no checkpoint yet: starting from the beginning", options.out);
