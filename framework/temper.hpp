@@ -9,12 +9,20 @@
 #include <temper/core/parallel.hpp>
 #include <temper/core/random.hpp>
 #include <temper/data/augmented.hpp>
+#include <temper/data/char_tokenizer.hpp>
 #include <temper/data/fashion_mnist.hpp>
+#include <temper/data/king_james_bible.hpp>
 #include <temper/data/loader.hpp>
 #include <temper/data/mixup.hpp>
+#include <temper/data/sentencepiece.hpp>
 #include <temper/data/tensor_dataset.hpp>
+#include <temper/data/text.hpp>
+#include <temper/data/text_dataset.hpp>
+#include <temper/data/tokenized.hpp>
+#include <temper/data/wordnet.hpp>
 #include <temper/io/checkpoint.hpp>
 #include <temper/io/save.hpp>
+#include <temper/io/tokenizer.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 #include <temper/optim/optim.hpp>
@@ -24,4 +32,5 @@
 #include <temper/train/metrics_log.hpp>
 #include <temper/train/print.hpp>
 #include <temper/train/progress.hpp>
+#include <temper/train/report.hpp>
 #include <temper/train/stop.hpp>

@@ -5,9 +5,6 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/data/bytes_internal.hpp"
 #include "models/common/run_impl.hpp"
-#if __has_include(<temper/train/report.hpp>)
-#include <temper/train/report.hpp>
-#endif
 
 namespace temper::models {
 
@@ -58,16 +55,12 @@ void Run::sample_image(const std::string& title, const std::string& caption, con
 void Run::finish() {
   Impl& run = *impl_;
   if (!run.folder || !run.started) return;  // a program without a training loop
-  std::string left = "model.safetensors";
   if (!run.samples.empty()) {
     run.folder->write("samples.json", fmt::format("[{}]\n", fmt::join(run.samples, ",\n")));
   }
   run.log.reset();
-#if __has_include(<temper/train/report.hpp>)
   write_report({run.folder->path().native()}, (*run.folder / "report.html").native());
-  left += ", report.html";
-#endif
-  print("trained in {:.1f} s; in {}: {}", run.seconds(), run.folder->path().native(), left);
+  print("trained in {:.1f} s; the weights and the report are in {}", run.seconds(), run.folder->path().native());
   if (!run.last_metrics.empty()) print("{}", run.last_metrics);
 }
 
