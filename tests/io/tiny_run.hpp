@@ -63,7 +63,7 @@ struct TinyRun {
     return all;
   }
 
-  static auto data() {
+  static data::TensorDataset<2> examples() {
     manual_seed(99);
     Tensor labels = empty({40}, Dtype::i64);
     std::int64_t i = 0;
@@ -71,7 +71,7 @@ struct TinyRun {
     return data::TensorDataset(normal({40, 6, 6, 1}), labels);
   }
 
-  data::Loader<data::TensorDataset<2>> loader{data(), {.batch_size = 8, .shuffle = true}};
+  data::Loader<data::TensorDataset<2>> loader{examples(), {.batch_size = 8, .shuffle = true}};
   nn::Sequential model;
   std::unique_ptr<optim::AdamW> optimizer;
 };
