@@ -10,11 +10,14 @@
 #include <temper/core/random.hpp>
 #include <temper/data/augmented.hpp>
 #include <temper/data/char_tokenizer.hpp>
+#include <temper/data/csv.hpp>
 #include <temper/data/fashion_mnist.hpp>
+#include <temper/data/image_folder.hpp>
 #include <temper/data/king_james_bible.hpp>
 #include <temper/data/loader.hpp>
 #include <temper/data/mixup.hpp>
 #include <temper/data/sentencepiece.hpp>
+#include <temper/data/squad.hpp>
 #include <temper/data/tensor_dataset.hpp>
 #include <temper/data/text.hpp>
 #include <temper/data/text_dataset.hpp>
