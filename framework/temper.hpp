@@ -23,12 +23,17 @@
 #include <temper/data/text_dataset.hpp>
 #include <temper/data/tokenized.hpp>
 #include <temper/data/wordnet.hpp>
+#include <temper/io/checkpoint.hpp>
 #include <temper/io/save.hpp>
 #include <temper/io/tokenizer.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 #include <temper/optim/optim.hpp>
+#include <temper/train/environment.hpp>
 #include <temper/train/info.hpp>
 #include <temper/train/metrics.hpp>
+#include <temper/train/metrics_log.hpp>
 #include <temper/train/print.hpp>
 #include <temper/train/progress.hpp>
+#include <temper/train/report.hpp>
+#include <temper/train/stop.hpp>
