@@ -228,6 +228,39 @@ TEST_CASE("groups have settings of their own") {
   CHECK(values(q)[0] == 0.75f);
 }
 
+TEST_CASE("a group may have a clip_norm of its own, of its own norm") {
+  Parameter p = make_parameter("p", {0.0f}), q = make_parameter("q", {0.0f}), r = make_parameter("r", {0.0f});
+  SGD sgd(
+      {{.parameters = {p}, .set = {{"clip_norm", 2.0 * linear_decay(4)}}}, {.parameters = {q}}, {.parameters = {r}}},
+      {.lr = 1.0, .clip_norm = 1.0});
+  const auto clipped = [&] {
+    give(p, {10.0f});
+    give(q, {3.0f});
+    give(r, {4.0f});
+    return sgd.step();
+  };
+  const StepReport report = clipped();
+  CHECK(report.grad_norm == near(std::sqrt(125.0)));
+  CHECK(report.clip == near(0.2));
+  CHECK(values(p)[0] == near(-2.0));
+  CHECK(values(q)[0] == near(-0.6));
+  CHECK(values(r)[0] == near(-0.8));
+  clipped();
+  CHECK(values(p)[0] == near(-3.5));  // its schedule
+  CHECK(sgd.value("clip_norm", 2, 0) == 1.0);
+  CHECK(sgd.value("clip_norm", 2, 1) == 1.0);
+  // Its own alone.
+  Parameter x = make_parameter("x", {0.0f}), y = make_parameter("y", {0.0f});
+  SGD one({{.parameters = {x}, .set = {{"clip_norm", 1.0}}}, {.parameters = {y}}}, {.lr = 1.0});
+  give(x, {5.0f});
+  give(y, {5.0f});
+  one.step();
+  CHECK(values(x)[0] == near(-1.0));
+  CHECK(values(y)[0] == -5.0f);
+  SGD bad({{.parameters = {x}, .set = {{"clip_norm", 0.0}}}}, {.lr = 1.0});
+  CHECK(error_of([&] { bad.step(); }) == "SGD: clip_norm is 0 at k = 0, expected a positive number");
+}
+
 TEST_CASE("independent decay does not know the learning rate") {
   Parameter p = make_parameter("p", {1.0f});
   AdamW adamw({p}, {.lr = 0.0, .weight_decay = 0.25 * linear_decay(2), .decay = Decay::independent});
@@ -281,7 +314,8 @@ TEST_CASE("errors of construction name the parameter") {
   CHECK(error_of([&] { SGD({Parameter()}, {.lr = 0.1}); }) == "SGD: parameter 0 of group 0 is undefined");
   CHECK(error_of([&] {
           Adam({{.parameters = {p}, .set = {{"weight_decay", 0.0}}}}, {.lr = 0.1});
-        }) == "Adam: group 0 sets 'weight_decay', which Adam does not have; it has lr, beta1, beta2, eps, l2");
+        }) ==
+        "Adam: group 0 sets 'weight_decay', which Adam does not have; it has lr, beta1, beta2, eps, l2, clip_norm");
   CHECK(error_of([&] { SGD({p}, {.lr = 0.1, .nesterov = true}); }) ==
         "SGD: nesterov needs a momentum and no dampening, got momentum 0 and dampening 0");
 }
