@@ -8,8 +8,10 @@
 #include <temper/core/errors.hpp>
 #include <temper/core/parallel.hpp>
 #include <temper/core/random.hpp>
+#include <temper/data/augmented.hpp>
 #include <temper/data/fashion_mnist.hpp>
 #include <temper/data/loader.hpp>
+#include <temper/data/mixup.hpp>
 #include <temper/data/tensor_dataset.hpp>
 #include <temper/io/save.hpp>
 #include <temper/nn/layers.hpp>

@@ -69,12 +69,13 @@ Tensor MultiheadAttention::attend(const Tensor& q, const Tensor& k, const Tensor
   return out_proj(flatten(permute(y, {0, 2, 1, 3}), 2));
 }
 
-Tensor MultiheadAttention::forward(const Tensor& x) const {
-  const Tensor qkv = project(x, 0, 3);
-  return attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), {});
-}
+Tensor MultiheadAttention::forward(const Tensor& x) const { return (*this)(x, x); }
 
 Tensor MultiheadAttention::operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask) const {
+  if (queries.same(tokens)) {  // one product for all three projections
+    const Tensor qkv = project(queries, 0, 3);
+    return attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), mask);
+  }
   const Tensor q = project(queries, 0, 1), kv = project(tokens, 1, 2);
   return attend(part(q, 0), part(kv, 0), part(kv, 1), mask);
 }

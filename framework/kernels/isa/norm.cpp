@@ -59,14 +59,14 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
           mean == nullptr || mutant(Mutant::layer_norm_dx_not_centered) ? 0.0 : blocked_sum(cols, into);
       const Vec a(static_cast<float>(along * count_inverse)), b(static_cast<float>(level * count_inverse));
       for_each_vector(cols, [=](Index i, Index count) {
-        store_upto(dx + i, scale * (into(i, count) - b - normalized(i, count) * a), count);
+        store_upto(dx + i, scale * subtract_product(into(i, count) - b, normalized(i, count), a), count);
       });
       dx += cols;
     }
     if (dweight != nullptr) {
       for_each_vector(cols, [=](Index i, Index count) {
-        const Vec sum = load_upto(dweight + i, count) + load_upto(dy + i, count) * normalized(i, count);
-        store_upto(dweight + i, sum, count);
+        const Vec sum = load_upto(dweight + i, count);
+        store_upto(dweight + i, multiply_add(load_upto(dy + i, count), normalized(i, count), sum), count);
       });
     }
     if (dbias != nullptr) {
