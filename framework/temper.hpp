@@ -25,6 +25,7 @@
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 #include <temper/optim/optim.hpp>
+#include <temper/train/averages.hpp>
 #include <temper/train/info.hpp>
 #include <temper/train/metrics.hpp>
 #include <temper/train/print.hpp>

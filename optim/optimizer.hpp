@@ -26,7 +26,9 @@ enum class NonFinite {
   unchecked  ///< do not look (clipping by norm still does)
 };
 
-/// No clipping.
+/// No clipping. What clipping cannot save: the factor is an f32, and one below 1.2e-38 counts as 0, so a norm beyond
+/// 8e37 times clip_norm makes a step of 0. Unclipped gradients beyond 1.8e19 have infinite squares, and the second
+/// moments that hold them never come back.
 inline constexpr double no_clipping = std::numeric_limits<double>::infinity();
 
 struct StepOptions {

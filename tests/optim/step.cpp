@@ -288,6 +288,52 @@ TEST_CASE("small decays are not lost") {
   CHECK(std::abs(shrink(Rounding::torch_compat) - 1.0) > 0.05);
 }
 
+TEST_CASE("by default the effective decay is within 1% of what was asked for, in PyTorch's order it is not") {
+  constexpr std::int64_t n = 4096;
+  const Tensor start = uniform({n}, 1.0f, 2.0f);
+  std::vector<Tensor> gradients;
+  for (int i = 0; i < 50; ++i) gradients.push_back(normal({n}));
+  const auto kept = [&](double lr, Rounding rounding) {
+    const auto end = [&](double weight_decay) {
+      Parameter p(start.clone(), Role::weight);
+      AdamW adamw({p}, {.lr = lr, .weight_decay = weight_decay, .rounding = rounding});
+      for (std::size_t k = 0; k < 1000; ++k) {
+        p.set_gradient(gradients[k % gradients.size()]);
+        adamw.step();
+      }
+      return p;
+    };
+    const Parameter with = end(0.01), without = end(0.0);
+    double done = 0.0, asked = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      done += static_cast<double>(without.value().values<float>()[i]) - with.value().values<float>()[i];
+      asked += (1.0 - std::pow(1.0 - lr * 0.01, 1000)) * start.values<float>()[i];
+    }
+    return done / asked;
+  };
+  for (const double lr : {1e-3, 5e-5, 5e-6}) CHECK(kept(lr, Rounding::once) == near(1.0, 0.01));
+  CHECK(std::abs(kept(5e-6, Rounding::torch_compat) - 1.0) > 0.05);
+}
+
+TEST_CASE("AdamWR: the normalized decay with restarts, by hand") {
+  // Two cycles of 2 and 4 epochs, 10 batches each: the decay of a cycle goes by its own length.
+  const auto decay = [](double epochs) {
+    return normalized_decay(0.05, {.batch_size = 10, .samples = 100, .epochs = epochs});
+  };
+  const Schedule shape = cosine_restarts(20, {.grow = 2});
+  const Schedule weight_decay = constant(decay(2), 20).then(decay(4)) * shape;
+  Parameter p = make_parameter("p", {1.0f});
+  AdamW adamw({p}, {.lr = 1e-3 * shape, .weight_decay = weight_decay, .decay = Decay::independent});
+  double expected = 1.0;
+  for (int k = 0; k < 50; ++k) {
+    const double cycle = k < 20 ? 20 : 40, at = k < 20 ? k : k - 20;
+    expected *= 1.0 - 0.05 * std::sqrt(10.0 / (100.0 * cycle / 10)) * 0.5 * (1 + std::cos(M_PI * at / cycle));
+    give(p, {0.0f});
+    adamw.step();
+  }
+  CHECK(values(p)[0] == near(expected, 1e-5));
+}
+
 TEST_CASE("scheduled betas: the bias corrections are running products") {
   Parameter p = make_parameter("p", {0.0f});
   Adam adam({p}, {.lr = 0.1, .beta1 = constant(0.5, 1).then(0.9), .beta2 = constant(0.9, 1).then(0.99), .eps = 0.0});
