@@ -188,6 +188,7 @@ class Reading {
   }
 
   std::string help() const { return app_.help(); }
+  bool has(const std::string& name) const { return app_.get_option_no_throw(name) != nullptr; }
   bool given(const std::string& name) const {
     const CLI::Option* option = app_.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
@@ -271,7 +272,7 @@ Command read(const Program& program, std::vector<std::string> arguments, const s
     arguments.insert(arguments.end(), {"--config", config});
   }
   // What the command line says about the length counts more than what a file or the program's defaults do.
-  if (line.given("--epochs") && !line.given("--steps") && line.options.steps > 0) {
+  if (line.given("--epochs") && !line.given("--steps") && line.has("--steps")) {
     arguments.insert(arguments.end(), {"--steps", "0"});
   }
   Reading whole(program, own);
