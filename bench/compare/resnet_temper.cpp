@@ -28,8 +28,7 @@ class Block : public nn::Layer {
 
  protected:
   Tensor forward(const Tensor& x) const override {
-    const Tensor y = norm2_(conv2_(relu(norm1_(conv1_(x)))));
-    return relu(y + (shortcut_.size() > 0 ? shortcut_(x) : x));
+    return norm2_.relu(conv2_(norm1_.relu(conv1_(x))), shortcut_.size() > 0 ? shortcut_(x) : x);
   }
 
  private:

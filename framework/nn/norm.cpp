@@ -42,6 +42,11 @@ Tensor BatchNorm2d::forward(const Tensor& x) const {
                     {.momentum = options_.momentum, .eps = options_.eps, .frozen = options_.frozen});
 }
 
+Tensor BatchNorm2d::relu(const Tensor& x, const Tensor& residual) const {
+  return batch_norm_relu(x, weight, bias, running_mean, running_var,
+                         {.momentum = options_.momentum, .eps = options_.eps, .frozen = options_.frozen}, residual);
+}
+
 LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)
     : weight(gain(checked("LayerNorm", "features", features))), eps_(options.eps) {
   if (options.bias) bias = zero_bias(features);
