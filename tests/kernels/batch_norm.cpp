@@ -1,5 +1,8 @@
 #include "framework/kernels/batch_norm.hpp"
 
+#include <cstring>
+#include <tuple>
+
 #include "onednn_reference.hpp"
 
 using namespace reference;
