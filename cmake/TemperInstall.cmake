@@ -22,14 +22,14 @@ configure_package_config_file(cmake/temper-config.cmake.in temper-config.cmake I
 # While the version is 0.x, a new minor version may change the interface.
 write_basic_package_version_file(temper-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
-  cmake/FindDNNL.cmake DESTINATION ${package_dir})
+  cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake DESTINATION ${package_dir})
 
 # A linker reads static libraries in order: users before what they use.
 list(REVERSE libraries)
 list(TRANSFORM libraries PREPEND -l OUTPUT_VARIABLE pc_libraries)
 list(JOIN pc_libraries " " pc_libraries)
 # What the libraries themselves need. Static ones need it at every link, shared ones never.
-set(pc_dependencies "-ldnnl -lfmt -lz -pthread ${OpenMP_CXX_FLAGS}")
+set(pc_dependencies "-ldnnl -lfmt -lsentencepiece_train -lsentencepiece -lpng -ljpeg -lz -pthread ${OpenMP_CXX_FLAGS}")
 if(NOT TEMPER_STATIC)
   set(pc_private "${pc_dependencies}")
 else()

@@ -34,25 +34,26 @@ function(temper_library name)
   temper_compile_options(${name})
 endfunction()
 
-# temper_isa_sources(<target> [OPTIONS <flag>...] SOURCES <source>...): compiles the sources once per
-# instruction set, each copy in a namespace of its own.
+# temper_isa_sources(<target> <source>...): compiles the sources once per instruction set, each copy in a namespace
+# of its own.
 #
+# Multiplications and additions are fused where the code says so and nowhere else: left to itself, the compiler fuses them
+# here and not there, and an element would depend on whether it stands in the body of a loop or in its tail.
 # Always at -O2: unoptimized inline functions would become weak symbols, and the linker could then keep the
 # AVX-512 copy of one for a machine that has no AVX-512. GCC 12 warns falsely about its own AVX-512 headers.
 function(temper_isa_sources target)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "OPTIONS;SOURCES")
   set(flags_sse2 -msse2)
   set(flags_avx2 -mavx2 -mfma -mf16c)
   set(flags_avx512 -mavx512f -mavx512cd -mavx512vl -mavx512dq -mavx512bw -mfma -mf16c)
   foreach(isa sse2 avx2 avx512)
     set(objects ${target}_${isa})
-    add_library(${objects} OBJECT ${arg_SOURCES})
+    add_library(${objects} OBJECT ${ARGN})
     target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${objects} PRIVATE XSIMD::xsimd)
     target_compile_definitions(${objects} PRIVATE TEMPER_ISA=${isa} TEMPER_ISA_${isa})
     temper_compile_options(${objects})
-    target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -fno-math-errno -fno-trapping-math
-      -Wno-maybe-uninitialized -Wno-uninitialized ${arg_OPTIONS})
+    target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -ffp-contract=off -fno-math-errno
+      -fno-trapping-math -Wno-maybe-uninitialized -Wno-uninitialized)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
     # For the test that looks at their symbols.
     set_property(GLOBAL APPEND PROPERTY TEMPER_ISA_OBJECTS "${isa} $<JOIN:$<TARGET_OBJECTS:${objects}>,\n${isa} >\n")

@@ -10,17 +10,22 @@ die() {
 # The users of these lists are the scripts that source this file.
 # shellcheck disable=SC2034
 build_packages=(
-  g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev librandom123-dev
+  g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
+  libsentencepiece-dev libpng-dev libjpeg62-turbo-dev librandom123-dev
 )
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)
+# shellcheck disable=SC2034
+bible_packages=(bible-kjv bible-kjv-text)
+# shellcheck disable=SC2034
+wordnet_packages=(wordnet-base)
 # shellcheck disable=SC2034
 bench_packages=(libbenchmark-dev python3)
 # Of the BLAS libraries that LibTorch can use, OpenBLAS is the fastest; which of its two builds depends on the workload.
 # shellcheck disable=SC2034
 bench_torch_packages=(libtorch-dev libopenblas0-pthread libopenblas0-openmp)
 # shellcheck disable=SC2034
-test_packages=(doctest-dev pkgconf python3-numpy dataset-fashion-mnist)
+test_packages=(doctest-dev pkgconf python3-numpy "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
 
 # need_packages <package>...: installs what is missing; says nothing and asks no network when all is there.
 need_packages() {

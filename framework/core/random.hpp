@@ -24,7 +24,15 @@ void set_random_state(const RandomState& state);
 namespace detail {
 
 /// Which use of randomness a key is for: equal counters in different uses give unrelated numbers.
-enum class RandomUse : std::uint32_t { draw = 1, dropout = 2, shuffle = 3, transform = 4, rounding = 5 };
+enum class RandomUse : std::uint32_t {
+  draw = 1,
+  dropout = 2,
+  shuffle = 3,
+  transform = 4,
+  rounding = 5,
+  mixup = 6,
+  sample = 7
+};
 
 /// A key of the counter-based generator: four 32-bit numbers for each 64-bit counter.
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011), Philox4x32-10.

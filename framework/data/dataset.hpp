@@ -29,23 +29,60 @@ inline constexpr bool all_tensors<std::array<Tensor, N>> = true;
 template <class T>
 concept TensorTuple = detail::all_tensors<T> &&(std::tuple_size_v<T> > 0);
 
-/// A collection of examples by number. `get(i)` returns example i without a batch axis; a batch is the same type with
-/// a leading batch axis on every field. Several threads may call a const data set at once.
+/// A pass over a data set. What is random about an example may depend on this and on its number alone, so that neither
+/// workers nor a resumed run change it.
+struct Epoch {
+  std::uint64_t seed = 0;
+  std::int64_t number = 1;  ///< counts from 1
+
+  friend bool operator==(const Epoch&, const Epoch&) = default;
+};
+
+namespace detail {
+
 template <class D>
-concept Dataset = requires(const D& dataset, std::int64_t i) {
-  { dataset.size() } -> std::convertible_to<std::int64_t>;
+concept Fixed = requires(const D& dataset, std::int64_t i) {
   { dataset.get(i) } -> TensorTuple;
 };
+template <class D>
+concept Random = requires(const D& dataset, std::int64_t i, const Epoch& epoch) {
+  { dataset.get(i, epoch) } -> TensorTuple;
+};
+
+}  // namespace detail
+
+/// A collection of examples by number. `get(i)`, or `get(i, epoch)` where they are random, returns example i without a
+/// batch axis; a batch is the same type with a leading batch axis on every field. Several threads may call a const data
+/// set at once.
+template <class D>
+concept Dataset = requires(const D& dataset) {
+  { dataset.size() } -> std::convertible_to<std::int64_t>;
+}
+&&(detail::Fixed<D> || detail::Random<D>);
+
+/// Example i of either kind of data set.
+template <Dataset D>
+auto example(const D& dataset, std::int64_t i, const Epoch& epoch = {}) {
+  if constexpr (detail::Random<D>) {
+    return dataset.get(i, epoch);
+  } else {
+    return dataset.get(i);
+  }
+}
 
 /// The fields of one example of D, and of a batch.
 template <Dataset D>
-using ExampleOf = decltype(std::declval<const D&>().get(std::int64_t{0}));
+using ExampleOf = decltype(example(std::declval<const D&>(), std::int64_t{0}));
 
-/// A data set with a faster way to make a batch: `batch(indices)` returns the examples of these numbers, stacked. The
-/// Loader uses it where it exists.
+/// A data set with a faster way to make a batch, or one that pads its examples: `batch(indices)`, or `batch(indices,
+/// epoch)` where they are random, returns the examples of these numbers, stacked. The Loader uses it where it exists.
 template <class D>
-concept BatchedDataset = Dataset<D> && requires(const D& dataset, std::span<const std::int64_t> indices) {
-  { dataset.batch(indices) } -> std::same_as<ExampleOf<D>>;
-};
+concept BatchedDataset = Dataset<D> &&(
+    requires(const D& dataset, std::span<const std::int64_t> indices) {
+      { dataset.batch(indices) } -> std::same_as<ExampleOf<D>>;
+    } ||
+    requires(const D& dataset, std::span<const std::int64_t> indices, const Epoch& epoch) {
+      { dataset.batch(indices, epoch) } -> std::same_as<ExampleOf<D>>;
+    });
 
 }  // namespace temper::data

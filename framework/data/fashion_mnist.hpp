@@ -5,10 +5,9 @@
 #include <string_view>
 
 #include <temper/data/image_dataset.hpp>
+#include <temper/data/split.hpp>
 
 namespace temper::data {
-
-enum class Split { train, test };
 
 struct FashionMnistOptions {
   std::filesystem::path path = {};  ///< the folder of its four files; by default the usual places are searched

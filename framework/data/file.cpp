@@ -3,11 +3,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/gzip_internal.hpp"
 
 namespace temper::detail {
 
@@ -86,6 +88,26 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
     file.read(bytes);
     file.expect_end();
     return bytes;
+  } catch (const FileError& error) {
+    fail<FileError>("{}: {}", printable(path.native()), error.what());
+  }
+}
+
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  const std::vector<std::byte> file = read_file(path, max_bytes);
+  if (!is_gzip(file) && path.extension() != ".gz") {
+    return {reinterpret_cast<const char*>(file.data()), file.size()};
+  }
+  try {
+    Gunzip gzip(file);
+    std::string text;
+    std::array<std::byte, 1 << 16> part;
+    while (const std::size_t count = gzip.read(part)) {
+      if (text.size() + count > max_bytes) fail<FileError>("unpacks to more than the limit of {} bytes", max_bytes);
+      text.append(reinterpret_cast<const char*>(part.data()), count);
+    }
+    gzip.finish();
+    return text;
   } catch (const FileError& error) {
     fail<FileError>("{}: {}", printable(path.native()), error.what());
   }

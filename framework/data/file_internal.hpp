@@ -62,4 +62,8 @@ class MemorySource final : public ByteSource {
 /// A whole file. Throws: FileError when it has more than `max_bytes`, before any of it is read.
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
+/// A whole file as text, unpacked if it is compressed by gzip. Throws: FileError when it has, or unpacks to, more than
+/// `max_bytes`.
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes);
+
 }  // namespace temper::detail

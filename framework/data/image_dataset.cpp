@@ -91,6 +91,8 @@ std::int64_t ImageDataset::label(std::int64_t i) const {
   return storage_->labels[static_cast<std::size_t>(i)];
 }
 
+float ImageDataset::black() const { return storage_->normalized[0]; }
+
 std::array<Tensor, 2> ImageDataset::get(std::int64_t i) const {
   const auto [image, label] = batch({&i, 1});
   return {image.view(shape().without_axis(0)), label.view({})};

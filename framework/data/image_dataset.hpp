@@ -41,6 +41,8 @@ class ImageDataset {
   /// The pixels of image i, [H, W, C].
   std::span<const std::uint8_t> pixels(std::int64_t i) const;
   std::int64_t label(std::int64_t i) const;
+  /// What a black pixel becomes.
+  float black() const;
 
  private:
   struct Storage;

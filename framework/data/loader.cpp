@@ -77,6 +77,7 @@ struct LoaderEngine::Impl {
       state.batch = 0;
     }
     if (state.batch == 0) state.seed = options.seed ? *options.seed : random_state().seed;
+    epoch = {.seed = state.seed, .number = state.epoch};
     draw_order();
     running = true;
     if (slots.empty()) return;
@@ -114,7 +115,7 @@ struct LoaderEngine::Impl {
       return false;
     }
     if (slots.empty()) {
-      collate(dataset, indices_of(state.batch), batch);
+      collate(dataset, indices_of(state.batch), epoch, batch);
     } else {
       take(batch);
     }
@@ -144,7 +145,7 @@ struct LoaderEngine::Impl {
       lock.unlock();
       Slot& slot = slot_of(batch);  // ours alone until it is ready
       try {
-        collate(dataset, indices_of(batch), slot.batch);
+        collate(dataset, indices_of(batch), epoch, slot.batch);
       } catch (...) {
         slot.error = std::current_exception();
       }
@@ -163,7 +164,8 @@ struct LoaderEngine::Impl {
   const Collate collate;
   const LoaderOptions options;
   std::int64_t batches = 0;
-  std::vector<std::int64_t> order;  // changes only while no worker is busy
+  std::vector<std::int64_t> order;  // this and the epoch change only while no worker is busy
+  Epoch epoch;
   LoaderState state;
   bool running = false;   // within an epoch
   bool resuming = false;  // restored: the next epoch is the one in `state`

@@ -20,14 +20,14 @@ struct LoaderOptions {
   bool drop_last = false;  ///< leave out the examples that do not fill a batch
   int workers = 1;         ///< threads that prepare batches; 0 prepares them on the thread that asks
   int prefetch = 4;        ///< batches that the workers prepare ahead
-  std::optional<std::uint64_t> seed = std::nullopt;  ///< of the order; by default the one of manual_seed
+  std::optional<std::uint64_t> seed = std::nullopt;  ///< of order and transforms; by default the one of manual_seed
 };
 
 /// Where a Loader stands. Three numbers for a checkpoint.
 struct LoaderState {
   std::int64_t epoch = 1;  ///< number of the epoch that the next batch belongs to, from 1
   std::int64_t batch = 0;  ///< batches taken of it
-  std::uint64_t seed = 0;  ///< what its order is drawn from; 0 before the first batch
+  std::uint64_t seed = 0;  ///< what its order and transforms are drawn from; 0 before the first batch
 
   friend bool operator==(const LoaderState&, const LoaderState&) = default;
 };
@@ -35,7 +35,8 @@ struct LoaderState {
 namespace detail {
 
 /// Stacks the examples of these numbers of a data set into one tensor a field.
-using Collate = void (*)(const void* dataset, std::span<const std::int64_t> indices, std::span<Tensor> batch);
+using Collate = void (*)(const void* dataset, std::span<const std::int64_t> indices, const Epoch& epoch,
+                         std::span<Tensor> batch);
 
 /// Puts a field of an example into its row of a batch of `rows`, which it allocates with the first row.
 void stack_row(Tensor& batch, const Tensor& example, std::int64_t row, std::int64_t rows, std::int64_t index);
@@ -65,7 +66,7 @@ class LoaderEngine {
 };
 
 template <Dataset D>
-void collate(const void* erased, std::span<const std::int64_t> indices, std::span<Tensor> batch) {
+void collate(const void* erased, std::span<const std::int64_t> indices, const Epoch& epoch, std::span<Tensor> batch) {
   const D& dataset = *static_cast<const D*>(erased);
   const auto each_field = [](auto&& fields, auto&& body) {
     std::apply(
@@ -76,14 +77,20 @@ void collate(const void* erased, std::span<const std::int64_t> indices, std::spa
         fields);
   };
   if constexpr (BatchedDataset<D>) {
-    auto stacked = dataset.batch(indices);
+    auto stacked = [&] {
+      if constexpr (requires { dataset.batch(indices, epoch); }) {
+        return dataset.batch(indices, epoch);
+      } else {
+        return dataset.batch(indices);
+      }
+    }();
     each_field(stacked, [&](Tensor& field, std::size_t i) { batch[i] = std::move(field); });
   } else {
     const auto rows = static_cast<std::int64_t>(indices.size());
     for (std::int64_t row = 0; row < rows; ++row) {
       const std::int64_t index = indices[static_cast<std::size_t>(row)];
-      const auto example = dataset.get(index);
-      each_field(example, [&](const Tensor& field, std::size_t i) { stack_row(batch[i], field, row, rows, index); });
+      const auto row_fields = example(dataset, index, epoch);
+      each_field(row_fields, [&](const Tensor& field, std::size_t i) { stack_row(batch[i], field, row, rows, index); });
     }
   }
 }

@@ -11,7 +11,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::vector<fs::path> folders(std::string_view name, const fs::path& path) {
+std::vector<fs::path> folders(const KnownFiles& wanted, const fs::path& path) {
+  const std::string_view name = wanted.name;
   // A path that was asked for and is wrong must not end in other data that happens to be installed.
   if (!path.empty()) return {path, path / name};
   std::vector<fs::path> places;
@@ -19,6 +20,7 @@ std::vector<fs::path> folders(std::string_view name, const fs::path& path) {
     places.push_back(fs::path(root) / name);
     places.emplace_back(root);
   }
+  if (!wanted.installed.empty()) places.push_back(wanted.installed);
   places.push_back(fs::path("/usr/share/datasets") / name);
   places.push_back(fs::path("/usr/local/share/datasets") / name);
   places.push_back(fs::path("data") / name);
@@ -29,7 +31,7 @@ std::vector<fs::path> folders(std::string_view name, const fs::path& path) {
 
 std::vector<fs::path> locate(const KnownFiles& wanted, const fs::path& path) {
   std::string tried;
-  for (const fs::path& folder : folders(wanted.name, path)) {
+  for (const fs::path& folder : folders(wanted, path)) {
     std::vector<fs::path> found;
     for (const std::string_view file : wanted.files) {
       for (const std::string_view ending : {".gz", ""}) {

@@ -4,6 +4,6 @@
 
 int main(int argc, char** argv) {
   using namespace temper::models;
-  return run_program("cnn", "Trains a small convolutional network on Fashion-MNIST.", {}, argc, argv,
-                     [](const TrainOptions& options) { train_on_fashion_mnist(cnn(), options); });
+  return run_program({.model = "cnn", .description = "Trains a small convolutional network on Fashion-MNIST."}, argc,
+                     argv, [](Run& run) { train_on_fashion_mnist(run, cnn()); });
 }

@@ -1,44 +1,51 @@
 #include "models/common/fashion.hpp"
 
-#include <chrono>
-#include <filesystem>
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
 
 namespace temper::models {
 
-void train_on_fashion_mnist(const nn::Sequential& model, const TrainOptions& options) {
-  data::Loader train(data::FashionMnist(data::Split::train, {.path = options.data}),
-                     {.batch_size = options.batch_size, .shuffle = true});
-  data::Loader test(data::FashionMnist(data::Split::test, {.path = options.data}), {.batch_size = 1000});
-  // Before the minutes of training, not after: a folder that cannot be made is an early error.
-  std::filesystem::create_directories(options.out);
+void train_on_fashion_mnist(Run& run, const nn::Sequential& model) {
+  const std::string& folder = run.options().data;
+  data::Loader train(data::FashionMnist(data::Split::train, {.path = folder}), run.loader_options());
+  data::Loader test(data::FashionMnist(data::Split::test, {.path = folder}), {.batch_size = 1000});
+  const auto optimizer = run.optimizer(model, train.batches());
+  run.train(
+      model, *optimizer, train,
+      [&](const auto& batch) {
+        const auto& [images, labels] = batch;
+        return cross_entropy(model(images), labels);
+      },
+      [&] {
+        return Metrics{{"test accuracy", accuracy(model, test)}};
+      });
+  sample_mistakes(run, model, test.dataset());
+}
 
-  const Step total = options.epochs * train.batches(), warm = options.warmup_steps(total);
-  optim::AdamW adamw(model.parameters(),
-                     {.lr = options.lr * optim::warmup(warm).then(optim::linear_decay(total - warm)),
-                      .weight_decay = options.weight_decay,
-                      .clip_norm = options.clip_norm > 0 ? options.clip_norm : optim::no_clipping});
-  print("{}", nn::summary(model, zeros({options.batch_size, 28, 28, 1})));
-
-  const auto begin = std::chrono::steady_clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(); };
-  double test_accuracy = 0;
-  for (int epoch = 1; epoch <= options.epochs; ++epoch) {
-    double loss_sum = 0;
-    for (const auto& [images, labels] : progress(train, "epoch {}/{}", epoch, options.epochs)) {
-      Tape tape;
-      const Tensor loss = cross_entropy(model(images), labels);
-      tape.backward(loss);
-      adamw.step();
-      loss_sum += loss.item();
+void sample_mistakes(Run& run, const nn::Layer& model, const data::FashionMnist& test) {
+  constexpr int most = 24;
+  constexpr std::int64_t at_once = 100;
+  int shown = 0;
+  for (std::int64_t first = 0; first + at_once <= test.size() && shown < most; first += at_once) {
+    std::vector<std::int64_t> numbers(at_once);
+    std::iota(numbers.begin(), numbers.end(), first);
+    const auto [images, labels] = test.batch(numbers);
+    const Tensor guesses = argmax(model(images));
+    for (std::int64_t i = 0; i < at_once && shown < most; ++i) {
+      const std::int64_t guess = guesses.data<std::int64_t>()[i], label = labels.data<std::int64_t>()[i];
+      if (guess == label) continue;
+      const auto pixels = test.pixels(first + i);
+      Tensor image = empty(test.shape().without_axis(0));
+      std::ranges::transform(pixels, image.mutable_data<float>(), [](std::uint8_t pixel) { return pixel / 255.0f; });
+      const auto name = [](std::int64_t number) {
+        return std::string(data::FashionMnist::class_names.at(static_cast<std::size_t>(number)));
+      };
+      run.sample_image("taken for " + name(guess), name(label), image);
+      ++shown;
     }
-    test_accuracy = accuracy(model, test);
-    print("epoch {}/{}: training loss {:.4f}, test accuracy {:.4f}, {:.1f} s", epoch, options.epochs,
-          loss_sum / static_cast<double>(train.batches()), test_accuracy, seconds());
   }
-  const std::string file = options.out + "/model.safetensors";
-  save(file, model);
-  print("trained in {:.1f} s, saved to {}", seconds(), file);
-  print("test accuracy {:.4f}", test_accuracy);
 }
 
 }  // namespace temper::models

@@ -1,10 +1,9 @@
 #include "models/common/options.hpp"
 
-#include <CLI/CLI.hpp>
-
+#include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <optional>
 
 #include "framework/core/format_internal.hpp"
 
@@ -12,68 +11,66 @@ namespace temper::models {
 
 namespace {
 
-std::string check_warmup(const std::string& text) {
-  try {
-    TrainOptions options;
-    options.warmup = text;
-    options.warmup_steps(Step{1} << 40);
-  } catch (const ValueError& error) {
-    return error.what();
-  }
-  return {};
+std::optional<double> number(std::string_view text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool read = error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
+  return read ? std::optional(value) : std::nullopt;
+}
+
+/// The part of a run after its warm-up, from 1 to 0 or whatever the shape's end is.
+optim::Schedule shape(const std::string& name, Step n) {
+  if (name == "linear") return optim::linear_decay(n);
+  if (name == "cosine") return optim::cosine(n);
+  if (name == "constant") return optim::constant(1.0);
+  if (name == "sqrt") return optim::sqrt_decay(n);
+  if (name == "inverse-sqrt") return optim::inverse_sqrt(std::max<Step>(n / 10, 1));
+  if (name == "wsd") return optim::constant(1.0, n - n / 5).then(optim::sqrt_decay(n / 5));
+  std::string names;
+  for (const std::string& each : decay_names()) names += (names.empty() ? "" : ", ") + each;
+  fail<ValueError>("--decay: there is no '{}'; there are: {}", name, names);
 }
 
 }  // namespace
 
-Step TrainOptions::warmup_steps(Step total) const {
-  const bool percent = warmup.ends_with('%');
-  const std::string number = percent ? warmup.substr(0, warmup.size() - 1) : warmup;
-  double value = 0;
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-  const bool read = error == std::errc() && end == number.data() + number.size() && std::isfinite(value) && value >= 0;
-  if (!read || (percent ? value > 100 : value != std::floor(value))) {
-    fail<ValueError>("--warmup: '{}' is neither a number of steps (500) nor a percentage (10%)", warmup);
-  }
-  const double steps = percent ? std::floor(value / 100 * static_cast<double>(total)) : value;
-  if (steps > static_cast<double>(total)) {
-    fail<ValueError>("--warmup: {} steps, but the run has only {}", warmup, total);
-  }
-  return static_cast<Step>(steps);
+const std::vector<std::string>& decay_names() {
+  static const std::vector<std::string> names = {"linear", "cosine", "constant", "sqrt", "inverse-sqrt", "wsd"};
+  return names;
 }
 
-int run_program(const std::string& model, const std::string& description, TrainOptions options, int argc, char** argv,
-                void (*train)(const TrainOptions&), const std::vector<std::string>& without) {
-  if (options.out.empty()) options.out = "runs/" + model;
-  CLI::App app(description, "temper-" + model);
-  app.option_defaults()->always_capture_default();
-  app.add_option("--epochs", options.epochs, "passes over the training data")->check(CLI::PositiveNumber);
-  app.add_option("--batch-size", options.batch_size, "examples per step")->check(CLI::PositiveNumber);
-  app.add_option("--lr", options.lr, "nominal learning rate, reached when warm-up ends")->check(CLI::NonNegativeNumber);
-  app.add_option("--warmup", options.warmup, "linear warm-up: steps (500) or part of the run (10%)")
-      ->check(CLI::Validator(check_warmup, "STEPS|PERCENT"));
-  app.add_option("--weight-decay", options.weight_decay, "decoupled weight decay (AdamW)")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--clip-norm", options.clip_norm, "longest gradient; 0: no clipping")->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--threads", options.threads, "threads; 0: all cores")->check(CLI::NonNegativeNumber);
-  app.add_option("--data", options.data, "folder of the data set; empty: the usual places");
-  app.add_option("--out", options.out, "folder for what the run leaves behind");
-  for (const std::string& name : without) app.remove_option(app.get_option(name));
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+std::pair<Step, double> TrainOptions::checkpoint_interval() const {
+  const bool seconds = checkpoint_every.ends_with('s');
+  const auto value = number(std::string_view(checkpoint_every).substr(0, checkpoint_every.size() - (seconds ? 1 : 0)));
+  if (!value || *value < (seconds ? 0 : 1) || (!seconds && *value != std::floor(*value))) {
+    fail<ValueError>("--checkpoint-every: '{}' is neither a number of steps (500) nor of seconds (60s)",
+                     checkpoint_every);
   }
-  try {
-    if (options.threads > 0) set_threads(options.threads);
-    print("{}", info());
-    manual_seed(options.seed);
-    train(options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "temper-%s: %s\n", model.c_str(), error.what());
-    return 1;
+  return seconds ? std::pair(Step{0}, *value) : std::pair(static_cast<Step>(*value), 0.0);
+}
+
+Step TrainOptions::total_steps(std::int64_t batches) const {
+  return steps > 0 ? steps : std::max<Step>(1, epochs * batches / accumulate);
+}
+
+Step TrainOptions::warmup_steps(Step total) const {
+  const bool percent = warmup.ends_with('%');
+  const auto value = number(std::string_view(warmup).substr(0, warmup.size() - (percent ? 1 : 0)));
+  if (!value || *value < 0 || (percent ? *value > 100 : *value != std::floor(*value))) {
+    fail<ValueError>("--warmup: '{}' is neither a number of steps (500) nor a percentage (10%)", warmup);
   }
+  const double count = percent ? std::floor(*value / 100 * static_cast<double>(total)) : *value;
+  if (count > static_cast<double>(total)) {
+    fail<ValueError>("--warmup: {} steps, but the run has only {}", warmup, total);
+  }
+  return static_cast<Step>(count);
+}
+
+optim::Schedule TrainOptions::schedule(Step total) const {
+  const auto peak = number(lr);
+  if (!peak) return optim::parse(lr);
+  const Step warm = warmup_steps(total);
+  const optim::Schedule rest = warm < total ? shape(decay, total - warm) : optim::constant(1.0);
+  return *peak * (warm > 0 ? optim::warmup(warm).then(rest) : rest);
 }
 
 }  // namespace temper::models

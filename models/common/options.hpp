@@ -2,32 +2,55 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <temper/temper.hpp>
 
 namespace temper::models {
 
-/// What every training program can be told on its command line.
+/// What every training program can be told on its command line. A program sets its own defaults.
 struct TrainOptions {
-  int epochs = 5;
+  std::string data{};  ///< folder or file of the data; empty: the usual places
+  int epochs = 5;      ///< passes over the training data
+  Step steps = 0;      ///< updates instead of epochs; 0: as many as the epochs have
   std::int64_t batch_size = 128;
-  double lr = 1e-3;            ///< the nominal rate, reached at the end of warm-up
-  std::string warmup = "10%";  ///< a number of steps, or a percentage of all steps
-  double weight_decay = 0.01;
-  double clip_norm = 1.0;  ///< 0 for no clipping
-  std::uint64_t seed = 1;
-  int threads = 0;   ///< 0 for all cores
-  std::string data;  ///< folder of the data set; empty: the usual places
-  std::string out;   ///< folder for what the run leaves behind
+  std::int64_t accumulate = 1;  ///< batches whose gradients are summed for one update
 
-  /// `warmup` in steps. Throws: ValueError when it is neither a number of steps nor a percentage, or exceeds `total`.
+  std::string optimizer = "adamw";  ///< one of optimizer_names()
+  std::string lr = "1e-3";          ///< the rate reached at the end of warm-up, or the text of a whole schedule
+  std::string warmup = "10%";       ///< a number of updates, or a percentage of all
+  std::string decay = "linear";     ///< one of decay_names()
+  double weight_decay = 0.01;       ///< decoupled, of weights and embeddings; biases and norm gains do not decay
+  double l2 = 0.0;                  ///< added to the gradient, of the same parameters, where decay is not decoupled
+  double momentum = 0.9;            ///< of sgd and rmsprop
+  double beta2 = 0.0;               ///< of the optimizers that have it; 0: the optimizer's own default
+  double clip_norm = 1.0;           ///< longest gradient; 0: no clipping
+  double ema = 0.0;                 ///< what the average of the weights keeps of itself at each update; 0: no average
+
+  std::uint64_t seed = 1;
+  int threads = 0;  ///< 0: all cores
+
+  std::string out{};                     ///< folder of the run; empty: runs/MODEL, numbered if there is one
+  std::string checkpoint_every = "60s";  ///< updates or seconds ("60s") from one checkpoint to the next
+  bool resume = false;                   ///< go on with the run in that folder
+  bool overwrite = false;                ///< remove the run in that folder
+  Step eval_every = 0;                   ///< updates from one evaluation to the next; 0: an epoch
+  Step log_every = 10;                   ///< updates from one line of metrics.jsonl to the next
+  bool tensorboard = false;
+  bool dry_run = false;
+
+  /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
+  std::pair<Step, double> checkpoint_interval() const;
+  /// Updates in the run, for so many batches in an epoch.
+  Step total_steps(std::int64_t batches) const;
+  /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.
   Step warmup_steps(Step total) const;
+  /// The learning rate of a run of `total` updates. Throws: ValueError for a text that is no schedule.
+  optim::Schedule schedule(Step total) const;
 };
 
-/// A training program's main: reads the options, prints what runs, calls `train`. An exception becomes one line on
-/// standard error and exit status 1, a bad option exit status 2. `without` are options that it does not have.
-int run_program(const std::string& model, const std::string& description, TrainOptions defaults, int argc, char** argv,
-                void (*train)(const TrainOptions&), const std::vector<std::string>& without = {});
+/// "linear", "cosine", ...: what `decay` can be.
+const std::vector<std::string>& decay_names();
 
 }  // namespace temper::models

@@ -4,6 +4,6 @@
 
 int main(int argc, char** argv) {
   using namespace temper::models;
-  return run_program("mlp", "Trains a multilayer perceptron on Fashion-MNIST.", {}, argc, argv,
-                     [](const TrainOptions& options) { train_on_fashion_mnist(mlp(), options); });
+  return run_program({.model = "mlp", .description = "Trains a multilayer perceptron on Fashion-MNIST."}, argc, argv,
+                     [](Run& run) { train_on_fashion_mnist(run, mlp()); });
 }

@@ -1,8 +1,7 @@
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 
-#include "models/common/options.hpp"
+#include "models/common/program.hpp"
 #include "models/study/report.hpp"
 
 namespace {
@@ -14,12 +13,12 @@ void write(const std::string& file, const std::string& text) {
   if (!(std::ofstream(file) << text).flush()) throw FileError(file + ": cannot be written");
 }
 
-void run_study(const models::TrainOptions& options) {
+void run_study(models::Run& run) {
+  const models::TrainOptions& options = run.options();
   using data::FashionMnist, data::Split;
   const Scale scale{.batch_size = options.batch_size, .epochs = options.epochs, .first_seed = options.seed};
   const Bench bench(scale, first_images(FashionMnist(Split::train, {.path = options.data}), scale.images),
                     first_images(FashionMnist(Split::test, {.path = options.data}), scale.test_images));
-  std::filesystem::create_directories(options.out);
   const Step warm = options.warmup_steps(bench.total());
 
   const std::vector<double> noise = noise_updates(1000);
@@ -42,18 +41,20 @@ void run_study(const models::TrainOptions& options) {
   print_decay(study_decay(bench, 0.01, few));
   print_rounding(study_rounding({1e-3, 5e-5, 5e-6, 5e-7, 5e-8}, 0.01));
 
-  write(options.out + "/runs.csv", csv(runs));
-  for (const Picture& picture : pictures(noise)) write(options.out + "/" + picture.name, picture.svg);
-  print("\nall runs and the pictures of docs/ are in {}", options.out);
+  write(run.folder() + "/runs.csv", csv(runs));
+  for (const Picture& picture : pictures(noise)) write(run.folder() + "/" + picture.name, picture.svg);
+  print("\nall runs and the pictures of docs/ are in {}", run.folder());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  temper::models::TrainOptions defaults;
-  defaults.epochs = 2;
-  defaults.batch_size = 64;
-  defaults.threads = 1;  // figures do not depend on how many cores there are
-  return temper::models::run_program("study", "Measures what warm-up and weight decay do, beside what is claimed.",
-                                     defaults, argc, argv, run_study, {"--lr", "--weight-decay", "--clip-norm"});
+  // Figures do not depend on how many cores there are: one thread.
+  const temper::models::TrainOptions defaults{.epochs = 2, .batch_size = 64, .threads = 1};
+  return temper::models::run_program(
+      {.model = "study",
+       .description = "Measures what warm-up and weight decay do, beside what is claimed.",
+       .defaults = defaults,
+       .only = {"--data", "--epochs", "--batch-size", "--warmup", "--seed", "--threads", "--out", "--overwrite"}},
+      argc, argv, run_study);
 }

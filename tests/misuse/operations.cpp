@@ -214,8 +214,10 @@ TEST_CASE("losses of labels, logits and options out of range") {
                           [](Program& p) {
                             return cross_entropy(p.logits, indices({0, 1, 2}));
                           }),
-      refuses<ShapeError>("cross_entropy: labels [2] is f32, expected i64",
+      refuses<ShapeError>("cross_entropy: logits [2, 3] and probabilities [2], expected the same [..., classes]",
                           [](Program& p) { return cross_entropy(p.logits, ones({2})); }),
+      refuses<ShapeError>("cross_entropy: labels [2] is bool, expected",
+                          [](Program& p) { return cross_entropy(p.logits, bools({2}, true)); }),
       refuses<ValueError>("cross_entropy: label_smoothing 1.5, expected 0 to 1",
                           [](Program& p) { return cross_entropy(p.logits, p.labels, {.label_smoothing = 1.5f}); }),
       refuses<ValueError>("cross_entropy: logits [1, 2] have a row of nothing but -inf",

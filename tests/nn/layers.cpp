@@ -11,7 +11,9 @@
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
+#include <temper/core/random.hpp>
 #include <temper/nn/layers.hpp>
+#include <temper/optim/sgd.hpp>
 
 using namespace temper;
 
@@ -151,6 +153,120 @@ TEST_CASE("tied weights are one parameter with one gradient") {
   const float* g = parameters[0].gradient().data<float>();
   CHECK(g[0] == g[6]);
   CHECK(g[0] != g[3]);
+
+  // One group takes it once, and a step moves it once.
+  const Tensor before = parameters[0].value().clone(), gradient = parameters[0].gradient().clone();
+  optim::SGD sgd(model.parameters(), {.lr = 0.5});
+  sgd.step();
+  for (std::int64_t i = 0; i < before.numel(); ++i) {
+    CHECK(parameters[0].value().data<float>()[i] == before.data<float>()[i] - 0.5f * gradient.data<float>()[i]);
+  }
+}
+
+namespace {
+
+std::vector<std::string> described(const nn::Module& module) {
+  std::vector<std::string> result;
+  for (const Parameter& p : module.parameters()) result.push_back(p.name() + " " + to_string(p.shape()));
+  for (const nn::Buffer& b : module.buffers()) result.push_back(b.name + " " + to_string(b.tensor.shape()) + " buffer");
+  return result;
+}
+
+bool all_are(const Tensor& tensor, float value) {
+  return std::ranges::all_of(tensor.values<float>(), [=](float x) { return x == value; });
+}
+
+/// Mean and deviation, as parts of the deviation that is expected.
+void check_spread(const Tensor& tensor, double deviation) {
+  double total = 0, squares = 0;
+  for (const float x : tensor.values<float>()) {
+    total += static_cast<double>(x) / deviation;
+    squares += static_cast<double>(x) * static_cast<double>(x) / (deviation * deviation);
+  }
+  const auto count = static_cast<double>(tensor.numel());
+  CHECK(std::abs(total / count) < 0.05);
+  CHECK(std::abs(std::sqrt(squares / count) - 1) < 0.05);
+}
+
+double largest(const Tensor& tensor) {
+  double result = 0;
+  for (const float x : tensor.values<float>()) result = std::max(result, std::abs(static_cast<double>(x)));
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("layers have PyTorch's names, shapes and initial values") {
+  using Texts = std::vector<std::string>;
+  manual_seed(2);
+  const nn::BatchNorm2d batch_norm(4);
+  CHECK(described(batch_norm) == Texts{"weight [4]", "bias [4]", "running_mean [4] buffer", "running_var [4] buffer"});
+  CHECK((all_are(batch_norm.weight, 1) && all_are(batch_norm.bias, 0)));
+  CHECK((all_are(batch_norm.running_mean, 0) && all_are(batch_norm.running_var, 1)));
+  const nn::LayerNorm layer_norm(5);
+  CHECK(described(layer_norm) == Texts{"weight [5]", "bias [5]"});
+  CHECK((all_are(layer_norm.weight, 1) && all_are(layer_norm.bias, 0)));
+  const nn::RMSNorm rms_norm(6);
+  CHECK(described(rms_norm) == Texts{"weight [6]"});
+  CHECK(all_are(rms_norm.weight, 1));
+  const nn::Embedding embedding(100, 50);
+  CHECK(described(embedding) == Texts{"weight [100, 50]"});
+  check_spread(embedding.weight, 1);
+  CHECK(largest(embedding.weight) > 3);  // a normal distribution's, not a uniform one's
+  const nn::MultiheadAttention attention(50, {.heads = 5});
+  CHECK(described(attention) ==
+        Texts{"in_proj_weight [150, 50]", "in_proj_bias [150]", "out_proj.weight [50, 50]", "out_proj.bias [50]"});
+  const double glorot = std::sqrt(6.0 / 200.0), kaiming = 1 / std::sqrt(50.0);
+  check_spread(attention.in_proj_weight, glorot / std::sqrt(3.0));
+  CHECK(largest(attention.in_proj_weight) <= glorot);
+  check_spread(attention.out_proj.weight, kaiming / std::sqrt(3.0));
+  CHECK(largest(attention.out_proj.weight) <= kaiming);
+  CHECK((all_are(attention.in_proj_bias, 0) && all_are(attention.out_proj.bias, 0)));
+}
+
+TEST_CASE("layers are their operations") {
+  manual_seed(3);
+  const Tensor x = normal({3, 6}), images = normal({2, 6, 4, 3}), ids = indices({2, 0, 1, 2});
+  const auto check_same = [](const nn::Layer& layer, const Tensor& input, const Tensor& expected) {
+    CAPTURE(layer.description());
+    const Tensor y = layer(input);
+    CHECK(y.shape() == expected.shape());
+    CHECK(std::ranges::equal(y.values<float>(), expected.values<float>()));
+  };
+  check_same(nn::ReLU(), x, relu(x));
+  check_same(nn::LeakyReLU(0.2f), x, leaky_relu(x, 0.2f));
+  check_same(nn::GELU(), x, gelu(x));
+  check_same(nn::GELU(GeluForm::tanh), x, gelu(x, GeluForm::tanh));
+  check_same(nn::SiLU(), x, silu(x));
+  check_same(nn::Sigmoid(), x, sigmoid(x));
+  check_same(nn::Tanh(), x, tanh(x));
+  check_same(nn::Softplus(), x, softplus(x));
+  check_same(nn::Softmax(), x, softmax(x, -1));
+  check_same(nn::LogSoftmax(), x, log_softmax(x, -1));
+  check_same(nn::Dropout(0.5), x, x);
+  check_same(nn::MaxPool2d(2), images, max_pool2d(images, {.kernel = 2}));
+  check_same(nn::AvgPool2d({.kernel = 3, .stride = 2, .padding = 1}), images,
+             avg_pool2d(images, {.kernel = 3, .stride = 2, .padding = 1}));
+  check_same(nn::AdaptiveAvgPool2d({3, 2}), images, adaptive_avg_pool2d(images, {3, 2}));
+  check_same(nn::GlobalAvgPool2d(), images, global_avg_pool2d(images));
+  check_same(nn::Flatten(), images, flatten_chw(images));
+  const nn::Embedding table(3, 4);
+  check_same(table, ids, embedding(ids, table.weight));
+  const nn::LayerNorm layer_norm(6, {.eps = 0.1f}), no_bias(6, {.bias = false});
+  fill(layer_norm);
+  check_same(layer_norm, x, temper::layer_norm(x, layer_norm.weight, layer_norm.bias, {.eps = 0.1f}));
+  check_same(no_bias, x, temper::layer_norm(x, no_bias.weight, {}));
+  const nn::RMSNorm rms_norm(6, 0.2f);
+  fill(rms_norm);
+  check_same(rms_norm, x, temper::rms_norm(x, rms_norm.weight, {.eps = 0.2f}));
+
+  Tape tape;
+  const nn::Dropout dropout(0.5);
+  const Tensor dropped = dropout(ones({1000}));
+  const auto values = dropped.values<float>();
+  CHECK(std::ranges::all_of(values, [](float v) { return v == 0.0f || v == 2.0f; }));
+  const auto zeros = std::ranges::count(values, 0.0f);
+  CHECK((zeros > 400 && zeros < 600));
 }
 
 TEST_CASE("layers refuse what they cannot be") {

@@ -2,6 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <vector>
+
+#include <temper/autograd/ops/reduce.hpp>
+#include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 
 #include "tests/ops/op_test.hpp"
@@ -56,9 +61,17 @@ std::vector<OpTest> loss_ops() {
                            [] {
                              return cross_entropy(ones({2, 3}), indices({0, 1, 2}));
                            }),
-        throws<ShapeError>("cross_entropy: labels [2] is f32, expected i64",
+        throws<ShapeError>("cross_entropy: labels [2] is bool, expected i64",
+                           [] {
+                             return cross_entropy(ones({2, 3}), zeros({2}, Dtype::boolean));
+                           }),
+        throws<ShapeError>("cross_entropy: logits [2, 3] and probabilities [2], expected the same [..., classes]",
                            [] {
                              return cross_entropy(ones({2, 3}), ones({2}));
+                           }),
+        throws<ValueError>("cross_entropy: mean over no row: logits [0, 3]",
+                           [] {
+                             return cross_entropy(ones({0, 3}), ones({0, 3}));
                            }),
         throws<ValueError>("cross_entropy: mean over no row: 2 labels, 2 of them ignored",
                            [] {
@@ -93,5 +106,54 @@ std::vector<OpTest> loss_ops() {
 }
 
 TEST_CASE("losses") { check(loss_ops()); }
+
+TEST_CASE("cross entropy with probabilities") {
+  // As PyTorch 1.13 gives it in float64.
+  const Tensor x = from({1.0f, -2.0f, 0.5f, 0.25f, 3.0f, -1.0f}, {2, 3});
+  const Tensor t = from({0.7f, 0.3f, 0.0f, 0.1f, 0.5f, 0.4f}, {2, 3});
+  struct Case {
+    float smoothing;
+    Reduction reduction;
+    std::vector<double> losses, dx;
+  };
+  const std::vector<Case> cases{{0.0f,
+                                 Reduction::mean,
+                                 {1.6793165518731916},
+                                 {-0.04812555192568707, -0.13497055621521298, 0.1830961081409001, -0.020465121203744885,
+                                  0.21200323675393346, -0.1915381155501886}},
+                                {0.1f,
+                                 Reduction::mean,
+                                 {1.711399885206525},
+                                 {-0.02979221859235376, -0.13663722288187966, 0.16642944147423344, -0.03213178787041156,
+                                  0.2203365700872668, -0.18820478221685527}},
+                                {0.1f,
+                                 Reduction::sum,
+                                 {3.42279977041305},
+                                 {-0.05958443718470752, -0.2732744457637593, 0.3328588829484669, -0.06426357574082311,
+                                  0.4406731401745336, -0.37640956443371054}},
+                                {0.1f,
+                                 Reduction::none,
+                                 {1.4312635690089501, 1.9915362014040998},
+                                 {-0.05958443718470752, -0.2732744457637593, 0.3328588829484669, -0.06426357574082311,
+                                  0.4406731401745336, -0.37640956443371054}}};
+  for (const Case& c : cases) {
+    CAPTURE(c.smoothing);
+    CAPTURE(static_cast<int>(c.reduction));
+    Parameter p(x.clone(), Role::weight);
+    Tape tape;
+    const Tensor losses = cross_entropy(p, t, {.label_smoothing = c.smoothing, .reduction = c.reduction});
+    REQUIRE(losses.numel() == static_cast<std::int64_t>(c.losses.size()));
+    for (std::size_t i = 0; i < c.losses.size(); ++i) {
+      CHECK(losses.values<float>()[i] == doctest::Approx(c.losses[i]).epsilon(1e-6));
+    }
+    tape.backward(sum(losses));
+    for (std::size_t i = 0; i < c.dx.size(); ++i) {
+      CHECK(std::abs(p.gradient().values<float>()[i] - c.dx[i]) < 1e-6);
+    }
+  }
+  // All on one class is that class as a label.
+  CHECK(cross_entropy(x, from({0.0f, 1.0f, 0.0f, 0.0f, 0.0f, 1.0f}, {2, 3})).item() ==
+        doctest::Approx(cross_entropy(x, indices({1, 2})).item()).epsilon(1e-6));
+}
 
 }  // namespace temper::test

@@ -1,31 +1,95 @@
 // What holds for the table as a whole.
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <map>
 #include <set>
+
+#include <temper/autograd/tape.hpp>
+#include <temper/core/errors.hpp>
 
 #include "tests/ops/golden.hpp"
 #include "tests/ops/op_test.hpp"
 
 namespace temper::test {
 
+namespace {
+
+std::vector<OpTest> all_ops() {
+  std::vector<OpTest> all;
+  for (auto* family : {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops,
+                       attention_ops}) {
+    for (OpTest& test : family()) all.push_back(std::move(test));
+  }
+  return all;
+}
+
+}  // namespace
+
 TEST_CASE("every operation with recorded cases is in the table, with 12 cases and 2 errors at least") {
   std::map<std::string, int> cases;
   for (const GoldenCase& golden : golden_cases()) ++cases[golden.op];
   std::set<std::string> names;
-  for (auto* family : {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops,
-                       attention_ops}) {
-    for (const OpTest& test : family()) {
-      CAPTURE(test.name);
-      CHECK(names.insert(test.name).second);
-      CHECK(cases[test.name] >= 12);
-      CHECK(test.errors.size() >= 2);
-    }
+  for (const OpTest& test : all_ops()) {
+    CAPTURE(test.name);
+    CHECK(names.insert(test.name).second);
+    CHECK(cases[test.name] >= 12);
+    CHECK(test.errors.size() >= 2);
   }
   for (const auto& [name, count] : cases) {
     CAPTURE(name);
     CHECK(names.contains(name));
+  }
+}
+
+// test_ops --no-skip --test-case="print the table of operations"
+TEST_CASE("print the table of operations" * doctest::skip()) {
+  std::map<std::string, int> cases, gradients;
+  for (const GoldenCase& golden : golden_cases()) {
+    ++cases[golden.op];
+    for (const Tensor& gradient : golden.gradients) gradients[golden.op] += gradient.defined() ? 1 : 0;
+  }
+  std::size_t all_cases = 0, all_gradients = 0, all_errors = 0;
+  const auto line = [](const auto&... column) { fmt::print("{:<30} {:>6} {:>10} {:>7}\n", column...); };
+  line("operation", "cases", "gradients", "errors");
+  for (const OpTest& test : all_ops()) {
+    line(test.name, cases[test.name], gradients[test.name], test.errors.size());
+    all_cases += static_cast<std::size_t>(cases[test.name]);
+    all_gradients += static_cast<std::size_t>(gradients[test.name]);
+    all_errors += test.errors.size();
+  }
+  line(fmt::format("{} operations", all_ops().size()), all_cases, all_gradients, all_errors);
+}
+
+TEST_CASE("an operation without a bf16 kernel says so") {
+  // These move elements of any type.
+  const std::set<std::string> movers = {"reshape", "flatten", "permute", "transpose",
+                                        "slice",   "concat",  "stack",   "split"};
+  for (const OpTest& test : all_ops()) {
+    CAPTURE(test.name);
+    bool seen = false;
+    for (const GoldenCase& golden : golden_cases()) {
+      if (golden.op != test.name || seen) continue;
+      seen = true;
+      for (std::size_t i = 0; i < golden.inputs.size(); ++i) {
+        if (golden.inputs[i].dtype() != Dtype::f32) continue;
+        CAPTURE(i);
+        Tensors inputs = golden.inputs;
+        inputs[i] = zeros(inputs[i].shape(), Dtype::bf16);
+        const Tape tape;
+        std::string text = "nothing";
+        try {
+          test.engine(inputs, golden.attributes);
+        } catch (const ShapeError& error) {
+          text = error.what();
+        }
+        CAPTURE(text);
+        CHECK((text.find("bf16") != std::string::npos) != movers.contains(test.name));
+        CHECK(tape.size() == 0);
+      }
+    }
+    CHECK(seen);
   }
 }
 

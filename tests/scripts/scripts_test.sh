@@ -47,7 +47,7 @@ END
 fake cmake <<'END'
 echo "cmake $*" >>"$work/calls"
 mkdir -p build/"$2"/bin && touch build/"$2"/build.ninja
-for model in cnn mlp; do cp "$work/bin/program" build/"$2"/bin/temper-$model; done
+for model in cnn mlp report; do cp "$work/bin/program" build/"$2"/bin/temper-$model; done
 END
 fake program <<'END'
 printf '%s:' "${0##*/}"
@@ -118,6 +118,10 @@ expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
+call "$run" report runs/a "runs/b c" -o page.html
+expect "the report" "7 temper-report: <runs/a> <runs/b c> <-o> <page.html>" "$code $out"
+expect "the report needs no data" "ninja *-j 2 temper-report" "$calls"
+
 # The benchmarks.
 fake python3 <<'END'
 echo "python3 $*"
@@ -147,6 +151,7 @@ expect "options of ctest" "0 ctest --test-dir */build/test --output-on-failure -
 
 # As root: apt installs what is missing, even when the lists cannot be refreshed.
 some="g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
+some+=" libsentencepiece-dev libpng-dev libjpeg62-turbo-dev"
 missing="librandom123-dev dataset-fashion-mnist"
 machine 0 "$some"
 call "$run"

@@ -1,5 +1,9 @@
 #include <temper/autograd/ops/loss.hpp>
 
+#include <temper/autograd/ops/activation.hpp>
+#include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/reduce.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
@@ -39,6 +43,23 @@ std::int64_t counted(const Tensor& labels, std::int64_t classes, std::int64_t ig
     ++row;
   }
   return count;
+}
+
+/// The cross entropy with labels that are probabilities. Rows of a few classes: made of other operations.
+Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+  if (logits.rank() == 0 || !(logits.shape() == labels.shape())) {
+    fail<ShapeError>("cross_entropy: logits {} and probabilities {}, expected the same [..., classes]", logits.shape(),
+                     labels.shape());
+  }
+  const std::int64_t rows = logits.shape().without_axis(-1).numel();
+  if (options.reduction == Reduction::mean && rows == 0) {
+    fail<ValueError>("cross_entropy: mean over no row: logits {}", logits.shape());
+  }
+  const float smoothing = options.label_smoothing, classes = static_cast<float>(logits.size(-1));
+  const Tensor targets = smoothing == 0.0f ? labels : (1.0f - smoothing) * labels + smoothing / classes;
+  const Tensor products = targets * log_softmax(logits);
+  if (options.reduction == Reduction::none) return -sum(products, -1);
+  return -scale_of(options.reduction, rows) * sum(products);
 }
 
 Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Tensor& t, float delta,
@@ -84,13 +105,14 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   require("cross_entropy", "logits", logits);
+  if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
+    fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
+  }
+  if (labels.defined() && labels.dtype() == Dtype::f32) return cross_entropy_of_probabilities(logits, labels, options);
   require("cross_entropy", "labels", labels, Dtype::i64);
   if (logits.rank() == 0 || !(logits.shape().without_axis(-1) == labels.shape())) {
     fail<ShapeError>("cross_entropy: logits {} and labels {}, expected [..., classes] and [...]", logits.shape(),
                      labels.shape());
-  }
-  if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
-    fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
   }
   const kernels::CrossEntropy task{labels.numel(), logits.size(-1), labels.data<std::int64_t>(), options.ignore_index,
                                    options.label_smoothing};

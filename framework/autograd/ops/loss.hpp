@@ -17,9 +17,11 @@ struct CrossEntropyOptions {
 
 /// -log softmax(logits)[label]: logits [..., classes] f32, labels [...] i64; a scalar, or [...] with Reduction::none.
 /// The mean is over the rows that are not ignored.
-/// Throws: ShapeError when the shapes do not fit; ValueError for a label outside the classes, a mean over no row, and
-/// a row of nothing but -inf.
-/// Source of label smoothing: Szegedy et al., "Rethinking the Inception architecture" (2015).
+///
+/// Labels may also be probabilities, f32 [..., classes], as mixup makes them: -sum(labels * log softmax(logits)); no
+/// row is ignored then. Throws: ShapeError when the shapes do not fit; ValueError for a label outside the classes, a
+/// mean over no row, and a row of nothing but -inf. Source of label smoothing: Szegedy et al., "Rethinking the
+/// Inception architecture" (2015).
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
 
 struct LossOptions {

@@ -42,8 +42,8 @@ void apply(const BatchNormPass& pass, Index rows, Index cols, float* y) {
   for (Index row = 0; row < rows; ++row) {
     const Index at = row * cols;
     for_each_vector(cols, [=, x = x, mean = mean, scale = scale, bias = bias, added = added](Index i, Index count) {
-      Vec v = (load_upto(x + at + i, count) - load_upto(mean + i, count)) * load_upto(scale + i, count) +
-              load_upto(bias + i, count);
+      Vec v = multiply_add(load_upto(x + at + i, count) - load_upto(mean + i, count), load_upto(scale + i, count),
+                           load_upto(bias + i, count));
       if constexpr (residual) v = v + load_upto(added + at + i, count);
       if constexpr (relu) v = xsimd::select(v < zero(), zero(), v);
       store_upto(y + at + i, v, count);
@@ -75,7 +75,7 @@ void sums(const BatchNormGradient& g, Index rows, Index cols, float* sum, float*
     const Vec total = sum_of_rows(rows, [&](Index row) {
       const Vec dz = through<relu>(g, row * cols + i, count);
       Vec& p = products[row % 4];
-      p = p + dz * (load_upto(g.x + row * cols + i, count) - center);
+      p = multiply_add(dz, load_upto(g.x + row * cols + i, count) - center, p);
       return dz;
     });
     store_upto(sum + i, total, count);
@@ -96,7 +96,8 @@ void backward(const BatchNormGradient& g, Index rows, Index cols, const BatchNor
       const Vec dz = through<relu>(g, at, count);
       if (dx != nullptr) {
         const Vec off = load_upto(g.x + at, count) - load_upto(g.mean + i, count);
-        const Vec left = dz - load_upto(factors.level + i, count) - off * load_upto(factors.slope + i, count);
+        const Vec left =
+            subtract_product(dz - load_upto(factors.level + i, count), off, load_upto(factors.slope + i, count));
         store_upto(dx + at, load_upto(factors.scale + i, count) * left, count);
       }
       if (dresidual != nullptr) store_upto(dresidual + at, dz, count);

@@ -59,17 +59,17 @@ struct Gelu {  // x * Phi(x)
   static Vec dx(Vec x, Vec dy) {
     x = bounded(x, gelu_limit);
     const Vec density = exponential(Vec(-0.5f) * x * x);
-    return dy * (cdf(x, density) + x * Vec(inv_sqrt_2pi) * density);
+    return dy * multiply_add(x * Vec(inv_sqrt_2pi), density, cdf(x, density));
   }
 };
 struct GeluTanh {  // x * (1 + tanh(u(x))) / 2, which is x * sigmoid(2 u(x))
-  static Vec twice_u(Vec x) { return Vec(2.0f * sqrt_2_over_pi) * (x + Vec(gelu_cubic) * x * x * x); }
+  static Vec twice_u(Vec x) { return Vec(2.0f * sqrt_2_over_pi) * multiply_add(Vec(gelu_cubic) * x * x, x, x); }
   static Vec y(Vec x) { return bounded_below(x, gelu_limit) * logistic(twice_u(bounded(x, gelu_limit))); }
   static Vec dx(Vec x, Vec dy) {
     x = bounded(x, gelu_limit);
     const Vec s = logistic(twice_u(x));
-    const Vec slope = Vec(2.0f * sqrt_2_over_pi) * (one() + Vec(3.0f * gelu_cubic) * x * x);
-    return dy * s * (one() + x * (one() - s) * slope);
+    const Vec slope = Vec(2.0f * sqrt_2_over_pi) * multiply_add(Vec(3.0f * gelu_cubic) * x, x, one());
+    return dy * s * multiply_add(x * (one() - s), slope, one());
   }
 };
 struct Silu {
@@ -77,7 +77,7 @@ struct Silu {
   static Vec dx(Vec x, Vec dy) {
     x = bounded(x, silu_limit);
     const Vec s = logistic(x);
-    return dy * s * (one() + x * (one() - s));
+    return dy * s * multiply_add(x, one() - s, one());
   }
 };
 struct Sigmoid {
@@ -86,7 +86,7 @@ struct Sigmoid {
 };
 struct Tanh {
   static Vec y(Vec x) { return xsimd::tanh(x); }
-  static Vec dx(Vec y, Vec dy) { return dy * (one() - y * y); }
+  static Vec dx(Vec y, Vec dy) { return dy * subtract_product(one(), y, y); }
 };
 struct Softplus {  // log(1 + e^x), from the side that does not overflow
   static Vec y(Vec x) {
@@ -233,7 +233,7 @@ void accumulate(float* y, const float* x, Index n) {
 }
 
 void affine(const float* x, float a, float b, float* y, Index n) {
-  transform(x, y, n, [=](Vec v) { return Vec(a) * v + Vec(b); });
+  transform(x, y, n, [=](Vec v) { return multiply_add(Vec(a), v, Vec(b)); });
 }
 
 void relu_backward_rows(const float* y, const float* dy, Index rows, Index cols, float* dz, float* sum) {

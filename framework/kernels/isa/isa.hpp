@@ -26,6 +26,28 @@ inline constexpr Index width = static_cast<Index>(Vec::size);
 static inline Vec load(const float* p) { return Vec::load_unaligned(p); }
 static inline void store(float* p, Vec v) { v.store_unaligned(p); }
 
+/// a * b + c, rounded once where the CPU can. xsimd 8 rounds twice on AVX-512, and the compiler must not fuse by
+/// itself: see temper_isa_sources in cmake/TemperTargets.cmake.
+static inline Vec multiply_add(Vec a, Vec b, Vec c) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(TEMPER_ISA_avx2)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+/// c - a * b, likewise
+static inline Vec subtract_product(Vec c, Vec a, Vec b) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_fnmadd_ps(a, b, c);
+#elif defined(TEMPER_ISA_avx2)
+  return _mm256_fnmadd_ps(a, b, c);
+#else
+  return c - a * b;
+#endif
+}
+
 #if defined(TEMPER_ISA_avx2)
 static inline __m256i first_lanes(Index count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

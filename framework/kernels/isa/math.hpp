@@ -11,7 +11,7 @@ namespace temper::kernels::TEMPER_ISA {
 static inline Vec polynomial(Vec, float c0) { return Vec(c0); }
 template <class... Rest>
 static inline Vec polynomial(Vec x, float c0, float c1, Rest... rest) {
-  return Vec(c0) + x * polynomial(x, c1, rest...);
+  return multiply_add(x, polynomial(x, c1, rest...), Vec(c0));
 }
 
 /// 2^n p for whole n from -126 to 128; the bits of `shifted` end in n. 2^128 is no float, so it takes two steps.
@@ -32,11 +32,12 @@ static inline Vec exponential(Vec x) {
   // max and min with x second return x when it is NaN.
   const Vec lowest(-87.336544f), bounded = xsimd::min(Vec(89.0f), xsimd::max(lowest, x));
   // e^x = 2^n e^r: adding 1.5 * 2^23 rounds to whole numbers, which then stand in the last bits.
-  const Vec shift(12582912.0f), shifted = bounded * Vec(1.44269504088896341f) + shift, n = shifted - shift;
-  const Vec r = (bounded - n * Vec(0.693359375f)) - n * Vec(-2.12194440e-4f);
+  const Vec shift(12582912.0f), shifted = multiply_add(bounded, Vec(1.44269504088896341f), shift), n = shifted - shift;
+  const Vec r = subtract_product(subtract_product(bounded, n, Vec(0.693359375f)), n, Vec(-2.12194440e-4f));
   const Vec p =
       Vec(1.0f) +
-      (r + r * r * polynomial(r, 0.4999999341f, 0.1666652011f, 0.04166839423f, 0.008368780486f, 0.001381446622f));
+      multiply_add(r * r, polynomial(r, 0.4999999341f, 0.1666652011f, 0.04166839423f, 0.008368780486f, 0.001381446622f),
+                   r);
   return xsimd::select(x < lowest, Vec(0.0f), scaled_by_power(p, n, shifted));
 }
 
@@ -45,7 +46,7 @@ static inline Vec logistic(Vec x) { return Vec(1.0f) / (Vec(1.0f) + exponential(
 
 /// The probability that a standard normal number exceeds a, for a from 0 on, given e^(-a^2 / 2).
 static inline Vec normal_tail(Vec a, Vec density) {
-  const Vec t = Vec(1.0f) / (Vec(1.0f) + Vec(0.3f) * a);
+  const Vec t = Vec(1.0f) / multiply_add(Vec(0.3f), a, Vec(1.0f));
   return density * polynomial(t, 7.169081816e-06f, 0.1194876848f, 0.1219203768f, 0.09468336896f, 0.1425359286f,
                               -0.07650712105f, 0.2286606913f, -0.1691664283f, 0.03837835873f);
 }

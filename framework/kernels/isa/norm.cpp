@@ -73,7 +73,7 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
     if (dx != nullptr) {
       blocked_sums(cols, along, level, [=](Index i, Index count, Vec& products, Vec& sum) {
         const Vec g = into(load_upto(dy + i, count), i, count);  // lanes past count: 0 times a number
-        products = products + g * normalized(i, count);
+        products = multiply_add(g, normalized(i, count), products);
         sum = sum + g;
       });
       if (mean == nullptr || mutant(Mutant::layer_norm_dx_not_centered)) level = 0.0;
@@ -82,10 +82,10 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
     for_each_vector(cols, [=](Index i, Index count) {
       const Vec g = load_upto(dy + i, count), z = normalized(i, count);
       if (dx != nullptr) {
-        const Vec d = scale * (into(g, i, count) - b - z * a);
+        const Vec d = scale * subtract_product(into(g, i, count) - b, z, a);
         store_upto(dx + i, accumulate ? load_upto(dx + i, count) + d : d, count);
       }
-      if (dweight != nullptr) store_upto(dweight + i, load_upto(dweight + i, count) + g * z, count);
+      if (dweight != nullptr) store_upto(dweight + i, multiply_add(g, z, load_upto(dweight + i, count)), count);
       if (dbias != nullptr) store_upto(dbias + i, load_upto(dbias + i, count) + g, count);
     });
     if (dx != nullptr) dx += cols;

@@ -90,7 +90,7 @@ bool softmax(const float* x, Index n, Index stride, Index cols, bool log, float*
 }
 
 /// dx from y, dy and their sum over the line: of dy * y, or of dy when `log`.
-Vec slope(Vec y, Vec dy, Vec sum, bool log) { return log ? dy - exponential(y) * sum : y * (dy - sum); }
+Vec slope(Vec y, Vec dy, Vec sum, bool log) { return log ? subtract_product(dy, exponential(y), sum) : y * (dy - sum); }
 
 void softmax_backward(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx) {
   if (stride == 1) {
@@ -144,8 +144,9 @@ void log_sum_exp(const float* x, Index n, float* top, double* sum) {
 
 void cross_entropy_backward(const float* x, Index n, float top, float inverse_sum, float uniform, float scale,
                             float* dx) {
-  transform(x, dx, n,
-            [=](Vec v) { return Vec(scale) * (exponential(v - Vec(top)) * Vec(inverse_sum) - Vec(uniform)); });
+  transform(x, dx, n, [=](Vec v) {
+    return Vec(scale) * multiply_add(exponential(v - Vec(top)), Vec(inverse_sum), Vec(-uniform));
+  });
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+#include "models/common/optimizer.hpp"
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper::models {
+
+namespace {
+
+using Make = std::unique_ptr<optim::Optimizer> (*)(const optim::Groups&, const TrainOptions&, const optim::Schedule&);
+
+struct Entry {
+  const char* name;
+  const char* decay;  // what weight decay is called in its options
+  bool momentum, beta2;
+  Make make;
+};
+
+template <class Options>
+Options with_common(const TrainOptions& options, const optim::Schedule& lr) {
+  Options result{.lr = lr};
+  if (options.clip_norm > 0) result.clip_norm = options.clip_norm;
+  if constexpr (requires { result.weight_decay; }) result.weight_decay = options.weight_decay;
+  if constexpr (requires { result.l2; }) result.l2 = options.l2;
+  if constexpr (requires { result.momentum; }) result.momentum = options.momentum;
+  if constexpr (requires { result.beta2; }) {
+    if (options.beta2 > 0) result.beta2 = options.beta2;
+  }
+  return result;
+}
+
+template <class Optimizer, class Options>
+std::unique_ptr<optim::Optimizer> make(const optim::Groups& groups, const TrainOptions& options,
+                                       const optim::Schedule& lr) {
+  return std::make_unique<Optimizer>(groups, with_common<Options>(options, lr));
+}
+
+template <class Optimizer, class Options>
+constexpr Entry entry(const char* name) {
+  constexpr bool decoupled = requires(Options options) { options.weight_decay; };
+  constexpr bool momentum = requires(Options options) { options.momentum; };
+  constexpr bool beta2 = requires(Options options) { options.beta2; };
+  return {name, decoupled ? "weight_decay" : "l2", momentum, beta2, make<Optimizer, Options>};
+}
+
+constexpr Entry entries[] = {
+    entry<optim::AdamW, optim::AdamWOptions>("adamw"),       entry<optim::SGD, optim::SGDOptions>("sgd"),
+    entry<optim::SGDW, optim::SGDWOptions>("sgdw"),          entry<optim::Adam, optim::AdamOptions>("adam"),
+    entry<optim::Lion, optim::LionOptions>("lion"),          entry<optim::LAMB, optim::LAMBOptions>("lamb"),
+    entry<optim::NAdam, optim::NAdamOptions>("nadam"),       entry<optim::RAdam, optim::RAdamOptions>("radam"),
+    entry<optim::Adamax, optim::AdamaxOptions>("adamax"),    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop"),
+    entry<optim::Adagrad, optim::AdagradOptions>("adagrad"),
+};
+
+const Entry& find(const std::string& name) {
+  std::string names;
+  for (const Entry& each : entries) {
+    if (name == each.name) return each;
+    names += names.empty() ? each.name : std::string(", ") + each.name;
+  }
+  fail<ValueError>("--optimizer: there is no '{}'; there are: {}", name, names);
+}
+
+}  // namespace
+
+const std::vector<std::string>& optimizer_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Entry& each : entries) all.emplace_back(each.name);
+    return all;
+  }();
+  return names;
+}
+
+bool decays_decoupled(const std::string& name) { return std::string_view(find(name).decay) == "weight_decay"; }
+
+bool has_momentum(const std::string& name) { return find(name).momentum; }
+bool has_beta2(const std::string& name) { return find(name).beta2; }
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const std::vector<Parameter>& parameters, const TrainOptions& options,
+                                                 const optim::Schedule& lr) {
+  const Entry& found = find(options.optimizer);
+  return found.make(optim::decay_weights(parameters, found.decay), options, lr);
+}
+
+}  // namespace temper::models

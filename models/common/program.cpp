@@ -1,0 +1,38 @@
+#include "models/common/program.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "models/common/command_line.hpp"
+
+namespace temper::models {
+
+int run_program(const Program& program, int argc, char** argv, const std::function<void(Run&)>& train) {
+  return run_program(program, argc, argv, {}, train);
+}
+
+int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
+                const std::function<void(Run&)>& train) {
+  Command command = read_command(program, argc, argv, own);
+  if (command.status) return *command.status;
+  const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
+  try {
+    if (command.options.threads > 0) set_threads(command.options.threads);
+    print("{}", info());
+    manual_seed(command.options.seed);
+    Run run({.model = program.model,
+             .options = command.options,
+             .config = command.config,
+             .command = how != nullptr ? how : argv[0]});
+    train(run);
+    run.finish();
+    return 0;
+  } catch (const Stopped& stopped) {
+    return stopped.status;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), error.what());
+    return 1;
+  }
+}
+
+}  // namespace temper::models

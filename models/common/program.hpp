@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "models/common/run.hpp"
+
+namespace temper::models {
+
+/// What a training program is.
+struct Program {
+  std::string model;                   ///< "resnet": of temper-resnet and runs/resnet
+  std::string description;             ///< one sentence for --help
+  TrainOptions defaults{};             ///< of the options all programs share
+  std::vector<std::string> without{};  ///< shared options it does not have: {"--data"}
+  std::vector<std::string> only{};     ///< if there are any: the only shared options it has
+};
+
+/// Where a program adds options of its own, each with its default from the variable it goes to.
+class OwnOptions {
+ public:
+  explicit OwnOptions(void* app) : app_(app) {}
+
+  void add(const std::string& name, std::int64_t& value, const std::string& help);
+  void add(const std::string& name, double& value, const std::string& help);
+  void add(const std::string& name, std::string& value, const std::string& help);
+  /// On when given.
+  void flag(const std::string& name, bool& value, const std::string& help);
+  /// One of some words.
+  void choice(const std::string& name, std::string& value, const std::vector<std::string>& words,
+              const std::string& help);
+
+ private:
+  void* app_;
+};
+
+/// A training program's main: reads the options, prints what runs, calls `train`. An exception becomes one line on
+/// standard error and exit status 1, a bad option exit status 2, a stop by Ctrl-C 130.
+int run_program(const Program& program, int argc, char** argv, const std::function<void(Run&)>& train);
+/// The same with options of the program's own.
+int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
+                const std::function<void(Run&)>& train);
+
+}  // namespace temper::models

@@ -1,0 +1,145 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include <temper/temper.hpp>
+
+#include "models/common/options.hpp"
+
+namespace temper::models {
+
+/// A figure that an evaluation found: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
+struct Metric {
+  enum class Better { larger, smaller };
+
+  std::string name;
+  double value = 0;
+  Better better = Better::larger;
+};
+using Better = Metric::Better;
+/// What an evaluation found. The first metric decides which weights are the best.
+using Metrics = std::vector<Metric>;
+
+/// A part of a run with an optimizer of its own, such as pretraining. Most runs have one.
+struct Phase {
+  std::string name = "train";  ///< in the log
+  Step steps = 0;              ///< updates; 0: what the options say
+  std::string lr{};            ///< instead of the option's; a number or a schedule
+};
+
+/// What an example is called and how many a batch has, for the throughput.
+struct Throughput {
+  std::string unit = "examples";
+  std::int64_t per_example = 1;
+};
+
+/// Thrown to end a program early and in good order: after Ctrl-C, or a dry run. No error, and no std::exception.
+struct Stopped {
+  int status = 0;  ///< what main returns
+};
+
+/// A training run: its options, its folder, and its loop with all that belongs to it - accumulation, averaging,
+/// evaluation, checkpoints, resuming, metrics.jsonl, Ctrl-C, --dry-run. Made by run_program.
+class Run {
+ public:
+  struct Setup {
+    std::string model;
+    TrainOptions options{};
+    std::string config{};   ///< for config.toml
+    std::string command{};  ///< what starts the program: "./run.sh cnn"
+  };
+
+  explicit Run(Setup setup);
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  const TrainOptions& options() const;
+  /// The folder that holds what the run leaves behind, for files of the program's own. Empty in a dry run.
+  std::string folder() const;
+  /// Options of a Loader of training data: the batch size, shuffled.
+  data::LoaderOptions loader_options() const;
+  /// Counts tokens, say, instead of examples.
+  void measure(const Throughput& throughput);
+
+  /// The optimizer that the options say, for an epoch of so many batches, averaging weights if asked to.
+  std::unique_ptr<optim::Optimizer> optimizer(const nn::Module& model, std::int64_t batches, const Phase& phase = {});
+
+  /// Trains until the run's updates are made. `loss(batch)` gives the mean loss of a batch. `evaluate()`, called at
+  /// every evaluation with the averaged weights in place if there are any, gives Metrics. Resumes first where asked to:
+  /// a phase that the checkpoint has passed is skipped. Afterwards the model holds the weights to be used.
+  template <data::Dataset D, class Loss, std::invocable Evaluate>
+  void train(const nn::Module& model, optim::Optimizer& optimizer, data::Loader<D>& loader, Loss&& loss,
+             Evaluate&& evaluate, const Phase& phase = {}) {
+    if (!begin({model, optimizer, LoaderHandle(loader), evaluate, phase})) return;
+    if (options().dry_run) {
+      const auto batch = *loader.begin();
+      describe(std::get<0>(batch));
+      plan([&] {
+        Tape tape;
+        tape.backward(loss(batch));
+      });
+    }
+    while (more()) {
+      for (const auto& batch : loader) {
+        describe(std::get<0>(batch));
+        Tape tape;
+        const Tensor value = loss(batch);
+        tape.backward(value);
+        if (!advance(value.item(), std::get<0>(batch).size(0))) break;
+      }
+    }
+    end();
+  }
+
+  /// A text or an image (u8 values [height, width, channels]) for the report.
+  void sample_text(const std::string& title, const std::string& text);
+  void sample_image(const std::string& title, const std::string& caption, const Tensor& pixels);
+
+  /// Writes the report and prints what came of the run. run_program calls it at the end.
+  void finish();
+
+ private:
+  /// A loader without its data set's type.
+  struct LoaderHandle {
+    template <data::Dataset D>
+    explicit LoaderHandle(data::Loader<D>& loader)
+        : batches(loader.batches()),
+          state([&loader] { return loader.state(); }),
+          restore([&loader](const data::LoaderState& saved) { loader.restore(saved); }) {}
+
+    std::int64_t batches;
+    std::function<data::LoaderState()> state;
+    std::function<void(const data::LoaderState&)> restore;
+  };
+  struct Parts {
+    const nn::Module& model;
+    optim::Optimizer& optimizer;
+    LoaderHandle loader;
+    std::function<Metrics()> evaluate;
+    Phase phase;
+  };
+
+  /// False when the checkpoint is past this phase.
+  bool begin(const Parts& parts);
+  /// Notes the model's table, once.
+  void describe(const Tensor& example);
+  /// The dry run: prints what a run would do, and throws Stopped.
+  [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
+  bool more() const;
+  /// After a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
+  bool advance(double loss, std::int64_t examples);
+  void end();
+
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace temper::models

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <temper/io/save.hpp>
+
+namespace temper::models {
+
+/// Which of another program's tensors make one of ours.
+struct ImportRule {
+  std::string ours{};
+  std::vector<std::string> theirs{};  ///< of equal shapes; of several, the rows one after the other
+  bool transposed = false;            ///< theirs are [in, out]
+};
+
+/// How another program names and lays out a model's tensors.
+struct ImportMap {
+  std::vector<ImportRule> rules{};  ///< one for each of the model's tensors
+  std::string prefix{};             ///< what their names may begin with, or not
+  /// What a file may hold that the model does not need.
+  bool (*ignored)(std::string_view name) = nullptr;
+  /// A tensor that a file may hold a second time, as another program does with tied weights.
+  struct Copy {
+    std::string name{}, of{};
+  };
+  std::vector<Copy> copies{};
+};
+
+/// Overwrites `state`, which shares memory with a model, with another program's tensors, f32 or bf16; all or nothing.
+/// `what` begins the error's text. Throws: FileError that lists every tensor that is missing, not expected, of another
+/// shape or dtype, or no copy of what it should be; ValueError for a map that does not fit the state.
+void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap& map, std::string_view what);
+
+/// The tensors of `state` as the other program names and lays them out, without the prefix and without copies.
+/// Throws: ValueError for a map that does not fit the state.
+Tensors export_tensors(const Tensors& state, const ImportMap& map);
+
+/// Reads another program's file in safetensors format into a model. Throws: as load_tensors and import_tensors.
+template <Savable M>
+void import_model(const std::filesystem::path& path, M& model, const ImportMap& map) {
+  import_tensors(state_dict(model), load_tensors(path).tensors, map, path.native());
+}
+
+/// Writes a model as the other program would. Throws: as save_tensors and export_tensors.
+template <Savable M>
+void export_model(const std::filesystem::path& path, const M& model, const ImportMap& map) {
+  save_tensors(path, export_tensors(state_dict(model), map), {{"format", "pt"}});
+}
+
+}  // namespace temper::models

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include <temper/nn/conv.hpp>
+#include <temper/nn/linear.hpp>
+#include <temper/nn/norm.hpp>
+
+namespace temper::models {
+
+/// How a residual network begins.
+enum class ResNetStem {
+  small,    ///< a 3x3 convolution, for images of some 32 x 32
+  imagenet  ///< a 7x7 convolution and a pooling of 3x3, of stride 2 each, for images of some 224 x 224
+};
+
+/// What a residual network is made of. By default it is ResNet-20.
+struct ResNetConfig {
+  std::vector<std::int64_t> blocks = {3, 3, 3};  ///< basic blocks of each stage
+  std::int64_t width = 16;                       ///< channels of the first stage; each further one has twice as many
+  std::int64_t channels = 3;                     ///< of the images
+  std::int64_t classes = 10;
+  ResNetStem stem = ResNetStem::small;
+  bool zero_init = false;  ///< the last gain of each block begins at 0, so that the block begins as the identity
+
+  friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
+};
+
+/// The networks of section 4.2 of the paper, of depth 6n + 2: resnet_cifar(20), 32, 44, 56, 110.
+/// Throws: ValueError for any other depth.
+ResNetConfig resnet_cifar(int depth);
+/// ResNet-18 as of section 4.1: the names, shapes and results of torchvision's, for 1000 classes.
+ResNetConfig resnet18();
+
+/// Two 3x3 convolutions with batch norm, added to their input; where they change its shape, the input goes through a
+/// 1x1 convolution with batch norm ("option B" of the paper).
+class BasicBlock : public nn::Layer {
+ public:
+  BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride);
+
+  void members(nn::Members& members) const override;
+  std::string description() const override { return "BasicBlock"; }
+
+  nn::Conv2d conv1;
+  nn::BatchNorm2d bn1;
+  nn::Conv2d conv2;
+  nn::BatchNorm2d bn2;
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  std::optional<nn::Conv2d> shortcut_;
+  std::optional<nn::BatchNorm2d> shortcut_norm_;
+};
+
+/// A residual network of basic blocks: images [N, H, W, channels] to logits [N, classes]. Parameters and buffers have
+/// the names that torchvision gives them ("layer1.0.conv1.weight", "layer2.0.downsample.1.running_var", "fc.bias").
+/// Source: He, Zhang, Ren, Sun, "Deep residual learning for image recognition" (2015).
+class ResNet : public nn::Layer {
+ public:
+  /// Throws: ValueError for a configuration without a stage, or with an empty one.
+  explicit ResNet(const ResNetConfig& config = {});
+
+  void members(nn::Members& members) const override;
+  std::string description() const override;
+  const ResNetConfig& config() const { return config_; }
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  ResNetConfig config_;
+  nn::Conv2d conv1_;
+  nn::BatchNorm2d bn1_;
+  std::vector<std::vector<BasicBlock>> stages_;
+  nn::Linear fc_;
+};
+
+}  // namespace temper::models

@@ -1,0 +1,44 @@
+#include <temper/models/resnet/resnet.hpp>
+
+#include "models/common/fashion.hpp"
+
+int main(int argc, char** argv) {
+  using namespace temper;
+  using namespace temper::models;
+  std::int64_t depth = 20, width = 16;
+  double smoothing = 0.1;
+  return run_program(
+      {.model = "resnet",
+       .description = "Trains a residual network on Fashion-MNIST.",
+       .defaults = {.epochs = 13, .optimizer = "sgd", .lr = "0.2", .warmup = "20%", .l2 = 5e-4, .clip_norm = 0}},
+      argc, argv,
+      [&](OwnOptions& own) {
+        own.add("--depth", depth, "6 n + 2: 20, 32, 56");
+        own.add("--width", width, "channels of the first stage");
+        own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
+      },
+      [&](Run& run) {
+        const std::string& folder = run.options().data;
+        data::Loader train(data::Augmented(data::FashionMnist(data::Split::train, {.path = folder}),
+                                           {data::RandomCrop{.padding = 2}, data::RandomHorizontalFlip{}}),
+                           run.loader_options());
+        data::Loader test(data::FashionMnist(data::Split::test, {.path = folder}), {.batch_size = 500});
+
+        ResNetConfig config = resnet_cifar(static_cast<int>(depth));
+        config.width = width;
+        config.channels = 1;
+        const ResNet model(config);
+        const auto optimizer = run.optimizer(model, train.batches());
+        const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(smoothing)};
+        run.train(
+            model, *optimizer, train,
+            [&](const auto& batch) {
+              const auto& [images, labels] = batch;
+              return cross_entropy(model(images), labels, smoothed);
+            },
+            [&] {
+              return Metrics{{"test accuracy", accuracy(model, test)}};
+            });
+        sample_mistakes(run, model, test.dataset());
+      });
+}

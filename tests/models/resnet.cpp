@@ -1,0 +1,143 @@
+#include <temper/models/resnet/resnet.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include <temper/models/import/resnet.hpp>
+#include <temper/temper.hpp>
+
+#include "tests/models/directional.hpp"
+
+using namespace temper;
+using models::ResNet;
+using models::ResNetConfig;
+
+namespace {
+
+const ResNetConfig small = {.blocks = {1, 2, 1}, .width = 4, .channels = 2, .classes = 5};
+const ResNetConfig imagenet = {
+    .blocks = {2, 2, 2, 2}, .width = 3, .channels = 3, .classes = 7, .stem = models::ResNetStem::imagenet};
+
+double largest(const Tensor& x) {
+  double found = 0;
+  for (const float value : x.values<float>()) found = std::max(found, std::abs(static_cast<double>(value)));
+  return found;
+}
+
+void check_as_recorded(const ResNetConfig& config, const std::string& name) {
+  const std::string path = TEMPER_TEST_DIR "/golden/resnet_" + name;
+  ResNet model(config);
+  models::load_torchvision(path + ".safetensors", model);
+  const Tensors expected = load_tensors(path + "_expected.safetensors").tensors;
+  const auto of = [&](const std::string& key) { return expected.at(key); };
+  CHECK(largest(model(of("images")) - of("logits")) <= 1e-4);
+
+  Tape tape;
+  const Tensor loss = cross_entropy(model(of("images")), of("labels"));
+  tape.backward(loss);
+  CHECK(std::abs(loss.item() - of("loss").item()) <= 1e-5);
+  double scale = 0;
+  for (const Parameter& parameter : model.parameters()) {
+    scale = std::max(scale, largest(of("gradient." + parameter.name())));
+  }
+  for (const Parameter& parameter : model.parameters()) {
+    CAPTURE(parameter.name());
+    CHECK(largest(parameter.gradient() - of("gradient." + parameter.name())) <= 5e-5 * scale);
+  }
+  for (const nn::Buffer& buffer : model.buffers()) {
+    CAPTURE(buffer.name);
+    CHECK(largest(buffer.tensor - of("after." + buffer.name)) <= 1e-5);
+  }
+}
+
+std::int64_t count(const nn::Module& model) {
+  std::int64_t total = 0;
+  for (const Parameter& parameter : model.parameters()) total += parameter.value().numel();
+  return total;
+}
+
+}  // namespace
+
+TEST_CASE("a ResNet of torchvision's gives PyTorch's logits, gradients and running statistics") {
+  check_as_recorded(small, "small");
+  check_as_recorded(imagenet, "imagenet");
+}
+
+TEST_CASE("ResNets have the sizes they are known for") {
+  // With option B; the paper's table 6 counts option A's 0.27, 0.46 and 0.85 million.
+  CHECK(count(ResNet(models::resnet_cifar(20))) == 272474);
+  CHECK(count(ResNet(models::resnet_cifar(32))) == 466906);
+  CHECK(count(ResNet(models::resnet_cifar(56))) == 855770);
+  CHECK(models::resnet_cifar(20) == ResNetConfig());
+  const ResNet resnet18(models::resnet18());
+  CHECK(count(resnet18) == 11689512);  // as torchvision's
+  CHECK(resnet18.parameters().size() == 62);
+  CHECK(resnet18.buffers().size() == 40);
+}
+
+TEST_CASE("a ResNet with zero_init begins as the identity between its stages") {
+  ResNetConfig config = small;
+  config.blocks = {2};
+  config.zero_init = true;
+  manual_seed(1);
+  const ResNet zero(config);
+  manual_seed(1);
+  config.zero_init = false;
+  const ResNet plain(config);
+  const Tensor images = normal({2, 8, 8, 2});
+  for (const Parameter& parameter : zero.parameters()) {
+    if (parameter.name().ends_with("bn2.weight")) CHECK(largest(parameter) == 0.0);
+  }
+  CHECK(largest(zero(images) - plain(images)) > 1e-3);
+  // Without what the blocks add, whatever the blocks hold does not matter.
+  const Tensor before = zero(images);
+  for (const Parameter& parameter : zero.parameters()) {
+    if (parameter.name().find("conv2") != std::string::npos) Tensor(parameter.value()).fill(1.0f);
+  }
+  CHECK(largest(zero(images) - before) == 0.0);
+}
+
+TEST_CASE("the ResNet's gradient is its slope in every direction") {
+  manual_seed(3);
+  constexpr std::int64_t batch = 512;
+  const ResNet model({.blocks = {1, 1, 1}, .width = 4, .channels = 1});
+  const Tensor images = normal({batch, 12, 12, 1});
+  Tensor labels = empty({batch}, Dtype::i64);
+  for (std::int64_t i = 0; i < batch; ++i) labels.mutable_data<std::int64_t>()[i] = i % 4 == 0 ? i % 10 : 3;
+  test::check_directional(model.parameters(), [&] {
+    const auto losses = [&] { return cross_entropy(model(images), labels, {.reduction = Reduction::none}); };
+    if (recording()) return losses();
+    const NoTape unrecorded(Mode::train);  // by the batch's statistics, as on the tape
+    return losses();
+  });
+}
+
+TEST_CASE("a ResNet learns a batch by heart") {
+  manual_seed(5);
+  constexpr std::int64_t batch = 16;
+  const ResNet model({.blocks = {1, 1, 1}, .width = 8, .channels = 1});
+  const Tensor images = normal({batch, 12, 12, 1});
+  Tensor labels = empty({batch}, Dtype::i64);
+  for (std::int64_t i = 0; i < batch; ++i) labels.mutable_data<std::int64_t>()[i] = i % 10;
+  optim::SGD sgd(model.parameters(), {.lr = 0.05, .momentum = 0.9, .nesterov = true});
+  double loss = 0;
+  for (int step = 0; step < 60; ++step) {
+    Tape tape;
+    const Tensor value = cross_entropy(model(images), labels);
+    tape.backward(value);
+    sgd.step();
+    loss = value.item();
+  }
+  CHECK(loss < 0.01);
+  CHECK(cross_entropy(model(images), labels).item() < 0.05);  // and in evaluation, by its running statistics
+}
+
+TEST_CASE("ResNet: what is refused") {
+  CHECK_THROWS_WITH_AS(models::resnet_cifar(21), "resnet_cifar: depth 21, expected 6 n + 2: 20, 32, 56", ValueError);
+  CHECK_THROWS_WITH_AS(ResNet({.blocks = {}}), "ResNet: no stage, expected at least one", ValueError);
+  CHECK_THROWS_WITH_AS(ResNet({.blocks = {2, 0}}), "ResNet: stage 2 has 0 blocks, expected at least 1", ValueError);
+  CHECK_THROWS_AS(ResNet()(zeros({2, 32, 32, 1})), ShapeError);
+}
