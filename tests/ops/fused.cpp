@@ -48,7 +48,7 @@ void same(const Function& fused, const Function& parts, const Tensors& inputs, f
 
 TEST_CASE("batch_norm_relu is relu after batch_norm and an addition, bit for bit") {
   manual_seed(5);
-  const Tensor x = randn({3, 5, 4, 19}), residual = randn({3, 5, 4, 19}), weight = randn({19}), bias = randn({19});
+  const Tensor x = normal({3, 5, 4, 19}), residual = normal({3, 5, 4, 19}), weight = normal({19}), bias = normal({19});
   for (const bool frozen : {false, true}) {
     const BatchNormOptions options{.frozen = frozen};
     const auto statistics = [] { return std::pair(full({19}, 0.1f), ones({19})); };
@@ -72,7 +72,7 @@ TEST_CASE("linear_relu is relu after linear") {
   const auto fused = [](const Tensors& in) { return linear_relu(in[0], in[1], in.size() > 2 ? in[2] : Tensor()); };
   const auto parts = [](const Tensors& in) { return relu(linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor())); };
   for (const std::int64_t rows : {1, 3, 300}) {
-    const Tensor x = randn({rows, 13}), weight = randn({21, 13}), bias = randn({21});
+    const Tensor x = normal({rows, 13}), weight = normal({21, 13}), bias = normal({21});
     same(fused, parts, {x, weight});
     same(fused, parts, {x, weight, bias}, 2e-6f);  // the bias's gradient is added up in another order
   }
@@ -92,7 +92,7 @@ TEST_CASE("max_pool2d_relu is max_pool2d after relu, bit for bit") {
          [&](const Tensors& in) { return relu(max_pool2d(in[0], options)); }, {x});
   };
   for (const std::int64_t channels : {1, 5, 16, 32}) {
-    const Tensor x = randn({2, 6, 8, channels}) - 0.7f;
+    const Tensor x = normal({2, 6, 8, channels}) - 0.7f;
     check(x, {.kernel = 2});
     check(x, {.kernel = 3, .stride = 2, .padding = 1});
     check(x, {.kernel = {3, 2}});
@@ -115,7 +115,7 @@ TEST_CASE("self_attention is scaled_dot_product_attention of the projection's pa
     };
   };
   for (const std::int64_t tokens : {1, 7, 64, 150}) {
-    const Tensor x = randn({2, tokens, 3 * 3 * 5});
+    const Tensor x = normal({2, tokens, 3 * 3 * 5});
     Tensor mask = zeros({2, 1, 1, tokens}, Dtype::boolean);
     for (std::int64_t i = 0; i < mask.numel(); ++i) mask.mutable_data<bool>()[i] = i % 3 != 1;
     for (const bool causal : {false, true}) {
@@ -137,7 +137,7 @@ TEST_CASE("self_attention is scaled_dot_product_attention of the projection's pa
 
 TEST_CASE("cross entropy writes its gradient over logits that nobody else holds, and over no others") {
   manual_seed(9);
-  const Tensor x = randn({5, 7}), weight = randn({11, 7});
+  const Tensor x = normal({5, 7}), weight = normal({11, 7});
   const Tensor labels = zeros({5}, Dtype::i64);
   const auto gradient = [&](bool hold) {
     Tape tape;
