@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh bench WHAT measures. See ./run.sh --help.
+# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh report RUN... draws its report,
+# ./run.sh bench WHAT measures. See ./run.sh --help.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -18,6 +19,7 @@ case ${1-} in
   -h | --help)
     cat <<END
 Usage: ./run.sh [MODEL] [options]
+       ./run.sh report FOLDER... [-o FILE]
        ./run.sh bench WHAT [options]
 
 Installs what is missing (Debian packages, with apt), builds, and trains MODEL, by default cnn.
@@ -25,6 +27,8 @@ Installs what is missing (Debian packages, with apt), builds, and trains MODEL, 
 Models: ${models[*]}
 
 ./run.sh MODEL --help lists the options of a model. ./test.sh runs the tests.
+
+report writes an HTML page about a run, or about several beside each other: ./run.sh report runs/cnn runs/resnet
 
 bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations),
 compare (training steps beside LibTorch's) or check (whether ratios are still as recorded). All but limits need
@@ -56,6 +60,13 @@ run_bench() {
 if [[ ${1-} == bench ]]; then
   shift
   run_bench "$@"
+fi
+
+if [[ ${1-} == report ]]; then
+  shift
+  need_packages "${build_packages[@]}"
+  build release temper-report
+  exec "$root/build/release/bin/temper-report" "$@"
 fi
 
 model=cnn

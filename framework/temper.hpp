@@ -16,6 +16,7 @@
 #include <temper/data/mixup.hpp>
 #include <temper/data/sentencepiece.hpp>
 #include <temper/data/tensor_dataset.hpp>
+#include <temper/data/text.hpp>
 #include <temper/data/text_dataset.hpp>
 #include <temper/data/tokenized.hpp>
 #include <temper/data/wordnet.hpp>

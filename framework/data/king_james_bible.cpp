@@ -1,6 +1,6 @@
 #include <temper/data/king_james_bible.hpp>
 
-#include <temper/data/text_dataset.hpp>
+#include <temper/data/text.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"

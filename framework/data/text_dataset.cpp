@@ -1,13 +1,11 @@
 #include <temper/data/text_dataset.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include <temper/core/random.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/file_internal.hpp"
 
 namespace temper::data {
 
@@ -109,20 +107,6 @@ std::array<Tensor, 2> TextEvaluation::batch(std::span<const std::int64_t> indice
     target = std::fill_n(target, length_ - there, ignored);
   }
   return {std::move(inputs), std::move(targets)};
-}
-
-std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
-  return temper::detail::read_text(path, max_bytes);
-}
-
-SplitText split_text(const std::string& text, double held_out) {
-  if (!(held_out >= 0.0 && held_out <= 1.0)) fail<ValueError>("held_out {}, expected a share from 0 to 1", held_out);
-  auto cut = static_cast<std::size_t>(std::ceil((1.0 - held_out) * static_cast<double>(text.size())));
-  if (cut > 0 && cut < text.size() && text[cut - 1] != '\n') {
-    const std::size_t end = text.find('\n', cut);
-    cut = end == std::string::npos ? text.size() : end + 1;
-  }
-  return {text.substr(0, cut), text.substr(std::min(cut, text.size()))};
 }
 
 }  // namespace temper::data

@@ -2,10 +2,8 @@
 
 #include <array>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include <temper/data/dataset.hpp>
@@ -62,16 +60,5 @@ class TextEvaluation {
   std::int64_t stride_;
   std::int64_t size_;
 };
-
-/// A whole text file, unpacked if it is compressed by gzip.
-/// Throws: FileError when it cannot be read, is damaged, or has more than `max_bytes`.
-std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes = std::uint64_t{4} << 30);
-
-/// A text cut in two before the first line that begins at or after the share `1 - held_out` of its bytes.
-struct SplitText {
-  std::string train, test;
-};
-/// Throws: ValueError for a share outside 0 to 1.
-SplitText split_text(const std::string& text, double held_out = 0.1);
 
 }  // namespace temper::data

@@ -13,6 +13,7 @@
 #include <temper/data/char_tokenizer.hpp>
 #include <temper/data/king_james_bible.hpp>
 #include <temper/data/loader.hpp>
+#include <temper/data/text.hpp>
 
 #include "tests/data/allocations.hpp"
 #include "tests/data/files.hpp"
@@ -144,6 +145,11 @@ TEST_CASE("text: split before a line") {
   CHECK(data::split_text("abc", 0.0).train == "abc");
   CHECK(data::split_text("", 0.5).train.empty());
   CHECK_THROWS_AS(data::split_text("abc", -0.1), ValueError);
+}
+
+TEST_CASE("text: lines") {
+  CHECK(data::lines("a\n\nb c\r\n\r\nd") == std::vector<std::string>{"a", "b c", "d"});
+  CHECK(data::lines("").empty());
 }
 
 TEST_CASE("King James Bible: every book in order, its last tenth held out") {

@@ -47,7 +47,7 @@ END
 fake cmake <<'END'
 echo "cmake $*" >>"$work/calls"
 mkdir -p build/"$2"/bin && touch build/"$2"/build.ninja
-for model in cnn mlp; do cp "$work/bin/program" build/"$2"/bin/temper-$model; done
+for model in cnn mlp report; do cp "$work/bin/program" build/"$2"/bin/temper-$model; done
 END
 fake program <<'END'
 printf '%s:' "${0##*/}"
@@ -117,6 +117,10 @@ call "$run" mlp --help
 expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
+
+call "$run" report runs/a "runs/b c" -o page.html
+expect "the report" "7 temper-report: <runs/a> <runs/b c> <-o> <page.html>" "$code $out"
+expect "the report needs no data" "ninja *-j 2 temper-report" "$calls"
 
 # The benchmarks.
 fake python3 <<'END'

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <istream>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace temper::detail {
+
+/// One value of a metric.
+struct MetricPoint {
+  double step = 0;
+  double time = 0;   ///< seconds of training
+  double value = 0;  ///< NaN where it was not finite
+};
+
+struct MetricSeries {
+  std::string name;  ///< "train/loss"
+  std::vector<MetricPoint> points;
+};
+
+/// What a metrics.jsonl holds.
+struct RunMetrics {
+  std::vector<MetricSeries> series;   ///< in the order in which they first appear
+  bool phases = false;                ///< whether there are lines with a phase of their own
+  double steps_per_epoch = 0;         ///< 0 when not known, or not the same for all phases
+  std::int64_t unreadable = 0;        ///< lines that are no JSON object with a step, but for an unfinished last one
+  std::int64_t first_unreadable = 0;  ///< number of the first of these, from 1
+};
+
+/// Reads metrics.jsonl. A line whose step is not past the one before rewinds: what came after that step is dropped, as
+/// a resumed run does.
+RunMetrics read_metrics(std::istream& lines);
+
+/// Points chosen from a curve, with the mean of the finite values around each: without it, averages over the chosen
+/// would be averages of extremes.
+struct ThinCurve {
+  std::vector<MetricPoint> points;
+  std::vector<double> means;  ///< empty when all points were chosen
+};
+
+/// About `limit` points at most, or half as many again where values are not finite: of every stretch of the curve the
+/// smallest, the largest and the first that is not finite, and the curve's ends.
+ThinCurve thin(const std::vector<MetricPoint>& points, std::size_t limit);
+
+/// The median of the finite values; NaN when there is none.
+double median(const std::vector<MetricPoint>& points);
+/// The mean of the finite values among the last twentieth: one batch's loss is noise. NaN when there is none.
+double tail_mean(const std::vector<MetricPoint>& points);
+
+/// The entries of a config.toml, in order, as `section.key` and value, strings without their quotes.
+std::vector<std::pair<std::string, std::string>> read_config(std::istream& lines);
+
+/// A run's folder as the JSON text of the page, safe inside a <script> element: there is no `<` in it.
+/// Throws: FileError when it is not the folder of a run.
+std::string run_json(const std::filesystem::path& folder, const std::string& name);
+
+/// The page without its data, from framework/train/report/.
+std::string_view report_page();
+
+}  // namespace temper::detail

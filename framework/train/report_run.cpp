@@ -1,0 +1,145 @@
+// A run's folder as JSON for the page.
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include <nlohmann/json.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/train/report_internal.hpp"
+
+namespace temper::detail {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+// A chart has at most some thousand pixels from left to right.
+constexpr std::size_t points_per_curve = 2000;
+
+/// Six digits are more than a curve can show, and half of a page.
+Json number(double value) {
+  if (!std::isfinite(value)) return nullptr;
+  return std::strtod(fmt::format("{:.6g}", value).c_str(), nullptr);
+}
+
+Json series_json(const MetricSeries& series) {
+  Json steps = Json::array(), times = Json::array(), values = Json::array();
+  const ThinCurve curve = thin(series.points, points_per_curve);
+  for (const MetricPoint& point : curve.points) {
+    steps.push_back(static_cast<std::int64_t>(point.step));
+    times.push_back(number(point.time));
+    values.push_back(number(point.value));
+  }
+  Json json = {{"name", series.name},
+               {"median", number(median(series.points))},
+               {"tail", number(tail_mean(series.points))},
+               {"step", std::move(steps)},
+               {"time", std::move(times)},
+               {"value", std::move(values)}};
+  for (const double mean : curve.means) json["mean"].push_back(number(mean));
+  return json;
+}
+
+/// What a reader should know before trusting the curves.
+std::vector<std::string> notices_of(const RunMetrics& metrics) {
+  std::vector<std::string> notices;
+  if (metrics.unreadable > 0) {
+    notices.push_back(fmt::format("metrics.jsonl: {} line{} could not be read, the first is line {}",
+                                  metrics.unreadable, metrics.unreadable == 1 ? "" : "s", metrics.first_unreadable));
+  }
+  for (const MetricSeries& series : metrics.series) {
+    std::int64_t count = 0;
+    double first = 0;
+    for (const MetricPoint& point : series.points) {
+      if (std::isnan(point.value) && count++ == 0) first = point.step;
+    }
+    if (count == 0) continue;
+    notices.push_back(fmt::format("{}: not finite in {} of {} lines, the first at step {:.0f}", series.name, count,
+                                  series.points.size(), first));
+  }
+  return notices;
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+bool has_text(const Json& object, const char* key) { return object.contains(key) && object[key].is_string(); }
+
+bool has_size(const Json& object, const char* key) {
+  return object.contains(key) && object[key].is_number_integer() && object[key] >= 1 && object[key] <= 4096;
+}
+
+bool valid_sample(const Json& sample) {
+  if (!sample.is_object() || !has_text(sample, "kind") || !has_text(sample, "title")) return false;
+  if (sample["kind"] == "text") return has_text(sample, "text");
+  return sample["kind"] == "image" && has_text(sample, "pixels") && has_text(sample, "caption") &&
+         has_size(sample, "width") && has_size(sample, "height") && has_size(sample, "channels");
+}
+
+/// The samples that are as they should be; adds a notice about the others.
+Json samples_of(const fs::path& path, std::vector<std::string>& notices) {
+  Json kept = Json::array();
+  if (!fs::exists(path)) return kept;
+  const Json samples = Json::parse(read_text(path), nullptr, false);
+  if (!samples.is_array()) {
+    notices.push_back("samples.json could not be read");
+    return kept;
+  }
+  for (const Json& sample : samples) {
+    if (valid_sample(sample)) kept.push_back(sample);
+  }
+  if (kept.size() < samples.size()) {
+    notices.push_back(
+        fmt::format("samples.json: {} of {} samples could not be read", samples.size() - kept.size(), samples.size()));
+  }
+  return kept;
+}
+
+/// As text within a script element: a `<` could end it.
+std::string script_text(const Json& json) {
+  std::string text;
+  for (const char c : json.dump(-1, ' ', true, Json::error_handler_t::replace)) {
+    if (c == '<') {
+      text += "\\u003c";
+    } else {
+      text += c;
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string run_json(const fs::path& folder, const std::string& name) {
+  const std::string shown = printable(folder.native());
+  if (!fs::exists(folder)) fail<FileError>("{}: there is no such folder; expected one that a run left", shown);
+  if (!fs::is_directory(folder)) fail<FileError>("{}: expected the folder of a run, this is a file", shown);
+  if (!fs::is_regular_file(folder / "metrics.jsonl") && !fs::is_regular_file(folder / "config.toml")) {
+    fail<FileError>("{}: not the folder of a run: it has neither metrics.jsonl nor config.toml", shown);
+  }
+
+  std::ifstream metrics_file(folder / "metrics.jsonl", std::ios::binary);
+  const RunMetrics metrics = read_metrics(metrics_file);
+  std::vector<std::string> notices = notices_of(metrics);
+  Json series = Json::array();
+  for (const MetricSeries& one : metrics.series) series.push_back(series_json(one));
+  std::ifstream config_file(folder / "config.toml", std::ios::binary);
+  Json samples = samples_of(folder / "samples.json", notices);
+  return script_text({{"name", name},
+                      {"folder", folder.native()},
+                      {"steps_per_epoch", number(metrics.steps_per_epoch)},
+                      {"series", std::move(series)},
+                      {"config", read_config(config_file)},
+                      {"model", read_text(folder / "model.txt")},
+                      {"samples", std::move(samples)},
+                      {"notices", std::move(notices)}});
+}
+
+}  // namespace temper::detail

@@ -1,0 +1,239 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include <temper/core/errors.hpp>
+#include <temper/train/report.hpp>
+
+#include "framework/train/report_internal.hpp"
+#include "tests/data/files.hpp"
+
+using namespace temper;
+using namespace temper::detail;
+using temper_test::Folder;
+
+namespace {
+
+constexpr double not_finite = std::numeric_limits<double>::quiet_NaN();
+
+RunMetrics metrics_of(const std::string& text) {
+  std::istringstream lines(text);
+  return read_metrics(lines);
+}
+
+std::vector<double> values_of(const MetricSeries& series) {
+  std::vector<double> values;
+  for (const MetricPoint& point : series.points) values.push_back(point.value);
+  return values;
+}
+
+std::vector<MetricPoint> curve_of(const std::vector<double>& values) {
+  std::vector<MetricPoint> points;
+  for (const double value : values) points.push_back({static_cast<double>(points.size()), 0, value});
+  return points;
+}
+
+/// What stands between the marks in the page, where the browser would look for it.
+std::string between(const std::string& page, const std::string& begin, const std::string& end) {
+  const auto from = page.find(begin);
+  REQUIRE(from != std::string::npos);
+  return page.substr(from + begin.size(), page.find(end, from) - from - begin.size());
+}
+
+nlohmann::json data_of(const std::string& page) {
+  return nlohmann::json::parse(between(page, "<script type=\"application/json\" id=\"data\">", "</script>"));
+}
+
+}  // namespace
+
+TEST_CASE("metrics.jsonl becomes one series for each metric, in the order of the lines") {
+  const RunMetrics metrics = metrics_of(
+      "{\"step\":10,\"epoch\":1,\"time\":0.5,\"train/loss\":2.5,\"lr\":0.1}\n"
+      "\n"
+      "{\"step\":20,\"epoch\":1,\"time\":1.0,\"train/loss\":2.0,\"lr\":0.2,\"note\":\"text\"}\n"
+      "{\"step\":20,\"epoch\":1,\"time\":1.1,\"test/accuracy\":0.5}\n"
+      "{\"step\":30,\"epoch\":2,\"train/loss\":1.5,\"lr\":0.3}\n");
+  REQUIRE(metrics.series.size() == 3);
+  CHECK(metrics.series[0].name == "train/loss");
+  CHECK(metrics.series[1].name == "lr");
+  CHECK(metrics.series[2].name == "test/accuracy");
+  CHECK(values_of(metrics.series[0]) == std::vector<double>{2.5, 2, 1.5});
+  CHECK(metrics.series[0].points[1].step == 20);
+  CHECK(metrics.series[0].points[1].time == 1.0);
+  CHECK(std::isnan(metrics.series[0].points[2].time));
+  CHECK(metrics.steps_per_epoch == 20);
+  CHECK(metrics.unreadable == 0);
+}
+
+TEST_CASE("values that are not finite are gaps, however they are written") {
+  const RunMetrics metrics = metrics_of(
+      "{\"step\":1,\"a\":null}\n{\"step\":2,\"a\":\"nan\"}\n{\"step\":3,\"a\":\"-Infinity\"}\n{\"step\":4,\"a\":7}\n");
+  const std::vector<double> values = values_of(metrics.series.at(0));
+  REQUIRE(values.size() == 4);
+  CHECK(std::ranges::all_of(values.begin(), values.begin() + 3, [](double v) { return std::isnan(v); }));
+  CHECK(values[3] == 7);
+}
+
+TEST_CASE("a killed run's last line may be anything, a damaged one before is counted") {
+  for (const char* tail : {"{\"step\":2,\"a\":", "{", "{\"step\":2,\"a\":1", "x"}) {
+    const RunMetrics metrics = metrics_of(std::string("{\"step\":1,\"a\":1}\n") + tail);
+    CHECK(metrics.unreadable == 0);
+    CHECK(metrics.series.at(0).points.size() == 1);
+  }
+  const RunMetrics metrics = metrics_of(
+      "{\"step\":1,\"a\":1}\n[1]\n{\"step\":\"x\",\"a\":1}\n{\"a\":1}\n{\"step\":1e300,\"a\":1}\n{\"step\":2,\"a\":2}"
+      "\n");
+  CHECK(metrics.unreadable == 4);
+  CHECK(metrics.first_unreadable == 2);
+  CHECK(values_of(metrics.series.at(0)) == std::vector<double>{1, 2});
+}
+
+TEST_CASE("a phase has its own loss, and epochs that are not the run's") {
+  const RunMetrics metrics = metrics_of(
+      "{\"step\":5,\"epoch\":1,\"phase\":\"pretrain\",\"train/loss\":4,\"lr\":1}\n"
+      "{\"step\":9,\"epoch\":1,\"train/loss\":3,\"lr\":2}\n");
+  REQUIRE(metrics.series.size() == 3);
+  CHECK(metrics.series[0].name == "pretrain/loss");
+  CHECK(values_of(metrics.series[1]) == std::vector<double>{1, 2});
+  CHECK(metrics.series[2].name == "train/loss");
+  CHECK(metrics.steps_per_epoch == 0);
+}
+
+TEST_CASE("a step that is gone back to begins anew there") {
+  const RunMetrics metrics =
+      metrics_of("{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":2,\"b\":2}\n{\"step\":3,\"a\":3}\n{\"step\":2,\"a\":20}\n");
+  CHECK(values_of(metrics.series.at(0)) == std::vector<double>{1, 20});
+  CHECK(metrics.series.at(1).points.empty());
+  CHECK(values_of(metrics_of("{\"step\":1,\"a\":1}\n{\"step\":1,\"a\":2}\n").series.at(0)) == std::vector<double>{2});
+}
+
+TEST_CASE("a long curve is thinned to its extremes, with the means around them") {
+  std::vector<double> values;
+  for (int i = 0; i < 100'000; ++i) values.push_back(i % 10);
+  values[31'000] = 500;
+  values[62'000] = -500;
+  values[90'000] = not_finite;
+  const std::vector<MetricPoint> points = curve_of(values);
+  const ThinCurve curve = thin(points, 1000);
+  CHECK(curve.points.size() <= 1001);
+  CHECK(curve.points.size() > 900);
+  CHECK(curve.means.size() == curve.points.size());
+  const auto has = [&](double step, double value) {
+    return std::ranges::any_of(curve.points, [&](const MetricPoint& p) { return p.step == step && p.value == value; });
+  };
+  CHECK(has(0, 0));
+  CHECK(has(99'999, 9));
+  CHECK(has(31'000, 500));
+  CHECK(has(62'000, -500));
+  CHECK(std::ranges::count_if(curve.points, [](const MetricPoint& p) { return std::isnan(p.value); }) == 1);
+  CHECK(std::ranges::is_sorted(curve.points, {}, &MetricPoint::step));
+  CHECK(curve.means[5] == doctest::Approx(4.5).epsilon(0.02));
+
+  CHECK(thin(curve_of({1, 2, 3}), 1000).points.size() == 3);
+  CHECK(thin(curve_of({1, 2, 3}), 1000).means.empty());
+  CHECK(thin(curve_of(std::vector<double>(5000, not_finite)), 100).points.size() <= 100);
+}
+
+TEST_CASE("median and the mean of the last twentieth") {
+  std::vector<double> values(100, 7.0);
+  std::fill(values.end() - 5, values.end(), 1.0);
+  values.back() = 6.0;
+  CHECK(median(curve_of(values)) == 7);
+  CHECK(tail_mean(curve_of(values)) == 2);
+  CHECK(median(curve_of({not_finite, 3, not_finite})) == 3);
+  CHECK(tail_mean(curve_of({5})) == 5);
+  CHECK(std::isnan(median({})));
+  CHECK(std::isnan(tail_mean(curve_of({not_finite}))));
+}
+
+TEST_CASE("config.toml is read as options and texts") {
+  std::istringstream lines(
+      "# a comment\nlr=\"1e-3 * warmup(5)\"\n epochs = 5 \nname=\"a \\\"b\\\" \\u00fc = c\"\nraw='\\n'\nlist=[1, "
+      "2]\nempty=\"\"\n"
+      "nonsense\n[model]\ndepth=20\n");
+  using Entries = std::vector<std::pair<std::string, std::string>>;
+  CHECK(read_config(lines) == Entries{{"lr", "1e-3 * warmup(5)"},
+                                      {"epochs", "5"},
+                                      {"name", "a \"b\" ü = c"},
+                                      {"raw", "\\n"},
+                                      {"list", "[1, 2]"},
+                                      {"empty", ""},
+                                      {"model.depth", "20"}});
+}
+
+TEST_CASE("the page holds the runs, and nothing of them is more than text") {
+  const Folder folder;
+  const std::string hostile = "<!-- </script><script>alert(1)</script> & \"quotes\" \\";
+  const auto run = folder / "a&<b>";
+  std::filesystem::create_directories(run);
+  const auto write = [&](const char* name, const std::string& text) {
+    std::ofstream(run / name, std::ios::binary) << text;
+  };
+  nlohmann::json line = {{"step", 1}, {hostile, 0.5}, {"lr", nullptr}};
+  write("metrics.jsonl", line.dump() + "\n{damaged\n" + line.dump() + "\n");
+  write("config.toml", "note=" + nlohmann::json(hostile).dump() + "\nbytes=\xff\xfe\n");
+  write("model.txt", hostile);
+  nlohmann::json samples = {{{"kind", "text"}, {"title", hostile}, {"text", hostile}},
+                            {{"kind", "image"}, {"title", "no size"}, {"caption", ""}, {"pixels", ""}},
+                            7};
+  write("samples.json", samples.dump());
+
+  const auto file = folder / "page.html";
+  write_report({run.native()}, file.native());
+  const std::string page = Folder::read(file);
+  CHECK(between(page, "<title>", "</title>") == "a&amp;&lt;b>");
+  CHECK(page.find("alert(1)</script>") == std::string::npos);
+  CHECK(page.find("REPORT_DATA") == std::string::npos);
+  CHECK(page.find("@page") == std::string::npos);
+  CHECK(page.find("Permission is hereby granted") != std::string::npos);
+
+  const nlohmann::json data = data_of(page).at("runs").at(0);
+  CHECK(data.at("name") == "a&<b>");
+  CHECK(data.at("series").at(0).at("name") == hostile);
+  CHECK(data.at("series").at(0).at("value") == nlohmann::json{0.5});
+  CHECK(data.at("series").at(1).at("value") == nlohmann::json{nullptr});
+  CHECK(data.at("config").at(0) == nlohmann::json{"note", hostile});
+  CHECK(data.at("config").at(1) == nlohmann::json{"bytes", "\ufffd\ufffd"});
+  CHECK(data.at("model") == hostile);
+  CHECK(data.at("samples").size() == 1);
+  CHECK(data.at("samples").at(0).at("text") == hostile);
+  CHECK(data.at("notices") == nlohmann::json{"metrics.jsonl: 1 line could not be read, the first is line 2",
+                                             "lr: not finite in 1 of 1 lines, the first at step 1",
+                                             "samples.json: 2 of 3 samples could not be read"});
+}
+
+TEST_CASE("runs of the same name are told apart, an empty one is a run too") {
+  const Folder folder;
+  std::vector<std::string> runs;
+  for (const char* name : {"x/cnn", "y/cnn/", "z"}) {
+    runs.push_back(folder / name);
+    std::filesystem::create_directories(runs.back());
+    std::ofstream(std::filesystem::path(runs.back()) / "config.toml");
+  }
+  write_report(runs, folder / "page.html");
+  const nlohmann::json data = data_of(Folder::read(folder / "page.html")).at("runs");
+  CHECK(data.at(0).at("name") == runs[0]);
+  CHECK(data.at(1).at("name") == runs[1]);
+  CHECK(data.at(2).at("name") == "z");
+  CHECK(data.at(2).at("series").empty());
+}
+
+TEST_CASE("what is no run is an error, and no page is written") {
+  const Folder folder;
+  const std::string page = folder / "page.html", empty = folder.path(), missing = folder / "none";
+  CHECK_THROWS_WITH_AS(write_report({}, page), doctest::Contains("no folder given"), ValueError);
+  CHECK_THROWS_WITH_AS(write_report({missing}, page), doctest::Contains("none: there is no such folder"), FileError);
+  CHECK_THROWS_WITH_AS(write_report({empty}, page), doctest::Contains("neither metrics.jsonl nor config.toml"),
+                       FileError);
+  const std::string file = folder.write("file", "");
+  CHECK_THROWS_WITH_AS(write_report({file}, page), doctest::Contains("this is a file"), FileError);
+  CHECK_FALSE(std::filesystem::exists(page));
+  folder.write("metrics.jsonl", "");
+  CHECK_THROWS_WITH_AS(write_report({empty}, folder / "no/page.html"), doctest::Contains("page.html"), FileError);
+  write_report({empty}, page);
+  CHECK(std::filesystem::exists(page));
+}
