@@ -1,5 +1,7 @@
 // --dry-run: what a run would do.
 
+#include <algorithm>
+
 #include <temper/core/pool.hpp>
 
 #include "framework/core/format_internal.hpp"
@@ -13,15 +15,25 @@ std::string mebibytes(std::int64_t bytes) {
   return fmt::format("{:>10.1f} MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-/// Bytes that an optimizer keeps for each parameter.
-std::int64_t state_bytes(const optim::Optimizer& optimizer, std::int64_t elements) {
+/// Bytes that an optimizer keeps for its parameters.
+std::int64_t state_bytes(const optim::Optimizer& optimizer) {
+  using Kind = optim::StateSpec::Kind;
   std::int64_t bytes = 0;
-  for (const optim::StateSpec& state : optimizer.definition().states) {
-    switch (state.kind) {
-      case optim::StateSpec::Kind::f32: bytes += elements * 4; break;
-      case optim::StateSpec::Kind::bf16: bytes += elements * 2; break;
-      case optim::StateSpec::Kind::codes8: bytes += elements; break;
-      case optim::StateSpec::Kind::units: bytes += elements / 256 * 4; break;
+  for (const optim::Group& group : optimizer.groups()) {
+    for (const Parameter& parameter : group.parameters) {
+      const std::int64_t elements = parameter.shape().numel();
+      const std::int64_t rows = parameter.shape().rank() > 0 ? parameter.shape()[0] : 1;
+      for (const optim::StateSpec& state : optimizer.definition().states) {
+        if (state.owners && !state.owners(parameter)) continue;
+        switch (state.kind) {
+          case Kind::f32: bytes += elements * 4; break;
+          case Kind::bf16: bytes += elements * 2; break;
+          case Kind::codes8: bytes += elements; break;
+          case Kind::units: bytes += elements / 256 * 4; break;
+          case Kind::rows: bytes += rows * 4; break;
+          case Kind::columns: bytes += elements / std::max<std::int64_t>(1, rows) * 4; break;
+        }
+      }
     }
   }
   return bytes;
@@ -40,7 +52,7 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   const std::int64_t step = static_cast<std::int64_t>(pool_stats().peak) - before;
   const std::int64_t activations = std::max<std::int64_t>(0, step - 4 * elements);
   const std::int64_t average = run.options.ema > 0 ? 4 * elements : 0;
-  const std::int64_t moments = state_bytes(run.optimizer(), elements);
+  const std::int64_t moments = state_bytes(run.optimizer());
 
   print("memory");
   print("  parameters   {}   {} numbers", mebibytes(4 * elements), elements);

@@ -46,6 +46,7 @@ constexpr Entry entries[] = {
     entry<optim::AdamW, optim::AdamWOptions>("adamw"),       entry<optim::SGD, optim::SGDOptions>("sgd"),
     entry<optim::SGDW, optim::SGDWOptions>("sgdw"),          entry<optim::Adam, optim::AdamOptions>("adam"),
     entry<optim::Lion, optim::LionOptions>("lion"),          entry<optim::LAMB, optim::LAMBOptions>("lamb"),
+    entry<optim::Muon, optim::MuonOptions>("muon"),
     entry<optim::NAdam, optim::NAdamOptions>("nadam"),       entry<optim::RAdam, optim::RAdamOptions>("radam"),
     entry<optim::Adamax, optim::AdamaxOptions>("adamax"),    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop"),
     entry<optim::Adagrad, optim::AdagradOptions>("adagrad"),
