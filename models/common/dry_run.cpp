@@ -1,7 +1,5 @@
 // --dry-run: what a run would do.
 
-#include <algorithm>
-
 #include <temper/core/pool.hpp>
 
 #include "framework/core/format_internal.hpp"
@@ -15,24 +13,26 @@ std::string mebibytes(std::int64_t bytes) {
   return fmt::format("{:>10.1f} MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-/// Bytes that an optimizer keeps for its parameters.
+/// Bytes that an optimizer keeps.
 std::int64_t state_bytes(const optim::Optimizer& optimizer) {
   using Kind = optim::StateSpec::Kind;
+  const auto bytes_of = [](Kind kind, const Shape& shape) {
+    const std::int64_t elements = shape.numel(), rows = shape.rank() > 0 ? shape[0] : 1;
+    switch (kind) {
+      case Kind::f32: return elements * 4;
+      case Kind::bf16: return elements * 2;
+      case Kind::codes8: return elements;
+      case Kind::units: return elements / 256 * 4;
+      case Kind::rows: return rows * 4;
+      case Kind::columns: return rows > 0 ? elements / rows * 4 : 0;
+    }
+    return std::int64_t{0};
+  };
   std::int64_t bytes = 0;
   for (const optim::Group& group : optimizer.groups()) {
     for (const Parameter& parameter : group.parameters) {
-      const std::int64_t elements = parameter.shape().numel();
-      const std::int64_t rows = parameter.shape().rank() > 0 ? parameter.shape()[0] : 1;
       for (const optim::StateSpec& state : optimizer.definition().states) {
-        if (state.owners && !state.owners(parameter)) continue;
-        switch (state.kind) {
-          case Kind::f32: bytes += elements * 4; break;
-          case Kind::bf16: bytes += elements * 2; break;
-          case Kind::codes8: bytes += elements; break;
-          case Kind::units: bytes += elements / 256 * 4; break;
-          case Kind::rows: bytes += rows * 4; break;
-          case Kind::columns: bytes += elements / std::max<std::int64_t>(1, rows) * 4; break;
-        }
+        if (!state.owners || state.owners(parameter)) bytes += bytes_of(state.kind, parameter.shape());
       }
     }
   }
@@ -62,8 +62,10 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   print("  activations  {}   measured on one batch of {}", mebibytes(activations), run.options.batch_size);
   print("  total        {}", mebibytes(8 * elements + moments + average + activations));
   print("");
-  print("{} updates of {} examples, {} batches an epoch", run.total, run.options.batch_size * run.options.accumulate,
-        run.parts->loader.batches);
+  const std::int64_t examples = run.options.batch_size * run.options.accumulate;
+  const auto& [unit, per_example] = run.throughput;
+  print("{} updates of {} examples{}, {} batches an epoch", run.total, examples,
+        per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.parts->loader.batches);
   print("learning rate: {}", run.optimizer().schedule("lr").text());
   print("{}", optim::plot(run.optimizer(), run.total));
   const std::string findings = optim::lint(run.optimizer(), run.total).text();

@@ -118,7 +118,7 @@ void adam_block(const AdamScalars& s, const AdamRule& rule, const RandomBits& ra
     // The same random bits for both: their roundings then go the same way, and their quotient, the step, errs less.
     const Int m_code = packed<m_mantissa>(xsimd::abs(m), m_per, shift_right(bits, 9 + m_mantissa));
     const Int r_code = packed<r_mantissa>(r, r_per, shift_right(bits, 9 + r_mantissa));
-    store_u8(c.m + i, (m_code & Int(0x7f)) | (shift_right(bits_of(m), 24) & Int(0x80)));
+    store_u8(c.m + i, m_code | (shift_right(bits_of(m), 24) & Int(0x80)));
     // A root is never packed as zero, or the step would explode.
     constexpr std::int32_t least = (two_bits >> (23 - r_mantissa)) + 1;
     store_u8(c.r + i, xsimd::max(r_code, Int(least)));
