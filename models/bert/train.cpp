@@ -132,6 +132,6 @@ int main(int argc, char** argv) {
   return run_program(
       {.model = "bert",
        .description = "Trains a small BERT to tell the 45 classes of WordNet's glosses.",
-       .defaults = {.epochs = 4, .batch_size = 64}},
+       .defaults = {.epochs = 5, .batch_size = 64}},
       argc, argv, [&](OwnOptions& options) { own.add_to(options); }, [&](Run& run) { train(run, own); });
 }
