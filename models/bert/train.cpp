@@ -54,14 +54,13 @@ TextBatches batches(const data::WordNet& glosses, const data::Tokenizer& tokeniz
 /// Shows in the run's report the first glosses that the model takes for something else.
 template <class Logits>
 void sample_mistakes(Run& run, const data::WordNet& glosses, const data::Tokenizer& tokenizer, const Logits& logits) {
-  constexpr std::int64_t count = 100;
   constexpr int most = 8;
+  const auto count = std::min<std::size_t>(100, glosses.texts().size());
   const data::Tokenized texts(std::span(glosses.texts()).first(count), std::span(glosses.labels()).first(count),
                               tokenizer, {.max_length = BertOptions::longest});
   std::vector<std::int64_t> numbers(count);
   std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
-  const auto [tokens, labels] = texts.batch(numbers);
-  const Tensor guesses = argmax(logits(tokens));
+  const Tensor guesses = argmax(logits(texts.batch(numbers)[0]));
   int shown = 0;
   for (std::size_t i = 0; i < count && shown < most; ++i) {
     const std::int64_t guess = guesses.data<std::int64_t>()[i], label = glosses.labels()[i];
@@ -133,6 +132,6 @@ int main(int argc, char** argv) {
   return run_program(
       {.model = "bert",
        .description = "Trains a small BERT to tell the 45 classes of WordNet's glosses.",
-       .defaults = {.epochs = 4, .batch_size = 64}},
+       .defaults = {.epochs = 5, .batch_size = 64}},
       argc, argv, [&](OwnOptions& options) { own.add_to(options); }, [&](Run& run) { train(run, own); });
 }

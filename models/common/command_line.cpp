@@ -70,8 +70,8 @@ void add_shared(CLI::App& app, TrainOptions& options) {
       ->check(between(0));
   app.add_option("--l2", options.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")
       ->check(between(0));
-  app.add_option("--momentum", options.momentum, "of sgd, sgdw, rmsprop")->check(between(0, 1));
-  app.add_option("--beta2", options.beta2, "of the Adam family and lion; 0: the optimizer's default")
+  app.add_option("--momentum", options.momentum, "of sgd, sgdw, rmsprop and muon")->check(between(0, 1));
+  app.add_option("--beta2", options.beta2, "of the Adam family, lion and muon; 0: the optimizer's default")
       ->check(between(0, 1));
   app.add_option("--clip-norm", options.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
   app.add_option("--ema", options.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
@@ -228,16 +228,16 @@ void check_contradictions(const Reading& line, const TrainOptions& options) {
                         has_twin ? ", or --optimizer " + method + "w" : "");
   }
   if (line.given("--momentum") && !has_momentum(method)) {
-    fail<Misunderstood>("--momentum: {} has none; it belongs to sgd, sgdw and rmsprop", method);
+    fail<Misunderstood>("--momentum: {} has none; it belongs to sgd, sgdw, rmsprop and muon", method);
   }
   if (line.given("--beta2") && !has_beta2(method)) {
-    fail<Misunderstood>("--beta2: {} has none; it belongs to the Adam family, lamb and lion", method);
+    fail<Misunderstood>("--beta2: {} has none; it belongs to the Adam family, lamb, lion and muon", method);
   }
   options.checkpoint_interval();
 }
 
 /// "name=value" lines of a configuration that differ from those of another.
-std::string differences(const std::string& was, const std::string& is) {
+std::string differences(const std::string& was, const std::string& is, const std::vector<std::string>& own_free) {
   std::istringstream before(was), after(is);
   std::string text;
   for (std::string a, b; std::getline(before, a) && std::getline(after, b);) {
@@ -246,6 +246,7 @@ std::string differences(const std::string& was, const std::string& is) {
     static const std::vector<std::string> free = {"data",      "threads",    "eval-every", "checkpoint-every",
                                                   "log-every", "tensorboard"};
     if (std::ranges::find(free, name) != free.end()) continue;
+    if (std::ranges::find(own_free, "--" + name) != own_free.end()) continue;
     text += fmt::format("\n  --{} was {}, now {}", name, a.substr(a.find('=') + 1), b.substr(b.find('=') + 1));
   }
   return text;
@@ -275,13 +276,18 @@ Command read(const Program& program, std::vector<std::string> arguments, const s
   if (line.given("--epochs") && !line.given("--steps") && line.has("--steps")) {
     arguments.insert(arguments.end(), {"--steps", "0"});
   }
+  // Before what is to be in force: both readings write to the program's own variables.
+  std::string began;
+  if (line.options.resume) {
+    Reading before(program, own);
+    before.parse({"--config", folder + "/config.toml"});
+    began = before.config();
+  }
   Reading whole(program, own);
   whole.parse(arguments);
   check_contradictions(line, whole.options);
   if (whole.options.resume) {
-    Reading before(program, own);
-    before.parse({"--config", folder + "/config.toml"});
-    if (const std::string changed = differences(before.config(), whole.config()); !changed.empty()) {
+    if (const std::string changed = differences(began, whole.config(), program.free); !changed.empty()) {
       fail<Misunderstood>("--resume goes on as the run began; to train otherwise, start a new one:{}", changed);
     }
     whole.options.out = folder;

@@ -26,14 +26,14 @@ void train_on_fashion_mnist(Run& run, const nn::Sequential& model) {
 
 void sample_mistakes(Run& run, const nn::Layer& model, const data::FashionMnist& test) {
   constexpr int most = 24;
-  constexpr std::int64_t at_once = 100;
   int shown = 0;
-  for (std::int64_t first = 0; first + at_once <= test.size() && shown < most; first += at_once) {
-    std::vector<std::int64_t> numbers(at_once);
+  for (std::int64_t first = 0, count = 0; first < test.size() && shown < most; first += count) {
+    count = std::min<std::int64_t>(100, test.size() - first);
+    std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
     std::iota(numbers.begin(), numbers.end(), first);
     const auto [images, labels] = test.batch(numbers);
     const Tensor guesses = argmax(model(images));
-    for (std::int64_t i = 0; i < at_once && shown < most; ++i) {
+    for (std::int64_t i = 0; i < count && shown < most; ++i) {
       const std::int64_t guess = guesses.data<std::int64_t>()[i], label = labels.data<std::int64_t>()[i];
       if (guess == label) continue;
       const auto pixels = test.pixels(first + i);

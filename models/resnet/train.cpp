@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   return run_program(
       {.model = "resnet",
        .description = "Trains a residual network on Fashion-MNIST.",
-       .defaults = {.epochs = 13, .optimizer = "sgd", .lr = "0.2", .warmup = "20%", .l2 = 5e-4, .clip_norm = 0}},
+       .defaults = {.epochs = 15, .optimizer = "sgd", .lr = "0.2", .warmup = "20%", .l2 = 5e-4, .clip_norm = 0}},
       argc, argv,
       [&](OwnOptions& own) {
         own.add("--depth", depth, "6 n + 2: 20, 32, 56");
