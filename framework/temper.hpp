@@ -29,3 +29,5 @@
 #include <temper/train/metrics.hpp>
 #include <temper/train/print.hpp>
 #include <temper/train/progress.hpp>
+#include <temper/train/report.hpp>
+#include <temper/train/tensorboard.hpp>
