@@ -66,8 +66,7 @@ std::int64_t sample(std::span<const float> logits, const SampleOptions& options,
   if (options.top_p < 1.0) {
     double kept = 0.0;
     std::size_t count = 0;
-    while (count < candidates.size() && (count == 0 || kept < options.top_p * total))
-      kept += candidates[count++].weight;
+    while (count < candidates.size() && kept < options.top_p * total) kept += candidates[count++].weight;
     candidates.resize(count);
     total = kept;
   }

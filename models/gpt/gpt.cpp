@@ -88,7 +88,7 @@ void Gpt::members(nn::Members& members) const {
   members("position_embedding", position_embedding);
   members("blocks", blocks);
   members("norm", norm);
-  members("head", head);
+  members("head.weight", head);
 }
 
 std::string Gpt::description() const {

@@ -18,7 +18,7 @@ ImportMap gpt2_map(const GptConfig& config) {
   if (config.tied) {
     map.copies.push_back({.name = "lm_head.weight", .of = "wte.weight"});
   } else {
-    map.rules.push_back({.ours = "head", .theirs = {"lm_head.weight"}});
+    map.rules.push_back({.ours = "head.weight", .theirs = {"lm_head.weight"}});
   }
   for (std::int64_t i = 0; i < config.layers; ++i) {
     const std::string ours = "blocks." + std::to_string(i) + ".", theirs = "h." + std::to_string(i) + ".";

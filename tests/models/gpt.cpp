@@ -82,12 +82,12 @@ TEST_CASE("the head is the token embedding, one parameter, unless told otherwise
   const Gpt tied(tiny);
   CHECK(tied.parameters().size() == 2 + 12 * 2 + 2);
   CHECK(named(tied, "token_embedding.weight") == 1);
-  CHECK(named(tied, "head") == 0);
+  CHECK(named(tied, "head.weight") == 0);
   GptConfig config = tiny;
   config.tied = false;
   const Gpt untied(config);
   CHECK(untied.parameters().size() == tied.parameters().size() + 1);
-  CHECK(named(untied, "head") == 1);
+  CHECK(named(untied, "head.weight") == 1);
 
   // Both of its uses reach the tied one's gradient: tokens that do not occur get some from the head alone.
   const auto rows_with_gradient = [](const Gpt& model) {

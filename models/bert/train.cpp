@@ -1,0 +1,110 @@
+#include <temper/models/bert/batches.hpp>
+#include <temper/models/bert/heads.hpp>
+
+#include <temper/data/sentencepiece.hpp>
+#include <temper/data/wordnet.hpp>
+
+#include "models/common/program.hpp"
+
+using namespace temper;
+using namespace temper::models;
+
+namespace {
+
+/// The options that other programs do not have.
+struct BertOptions {
+  std::int64_t vocabulary = 8000, layers = 1, heads = 4, width = 256, hidden = 512;
+  double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1;
+  std::int64_t pretrain = 0;
+  double pretrain_lr = 1e-3;
+
+  void add_to(OwnOptions& own) {
+    own.add("--vocabulary", vocabulary, "pieces of words");
+    own.add("--layers", layers, "blocks");
+    own.add("--heads", heads, "attention heads of a block");
+    own.add("--width", width, "features of a token");
+    own.add("--hidden", hidden, "features within a block");
+    own.add("--dropout", dropout, "share of the features dropped in training");
+    own.add("--word-dropout", word_dropout, "share of the tokens hidden in training");
+    own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
+    own.add("--pretrain", pretrain, "passes of guessing masked words before; 0: none");
+    own.add("--pretrain-lr", pretrain_lr, "their learning rate");
+  }
+  BertConfig config(const data::Tokenizer& tokenizer) const {
+    return {.vocabulary = tokenizer.vocab_size(),
+            .positions = longest,
+            .token_types = 1,
+            .layers = layers,
+            .heads = heads,
+            .width = width,
+            .hidden = hidden,
+            .dropout = dropout};
+  }
+
+  static constexpr std::int64_t longest = 64;
+};
+
+/// Texts in batches, tokenized.
+TextBatches batches(const data::WordNet& glosses, const data::Tokenizer& tokenizer, const TextBatchesOptions& options) {
+  const data::TokenizedOptions lengths{.max_length = BertOptions::longest, .pad_multiple = 4};
+  return TextBatches(data::Tokenized(glosses.texts(), glosses.labels(), tokenizer, lengths), tokenizer, options);
+}
+
+void train(Run& run, const BertOptions& own) {
+  const std::string& folder = run.options().data;
+  const data::WordNet glosses(data::Split::train, {.path = folder}), held_out(data::Split::test, {.path = folder});
+  const auto tokenizer = data::SentencePiece::train(glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
+  const std::int64_t size = run.options().batch_size;
+  data::Loader test(batches(held_out, tokenizer, {.batch_size = 256}));
+  const Tensor pad = indices({tokenizer.pad()});
+  const auto inputs = [&](const Tensor& tokens) { return BertInputs{.mask = not_equal(tokens, pad)}; };
+
+  const BertConfig config = own.config(tokenizer);
+  BertForMaskedLM pretrained(config);
+  if (own.pretrain > 0) {
+    data::Loader masked(MaskedBatches(batches(glosses, tokenizer, {.batch_size = size}), tokenizer), {.shuffle = true});
+    data::Loader masked_test(MaskedBatches(batches(held_out, tokenizer, {.batch_size = 256}), tokenizer), {.seed = 1});
+    const Phase phase{
+        .name = "pretrain", .steps = own.pretrain * masked.batches(), .lr = std::to_string(own.pretrain_lr)};
+    const auto optimizer = run.optimizer(pretrained, masked.batches(), phase);
+    const auto loss = [&](const auto& batch) {
+      const auto& [tokens, positions, targets] = batch;
+      return cross_entropy(pretrained.at(positions, tokens, inputs(tokens)), targets);
+    };
+    const auto evaluate = [&] {
+      const NoTape unrecorded;
+      double sum = 0;
+      for (const auto& batch : masked_test) sum += loss(batch).item();
+      return Metrics{{"masked loss", sum / static_cast<double>(masked_test.batches()), Better::smaller}};
+    };
+    run.train(pretrained, *optimizer, masked, loss, evaluate, phase);
+  }
+
+  BertForClassification model(config, static_cast<std::int64_t>(data::WordNet::class_names.size()), BertPooling::mean);
+  model.bert = std::move(pretrained.bert);
+  const auto logits = [&](const Tensor& tokens) { return model(tokens, inputs(tokens)); };
+  data::Loader texts(batches(glosses, tokenizer, {.batch_size = size, .word_dropout = own.word_dropout}),
+                     {.shuffle = true});
+  const auto optimizer = run.optimizer(model, texts.batches());
+  const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(own.smoothing)};
+  run.train(
+      model, *optimizer, texts,
+      [&](const auto& batch) {
+        const auto& [tokens, labels] = batch;
+        return cross_entropy(logits(tokens), labels, smoothed);
+      },
+      [&] {
+        return Metrics{{"test accuracy", accuracy(logits, test)}};
+      });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  BertOptions own;
+  return run_program(
+      {.model = "bert",
+       .description = "Trains a small BERT to tell the 45 classes of WordNet's glosses.",
+       .defaults = {.epochs = 5, .batch_size = 64}},
+      argc, argv, [&](OwnOptions& options) { own.add_to(options); }, [&](Run& run) { train(run, own); });
+}
