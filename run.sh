@@ -83,4 +83,6 @@ case $model in
 esac
 need_packages "${build_packages[@]}" "${data_packages[@]}"
 build release "temper-$model"
+# How the program says it is called, when it prints how to go on.
+export TEMPER_COMMAND="./run.sh $model"
 exec "$root/build/release/bin/temper-$model" "$@"

@@ -204,6 +204,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   if (!problems.empty()) {
     fail<ValueError>("{}: the state does not fit, nothing was loaded:{}", definition_.name, problems);
   }
+  if (options.check_only) return;
 
   for (Slot& slot : next) {
     for (Tensor& tensor : slot.states) tensor = tensor.clone();

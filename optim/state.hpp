@@ -20,6 +20,7 @@ struct OptimizerState {
 struct LoadOptions {
   std::string allow_missing{};  ///< parameters whose names match may be absent and start anew; * and ? as in named()
   bool accept_changes = false;  ///< whether schedules and settings may differ from those of the state
+  bool check_only = false;      ///< find what does not fit, and load nothing
 };
 
 /// A decision taken during training: from step k on, the learning rate is multiplied by `factor`.

@@ -78,14 +78,23 @@ void AtomicFile::commit() {
   if (::fsync(descriptor_) != 0) fail_with("cannot write", errno);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot replace", errno);
   committed_ = true;
-  const fs::path folder = path_.has_parent_path() ? path_.parent_path() : fs::path(".");
+  try {
+    sync_folder(path_.has_parent_path() ? path_.parent_path() : fs::path("."));
+  } catch (const FileError& error) {
+    fail<FileError>("{}: written, but may not outlast a power failure: {}", printable(path_.native()), error.what());
+  }
+}
+
+void sync_folder(const fs::path& folder) {
   const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (opened < 0) fail_with("written, but its folder cannot be opened to make that last", errno);
+  if (opened < 0) fail<FileError>("{}: cannot be opened: {}", printable(folder.native()), std::strerror(errno));
   const int status = ::fsync(opened);
   const int error = errno;
   ::close(opened);
   // Some file systems cannot do this for folders and say so.
-  if (status != 0 && error != EINVAL) fail_with("written, but may not outlast a power failure", error);
+  if (status != 0 && error != EINVAL) {
+    fail<FileError>("{}: cannot be written: {}", printable(folder.native()), std::strerror(error));
+  }
 }
 
 void AtomicFile::fail_with(const char* what, int error) const {

@@ -32,4 +32,8 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+/// Makes the names in a folder outlast a power failure: to be called after a rename.
+/// Throws: FileError that begins with the path.
+void sync_folder(const std::filesystem::path& folder);
+
 }  // namespace temper::detail

@@ -141,15 +141,15 @@ void read_elements(detail::ByteSource& source, const std::string& name, Tensor& 
 }
 
 /// Checks the checksums of a file that has them, and takes them out of its metadata.
-void check_checksums(TensorFile& file) {
+void check_checksums(TensorFile& file, bool required) {
   Metadata found;
   for (auto it = file.metadata.begin(); it != file.metadata.end();) {
     it = it->first.starts_with(checksum_key) ? (found.insert(*it), file.metadata.erase(it)) : std::next(it);
   }
-  if (found.empty()) return;  // written by another program
+  if (found.empty() && !required) return;  // written by another program
   const auto expect = [&](const std::string& key, const std::string& actual, const std::string& what) {
     const auto stored = found.find(key);
-    if (stored == found.end()) fail<FileError>("checksum_missing: {} has none, others have", what);
+    if (stored == found.end()) fail<FileError>("checksum_missing: {} has none", what);
     if (stored->second != actual) {
       fail<FileError>("checksum_mismatch: {} has CRC-32 {}, the file says {}", what, actual, printable(stored->second));
     }
@@ -181,7 +181,7 @@ TensorFile read_safetensors(ByteSource& source, const LoadOptions& options) {
     file.tensors.emplace(std::move(entry.name), std::move(tensor));
   }
   source.expect_end();
-  check_checksums(file);
+  check_checksums(file, options.require_checksums);
   return file;
 }
 

@@ -24,6 +24,7 @@ struct TensorFile {
 
 struct LoadOptions {
   std::optional<std::uint64_t> max_bytes = std::nullopt;  ///< refuse more; by default the machine's memory
+  bool require_checksums = false;                         ///< refuse files without, which other programs write
 };
 
 /// Writes tensors of any dtype in safetensors format, with a checksum for each. The file appears whole or not at all:

@@ -10,7 +10,7 @@ void add_state(Tensors& state, const std::string& name, const Tensor& tensor) {
     fail<ValueError>("two tensors of the model are called '{}'", printable(name));
 }
 
-void copy_state(Tensors& state, const Tensors& source, std::string_view what) {
+std::string state_problems(const Tensors& state, const Tensors& source) {
   std::string problems;
   for (const auto& [name, target] : state) {
     const auto found = source.find(name);
@@ -25,6 +25,11 @@ void copy_state(Tensors& state, const Tensors& source, std::string_view what) {
     if (!state.contains(name))
       problems += fmt::format("\n  not expected: {} {} {}", name, tensor.dtype(), tensor.shape());
   }
+  return problems;
+}
+
+void copy_state(Tensors& state, const Tensors& source, std::string_view what) {
+  const std::string problems = state_problems(state, source);
   if (!problems.empty()) {
     fail<FileError>("{}: does not fit the model, nothing was loaded:{}", printable(what), problems);
   }

@@ -22,6 +22,8 @@ namespace detail {
 
 /// Throws: ValueError for a name that is there already.
 void add_state(Tensors& state, const std::string& name, const Tensor& tensor);
+/// What of a state does not fit, a line each; empty when all does.
+std::string state_problems(const Tensors& state, const Tensors& source);
 void copy_state(Tensors& state, const Tensors& source, std::string_view what);
 
 }  // namespace detail

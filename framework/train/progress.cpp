@@ -17,8 +17,8 @@ constexpr int bar_width = 30;
 
 }  // namespace
 
-ProgressBar::ProgressBar(std::string label, std::int64_t total)
-    : label_(std::move(label)), total_(total), begin_(Clock::now()) {
+ProgressBar::ProgressBar(std::string label, std::int64_t total, std::int64_t done)
+    : label_(std::move(label)), total_(total), done_(done), before_(done), begin_(Clock::now()) {
   next_ = begin_ + (terminal::interactive() ? Clock::duration(redraw) : Clock::duration(line_every));
 }
 
@@ -35,7 +35,7 @@ void ProgressBar::advance() {
 // Formats into a buffer of its own: the training thread allocates nothing in steady state.
 void ProgressBar::show(Clock::time_point now) {
   const double elapsed = std::chrono::duration<double>(now - begin_).count();
-  const double rate = static_cast<double>(done_) / elapsed;
+  const double rate = static_cast<double>(done_ - before_) / elapsed;
   const auto left = static_cast<std::int64_t>(static_cast<double>(total_ - done_) / rate + 0.5);
   std::array<char, bar_width> bar;
   const std::int64_t filled = total_ > 0 ? done_ * bar_width / total_ : bar_width;

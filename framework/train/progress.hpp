@@ -16,7 +16,8 @@ namespace detail {
 /// seconds.
 class ProgressBar {
  public:
-  ProgressBar(std::string label, std::int64_t total);
+  /// `done` of the total are done already, by a run that is resumed.
+  ProgressBar(std::string label, std::int64_t total, std::int64_t done = 0);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
@@ -30,7 +31,8 @@ class ProgressBar {
 
   std::string label_;
   std::int64_t total_;
-  std::int64_t done_ = 0;
+  std::int64_t done_;
+  std::int64_t before_;
   Clock::time_point begin_;
   Clock::time_point next_;
 };

@@ -11,6 +11,7 @@ using Make = std::unique_ptr<optim::Optimizer> (*)(const optim::Groups&, const T
 struct Entry {
   const char* name;
   const char* decay;  // what weight decay is called in its options
+  bool momentum, beta2;
   Make make;
 };
 
@@ -33,25 +34,28 @@ std::unique_ptr<optim::Optimizer> make(const optim::Groups& groups, const TrainO
   return std::make_unique<Optimizer>(groups, with_common<Options>(options, lr));
 }
 
+template <class Optimizer, class Options>
+constexpr Entry entry(const char* name) {
+  constexpr bool decoupled = requires(Options options) { options.weight_decay; };
+  constexpr bool momentum = requires(Options options) { options.momentum; };
+  constexpr bool beta2 = requires(Options options) { options.beta2; };
+  return {name, decoupled ? "weight_decay" : "l2", momentum, beta2, make<Optimizer, Options>};
+}
+
 constexpr Entry entries[] = {
-    {"adamw", "weight_decay", make<optim::AdamW, optim::AdamWOptions>},
-    {"sgd", "l2", make<optim::SGD, optim::SGDOptions>},
-    {"sgdw", "weight_decay", make<optim::SGDW, optim::SGDWOptions>},
-    {"adam", "l2", make<optim::Adam, optim::AdamOptions>},
-    {"lion", "weight_decay", make<optim::Lion, optim::LionOptions>},
-    {"lamb", "weight_decay", make<optim::LAMB, optim::LAMBOptions>},
-    {"nadam", "l2", make<optim::NAdam, optim::NAdamOptions>},
-    {"radam", "l2", make<optim::RAdam, optim::RAdamOptions>},
-    {"adamax", "l2", make<optim::Adamax, optim::AdamaxOptions>},
-    {"rmsprop", "l2", make<optim::RMSprop, optim::RMSpropOptions>},
-    {"adagrad", "l2", make<optim::Adagrad, optim::AdagradOptions>},
+    entry<optim::AdamW, optim::AdamWOptions>("adamw"),       entry<optim::SGD, optim::SGDOptions>("sgd"),
+    entry<optim::SGDW, optim::SGDWOptions>("sgdw"),          entry<optim::Adam, optim::AdamOptions>("adam"),
+    entry<optim::Lion, optim::LionOptions>("lion"),          entry<optim::LAMB, optim::LAMBOptions>("lamb"),
+    entry<optim::NAdam, optim::NAdamOptions>("nadam"),       entry<optim::RAdam, optim::RAdamOptions>("radam"),
+    entry<optim::Adamax, optim::AdamaxOptions>("adamax"),    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop"),
+    entry<optim::Adagrad, optim::AdagradOptions>("adagrad"),
 };
 
 const Entry& find(const std::string& name) {
   std::string names;
-  for (const Entry& entry : entries) {
-    if (name == entry.name) return entry;
-    names += names.empty() ? entry.name : std::string(", ") + entry.name;
+  for (const Entry& each : entries) {
+    if (name == each.name) return each;
+    names += names.empty() ? each.name : std::string(", ") + each.name;
   }
   fail<ValueError>("--optimizer: there is no '{}'; there are: {}", name, names);
 }
@@ -61,7 +65,7 @@ const Entry& find(const std::string& name) {
 const std::vector<std::string>& optimizer_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
-    for (const Entry& entry : entries) all.emplace_back(entry.name);
+    for (const Entry& each : entries) all.emplace_back(each.name);
     return all;
   }();
   return names;
@@ -69,10 +73,13 @@ const std::vector<std::string>& optimizer_names() {
 
 bool decays_decoupled(const std::string& name) { return std::string_view(find(name).decay) == "weight_decay"; }
 
+bool has_momentum(const std::string& name) { return find(name).momentum; }
+bool has_beta2(const std::string& name) { return find(name).beta2; }
+
 std::unique_ptr<optim::Optimizer> make_optimizer(const std::vector<Parameter>& parameters, const TrainOptions& options,
                                                  const optim::Schedule& lr) {
-  const Entry& entry = find(options.optimizer);
-  return entry.make(optim::decay_weights(parameters, entry.decay), options, lr);
+  const Entry& found = find(options.optimizer);
+  return found.make(optim::decay_weights(parameters, found.decay), options, lr);
 }
 
 }  // namespace temper::models

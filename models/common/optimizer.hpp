@@ -14,6 +14,10 @@ const std::vector<std::string>& optimizer_names();
 /// Whether it takes `weight_decay`; the others take `l2`. Throws: as make_optimizer.
 bool decays_decoupled(const std::string& name);
 
+/// Whether it takes `momentum`, `beta2`.
+bool has_momentum(const std::string& name);
+bool has_beta2(const std::string& name);
+
 /// The optimizer that the options say. Weight decay is decoupled where the method has it that way, and applies to
 /// weights and embeddings alone. Throws: ValueError for a name that is not one of optimizer_names().
 std::unique_ptr<optim::Optimizer> make_optimizer(const std::vector<Parameter>& parameters, const TrainOptions& options,

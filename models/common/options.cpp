@@ -38,6 +38,16 @@ const std::vector<std::string>& decay_names() {
   return names;
 }
 
+std::pair<Step, double> TrainOptions::checkpoint_interval() const {
+  const bool seconds = checkpoint_every.ends_with('s');
+  const auto value = number(std::string_view(checkpoint_every).substr(0, checkpoint_every.size() - (seconds ? 1 : 0)));
+  if (!value || *value < (seconds ? 0 : 1) || (!seconds && *value != std::floor(*value))) {
+    fail<ValueError>("--checkpoint-every: '{}' is neither a number of steps (500) nor of seconds (60s)",
+                     checkpoint_every);
+  }
+  return seconds ? std::pair(Step{0}, *value) : std::pair(static_cast<Step>(*value), 0.0);
+}
+
 Step TrainOptions::total_steps(std::int64_t batches) const {
   return steps > 0 ? steps : std::max<Step>(1, epochs * batches / accumulate);
 }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <temper/temper.hpp>
@@ -39,6 +40,8 @@ struct TrainOptions {
   bool tensorboard = false;
   bool dry_run = false;
 
+  /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
+  std::pair<Step, double> checkpoint_interval() const;
   /// Updates in the run, for so many batches in an epoch.
   Step total_steps(std::int64_t batches) const;
   /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.

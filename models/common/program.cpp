@@ -1,6 +1,7 @@
 #include "models/common/program.hpp"
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "models/common/command_line.hpp"
 
@@ -14,14 +15,20 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
                 const std::function<void(Run&)>& train) {
   Command command = read_command(program, argc, argv, own);
   if (command.status) return *command.status;
+  const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
   try {
     if (command.options.threads > 0) set_threads(command.options.threads);
     print("{}", info());
     manual_seed(command.options.seed);
-    if (command.options.out.empty()) command.options.out = "runs/" + program.model;
-    Run run(program.model, command.options);
+    Run run({.model = program.model,
+             .options = command.options,
+             .config = command.config,
+             .command = how != nullptr ? how : argv[0]});
     train(run);
+    run.finish();
     return 0;
+  } catch (const Stopped& stopped) {
+    return stopped.status;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), error.what());
     return 1;

@@ -1,52 +1,64 @@
 #include "models/common/run.hpp"
 
-#include <chrono>
-#include <filesystem>
-#include <optional>
+#include <algorithm>
+#include <cmath>
+#include <tuple>
 
 #include "framework/core/format_internal.hpp"
 #include "models/common/optimizer.hpp"
+#include "models/common/run_impl.hpp"
 
 namespace temper::models {
 
-using Clock = std::chrono::steady_clock;
-
-struct Run::Impl {
-  Impl(std::string its_model, TrainOptions its_options)
-      : model(std::move(its_model)), options(std::move(its_options)) {}
-
-  std::string model;
-  TrainOptions options;
-  Throughput throughput;
-
-  // Of the phase that runs.
-  std::optional<Parts> parts;
-  Step total = 0, eval_every = 0;
-  std::int64_t gathered = 0;  // batches since the last update
-  double loss_sum = 0;
-  std::int64_t losses = 0;
-  Clock::time_point begin = Clock::now();
-  std::unique_ptr<temper::detail::ProgressBar> bar;
-
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-  void evaluate();
-};
-
-Run::Run(std::string model, TrainOptions options)
-    : impl_(std::make_unique<Impl>(std::move(model), std::move(options))) {
-  std::filesystem::create_directories(impl_->options.out);
+Run::Impl::Impl(Setup its_setup) : setup(std::move(its_setup)) {
+  if (options.dry_run) return;
+  check_folder(options);  // before the minutes that reading data may take
+  if (options.resume) open_folder();
 }
+
+/// A new run takes its folder late: one that fails before, for want of data, leaves nothing behind.
+void Run::Impl::open_folder() {
+  if (folder || options.dry_run) return;
+  folder.emplace(setup.model, options, setup.config);
+  options.out = folder->path().native();
+  std::filesystem::create_directories(*folder / "checkpoints");
+  const CheckpointFolder checkpoints(*folder / "checkpoints");
+  if (!options.resume) {
+    print("run folder: {}", options.out);
+  } else if (checkpoints.empty()) {
+    print("{} has no checkpoint yet: starting from the beginning", options.out);
+  } else {
+    resumed = checkpoints.load();
+    for (const std::string& damaged : resumed->damaged) print("damaged, going back to an older one: {}", damaged);
+  }
+}
+
+Run::Run(Setup setup) : impl_(std::make_unique<Impl>(std::move(setup))) {}
 Run::~Run() = default;
 
 const TrainOptions& Run::options() const { return impl_->options; }
-const std::string& Run::folder() const { return impl_->options.out; }
-data::LoaderOptions Run::loader_options() const { return {.batch_size = impl_->options.batch_size, .shuffle = true}; }
+std::string Run::folder() const {
+  impl_->open_folder();
+  return impl_->folder ? impl_->folder->path().native() : std::string();
+}
+data::LoaderOptions Run::loader_options() const {
+  return {.batch_size = impl_->options.batch_size, .shuffle = true, .seed = impl_->options.seed};
+}
 void Run::measure(const Throughput& throughput) { impl_->throughput = throughput; }
 
+TrainOptions Run::Impl::phase_options(const Phase& its_phase) const {
+  TrainOptions result = options;
+  if (its_phase.steps > 0) result.steps = its_phase.steps;
+  if (!its_phase.lr.empty()) result.lr = its_phase.lr;
+  return result;
+}
+
+double Run::Impl::seconds() const {
+  return seconds_before + (started ? std::chrono::duration<double>(Clock::now() - *started).count() : 0.0);
+}
+
 std::unique_ptr<optim::Optimizer> Run::optimizer(const nn::Module& model, std::int64_t batches, const Phase& phase) {
-  TrainOptions options = impl_->options;
-  if (phase.steps > 0) options.steps = phase.steps;
-  if (!phase.lr.empty()) options.lr = phase.lr;
+  const TrainOptions options = impl_->phase_options(phase);
   auto optimizer = make_optimizer(model.parameters(), options, options.schedule(options.total_steps(batches)));
   if (options.ema > 0) optimizer->average({.decay = options.ema});
   return optimizer;
@@ -54,57 +66,84 @@ std::unique_ptr<optim::Optimizer> Run::optimizer(const nn::Module& model, std::i
 
 bool Run::begin(const Parts& parts) {
   Impl& run = *impl_;
+  ++run.phase;
+  if (run.parts) run.before += run.total;  // of the phase before
+  const TrainOptions options = run.phase_options(parts.phase);
   run.parts.emplace(parts);
-  TrainOptions options = run.options;
-  if (parts.phase.steps > 0) options.steps = parts.phase.steps;
   run.total = options.total_steps(parts.loader.batches);
   run.eval_every =
       options.eval_every > 0 ? options.eval_every : std::max<Step>(1, parts.loader.batches / options.accumulate);
+  if (options.dry_run) return true;
+  run.open_folder();
   run.gathered = 0;
-  run.begin = Clock::now();
-  run.bar = std::make_unique<temper::detail::ProgressBar>(run.model, run.total);
+  std::tie(run.checkpoint_steps, run.checkpoint_seconds) = options.checkpoint_interval();
+  run.best.reset();
+  run.logged_loss = run.evaluated_loss = {};
+  run.bar.reset();
+  run.saved = run.measured = Impl::Clock::now();
+  run.resume();
+  if (run.resumed) return false;  // its phase is still to come
+  if (!run.log) run.log.emplace(*run.folder / "metrics.jsonl");
+  if (!run.started) run.started = Impl::Clock::now();
+  run.bar = std::make_unique<temper::detail::ProgressBar>(
+      parts.phase.name == "train" ? run.setup.model : parts.phase.name, run.total, run.optimizer().k());
+  run.saved = run.measured = Impl::Clock::now();
+  run.examples = 0;
   return true;
 }
 
-bool Run::more() const { return impl_->parts->optimizer.k() < impl_->total; }
-
-bool Run::advance(double loss, std::int64_t) {
+void Run::describe(const Tensor& example) {
   Impl& run = *impl_;
-  run.loss_sum += loss;
-  ++run.losses;
-  if (++run.gathered < run.options.accumulate) return true;
-  optim::Optimizer& optimizer = run.parts->optimizer;
-  optimizer.step({.divide_by = static_cast<double>(run.gathered)});
-  run.gathered = 0;
-  run.bar->advance();
-  if (optimizer.k() % run.eval_every == 0 || optimizer.k() == run.total) run.evaluate();
-  return optimizer.k() < run.total;
+  if (run.described) return;
+  run.described = true;
+  const nn::Module& model = run.parts->model;
+  const bool layer = dynamic_cast<const nn::Layer*>(&model) != nullptr;
+  const std::string table = layer ? nn::summary(model, example) : nn::summary(model);
+  if (run.folder) run.folder->write("model.txt", table);
+  if (run.options.dry_run) print("{}", table);
 }
 
-void Run::Impl::evaluate() {
-  optim::Optimizer& optimizer = parts->optimizer;
-  const bool averaged = options.ema > 0;
-  if (averaged) optimizer.swap_averages();
-  const Metrics metrics = parts->evaluate();
-  if (averaged) optimizer.swap_averages();
-  std::string text;
-  for (const Metric& metric : metrics) text += fmt::format(", {} {:.4f}", metric.name, metric.value);
-  print("step {}/{}: training loss {:.4f}{}, {:.1f} s", optimizer.k(), total, loss_sum / static_cast<double>(losses),
-        text, seconds());
-  loss_sum = 0;
-  losses = 0;
+bool Run::more() const { return impl_->optimizer().k() < impl_->total; }
+
+bool Run::advance(double loss, std::int64_t examples) {
+  Impl& run = *impl_;
+  run.logged_loss.add(loss);
+  run.evaluated_loss.add(loss);
+  run.examples += examples;
+  if (++run.gathered < run.options.accumulate) return true;
+
+  optim::Optimizer& optimizer = run.optimizer();
+  const Step next = optimizer.k() + 1;
+  const bool logs = (run.before + next) % run.options.log_every == 0 || next == run.total;
+  const optim::StepReport report = optimizer.step({.divide_by = static_cast<double>(run.gathered), .measure = logs});
+  if (!report.applied)
+    fail<ValueError>("step {}: no parameter has a gradient; does the loss depend on the model?", next);
+  run.gathered = 0;
+  run.bar->advance();
+  if (logs) run.log_step(report);
+
+  const bool evaluates = next % run.eval_every == 0 || next == run.total;
+  if (run.stop.requested()) {
+    run.save(evaluates);  // the evaluation may take long: it is made after resuming
+    run.stop_here();
+  }
+  if (evaluates) run.evaluate();
+  if (run.checkpoint_due() || next == run.total || run.stop.requested()) run.save(false);
+  if (run.stop.requested() && next < run.total) run.stop_here();
+  return next < run.total;
+}
+
+void Run::Impl::stop_here() {
+  bar.reset();
+  print("stopped after step {}/{}; to go on: {} --resume --out {}", step(), before + total, setup.command, options.out);
+  throw Stopped{128 + stop.signal()};
 }
 
 void Run::end() {
   Impl& run = *impl_;
   run.bar.reset();
-  if (run.options.ema > 0) run.parts->optimizer.swap_averages();
-  const std::string file = run.options.out + "/model.safetensors";
-  save(file, run.parts->model);
-  print("trained in {:.1f} s, saved to {}", run.seconds(), file);
+  if (run.options.ema > 0) run.optimizer().swap_averages();
+  save(*run.folder / "model.safetensors", run.parts->model);
 }
-
-void Run::sample_text(const std::string& title, const std::string& text) { print("{}:\n{}", title, text); }
-void Run::sample_image(const std::string&, const std::string&, const Tensor&) {}
 
 }  // namespace temper::models

@@ -40,18 +40,30 @@ struct Throughput {
   std::int64_t per_example = 1;
 };
 
+/// Thrown to end a program early and in good order: after Ctrl-C, or a dry run. No error, and no std::exception.
+struct Stopped {
+  int status = 0;  ///< what main returns
+};
+
 /// A training run: its options, its folder, and its loop with all that belongs to it - accumulation, averaging,
 /// evaluation, checkpoints, resuming, metrics.jsonl, Ctrl-C, --dry-run. Made by run_program.
 class Run {
  public:
-  Run(std::string model, TrainOptions options);
+  struct Setup {
+    std::string model;
+    TrainOptions options{};
+    std::string config{};   ///< for config.toml
+    std::string command{};  ///< what starts the program: "./run.sh cnn"
+  };
+
+  explicit Run(Setup setup);
   ~Run();
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
   const TrainOptions& options() const;
-  /// The folder that holds what the run leaves behind; it exists, but in a dry run.
-  const std::string& folder() const;
+  /// The folder that holds what the run leaves behind, for files of the program's own. Empty in a dry run.
+  std::string folder() const;
   /// Options of a Loader of training data: the batch size, shuffled.
   data::LoaderOptions loader_options() const;
   /// Counts tokens, say, instead of examples.
@@ -67,8 +79,17 @@ class Run {
   void train(const nn::Module& model, optim::Optimizer& optimizer, data::Loader<D>& loader, Loss&& loss,
              Evaluate&& evaluate, const Phase& phase = {}) {
     if (!begin({model, optimizer, LoaderHandle(loader), evaluate, phase})) return;
+    if (options().dry_run) {
+      const auto batch = *loader.begin();
+      describe(std::get<0>(batch));
+      plan([&] {
+        Tape tape;
+        tape.backward(loss(batch));
+      });
+    }
     while (more()) {
       for (const auto& batch : loader) {
+        describe(std::get<0>(batch));
         Tape tape;
         const Tensor value = loss(batch);
         tape.backward(value);
@@ -81,6 +102,9 @@ class Run {
   /// A text or an image (u8 values [height, width, channels]) for the report.
   void sample_text(const std::string& title, const std::string& text);
   void sample_image(const std::string& title, const std::string& caption, const Tensor& pixels);
+
+  /// Writes the report and prints what came of the run. run_program calls it at the end.
+  void finish();
 
  private:
   /// A loader without its data set's type.
@@ -105,8 +129,12 @@ class Run {
 
   /// False when the checkpoint is past this phase.
   bool begin(const Parts& parts);
+  /// Notes the model's table, once.
+  void describe(const Tensor& example);
+  /// The dry run: prints what a run would do, and throws Stopped.
+  [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
   bool more() const;
-  /// After a backward; false when the phase is over.
+  /// After a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
   bool advance(double loss, std::int64_t examples);
   void end();
 

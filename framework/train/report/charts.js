@@ -171,7 +171,7 @@ function plot(chart, range) {
     curve.column = column++;
     tables.push([xs, line.map(positive)]);
     series.push({ scale: "y", show: shown, stroke: color, width: curve.dashed ? 1.5 : 2, dash: curve.dashed ? [6, 4] : undefined,
-                  points: { show: xs.length < 40, size: 6, fill: color, stroke: color } });
+                  points: { show: xs.length < (isTraining(curve.series.split) ? 10 : 40), size: 6, fill: color, stroke: color } });
   }
   const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const isTime = view.axis === "time";

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <temper/data/dataset.hpp>
+
+namespace temper::data {
+
+/// The fields of a CSV file as text.
+struct CsvTable {
+  struct Row {
+    std::int64_t line;  ///< where it begins, from 1
+    std::vector<std::string> fields;
+  };
+  std::vector<std::string> header;  ///< empty when there is none
+  std::vector<Row> rows;
+};
+
+struct CsvTableOptions {
+  char delimiter = ',';
+  bool header = true;  ///< the first row names the columns
+};
+
+/// Reads comma-separated values; fields may be quoted. Lines end in "\n" or "\r\n"; every row has as many fields as the
+/// first. Throws: FileError with line and column, for a quote out of place or without end, a row of another length, a
+/// name that occurs twice. Source: RFC 4180.
+CsvTable read_csv(const std::filesystem::path& path, const CsvTableOptions& options = {});
+/// The same from memory; `name` is for messages.
+CsvTable parse_csv(std::string_view text, std::string_view name, const CsvTableOptions& options = {});
+
+struct CsvOptions {
+  std::string label;                          ///< name of the label's column (or its number from 0, without a header)
+  std::vector<std::string> columns = {};      ///< of the features; by default all others
+  std::vector<std::string> class_names = {};  ///< labels as text and their order; by default as found, sorted
+  char delimiter = ',';
+  bool header = true;
+};
+
+/// A table of numbers with a class in one column: example i is {features f32 [columns], label i64 []}. Labels that are
+/// all whole numbers from 0 on are the classes; others are names, numbered in the order of class_names(). Copies share
+/// the numbers.
+class CsvDataset {
+ public:
+  /// Throws: FileError with line and column, for a damaged file, a column that is not there, a field that is not a
+  /// finite number, or a label that is not among the class names.
+  explicit CsvDataset(const std::filesystem::path& path, const CsvOptions& options);
+
+  std::int64_t size() const { return features_.size(0); }
+  /// Throws: ShapeError for an example that is not there.
+  std::array<Tensor, 2> get(std::int64_t i) const;
+  std::array<Tensor, 2> batch(std::span<const std::int64_t> indices) const;
+
+  /// f32 [rows, columns]
+  const Tensor& features() const { return features_; }
+  /// i64 [rows]
+  const Tensor& labels() const { return labels_; }
+  /// Names of the features.
+  const std::vector<std::string>& columns() const { return columns_; }
+  /// Empty when the labels are numbers.
+  const std::vector<std::string>& class_names() const { return class_names_; }
+
+ private:
+  Tensor features_, labels_;
+  std::vector<std::string> columns_, class_names_;
+};
+
+}  // namespace temper::data

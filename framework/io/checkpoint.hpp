@@ -1,0 +1,74 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <temper/core/random.hpp>
+#include <temper/data/loader.hpp>
+#include <temper/io/save.hpp>
+#include <temper/optim/optimizer.hpp>
+
+namespace temper {
+
+/// All that a training run needs to go on exactly where it was: between two updates, when no gradient waits.
+struct Checkpoint {
+  Tensors model{};                    ///< parameters and buffers
+  optim::OptimizerState optimizer{};  ///< moments, k, journal, schedules, averages
+  RandomState random{};
+  data::LoaderState loader{};
+  Metadata environment{};  ///< what the run's bits depend on: program, instruction set, threads
+  Metadata notes{};        ///< whatever else the run keeps
+};
+
+/// The state of a run now. The tensors share memory with the model and the optimizer: save them before the next step.
+template <Savable M>
+Checkpoint checkpoint_of(const M& model, const optim::Optimizer& optimizer, const data::LoaderState& loader) {
+  return {.model = state_dict(model), .optimizer = optimizer.state(), .random = random_state(), .loader = loader};
+}
+
+namespace detail {
+void restore(const Checkpoint& checkpoint, Tensors& model, optim::Optimizer& optimizer);
+}  // namespace detail
+
+/// Puts model, optimizer and random counters where they were, all or nothing; the loader is left to the caller.
+/// Throws: FileError that lists all that is missing, extra, of another shape or dtype, or set otherwise.
+template <Savable M>
+void restore(const Checkpoint& checkpoint, M& model, optim::Optimizer& optimizer) {
+  Tensors targets = state_dict(model);
+  detail::restore(checkpoint, targets, optimizer);
+}
+
+/// Writes a checkpoint in safetensors format, with a checksum for each tensor, whole or not at all.
+/// Throws: as save_tensors.
+void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
+/// Throws: FileError for a file that is damaged, without checksums, or no checkpoint; it lists all that is wrong.
+Checkpoint load_checkpoint(const std::filesystem::path& file);
+
+/// The last two checkpoints of a run: `last.safetensors` and `previous.safetensors` in a folder. At any instant at
+/// least two generations are there whole, once two were saved.
+class CheckpointFolder {
+ public:
+  /// The folder need not exist before the first save.
+  explicit CheckpointFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  /// Whether there is no checkpoint, damaged ones included.
+  bool empty() const;
+  /// Throws: FileError; then the checkpoints that were there still are.
+  void save(const Checkpoint& checkpoint) const;
+
+  struct Loaded {
+    Checkpoint checkpoint;
+    std::filesystem::path file;
+    std::vector<std::string> damaged;  ///< what was wrong with each newer one; they are renamed to *.damaged
+  };
+  /// The newest checkpoint that is whole. Throws: FileError when there is none, saying what is wrong with each.
+  Loaded load() const;
+
+ private:
+  void finish_rotation() const;
+
+  std::filesystem::path folder_;
+};
+
+}  // namespace temper

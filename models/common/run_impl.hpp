@@ -1,0 +1,83 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/common/run.hpp"
+#include "models/common/run_folder.hpp"
+
+namespace temper::models {
+
+/// Sums of losses since some moment, for their mean.
+struct LossMean {
+  double sum = 0;
+  std::int64_t count = 0;
+
+  void add(double loss) {
+    sum += loss;
+    ++count;
+  }
+  double take() {
+    const double mean = count > 0 ? sum / static_cast<double>(count) : 0.0;
+    *this = {};
+    return mean;
+  }
+};
+
+/// What a run keeps.
+struct Run::Impl {
+  using Clock = std::chrono::steady_clock;
+
+  explicit Impl(Setup its_setup);
+
+  Setup setup;
+  TrainOptions& options = setup.options;
+  std::optional<RunFolder> folder;  // none in a dry run
+  StopSignal stop;
+  Throughput throughput;
+  std::vector<std::string> samples;  // JSON objects
+
+  // The checkpoint of a resumed run, until the phase it belongs to begins.
+  std::optional<CheckpointFolder::Loaded> resumed;
+
+  // The run as a whole.
+  std::optional<MetricsLog> log;
+  int phase = -1;
+  Step before = 0;  // updates of the phases before this one
+  bool described = false;
+  double seconds_before = 0;  // of training, before this process
+  std::optional<Clock::time_point> started;
+  std::string last_metrics;  // as printed
+
+  // The phase at hand.
+  std::optional<Parts> parts;
+  Step total = 0, eval_every = 1;
+  Step checkpoint_steps = 0;
+  double checkpoint_seconds = 0;
+  std::int64_t gathered = 0;  // batches since the last update
+  std::optional<double> best;
+  LossMean logged_loss, evaluated_loss;
+  std::unique_ptr<temper::detail::ProgressBar> bar;
+  Clock::time_point saved, measured;  // the last checkpoint; the beginning of the throughput's interval
+  std::int64_t examples = 0;          // since `measured`
+
+  optim::Optimizer& optimizer() { return parts->optimizer; }
+  TrainOptions phase_options(const Phase& its_phase) const;
+  double seconds() const;
+  Step step() { return before + optimizer().k(); }
+
+  void open_folder();
+  void resume();
+  void save(bool evaluation_due);
+  bool checkpoint_due();
+  void log_step(const optim::StepReport& report);
+  void evaluate();
+  void log_metrics(const Metrics& metrics);
+  void keep_best(const Metrics& metrics);
+  [[noreturn]] void stop_here();
+};
+
+}  // namespace temper::models

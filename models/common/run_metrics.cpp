@@ -1,0 +1,85 @@
+// What a run writes while it runs: metrics.jsonl, evaluations, samples.
+
+#include <algorithm>
+#include <cmath>
+
+#include <temper/core/pool.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "models/common/run_impl.hpp"
+
+namespace temper::models {
+
+namespace {
+
+constexpr double megabyte = 1024.0 * 1024.0;
+
+/// "test accuracy" is "test/accuracy" in metrics.jsonl.
+std::string log_name(std::string name) {
+  if (const auto blank = name.find(' '); blank != std::string::npos) name[blank] = '/';
+  return name;
+}
+
+}  // namespace
+
+void Run::Impl::log_step(const optim::StepReport& report) {
+  const Clock::time_point now = Clock::now();
+  const double elapsed = std::chrono::duration<double>(now - measured).count();
+  const double items = static_cast<double>(examples * throughput.per_example);
+  log->begin(step());
+  log->add("epoch", parts->loader.state().epoch);
+  log->add("time", seconds());
+  if (parts->phase.name != "train") log->add("phase", parts->phase.name);
+  log->add("train/loss", logged_loss.take());
+  log->add("lr", optimizer().value("lr", report.k));
+  log->add("grad_norm", report.grad_norm);
+  log->add("update_ratio", report.update_ratio);
+  log->add("throughput", elapsed > 0 ? items / elapsed : 0.0);
+  log->add("memory_mb", static_cast<double>(pool_stats().peak) / megabyte);
+  log->end();
+  measured = now;
+  examples = 0;
+}
+
+void Run::Impl::evaluate() {
+  const Clock::time_point begin = Clock::now();
+  // Whatever an evaluation draws, training goes on as if there had been none: how often it is made changes nothing.
+  const RandomState random = random_state();
+  if (options.ema > 0) optimizer().swap_averages();
+  const Metrics metrics = parts->evaluate();
+  keep_best(metrics);
+  if (options.ema > 0) optimizer().swap_averages();
+  set_random_state(random);
+  log_metrics(metrics);
+  measured += Clock::now() - begin;  // the throughput is training's
+}
+
+void Run::Impl::log_metrics(const Metrics& metrics) {
+  std::string text;
+  if (!metrics.empty()) {
+    log->begin(step());
+    log->add("epoch", parts->loader.state().epoch);
+    log->add("time", seconds());
+    for (const Metric& metric : metrics) {
+      log->add(log_name(metric.name), metric.value);
+      text += fmt::format("{}{} {:.4f}", text.empty() ? "" : ", ", metric.name, metric.value);
+    }
+    log->end();
+  }
+  print("{}epoch {}, step {}/{}: training loss {:.4f}{}{}, {:.1f} s",
+        parts->phase.name == "train" ? "" : parts->phase.name + ": ", parts->loader.state().epoch, optimizer().k(),
+        total, evaluated_loss.take(), text.empty() ? "" : ", ", text, seconds());
+  last_metrics = text;
+}
+
+/// The weights that were evaluated best so far, averages included.
+void Run::Impl::keep_best(const Metrics& metrics) {
+  if (metrics.empty() || !std::isfinite(metrics[0].value)) return;
+  const auto& [name, value, better] = metrics[0];
+  if (best && !(better == Better::larger ? value > *best : value < *best)) return;
+  best = value;
+  temper::save(*folder / "checkpoints/best.safetensors", parts->model,
+               {{"step", std::to_string(step())}, {name, fmt::format("{}", value)}});
+}
+
+}  // namespace temper::models

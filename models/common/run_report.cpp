@@ -1,0 +1,67 @@
+// What a run leaves at its end: samples, report, last words.
+
+#include <nlohmann/json.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/data/bytes_internal.hpp"
+#include "models/common/run_impl.hpp"
+
+namespace temper::models {
+
+namespace {
+
+/// Source: RFC 4648, section 4.
+std::string base64(std::span<const unsigned char> bytes) {
+  constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t bits = 0;
+    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8 | (i + k < bytes.size() ? bytes[i + k] : 0u);
+    for (std::size_t k = 0; k < 4; ++k) {
+      text += i + k <= bytes.size() ? digits[bits >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+void Run::sample_text(const std::string& title, const std::string& text) {
+  print("{}:\n{}", title, text);
+  impl_->samples.push_back(nlohmann::json{{"kind", "text"}, {"title", title}, {"text", text}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Run::sample_image(const std::string& title, const std::string& caption, const Tensor& pixels) {
+  const Shape& shape = pixels.shape();
+  if (shape.rank() != 3 || pixels.dtype() != Dtype::f32) {
+    fail<ShapeError>("sample_image: pixels {} {}, expected f32 [height, width, channels]", pixels.dtype(), shape);
+  }
+  std::vector<unsigned char> bytes;
+  for (const float value : pixels.values<float>()) {
+    bytes.push_back(static_cast<unsigned char>(std::clamp(value, 0.0f, 1.0f) * 255.0f + 0.5f));
+  }
+  impl_->samples.push_back(nlohmann::json{
+      {"kind", "image"},
+      {"title", title},
+      {"caption", caption},
+      {"height", shape[0]},
+      {"width", shape[1]},
+      {"channels", shape[2]},
+      {"pixels",
+       base64(bytes)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Run::finish() {
+  Impl& run = *impl_;
+  if (!run.folder || !run.started) return;  // a program without a training loop
+  if (!run.samples.empty()) {
+    run.folder->write("samples.json", fmt::format("[{}]\n", fmt::join(run.samples, ",\n")));
+  }
+  run.log.reset();
+  write_report({run.folder->path().native()}, (*run.folder / "report.html").native());
+  print("trained in {:.1f} s; the weights and the report are in {}", run.seconds(), run.folder->path().native());
+  if (!run.last_metrics.empty()) print("{}", run.last_metrics);
+}
+
+}  // namespace temper::models

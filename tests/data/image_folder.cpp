@@ -1,0 +1,151 @@
+#include <temper/data/image_folder.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <temper/core/errors.hpp>
+#include <temper/data/image_file.hpp>
+#include <temper/data/loader.hpp>
+
+#include "tests/data/files.hpp"
+#include "tests/data/pictures.hpp"
+
+using namespace temper;
+using temper_test::Folder;
+using temper_test::jpeg_file;
+using temper_test::png_file;
+using temper_test::smooth;
+
+namespace {
+
+Tensor parse(const std::string& file, const data::ImageFileOptions& options = {}) {
+  return data::parse_image(std::as_bytes(std::span(file)), "x", options);
+}
+
+std::vector<float> bytes_of(const Tensor& image) {
+  std::vector<float> bytes;
+  for (const float x : image.values<float>()) bytes.push_back(std::round(x * 255.0f));
+  return bytes;
+}
+
+std::string error_of(const std::string& file, const data::ImageFileOptions& options = {}) {
+  try {
+    parse(file, options);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+/// The sizes in the header of a PNG, and its checksum left wrong or right.
+std::string png_of_size(std::string file, const std::string& width_and_height, const std::string& checksum) {
+  return file.replace(16, 8, width_and_height).replace(29, 4, checksum);
+}
+
+}  // namespace
+
+TEST_CASE("images: PNG gives its pixels") {
+  const std::vector<std::uint8_t> gray{0, 50, 100, 150, 200, 255};
+  CHECK(parse(png_file(gray, 2, 3, 1), {.channels = 1}).shape() == Shape{2, 3, 1});
+  CHECK(bytes_of(parse(png_file(gray, 2, 3, 1), {.channels = 1})) == std::vector<float>{0, 50, 100, 150, 200, 255});
+  CHECK(bytes_of(parse(png_file(gray, 1, 2, 3))) == std::vector<float>{0, 50, 100, 150, 200, 255});
+  CHECK(bytes_of(parse(png_file({7, 9}, 1, 2, 1))) == std::vector<float>{7, 7, 7, 9, 9, 9});
+  // Opaque, and wholly transparent.
+  CHECK(bytes_of(parse(png_file({1, 2, 3, 255, 9, 9, 9, 0}, 1, 2, 4))) == std::vector<float>{1, 2, 3, 0, 0, 0});
+}
+
+TEST_CASE("images: JPEG gives its pixels, nearly") {
+  for (const int channels : {1, 3}) {
+    const auto pixels = smooth(20, 17, channels);
+    const Tensor image = parse(jpeg_file(pixels, 20, 17, channels), {.channels = channels});
+    REQUIRE(image.shape() == Shape{20, 17, channels});
+    for (std::size_t i = 0; i < pixels.size(); ++i) {
+      REQUIRE(std::abs(image.values<float>()[i] * 255.0f - static_cast<float>(pixels[i])) < 4.0f);
+    }
+  }
+}
+
+TEST_CASE("images: malformed files") {
+  const std::string png = png_file(smooth(40, 30, 3), 40, 30, 3), jpeg = jpeg_file(smooth(40, 30, 3), 40, 30, 3);
+  CHECK(error_of("") == "x: image: the file is empty");
+  CHECK(error_of("GIF89a...") == "x: image: neither PNG nor JPEG, it begins with 47 49 46 38");
+  CHECK(error_of("\x89") == "x: image: neither PNG nor JPEG, it begins with 89");
+  CHECK(error_of(png, {.max_pixels = 1199}) == "x: png: 40 x 30 pixels, the limit is 1199");
+  CHECK(error_of(jpeg, {.max_pixels = 1199}) == "x: jpeg: 40 x 30 pixels, the limit is 1199");
+  CHECK(error_of(png, {.channels = 2}) == "image: 2 channels, expected 1 (gray) or 3");
+  // Width 0; sizes of which the product overflows, or is too large. The checksums are those of the damaged headers.
+  const std::string zero("\0\0\0\0\0\0\0\x28", 8), huge("\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
+  CHECK(error_of(png_of_size(png, zero, png.substr(29, 4))).starts_with("x: png: "));
+  CHECK(error_of(png_of_size(png, huge, png.substr(29, 4))).starts_with("x: png: "));
+  CHECK(error_of(jpeg_file(smooth(8, 8, 4), 8, 8, 4)) == "x: jpeg: Unsupported color conversion request");
+  std::string no_height = jpeg;
+  const std::size_t frame = no_height.find("\xff\xc0");
+  REQUIRE(frame != std::string::npos);
+  no_height.replace(frame + 5, 2, std::string(2, '\0'));
+  CHECK(error_of(no_height) == "x: jpeg: Empty JPEG image (DNL not supported)");
+  // Cut anywhere, but for the last bytes, which only say that it ends.
+  for (std::size_t length = 0; length + 12 < png.size(); length += 7) {
+    CHECK(error_of(png.substr(0, length)).starts_with("x: "));
+  }
+  for (std::size_t length = 0; length + 2 < jpeg.size(); length += 7) {
+    CHECK(error_of(jpeg.substr(0, length)).starts_with("x: "));
+  }
+  // A flipped bit of compressed data: PNG has checksums.
+  std::string damaged = png;
+  damaged[png.size() / 2] = static_cast<char>(damaged[png.size() / 2] ^ 1);
+  CHECK(error_of(damaged).starts_with("x: png: "));
+}
+
+TEST_CASE("image folder: classes by name, files by path, resized") {
+  const Folder folder;
+  std::filesystem::create_directories(folder / "b-dogs");
+  std::filesystem::create_directories(folder / "a-cats");
+  folder.write("b-dogs/2.PNG", png_file(smooth(6, 4, 3), 6, 4, 3));
+  folder.write("b-dogs/1.jpg", jpeg_file(smooth(6, 4, 3), 6, 4, 3));
+  folder.write("a-cats/z.jpeg", jpeg_file(smooth(8, 8, 1), 8, 8, 1));
+  folder.write("a-cats/notes.txt", "not an image");
+  folder.write("readme.png", "not in a class");
+  const data::ImageFolder pictures(folder.path(), {.height = 4, .width = 4});
+  CHECK(pictures.size() == 3);
+  CHECK(pictures.class_names() == std::vector<std::string>{"a-cats", "b-dogs"});
+  CHECK(pictures.path(1).filename() == "1.jpg");
+  CHECK(pictures.label(2) == 1);
+  for (const int workers : {0, 2}) {
+    data::Loader loader(pictures, {.batch_size = 3, .workers = workers});
+    for (const auto& [images, labels] : loader) {
+      CHECK(images.shape() == Shape{3, 4, 4, 3});
+      CHECK(std::ranges::equal(labels.values<std::int64_t>(), std::vector<std::int64_t>{0, 1, 1}));
+    }
+  }
+  const data::ImageFolder as_they_are(folder.path(), {.channels = 1});
+  CHECK(std::get<0>(as_they_are.get(2)).shape() == Shape{6, 4, 1});
+  data::Loader ragged(as_they_are, {.batch_size = 3});
+  CHECK_THROWS_WITH_AS(ragged.begin(), "loader: example 1 is f32 [6, 4, 1], but the batch began with f32 [8, 8, 1]",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(pictures.get(3), "images: image 3 of 3", ValueError);
+  folder.write("a-cats/z.jpeg", "broken");
+  CHECK_THROWS_WITH_AS(
+      pictures.get(0),
+      ((folder / "a-cats/z.jpeg").native() + ": image: neither PNG nor JPEG, it begins with 62 72 6f 6b").c_str(),
+      FileError);
+}
+
+TEST_CASE("image folder: what does not fit") {
+  const Folder folder;
+  const std::string root = folder.path().native();
+  CHECK_THROWS_WITH_AS(data::ImageFolder{folder.path()}, (root + ": no folders, expected one for each class").c_str(),
+                       FileError);
+  std::filesystem::create_directories(folder / "empty");
+  CHECK_THROWS_WITH_AS(data::ImageFolder{folder.path()},
+                       (root + "/empty: no PNG or JPEG images in the folder of a class").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(data::ImageFolder{folder / "none"},
+                       (root + "/none: cannot list the folder: No such file or directory").c_str(), FileError);
+  CHECK_THROWS_WITH_AS(data::ImageFolder(folder.path(), {.height = 3}),
+                       "images: resize to 3 x 0, expected both or none", ValueError);
+  CHECK_THROWS_WITH_AS(data::ImageFolder(folder.path(), {.channels = 4}), "images: 4 channels, expected 1 (gray) or 3",
+                       ValueError);
+}

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace temper_test {
+
+/// Files of pixels [height, width, channels], with 1 (gray), 3 or, for PNG, 4 channels.
+std::string png_file(const std::vector<std::uint8_t>& pixels, int height, int width, int channels);
+std::string jpeg_file(const std::vector<std::uint8_t>& pixels, int height, int width, int channels, int quality = 100);
+
+/// A smooth picture, which JPEG keeps well.
+std::vector<std::uint8_t> smooth(int height, int width, int channels);
+
+}  // namespace temper_test
