@@ -84,7 +84,7 @@ void add_shared(CLI::App& app, TrainOptions& options) {
   app.add_option("--eval-every", options.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
   app.add_option("--checkpoint-every", options.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
   app.add_option("--log-every", options.log_every, "updates between lines of metrics.jsonl")->check(between(1));
-  app.add_flag("--tensorboard", options.tensorboard, "also write TensorBoard event files");
+  app.add_flag("--tensorboard", options.tensorboard, "also write event files, in the folder tensorboard of the run");
   app.add_flag("--dry-run", options.dry_run, "print model, memory and schedule, and stop")->configurable(false);
   app.set_config("--config", "", "read options from a file, such as the config.toml of a run")->configurable(false);
   app.allow_config_extras(CLI::config_extras_mode::error);
@@ -188,6 +188,7 @@ class Reading {
   }
 
   std::string help() const { return app_.help(); }
+  bool has(const std::string& name) const { return app_.get_option_no_throw(name) != nullptr; }
   bool given(const std::string& name) const {
     const CLI::Option* option = app_.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
@@ -271,7 +272,7 @@ Command read(const Program& program, std::vector<std::string> arguments, const s
     arguments.insert(arguments.end(), {"--config", config});
   }
   // What the command line says about the length counts more than what a file or the program's defaults do.
-  if (line.given("--epochs") && !line.given("--steps") && line.options.steps > 0) {
+  if (line.given("--epochs") && !line.given("--steps") && line.has("--steps")) {
     arguments.insert(arguments.end(), {"--steps", "0"});
   }
   Reading whole(program, own);

@@ -85,7 +85,7 @@ TEST_CASE("the first signal is noted, and the next one is no longer held up") {
     std::raise(SIGTERM);
     CHECK(stop.requested());
     CHECK(stop.signal() == SIGTERM);
-    CHECK(std::signal(SIGINT, SIG_IGN) == SIG_IGN);  // as it was before
+    CHECK((std::signal(SIGINT, SIG_IGN) == SIG_IGN));  // as it was before
   }
   {
     const StopSignal stop;
@@ -93,7 +93,7 @@ TEST_CASE("the first signal is noted, and the next one is no longer held up") {
     std::raise(SIGINT);
     CHECK(stop.signal() == SIGINT);
   }
-  CHECK(std::signal(SIGINT, before) == SIG_IGN);
+  CHECK((std::signal(SIGINT, before) == SIG_IGN));
 }
 
 TEST_CASE("the environment names what bits depend on, and how two differ") {

@@ -1,0 +1,143 @@
+"""What the tests of the training programs share: small jobs, made-up data for them, and checkpoints read and changed."""
+
+import json
+import pathlib
+import random
+import struct
+import subprocess
+import zlib
+
+STEPS = 24
+EPOCH = 8  # batches; so that a job goes through several epochs
+COMMON = ["--steps", str(STEPS), "--threads", "1", "--log-every", "1", "--eval-every", "10"]
+
+# A program's job: which data, the options that make it small, and what its checkpoints cannot do without. A new model
+# needs a line here, and is tested as the others are.
+JOBS = {
+    "mlp": ("images", ["--batch-size", "8"], ["moments", "k", "loader", "averages"]),
+    "cnn": ("images", ["--batch-size", "8"], ["moments", "k", "loader", "averages"]),
+    "resnet": (
+        "images",
+        ["--batch-size", "8", "--depth", "8", "--width", "4"],
+        ["moments", "k", "loader", "averages", "buffers"],
+    ),
+    "gpt": (
+        "text",
+        "--batch-size 8 --layers 1 --heads 2 --width 16 --context 16 --dropout 0.2 --sample in --sample-length 5".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
+    "bert": (
+        "wordnet",
+        "--batch-size 8 --layers 1 --heads 2 --width 16 --hidden 16 --vocabulary 60 --pretrain 1".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
+}
+
+
+def make_images(folder):
+    """Images of 10 classes, each with stripes of its own distance, in the files of Fashion-MNIST."""
+    draw = random.Random(1)
+    for name, count in (("train", 8 * EPOCH), ("t10k", 20)):
+        labels = bytes(i % 10 for i in range(count))
+        pixels = bytearray()
+        for label in labels:
+            for row in range(28):
+                base = 200 if row % (label + 2) == 0 else 20
+                pixels += bytes(base + draw.randrange(50) for _ in range(28))
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">4I", 0x803, count, 28, 28) + pixels)
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, count) + labels)
+    return folder
+
+
+def make_text(folder):
+    draw = random.Random(2)
+    words = "in the beginning was a word and it went on".split()
+    path = folder / "text.txt"
+    lines = [" ".join(draw.choice(words) for _ in range(8)) for _ in range(50)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def make_wordnet(folder):
+    draw = random.Random(3)
+    kinds = {"data.noun": range(3, 29), "data.verb": range(29, 44), "data.adj": (0, 1, 44), "data.adv": (2,)}
+    number = 0
+    for name, classes in kinds.items():
+        lines = []
+        for label in list(classes) * 2:
+            number += 1
+            gloss = " ".join(f"{'abcdefghij'[label % 10]}{draw.choice('xyz')}{draw.choice('uv')}" for _ in range(6))
+            lines.append(f"{number:08} {label:02} n 01 word 0 000 | {gloss}  \n")
+        (folder / name).write_text("".join(lines), encoding="utf-8")
+    return folder
+
+
+def make_data(work):
+    """The folder or file of each kind of data, below `work`."""
+    data = {}
+    for kind, make in (("images", make_images), ("text", make_text), ("wordnet", make_wordnet)):
+        folder = work / kind
+        folder.mkdir(parents=True)
+        data[kind] = str(make(folder))
+    return data
+
+
+def command(programs, model, data, out, *more):
+    kind, options, _ = JOBS[model]
+    return [str(programs / f"temper-{model}"), *COMMON, *options, "--data", data[kind], "--out", str(out), *more]
+
+
+def run(arguments, expect=0, **options):
+    """Runs a program to its end; the output, or an error when it ends otherwise than expected."""
+    done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", timeout=300, **options)
+    if done.returncode != expect:
+        raise AssertionError(f"{' '.join(arguments)}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def metrics(folder):
+    """The lines of metrics.jsonl, without what depends on the machine's speed. The last one may be half-written."""
+    lines = []
+    for line in (pathlib.Path(folder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            break
+        lines.append({k: v for k, v in entry.items() if k not in ("time", "throughput", "memory_mb")})
+    return lines
+
+
+def read_safetensors(path):
+    """Header and tensors' bytes by name."""
+    raw = pathlib.Path(path).read_bytes()
+    size = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8 : 8 + size])
+    data = raw[8 + size :]
+    tensors = {k: data[v["data_offsets"][0] : v["data_offsets"][1]] for k, v in header.items() if k != "__metadata__"}
+    return header, tensors
+
+
+def write_safetensors(path, header, tensors):
+    """With the checksums that Temper asks for."""
+    metadata = {k: v for k, v in header["__metadata__"].items() if not k.startswith("temper.crc32")}
+    metadata |= {f"temper.crc32:{k}": f"{zlib.crc32(v):08x}" for k, v in tensors.items()}
+    described = "".join(
+        f"{k} {header[k]['dtype']} [{', '.join(map(str, header[k]['shape']))}]\n" for k in sorted(tensors)
+    )
+    described += "".join(f"{k}={v}\n" for k, v in sorted(metadata.items()))
+    metadata["temper.crc32"] = f"{zlib.crc32(described.encode()):08x}"
+    text = json.dumps({**header, "__metadata__": metadata}).encode()
+    in_order = sorted(tensors, key=lambda k: header[k]["data_offsets"])
+    pathlib.Path(path).write_bytes(struct.pack("<Q", len(text)) + text + b"".join(tensors[k] for k in in_order))
+
+
+def state(folder):
+    """All that a finished run must have in common with the uninterrupted one."""
+    header, tensors = read_safetensors(pathlib.Path(folder) / "checkpoints/last.safetensors")
+    texts = {k: v for k, v in header["__metadata__"].items() if k not in ("note/seconds", "temper.crc32")}
+    weights = (pathlib.Path(folder) / "model.safetensors").read_bytes()
+    return {"weights": weights, "checkpoint": tensors, "texts": texts, "metrics": metrics(folder)}
+
+
+def differences(a, b):
+    return [part for part in a if a[part] != b[part]]

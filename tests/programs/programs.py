@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""Runs the training programs on small jobs: each learns, every option does something, stops and errors are orderly.
+
+usage: programs.py --programs build/bin [TEST...]
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import jobs
+
+# Each program's loss falls by this factor in a job of this many updates.
+LEARN = {
+    "mlp": (2.0, ["--steps", "60"]),
+    "cnn": (2.0, ["--steps", "60"]),
+    "resnet": (1.5, ["--steps", "100", "--lr", "0.05"]),
+    "gpt": (1.7, ["--steps", "120", "--lr", "1e-2"]),
+    "bert": (1.5, ["--steps", "150", "--lr", "1e-2", "--pretrain", "0", "--word-dropout", "0"]),
+}
+
+
+class Bench:
+    """Where the tests run: programs, data, a folder for each run."""
+
+    def __init__(self, programs, work):
+        self.programs = programs.resolve()
+        self.work = work
+        self.data = jobs.make_data(work)
+        self.count = 0
+
+    def folder(self):
+        self.count += 1
+        return self.work / f"run{self.count}"
+
+    def command(self, model, *options, out=None):
+        return jobs.command(self.programs, model, self.data, out or self.folder(), *options)
+
+    def mlp(self, *options, out=None, expect=0, **more):
+        """A run of the MLP: its output and its folder."""
+        out = out or self.folder()
+        text = jobs.run(self.command("mlp", *options, out=out), expect, **more)
+        return text, out
+
+    def plain(self, *options, expect=0):
+        """The MLP without the options that the jobs share."""
+        return jobs.run([str(self.programs / "temper-mlp"), "--data", self.data["images"], *options], expect)
+
+
+def weights(folder):
+    return (pathlib.Path(folder) / "model.safetensors").read_bytes()
+
+
+def losses(folder):
+    return [line["train/loss"] for line in jobs.metrics(folder) if "train/loss" in line]
+
+
+def check(condition, text):
+    if not condition:
+        raise AssertionError(text)
+
+
+def test_learning(bench):
+    """Every program's loss falls."""
+    for model in jobs.JOBS:
+        if not (bench.programs / f"temper-{model}").exists():
+            continue
+        factor, options = LEARN[model]
+        out = bench.folder()
+        command = [a for a in bench.command(model, out=out) if a not in ("--steps", str(jobs.STEPS))]
+        if "--pretrain" in options:
+            at = command.index("--pretrain")
+            del command[at : at + 2]
+        jobs.run(command + options)
+        seen = losses(out)
+        first, last = sum(seen[:5]) / 5, sum(seen[-5:]) / 5
+        check(first / last >= factor, f"{model}: the loss falls from {first} to {last}, expected by {factor}")
+        print(f"  {model}: {first:.3f} to {last:.3f}")
+
+
+def test_folder(bench):
+    """A run leaves what the documentation says, in the form it says."""
+    output, out = bench.mlp("--checkpoint-every", "5")
+    names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    expected = "config.toml metrics.jsonl model.txt model.safetensors report.html".split()
+    expected += [f"checkpoints/{name}.safetensors" for name in ("last", "previous", "best")]
+    check(names == set(expected), f"the folder holds {sorted(names)}")
+    entries = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    training = [e for e in entries if "train/loss" in e]
+    keys = "step epoch time train/loss lr grad_norm update_ratio throughput memory_mb".split()
+    check(all(list(e) == keys for e in training), f"a line has {list(training[0])}")
+    check([e["step"] for e in training] == list(range(1, jobs.STEPS + 1)), "not a line a step")
+    check([e["epoch"] for e in training] == [1 + i // jobs.EPOCH for i in range(jobs.STEPS)], "wrong epochs")
+    check([e["step"] for e in entries if "test/accuracy" in e] == [10, 20, 24], "wrong steps of evaluation")
+    check(all(e["update_ratio"] > 0 and e["grad_norm"] > 0 and e["memory_mb"] > 0 for e in training), "no figures")
+    check(all(a["time"] <= b["time"] for a, b in zip(entries, entries[1:])), "time goes back")
+    check("total" in (out / "model.txt").read_text(), "model.txt is no table")
+    check(re.fullmatch(r"test accuracy [01]\.\d{4}", output.splitlines()[-1]), "the last line is not the metric")
+
+
+def test_piped_output(bench):
+    """What is piped is clean lines."""
+    output, _ = bench.mlp()
+    check(not re.search(r"[^\x20-\x7e\n]", output), f"control characters: {output!r}")
+    check(all(line.strip() for line in output.splitlines()), "blank lines")
+
+
+def test_options(bench):
+    """Every option changes what it should, and nothing else."""
+    _, reference = bench.mlp()
+    base = weights(reference)
+    changing = {
+        "--epochs": ["2"],  # and no --steps
+        "--steps": ["5"],
+        "--batch-size": ["16"],
+        "--accumulate": ["2"],
+        "--optimizer": ["lion"],
+        "--lr": ["0.01"],
+        "--warmup": ["50%"],
+        "--decay": ["constant"],
+        "--weight-decay": ["0.5"],
+        "--clip-norm": ["0.1"],
+        "--ema": ["0.5"],
+        "--seed": ["2"],
+        "--beta2": ["0.9"],
+    }
+    drop = lambda command, name: command[: command.index(name)] + command[command.index(name) + 2 :]  # noqa: E731
+    for name, value in changing.items():
+        out = bench.folder()
+        command = bench.command("mlp", out=out)
+        if name in command:
+            command = drop(command, name)
+        if name == "--epochs":
+            command = drop(command, "--steps")
+        jobs.run(command + [name, *value])
+        check(weights(out) != base, f"{name} changes nothing")
+    for name, method in (("--momentum", "sgd"), ("--l2", "adam")):
+        out = [bench.mlp("--optimizer", method, *more)[1] for more in ([], [name, "0.5"])]
+        check(weights(out[0]) != weights(out[1]), f"{name} changes nothing")
+    for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--tensorboard", None)):
+        out = bench.mlp(name, *([value] if value else []))[1]
+        check(weights(out) == base, f"{name} changes the weights")
+    out = bench.folder()
+    command = drop(drop(bench.command("mlp", out=out), "--log-every"), "--eval-every")
+    jobs.run(command + ["--log-every", "7", "--eval-every", "6"])
+    check(weights(out) == base, "--log-every or --eval-every changes the weights")
+    steps = [(line["step"], "train/loss" in line) for line in jobs.metrics(out)]
+    expected = [(6, 0), (7, 1), (12, 0), (14, 1), (18, 0), (21, 1), (24, 1), (24, 0)]
+    check(steps == expected, f"lines of steps {steps}")
+    two = bench.folder()
+    command = drop(bench.command("mlp", out=two), "--threads")
+    check("2 threads" in jobs.run(command + ["--threads", "2"]), "--threads 2 does not take two")
+    for method in "adamw sgd sgdw adam lion lamb nadam radam adamax rmsprop adagrad".split():
+        _, out = bench.mlp("--optimizer", method, "--lr", "1e-3")
+        check(losses(out)[-1] < losses(out)[0], f"{method} does not learn")
+    rates = {}
+    for shape in "linear cosine constant sqrt inverse-sqrt wsd".split():
+        _, out = bench.mlp("--decay", shape, "--warmup", "4")
+        rates[shape] = tuple(round(line["lr"], 9) for line in jobs.metrics(out) if "lr" in line)
+        check(rates[shape][:4] == (0.00025, 0.0005, 0.00075, 0.001), f"{shape}: warm-up is {rates[shape][:4]}")
+    check(len(set(rates.values())) == len(rates), "two shapes of decay are the same")
+
+
+def test_accumulation(bench):
+    """Two batches of 4 make the update of one batch of 8, but for rounding."""
+    runs = []
+    for size, count in (("8", "1"), ("4", "2")):
+        out = bench.folder()
+        command = bench.command("mlp", "--accumulate", count, out=out)
+        command[command.index("--batch-size") + 1] = size
+        jobs.run(command)
+        runs.append([line["grad_norm"] for line in jobs.metrics(out) if "grad_norm" in line])
+    check(all(abs(a - b) < 1e-3 * a for a, b in zip(*runs)), f"norms of the gradients: {runs}")
+
+
+def test_schedule_text(bench):
+    """--lr takes a schedule."""
+    _, out = bench.mlp("--lr", "2e-3 * warmup(2).then(cosine(20, {.end = 0.1}))")
+    rates = [line["lr"] for line in jobs.metrics(out) if "lr" in line]
+    check(rates[:3] == [0.001, 0.002, 0.002] and abs(rates[-1] - 0.0002) < 1e-9, f"rates {rates}")
+    _, again = bench.mlp("--config", str(out / "config.toml"))
+    check(weights(again) == weights(out), "its configuration gives another run")
+
+
+def test_config(bench):
+    """A run's configuration gives the same run again; the command line counts more."""
+    _, out = bench.mlp("--seed", "5", "--ema", "0.9", "--clip-norm", "0.5", "--decay", "cosine")
+    again = bench.folder()
+    bench.plain("--config", str(out / "config.toml"), "--out", str(again))
+    check(weights(again) == weights(out), "not the same run")
+    check((again / "config.toml").read_text() == (out / "config.toml").read_text(), "not the same configuration")
+    other = bench.folder()
+    bench.plain("--config", str(out / "config.toml"), "--seed", "6", "--out", str(other))
+    check(weights(other) != weights(out), "--seed does not count more than the file")
+    longer = bench.folder()
+    bench.plain("--config", str(out / "config.toml"), "--epochs", "1", "--out", str(longer))
+    check(jobs.metrics(longer)[-1]["step"] == jobs.EPOCH, "--epochs does not count more than the file's steps")
+
+
+def test_dry_run(bench):
+    """--dry-run shows model, memory, schedule and the linter's findings, and leaves nothing."""
+    output, out = bench.mlp("--dry-run", "--ema", "0.9", "--warmup", "0")
+    for part in ("Linear(784, 256)", "235146 numbers", "gradients", "moments", "average", "activations", "24 updates"):
+        check(part in output, f"no '{part}' in:\n{output}")
+    check("****" in output, "no graph of the schedule")
+    check("weight decay alone leaves" in output, "nothing from the linter")
+    check(not out.exists(), "it leaves a folder")
+
+
+def test_folders(bench):
+    """No run is overwritten without being told to."""
+    command = [str(bench.programs / "temper-mlp"), "--data", bench.data["images"], "--steps", "2", "--threads", "1"]
+    home = bench.folder()
+    home.mkdir()
+    for _ in range(2):
+        jobs.run(command, cwd=home)
+    names = sorted(path.name for path in (home / "runs").iterdir())
+    check(names == ["mlp", "mlp-2"], f"two runs are in {names}")
+    before = (home / "runs/mlp/metrics.jsonl").read_text()
+    text = jobs.run(command + ["--out", "runs/mlp"], 1, cwd=home)
+    check("holds a run already: --resume goes on with it, --overwrite replaces it" in text, text)
+    check((home / "runs/mlp/metrics.jsonl").read_text() == before, "the run was changed")
+    jobs.run(command + ["--out", "runs/mlp", "--overwrite", "--seed", "9"], cwd=home)
+    check((home / "runs/mlp/metrics.jsonl").read_text() != before, "the run was not replaced")
+    newest = jobs.run([*command[:3], "--threads", "1", "--resume"], cwd=home)
+    check("resumed at step 2 from runs/mlp-2/checkpoints/last.safetensors" in newest, newest)
+    failing = jobs.run([command[0], "--data", "nowhere", "--steps", "2"], 1, cwd=home)
+    check("apt-get install" in failing, failing)
+    check(not (home / "runs/mlp-3").exists(), "a run that found no data leaves a folder")
+
+
+def wait_for(path, process):
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.005)
+
+
+def test_interrupt(bench):
+    """Ctrl-C ends the step, saves and says how to go on; two of them kill."""
+    out = bench.folder()
+    command = bench.command("mlp", out=out)
+    command[command.index("--steps") + 1] = "2000"
+    environment = os.environ | {"TEMPER_COMMAND": "./run.sh mlp"}
+    for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        extra = ["--resume"] if out.exists() else []
+        process = subprocess.Popen(command + extra, stdout=subprocess.PIPE, text=True, env=environment)
+        wait_for(out / "metrics.jsonl", process)
+        time.sleep(0.3 if extra else 0.05)
+        process.send_signal(number)
+        text, _ = process.communicate(timeout=60)
+        check(process.returncode == status, f"ended with {process.returncode}: {text}")
+        check(f"to go on: ./run.sh mlp --resume --out {out}" in text, text)
+        step = int(re.search(r"stopped after step (\d+)/2000", text)[1])
+        check(jobs.metrics(out)[-1]["step"] == step, "metrics end at another step")
+        header, _ = jobs.read_safetensors(out / "checkpoints/last.safetensors")
+        check(header["__metadata__"]["note/step"] == str(step), "the checkpoint is of another step")
+    # It stopped and went on like that; it ends as if it had not.
+    whole = bench.folder()
+    jobs.run(command[: command.index("--out")] + ["--out", str(whole)])
+    jobs.run(command + ["--resume"])
+    differ = jobs.differences(jobs.state(whole) | {"texts": 0}, jobs.state(out) | {"texts": 0})
+    check(not differ, f"stopped twice, {differ} differ")
+
+    # The second signal does not wait. One that comes before the first step is taken at once, too.
+    process = subprocess.Popen(command[: command.index("--out")] + ["--out", str(bench.folder())], stdout=subprocess.PIPE)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    process.stdout.close()
+    check(process.returncode in (130, -signal.SIGINT), f"two signals: {process.returncode}")
+
+
+def test_damaged_checkpoint(bench):
+    """A damaged newest checkpoint falls back to the one before, says so, and ends the same."""
+    whole, out = bench.folder(), bench.folder()
+    bench.mlp("--checkpoint-every", "5", out=whole)
+    bench.mlp("--checkpoint-every", "5", out=out)
+    last = out / "checkpoints/last.safetensors"
+    raw = bytearray(last.read_bytes())
+    raw[-5] ^= 64
+    last.write_bytes(raw)
+    text, _ = bench.mlp("--checkpoint-every", "5", "--resume", out=out)
+    check("damaged, going back to an older one" in text and "checksum_mismatch" in text, text)
+    check("resumed at step 20" in text, text)
+    check(not jobs.differences(jobs.state(whole), jobs.state(out)), "it ends differently")
+    for name in ("last", "previous"):
+        path = out / f"checkpoints/{name}.safetensors"
+        path.write_bytes(path.read_bytes()[:-1])
+    check("no checkpoint is whole" in bench.mlp("--resume", out=out, expect=1)[0], "damaged ones are taken")
+
+
+def test_other_conditions(bench):
+    """Resuming under other conditions warns; with other options or data it refuses."""
+    _, out = bench.mlp()
+    command = bench.command("mlp", "--resume", out=out)
+    command[command.index("--threads") + 1] = "2"
+    check("may differ from those of an uninterrupted run: threads: was 1, is 2" in jobs.run(command), "no warning")
+    text, _ = bench.mlp("--resume", "--lr", "0.1", "--seed", "3", out=out, expect=2)
+    check("--lr was 1e-3, now 0.1" in text and "--seed was 1, now 3" in text, text)
+    data = bench.folder()
+    data.mkdir()
+    for file in pathlib.Path(bench.data["images"]).iterdir():
+        raw = file.read_bytes()
+        if file.name.startswith("train"):
+            count = int.from_bytes(raw[4:8], "big") - 8
+            size = 28 * 28 if "images" in file.name else 1
+            raw = raw[:4] + count.to_bytes(4, "big") + raw[8 : len(raw) - 8 * size]
+        (data / file.name).write_bytes(raw)
+    command = bench.command("mlp", "--resume", out=out)
+    command[command.index("--data") + 1] = str(data)
+    check("its epochs have 8 batches, those of this run 7" in jobs.run(command, 1), "other data is taken")
+
+
+def test_bad_command_lines(bench):
+    """What cannot be meant is refused, with what may have been."""
+    cases = [
+        (["--warm-up", "5%"], "--warm-up: there is no such option; did you mean --warmup?"),
+        (["--learning-rate=1"], "--learning-rate: there is no such option"),
+        (["--bach-size", "3"], "did you mean --batch-size?"),
+        (["--epoch", "3"], "did you mean --epochs?"),
+        (["foo"], "'foo' belongs to no option"),
+        (["--epochs", "2"], "--epochs and --steps both say how long to train; give one of them"),
+        (["--lr", "1e-3 * cosine(5)", "--warmup", "3"], "that is a whole schedule already; put the warmup into it"),
+        (["--lr", "1e-3 * cosine(5)", "--decay", "cosine"], "put the decay into it"),
+        (["--lr", "1e-3 * cosin(5)"], "cosin"),
+        (["--warmup", "101%"], "'101%' is neither a number of steps (500) nor a percentage (10%)"),
+        (["--checkpoint-every", "often"], "'often' is neither a number of steps (500) nor of seconds (60s)"),
+        (["--optimizer", "adam", "--weight-decay", "0.1"], "did you mean --l2, or --optimizer adamw?"),
+        (["--optimizer", "lion", "--l2", "0.1"], "did you mean --weight-decay?"),
+        (["--optimizer", "adam", "--momentum", "0.1"], "--momentum: adam has none"),
+        (["--optimizer", "sgd", "--beta2", "0.9"], "--beta2: sgd has none"),
+        (["--optimizer", "adan"], "adan not in"),
+        (["--decay", "sine"], "sine not in"),
+        (["--batch-size", "0"], "'0', expected a number of at least 1"),
+        (["--ema", "2"], "'2', expected a number from 0 to 1"),
+        (["--resume", "--overwrite"], "--resume: "),
+        (["--resume", "--config", "x"], "--resume reads the run's own configuration"),
+        (["--resume"], "holds no run"),
+        (["--config", "nowhere"], "nowhere"),
+    ]
+    for arguments, expected in cases:
+        out = bench.folder()
+        text = jobs.run(bench.command("mlp", *arguments, out=out), 2)
+        check(expected in text, f"{arguments}: expected '{expected}' in\n{text}")
+        check(text.startswith("temper-mlp: "), text)
+        check(not out.exists(), f"{arguments}: leaves a folder")
+    config = bench.folder()
+    config.write_text("warm-up=5\n")
+    text = bench.plain("--config", str(config), expect=2)
+    check(f"{config}: --warm-up: there is no such option; did you mean --warmup?" in text, text)
+    out = bench.folder()
+    text = jobs.run(bench.command("mlp", "--warmup", "30", out=out), 1)
+    check("--warmup: 30 steps, but the run has only 24" in text, text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=pathlib.Path, required=True)
+    parser.add_argument("tests", nargs="*", metavar="TEST")
+    arguments = parser.parse_args()
+    tests = [f for name, f in globals().items() if name.startswith("test_")]
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(arguments.programs, pathlib.Path(folder))
+        for test in tests:
+            if arguments.tests and test.__name__.removeprefix("test_") not in arguments.tests:
+                continue
+            print(test.__doc__, flush=True)
+            try:
+                test(bench)
+            except AssertionError as error:
+                failures += 1
+                print(f"FAILED: {test.__name__}: {error}", flush=True)
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()
