@@ -27,6 +27,8 @@ RATIOS = {
         ("plain loop / AdamW, one tensor of 50 M", "large_loop", "large_adamw", 0.95),
         ("plain loop and read / AdamW that looks for NaN", "large_loop_and_read", "large_adamw_guarded", 0.95),
         ("plain loop and read / AdamW with clipping", "large_loop_and_read", "large_adamw_clipped", 0.95),
+        ("f32 moments / bf16 moments, 50 M", "large_adamw", "large_adamw_bf16", 1.2),
+        ("f32 moments / 8-bit moments, 50 M", "large_adamw", "large_adamw_8bit", 1.35),
         ("LibTorch / Temper, GPT-2 124M, clipping, cleared", "torch_gpt2_adamw_clipped", "gpt2_adamw_clipped", 3.0),
         ("LibTorch without writing zeros / Temper", "torch_gpt2_adamw_clipped_let_go", "gpt2_adamw_clipped", None),
         ("LibTorch / Temper, 4,000 tensors of 768", "torch_small_adamw", "small_adamw", 20.0),

@@ -102,6 +102,14 @@ void large_adamw(State& state) {
   static AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked});
   step(state, large(), adamw, 28);
 }
+void large_adamw_bf16(State& state) {
+  static AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked, .moments = optim::Moments::bf16});
+  step(state, large(), adamw, 20);
+}
+void large_adamw_8bit(State& state) {
+  static AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked, .moments = optim::Moments::bits8});
+  step(state, large(), adamw, 16);
+}
 void large_adamw_guarded(State& state) {
   static AdamW adamw(large().parameters());
   step(state, large(), adamw, 32);
@@ -140,6 +148,8 @@ void growth(State& state) {
 TEMPER_BENCHMARK(large_loop);
 TEMPER_BENCHMARK(large_loop_and_read);
 TEMPER_BENCHMARK(large_adamw);
+TEMPER_BENCHMARK(large_adamw_bf16);
+TEMPER_BENCHMARK(large_adamw_8bit);
 TEMPER_BENCHMARK(large_adamw_guarded);
 TEMPER_BENCHMARK(large_adamw_clipped);
 TEMPER_BENCHMARK(gpt2_adamw_clipped);

@@ -29,6 +29,7 @@
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 #include <temper/optim/optim.hpp>
+#include <temper/train/averages.hpp>
 #include <temper/train/environment.hpp>
 #include <temper/train/info.hpp>
 #include <temper/train/metrics.hpp>

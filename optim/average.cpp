@@ -3,6 +3,7 @@
 #include <temper/optim/average.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include <temper/core/parallel.hpp>
@@ -21,6 +22,7 @@ void Optimizer::Engine::average(const AverageOptions& options) {
   if (averages_) fail<ValueError>("{}: the weights are averaged already", definition_.name);
   averages_ = options;
   for (Slot& slot : slots_) slot.average = zeros(slot.parameter.shape());
+  active_.clear();
 }
 
 /// How much of the new weights this step's average takes; 0 for none.
@@ -47,7 +49,7 @@ void Optimizer::Engine::average_resting() {
       continue;
     }
     float* mean = slot.average.mutable_data<float>();
-    const float* p = slot.parameter.value().data<float>();
+    const float* p = slot.weights().data<float>();
     parallel_for(slot.average.numel(), detail::piece_size,
                  [&](std::int64_t begin, std::int64_t end) { mix(mean + begin, p + begin, weight, end - begin); });
   }
@@ -55,10 +57,12 @@ void Optimizer::Engine::average_resting() {
 
 void Optimizer::Engine::swap_averages() {
   if (!averages_ || samples_ == 0) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
+  if (has_masters_) sync_masters();
   for (Slot& slot : slots_) {
-    const auto mine = Tensor(slot.parameter.value()).mutable_values<float>();
+    const auto mine = Tensor(slot.weights()).mutable_values<float>();
     const auto other = slot.average.mutable_values<float>();
     std::swap_ranges(mine.begin(), mine.end(), other.begin());
+    renew_copy(slot);
   }
   swapped_ = !swapped_;
 }
@@ -67,9 +71,32 @@ void Optimizer::Engine::keep_bf16() {
   for (Slot& slot : slots_) {
     if (slot.copy.defined()) continue;
     slot.copy = empty(slot.parameter.shape(), Dtype::bf16);
-    optim_kernels::current().to_bf16(slot.parameter.value().data<float>(),
-                                     reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>()),
-                                     slot.copy.numel());
+    renew_copy(slot);
+  }
+  active_.clear();
+}
+
+void Optimizer::Engine::renew_copy(Slot& slot) {
+  if (!slot.copy.defined()) return;
+  optim_kernels::current().to_bf16(slot.weights().data<float>(),
+                                   reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>()),
+                                   slot.copy.numel());
+  slot.version = slot.copy.version();
+}
+
+/// A bf16 parameter that somebody has written to (by loading a file, say) gives its master the new values. Where it
+/// still is the rounded master, the master knows better.
+void Optimizer::Engine::sync_masters() {
+  for (Slot& slot : slots_) {
+    if (!slot.master.defined() || slot.version == slot.copy.version()) continue;
+    const auto values = slot.copy.values<BFloat16>();
+    const auto masters = slot.master.mutable_values<float>();
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      std::uint16_t rounded;
+      optim_kernels::current().to_bf16(&masters[i], &rounded, 1);
+      if (rounded != values[i].bits) masters[i] = std::bit_cast<float>(std::uint32_t{values[i].bits} << 16);
+    }
+    slot.version = slot.copy.version();
   }
 }
 

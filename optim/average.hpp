@@ -5,6 +5,7 @@
 namespace temper::optim {
 
 /// Which weights are averaged, and how. The defaults are an exponential moving average of every update.
+/// train/averages.hpp swaps the averages into a model and re-estimates its batch statistics.
 /// Source: Polyak, Juditsky (1992); SWA: Izmailov et al., "Averaging weights leads to wider optima" (2018).
 struct AverageOptions {
   Schedule decay = 0.999;  ///< what the average keeps of itself

@@ -25,7 +25,15 @@ class Optimizer::Engine {
     Step updates = 0;
     std::array<double, max_products> products{};
     Tensor average{};
-    Tensor copy{};  // in bf16
+    Tensor copy{};                // in bf16: the parameter itself when it has a master
+    Tensor master{};              // in f32, of a parameter that is bf16
+    std::uint32_t version = ~0u;  // of the bf16 parameter when the master was last compared with it
+    bool whole = false;           // shown to transform()
+
+    /// What is updated.
+    const Tensor& weights() const { return master.defined() ? master : parameter.value(); }
+    /// Tells whoever saved the weights for a backward that they have changed.
+    void bump_version() { const_cast<Tensor&>(weights()).mutable_data<float>(); }  // spares two atomic operations
   };
 
   Engine(const Optimizer& optimizer, Groups groups, Definition definition);
@@ -49,9 +57,11 @@ class Optimizer::Engine {
   Step k() const { return k_; }
 
  private:
-  /// A slot that has a gradient in this step.
+  /// A slot that has a gradient in this step. Kept for the next one: thousands of small tensors cost more to look up
+  /// than to update.
   struct Active {
     Slot* slot;
+    std::int64_t size;
     std::int64_t first_piece;
     float* p;
     const float* g;
@@ -67,24 +77,31 @@ class Optimizer::Engine {
   double hyper(std::size_t index, std::size_t group, Step k) const;
   std::map<std::string, std::string> settings() const;
   void evaluate();
+  void evaluate_clipping();
   void gather();
-  Tensor make_state(const StateSpec& spec, const Shape& shape) const;
+  void make_active();
+  void sync_masters();
+  static void renew_copy(Slot& slot);
+  Tensor make_state(const StateSpec& spec, const Parameter& parameter) const;
   double average_weight() const;
   void average_resting();
   void run();
-  void work(const Team& team);
+  void transform_all();
+  void work(const Team& team, bool reads, bool updates);
   void read_gradients(std::int64_t first, std::int64_t last);
   void decide();
   void prepare_all();
   void update_pieces(std::int64_t first, std::int64_t last, int thread, int phase);
   void add_totals();
   void zero_bad_gradients();
+  static float* own_gradient(Active& active);
   void commit();
 
   const Optimizer& optimizer_;
   Definition definition_;
   Groups groups_;
-  std::vector<std::vector<Schedule>> hypers_;  // [group][hyper]
+  std::vector<std::vector<Schedule>> hypers_;      // [group][hyper]
+  std::vector<std::optional<Schedule>> clipping_;  // [group], of those with a clip_norm of their own
   std::vector<Slot> slots_;
   Step k_ = 0;
   std::vector<JournalEntry> journal_;
@@ -97,7 +114,8 @@ class Optimizer::Engine {
   StepOptions options_;
   StepReport report_;
   std::vector<std::array<double, max_hypers>> values_;  // [group]
-  double clip_norm_ = no_clipping;
+  std::vector<double> clip_norms_;                      // of all groups without their own, then per group
+  std::vector<double> clips_;                           // the factors, likewise
   std::vector<Active> active_;
   std::vector<std::int64_t> sizes_;
   detail::Plan plan_;
@@ -105,9 +123,10 @@ class Optimizer::Engine {
   std::vector<std::array<double, 2>> changes_;  // per piece: see optim_kernels::Table::change, Piece::sums
   std::vector<Now> nows_;
   Tensor scratch_;  // parameters before the update, a piece per thread
+  bool clips_any_ = false;
+  bool has_masters_ = false;
   bool reads_ = false;
   bool writes_ = false;
-  double gradient_scale_ = 1.0;
   double average_weight_ = 0.0;
   std::exception_ptr error_;  // of the first update that threw: it must reach the barriers with the others
   std::mutex error_mutex_;

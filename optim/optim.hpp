@@ -2,6 +2,7 @@
 
 // Optimizers and the schedules that drive them.
 
+#include <temper/optim/adafactor.hpp>
 #include <temper/optim/adagrad.hpp>
 #include <temper/optim/adam.hpp>
 #include <temper/optim/adamax.hpp>
@@ -9,6 +10,7 @@
 #include <temper/optim/lamb.hpp>
 #include <temper/optim/lint.hpp>
 #include <temper/optim/lion.hpp>
+#include <temper/optim/muon.hpp>
 #include <temper/optim/nadam.hpp>
 #include <temper/optim/optimizer.hpp>
 #include <temper/optim/plateau.hpp>

@@ -25,6 +25,8 @@ std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
     case StateSpec::Kind::bf16: return begin * 2;
     case StateSpec::Kind::codes8: return begin;
     case StateSpec::Kind::units: return begin / block * 4;
+    case StateSpec::Kind::rows:
+    case StateSpec::Kind::columns: return 0;
   }
   return 0;
 }
@@ -35,6 +37,12 @@ std::byte* bytes_of(Tensor& state) {
     case Dtype::bf16: return reinterpret_cast<std::byte*>(state.mutable_data<BFloat16>());
     default: return reinterpret_cast<std::byte*>(state.mutable_data<std::int64_t>());
   }
+}
+
+/// Asks for the first cache lines of a tensor whose turn comes next. The processor foresees what follows them, but not
+/// where a tensor begins, and thousands of small ones are all beginnings.
+void foresee(const void* begin) {
+  for (int line = 0; line < 4; ++line) __builtin_prefetch(static_cast<const char*>(begin) + line * 64);
 }
 
 std::string group_label(const Group& group, std::size_t index) {
@@ -67,7 +75,10 @@ Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition 
     fail<ValueError>("{}: parameter '{}' is in {} and in {}", definition_.name, slot.label,
                      group_label(groups_[before], before), group_label(groups_[slot.group], slot.group));
   }
+  if (has_masters_) sync_masters();
   values_.resize(groups_.size());
+  clip_norms_.resize(groups_.size() + 1);
+  clips_.resize(groups_.size() + 1);
   active_.reserve(slots_.size());
   sizes_.reserve(slots_.size());
   nows_.reserve(slots_.size());
@@ -75,9 +86,14 @@ Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition 
 
 void Optimizer::Engine::add_group(std::size_t index) {
   const Group& group = groups_[index];
+  clipping_.emplace_back();
   std::vector<Schedule> schedules;
   for (const Hyper& hyper : definition_.hypers) schedules.push_back(hyper.value);
   for (const Setting& setting : group.set) {
+    if (setting.name == "clip_norm") {
+      clipping_.back() = setting.value;
+      continue;
+    }
     std::string names;
     bool found = false;
     for (std::size_t i = 0; i < schedules.size(); ++i) {
@@ -88,7 +104,7 @@ void Optimizer::Engine::add_group(std::size_t index) {
       found = true;
     }
     if (!found) {
-      fail<ValueError>("{}: {} sets '{}', which {} does not have; it has {}", definition_.name,
+      fail<ValueError>("{}: {} sets '{}', which {} does not have; it has {}, clip_norm", definition_.name,
                        group_label(group, index), setting.name, definition_.name, names);
     }
   }
@@ -105,6 +121,12 @@ void Optimizer::Engine::add_group(std::size_t index) {
     Slot slot{.parameter = parameter, .label = parameter.name(), .group = index};
     if (slot.label.empty()) slot.label = fmt::format("number {} of {}", i, group_label(group, index));
     slot.products.fill(1.0);
+    slot.whole = definition_.whole && definition_.whole(parameter);
+    if (parameter.value().dtype() == Dtype::bf16) {
+      has_masters_ = true;
+      slot.copy = parameter.value();
+      slot.master = zeros(parameter.shape());
+    }
     slots_.push_back(std::move(slot));
   }
 }
@@ -128,12 +150,14 @@ double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) co
 }
 
 const Schedule& Optimizer::Engine::schedule(std::string_view name, std::size_t group) const {
-  if (name == "clip_norm") return definition_.clip_norm;
+  if (name == "clip_norm" && group < groups_.size()) {
+    return clipping_[group] ? *clipping_[group] : definition_.clip_norm;
+  }
   return hypers_[group][find(name, group)];
 }
 
 double Optimizer::Engine::value(std::string_view name, Step k, std::size_t group) const {
-  return name == "clip_norm" ? definition_.clip_norm(k) : hyper(find(name, group), group, k);
+  return name == "clip_norm" ? schedule(name, group)(k) : hyper(find(name, group), group, k);
 }
 
 /// The number of an option.
@@ -181,18 +205,30 @@ void Optimizer::Engine::evaluate() {
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     for (std::size_t i = 0; i < definition_.hypers.size(); ++i) values_[group][i] = hyper(i, group, k_);
   }
-  clip_norm_ = definition_.clip_norm(k_);
-  if (!(clip_norm_ > 0.0)) {
-    fail<ValueError>("{}: clip_norm is {} at k = {}, expected a positive number", definition_.name, clip_norm_, k_);
-  }
+  evaluate_clipping();
   average_weight_ = average_weight();
-  reads_ = clip_norm_ < no_clipping || definition_.nonfinite != NonFinite::unchecked;
+  reads_ = clips_any_ || definition_.nonfinite != NonFinite::unchecked;
 }
 
+void Optimizer::Engine::evaluate_clipping() {
+  clips_any_ = false;
+  for (std::size_t i = 0; i < clip_norms_.size(); ++i) {
+    double norm = no_clipping;
+    if (i == 0) norm = definition_.clip_norm(k_);
+    if (i > 0 && clipping_[i - 1]) norm = (*clipping_[i - 1])(k_);
+    if (!(norm > 0.0)) {
+      fail<ValueError>("{}: clip_norm is {} at k = {}, expected a positive number", definition_.name, norm, k_);
+    }
+    clip_norms_[i] = norm;
+    clips_[i] = 1.0;
+    clips_any_ = clips_any_ || norm < no_clipping;
+  }
+}
+
+/// Finds the parameters that have a gradient. They are mostly those of the step before.
 void Optimizer::Engine::gather() {
-  active_.clear();
-  sizes_.clear();
-  std::int64_t pieces = 0;
+  std::size_t count = 0;
+  bool same = true;
   for (Slot& slot : slots_) {
     const Tensor& gradient = slot.parameter.gradient();
     if (!gradient.defined()) continue;
@@ -200,41 +236,64 @@ void Optimizer::Engine::gather() {
       slot.parameter.discard_gradient();
       continue;
     }
+    same = same && count < active_.size() && active_[count].slot == &slot;
+    if (same) active_[count].g = gradient.data<float>();
+    ++count;
+  }
+  if (!same || count != active_.size()) make_active();
+  if (has_masters_) sync_masters();
+  const auto pieces = static_cast<std::size_t>(plan_.pieces());
+  if (reads_) sums_.resize(pieces);
+  if (options_.measure || definition_.phases > 1) changes_.resize(pieces);
+  if (options_.measure) {
+    if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), detail::piece_size});
+  }
+}
+
+void Optimizer::Engine::make_active() {
+  active_.clear();
+  sizes_.clear();
+  std::int64_t pieces = 0;
+  for (Slot& slot : slots_) {
+    const Tensor& gradient = slot.parameter.gradient();
+    if (!gradient.defined()) continue;
     while (slot.states.size() < definition_.states.size()) {
-      slot.states.push_back(make_state(definition_.states[slot.states.size()], slot.parameter.shape()));
+      slot.states.push_back(make_state(definition_.states[slot.states.size()], slot.parameter));
     }
     Active active{.slot = &slot,
+                  .size = gradient.numel(),
                   .first_piece = pieces,
-                  .p = nullptr,
+                  .p = Tensor(slot.weights()).mutable_data<float>(),
                   .g = gradient.data<float>(),
                   .states{},
                   .average = nullptr,
                   .copy = nullptr,
                   .now = 0,
                   .totals{}};
-    for (std::size_t i = 0; i < slot.states.size(); ++i) active.states[i] = bytes_of(slot.states[i]);
-    if (average_weight_ > 0.0) active.average = slot.average.mutable_data<float>();
+    for (std::size_t i = 0; i < slot.states.size(); ++i) {
+      if (slot.states[i].defined()) active.states[i] = bytes_of(slot.states[i]);
+    }
+    if (slot.average.defined()) active.average = slot.average.mutable_data<float>();
     if (slot.copy.defined()) active.copy = reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>());
     active_.push_back(active);
-    sizes_.push_back(gradient.numel());
-    pieces += chunk_count(gradient.numel(), detail::piece_size);
+    sizes_.push_back(active.size);
+    pieces += chunk_count(active.size, detail::piece_size);
   }
   plan_.assign(sizes_);
-  const auto count = static_cast<std::size_t>(plan_.pieces());
-  if (reads_) sums_.resize(count);
-  if (options_.measure || definition_.phases > 1) changes_.resize(count);
-  if (options_.measure) {
-    if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), detail::piece_size});
-  }
 }
 
-Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Shape& shape) const {
+Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Parameter& parameter) const {
+  if (spec.owners && !spec.owners(parameter)) return {};
+  const Shape& shape = parameter.shape();
+  const std::int64_t rows = shape.rank() > 0 ? shape[0] : 1;
   const std::int64_t blocks = chunk_count(shape.numel(), block);
   switch (spec.kind) {
     case StateSpec::Kind::f32: return zeros(shape);
     case StateSpec::Kind::bf16: return zeros(shape, Dtype::bf16);
     case StateSpec::Kind::codes8: return zeros({blocks * block / 8}, Dtype::i64);
     case StateSpec::Kind::units: return zeros({blocks});
+    case StateSpec::Kind::rows: return zeros({rows});
+    case StateSpec::Kind::columns: return zeros({rows > 0 ? shape.numel() / rows : 0});
   }
   return {};
 }
@@ -242,20 +301,50 @@ Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Shape& shape) 
 void Optimizer::Engine::run() {
   report_.bad = {};
   writes_ = true;
-  gradient_scale_ = 1.0 / options_.divide_by;
   if (!reads_) prepare_all();
-  parallel_team(plan_.items() <= 1, [this](const Team& team) { work(team); });
+  const bool alone = plan_.items() <= 1;
+  if (!definition_.whole) {
+    parallel_team(alone, [this](const Team& team) { work(team, true, true); });
+    return;
+  }
+  parallel_team(alone, [this](const Team& team) { work(team, true, false); });
+  if (writes_) transform_all();
+  parallel_team(alone, [this](const Team& team) { work(team, false, true); });
 }
 
-void Optimizer::Engine::work(const Team& team) {
+void Optimizer::Engine::transform_all() {
+  const optim_kernels::FlushDenormals flush;
+  for (Active& active : active_) {
+    if (!active.slot->whole) continue;
+    Whole whole{.p = active.p,
+                .g = own_gradient(active),
+                .memory{},
+                .shape = active.slot->parameter.shape(),
+                .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
+                .now = nows_[active.now]};
+    for (std::size_t i = 0; i < whole.memory.size(); ++i) whole.memory[i] = reinterpret_cast<float*>(active.states[i]);
+    optimizer_.transform(whole);
+  }
+}
+
+/// A gradient that may be written to: nobody else's.
+float* Optimizer::Engine::own_gradient(Active& active) {
+  Parameter& parameter = active.slot->parameter;
+  if (!parameter.gradient().unique()) parameter.set_gradient(parameter.gradient().clone());
+  float* g = Tensor(parameter.gradient()).mutable_data<float>();
+  active.g = g;
+  return g;
+}
+
+void Optimizer::Engine::work(const Team& team, bool reads, bool updates) {
   const optim_kernels::FlushDenormals flush;
   const std::int64_t first = plan_.items() * team.thread() / team.size();
   const std::int64_t last = plan_.items() * (team.thread() + 1) / team.size();
-  if (reads_) {
+  if (reads && reads_) {
     read_gradients(first, last);
     team.between_passes([this] { decide(); });
   }
-  for (int phase = 0; writes_ && phase < definition_.phases; ++phase) {
+  for (int phase = 0; updates && writes_ && phase < definition_.phases; ++phase) {
     if (phase > 0) team.between_passes([this] { add_totals(); });
     if (writes_) update_pieces(first, last, team.thread(), phase);
   }
@@ -265,6 +354,7 @@ void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
   const auto sum_squares = optim_kernels::current().sum_squares;
   plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
     const float* g = active_[static_cast<std::size_t>(tensor)].g;
+    if (static_cast<std::size_t>(tensor) + 1 < active_.size()) foresee(active_[static_cast<std::size_t>(tensor) + 1].g);
     sums_[static_cast<std::size_t>(piece)] = sum_squares(g + begin, end - begin);
   });
 }
@@ -273,12 +363,15 @@ void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
 void Optimizer::Engine::decide() {
   // Squares of floats cannot overflow in double: the sum is finite exactly when all elements are.
   double total = 0.0;
+  std::ranges::fill(clips_, 0.0);  // sums of squares until all are added
   for (const Active& active : active_) {
-    const auto end = active.first_piece + chunk_count(active.slot->parameter.value().numel(), detail::piece_size);
+    double& apart = clips_[clipping_[active.slot->group] ? active.slot->group + 1 : 0];
+    const auto end = active.first_piece + chunk_count(active.size, detail::piece_size);
     for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
       const double sum = sums_[static_cast<std::size_t>(piece)];
       if (!std::isfinite(sum) && report_.bad.empty()) report_.bad = active.slot->label;
       total += sum;
+      apart += sum;
     }
   }
   report_.grad_norm = std::sqrt(total) / options_.divide_by;
@@ -286,9 +379,12 @@ void Optimizer::Engine::decide() {
     writes_ = false;
     return;
   }
-  if (clip_norm_ < no_clipping) report_.clip = std::min(1.0, clip_norm_ / (report_.grad_norm + 1e-6));
-  if (mutant(Mutant::clip_enlarges)) report_.clip = clip_norm_ / report_.grad_norm;
-  gradient_scale_ = report_.clip / options_.divide_by;
+  for (std::size_t i = 0; i < clips_.size(); ++i) {
+    const double norm = std::sqrt(clips_[i]) / options_.divide_by;
+    clips_[i] = clip_norms_[i] < no_clipping ? std::min(1.0, clip_norms_[i] / (norm + 1e-6)) : 1.0;
+    if (mutant(Mutant::clip_enlarges)) clips_[i] = clip_norms_[i] / norm;
+    report_.clip = std::min(report_.clip, clips_[i]);
+  }
   prepare_all();
 }
 
@@ -305,7 +401,8 @@ void Optimizer::Engine::prepare_all() {
       now.t = slot.updates + 1;
       now.hyper = values_[slot.group];
       now.products = slot.products;
-      now.scale = definition_.maximize ? -gradient_scale_ : gradient_scale_;
+      const double clip = clips_[clipping_[slot.group] ? slot.group + 1 : 0];
+      now.scale = (definition_.maximize ? -clip : clip) / options_.divide_by;
       try {
         optimizer_.prepare(now);
       } catch (...) {
@@ -316,7 +413,6 @@ void Optimizer::Engine::prepare_all() {
       same = &slot;
     }
     active.now = nows_.size() - 1;
-    active.p = Tensor(slot.parameter.value()).mutable_data<float>();
   }
 }
 
@@ -325,7 +421,7 @@ void Optimizer::Engine::add_totals() {
   if (error_) writes_ = false;
   for (Active& active : active_) {
     active.totals = {};
-    const auto end = active.first_piece + chunk_count(active.slot->parameter.value().numel(), detail::piece_size);
+    const auto end = active.first_piece + chunk_count(active.size, detail::piece_size);
     for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
       for (std::size_t i = 0; i < 2; ++i) active.totals[i] += changes_[static_cast<std::size_t>(piece)][i];
     }
@@ -342,6 +438,12 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
   try {
     plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
       const Active& active = active_[static_cast<std::size_t>(tensor)];
+      if (static_cast<std::size_t>(tensor) + 1 < active_.size()) {
+        const Active& next = active_[static_cast<std::size_t>(tensor) + 1];
+        foresee(next.p);
+        foresee(next.g);
+        for (std::size_t i = 0; i < definition_.states.size(); ++i) foresee(next.states[i]);
+      }
       Piece work{.p = active.p + begin,
                  .g = active.g + begin,
                  .memory{},
@@ -353,13 +455,14 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
                  .sums = final ? unused : changes_[static_cast<std::size_t>(piece)],
                  .totals = active.totals};
       for (std::size_t i = 0; i < definition_.states.size(); ++i) {
+        if (active.states[i] == nullptr) continue;
         work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
       }
       if (before != nullptr) std::copy_n(work.p, work.n, before);
       optimizer_.update(work);
       if (!final) return;
       if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
-      if (active.average != nullptr) kernels.average(active.average + begin, work.p, weight, work.n);
+      if (weight > 0.0f) kernels.average(active.average + begin, work.p, weight, work.n);
       if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
     });
   } catch (...) {
@@ -370,13 +473,9 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
 
 void Optimizer::Engine::zero_bad_gradients() {
   for (Active& active : active_) {
-    Parameter& parameter = active.slot->parameter;
-    if (!parameter.gradient().unique()) parameter.set_gradient(parameter.gradient().clone());
-    Tensor gradient = parameter.gradient();
-    for (float& x : gradient.mutable_values<float>()) {
+    for (float& x : std::span(own_gradient(active), static_cast<std::size_t>(active.size))) {
       if (!std::isfinite(x)) x = 0.0f;
     }
-    active.g = gradient.data<float>();
   }
 }
 
@@ -387,6 +486,10 @@ void Optimizer::Engine::commit() {
     if (!writes_) continue;
     ++slot.updates;
     slot.products = nows_[active.now].products;
+    slot.bump_version();
+    if (average_weight_ > 0.0) slot.average.mutable_data<float>();
+    if (active.copy != nullptr) slot.copy.mutable_data<BFloat16>();
+    if (slot.master.defined()) slot.version = slot.copy.version();
   }
   if (!writes_) return;
   if (average_weight_ > 0.0) {
@@ -449,5 +552,6 @@ OptimizerState Optimizer::state() const { return engine_->state(); }
 void Optimizer::load(const OptimizerState& state, const LoadOptions& options) { engine_->load(state, options); }
 
 void Optimizer::prepare(Now&) const {}
+void Optimizer::transform(const Whole&) const {}
 
 }  // namespace temper::optim

@@ -26,7 +26,9 @@ enum class NonFinite {
   unchecked  ///< do not look (clipping by norm still does)
 };
 
-/// No clipping.
+/// No clipping. What clipping cannot save: the factor is an f32, and one below 1.2e-38 counts as 0, so a norm beyond
+/// 8e37 times clip_norm makes a step of 0. Unclipped gradients beyond 1.8e19 have infinite squares, and the second
+/// moments that hold them never come back.
 inline constexpr double no_clipping = std::numeric_limits<double>::infinity();
 
 struct StepOptions {
@@ -39,7 +41,7 @@ struct StepReport {
   bool applied = false;        ///< false when there was no gradient, or a non-finite one was skipped
   Step k = 0;                  ///< updates before this one: where the schedules were read
   double grad_norm = -1.0;     ///< of all gradients together, after divide_by, before clipping; -1 when not computed
-  double clip = 1.0;           ///< what the gradients were multiplied with to keep clip_norm
+  double clip = 1.0;           ///< what the gradients were multiplied with to keep clip_norm, the least of the groups'
   double update_ratio = -1.0;  ///< norm of the change over norm of the parameters; -1 when not measured
   std::string_view bad{};      ///< the first parameter with a non-finite gradient; valid while the optimizer lives
 };
@@ -59,13 +61,17 @@ struct StateSpec {
     f32,     ///< of the parameter's shape
     bf16,    ///< of the parameter's shape
     codes8,  ///< a byte per element, in blocks of 256
-    units    ///< an f32 per block of 256 elements
+    units,   ///< an f32 per block of 256 elements
+    rows,    ///< an f32 for each step of the first axis
+    columns  ///< an f32 for each element that such a step has
   };
 
-  StateSpec(const char* its_name, Kind its_kind = Kind::f32) : name(its_name), kind(its_kind) {}
+  StateSpec(const char* its_name, Kind its_kind = Kind::f32, Predicate its_owners = {})
+      : name(its_name), kind(its_kind), owners(std::move(its_owners)) {}
 
   std::string name;
   Kind kind;
+  Predicate owners;  ///< the parameters that have it; empty for all
 };
 
 /// What an optimizer is made of.
@@ -73,10 +79,11 @@ struct Definition {
   std::string name;                  ///< for errors and checkpoints: "AdamW"
   std::vector<Hyper> hypers;         ///< at most `max_hypers`; the first must be "lr"
   std::vector<StateSpec> states{};   ///< tensors kept per parameter, at most `max_states`
-  Schedule clip_norm = no_clipping;  ///< the gradients' norm is cut to this
+  Schedule clip_norm = no_clipping;  ///< the gradients' norm is cut to this; of a group that sets its own, apart
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;  ///< go uphill
   int phases = 1;         ///< how often update() sees each piece; see Piece::sums
+  Predicate whole{};      ///< the parameters that transform() sees; empty for none
   Rounding rounding = Rounding::once;
   Decay decay = Decay::coupled;
   std::string variant{};  ///< what else changes the meaning of a saved state, in words
@@ -116,7 +123,7 @@ struct Now {
 struct Piece {
   float* p;                              ///< the parameter
   const float* g;                        ///< its gradient, to be multiplied with now.scale
-  std::array<void*, max_states> memory;  ///< the states, in the order of the Definition
+  std::array<void*, max_states> memory;  ///< the states, in the order of the Definition; null for one it has not
   std::int64_t n;                        ///< how many elements
   std::int64_t begin;                    ///< the first one's number in the parameter, a multiple of 256
   std::size_t parameter;                 ///< the parameter's number in the optimizer
@@ -127,6 +134,16 @@ struct Piece {
 
   /// A state of kind f32.
   float* state(std::size_t i) const { return static_cast<float*>(memory[i]); }
+};
+
+/// A whole parameter, for what cannot be done in pieces.
+struct Whole {
+  const float* p;
+  float* g;  ///< its gradient, to be multiplied with now.scale; update() sees what is written here
+  std::array<float*, max_states> memory;  ///< the states, as in Piece
+  const Shape& shape;
+  std::size_t parameter;  ///< the parameter's number in the optimizer
+  const Now& now;
 };
 
 /// Base of all optimizers: holds the parameters, reads the schedules, and runs the update of all parameters as one
@@ -179,7 +196,8 @@ class Optimizer {
   /// Exchanges the weights with their averages; a second call takes it back. No step is possible in between.
   void swap_averages();
 
-  /// Keeps a copy of every parameter in bf16, renewed by every step.
+  /// Keeps a copy of every parameter in bf16, renewed by every step. (A parameter that is bf16 itself is such a copy:
+  /// the optimizer keeps and updates its f32 master, "name/master" in the state.)
   void keep_bf16();
   /// The copy of a parameter. Throws: ValueError when there is none.
   Tensor bf16(const Parameter& parameter) const;
@@ -198,6 +216,10 @@ class Optimizer {
   /// Computes, once per step for parameters that share them, the numbers that update() needs. May multiply
   /// `now.products` (1 at first), which are kept for each parameter.
   virtual void prepare(Now& now) const;
+
+  /// Turns the gradient of one parameter into what update() needs. Called on the thread that called step(), for
+  /// parameters that Definition::whole asks for, one after the other: it may run kernels that use all threads.
+  virtual void transform(const Whole& whole) const;
 
   /// Updates some elements. Called for many pieces, from several threads at once.
   virtual void update(const Piece& piece) const = 0;

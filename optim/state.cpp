@@ -78,6 +78,7 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
     texts["average"] += fmt::format(", from {} every {}", averages_->start, averages_->every);
   }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
+    if (clipping_[group]) texts[fmt::format("group {}/clip_norm", group)] = clipping_[group]->text();
     for (std::size_t i = 0; i < definition_.hypers.size(); ++i) {
       texts[fmt::format("group {}/{}", group, definition_.hypers[i].name)] = hypers_[group][i].text();
     }
@@ -110,8 +111,9 @@ OptimizerState Optimizer::Engine::state() const {
                        name);
     }
     for (std::size_t i = 0; i < slot.states.size(); ++i) {
-      result.tensors[name + "/" + definition_.states[i].name] = slot.states[i];
+      if (slot.states[i].defined()) result.tensors[name + "/" + definition_.states[i].name] = slot.states[i];
     }
+    if (slot.master.defined()) result.tensors[name + "/master"] = slot.master;
     if (averages_) result.tensors[name + "/average"] = slot.average;
   }
   return result;
@@ -157,7 +159,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     slot.products.fill(1.0);
     if (!state.tensors.contains(name + "/counters") && !options.allow_missing.empty() &&
         may_be_missing(slot.parameter)) {
-      if (averages_) slot.average = slot.parameter.value();
+      if (averages_) slot.average = slot.weights();
       continue;
     }
     const Tensor* counts = find(name + "/counters", Dtype::i64, {counters});
@@ -167,14 +169,18 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
       for (std::size_t i = 0; i < max_products; ++i) slot.products[i] = std::bit_cast<double>(numbers[i + 1]);
       if (slot.updates < 0) problem("{}/counters: {} updates", name, slot.updates);
     }
+    if (slot.master.defined()) {
+      const Tensor* master = find(name + "/master", Dtype::f32, slot.parameter.shape());
+      if (master != nullptr) slot.master = *master;
+    }
     if (averages_) {
       const Tensor* average = find(name + "/average", Dtype::f32, slot.parameter.shape());
       if (average != nullptr) slot.average = *average;
     }
     if (slot.updates == 0 && numbers != nullptr) continue;  // no state yet
     for (const StateSpec& spec : definition_.states) {
-      const Tensor like = make_state(spec, slot.parameter.shape());
-      const Tensor* tensor = find(name + "/" + spec.name, like.dtype(), like.shape());
+      const Tensor like = make_state(spec, slot.parameter);
+      const Tensor* tensor = like.defined() ? find(name + "/" + spec.name, like.dtype(), like.shape()) : &like;
       if (tensor != nullptr) slot.states.push_back(*tensor);
     }
   }
@@ -207,11 +213,16 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   if (options.check_only) return;
 
   for (Slot& slot : next) {
-    for (Tensor& tensor : slot.states) tensor = tensor.clone();
+    for (Tensor& tensor : slot.states) {
+      if (tensor.defined()) tensor = tensor.clone();
+    }
+    if (slot.master.defined()) slot.master = slot.master.clone();
+    slot.version = ~0u;
     if (averages_) slot.average = slot.average.clone();
   }
   samples_ = samples;
   slots_ = std::move(next);
+  active_.clear();
   k_ = k;
   journal_ = std::move(journal);
   notes_ = std::move(notes);

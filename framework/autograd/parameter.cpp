@@ -26,7 +26,9 @@ ParameterState::~ParameterState() { value.mark().parameter = nullptr; }
 }  // namespace detail
 
 Parameter::Parameter(Tensor value, Role role) {
-  if (value.dtype() != Dtype::f32) fail<ShapeError>("parameter {} is {}, expected f32", value.shape(), value.dtype());
+  if (value.dtype() != Dtype::f32 && value.dtype() != Dtype::bf16) {
+    fail<ShapeError>("parameter {} is {}, expected f32 or bf16", value.shape(), value.dtype());
+  }
   // A handle of its own: marking the caller's tensor would make a constant elsewhere trainable.
   state_ = std::make_shared<detail::ParameterState>(value.view(value.shape()), role);
   state_->self = state_;

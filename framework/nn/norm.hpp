@@ -19,6 +19,7 @@ class BatchNorm2d : public Layer {
 
   void members(Members& members) const override;
   std::string description() const override;
+  const BatchNorm2dOptions& options() const { return options_; }
   /// Whether the running statistics are used in training too.
   void set_frozen(bool frozen) { options_.frozen = frozen; }
 

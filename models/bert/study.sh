@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # models/bert/study.sh [options of ./run.sh bert]: what pretraining by masked words changes. Six runs, three seeds with
-# and three without it, equal but for that; prints the accuracies and their differences. Runs go to runs/bert-study/.
+# and three without it, equal but for that; prints the accuracies and their differences. Without options runs are of
+# 3 epochs, half an hour in all. They go to runs/bert-study/; those that are finished there are not repeated.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 folder=$root/runs/bert-study
+if (($# == 0)); then set -- --epochs 3; fi
 
 # The accuracy that metrics.jsonl ends with.
 accuracy() {

@@ -1,8 +1,11 @@
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <string>
+#include <vector>
+
 #include <temper/models/bert/batches.hpp>
 #include <temper/models/bert/heads.hpp>
-
-#include <temper/data/sentencepiece.hpp>
-#include <temper/data/wordnet.hpp>
 
 #include "models/common/program.hpp"
 
@@ -14,9 +17,7 @@ namespace {
 /// The options that other programs do not have.
 struct BertOptions {
   std::int64_t vocabulary = 8000, layers = 1, heads = 4, width = 256, hidden = 512;
-  double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1;
-  std::int64_t pretrain = 0;
-  double pretrain_lr = 1e-3;
+  double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1, pretrain = 0, pretrain_lr = 1e-3;
 
   void add_to(OwnOptions& own) {
     own.add("--vocabulary", vocabulary, "pieces of words");
@@ -50,10 +51,33 @@ TextBatches batches(const data::WordNet& glosses, const data::Tokenizer& tokeniz
   return TextBatches(data::Tokenized(glosses.texts(), glosses.labels(), tokenizer, lengths), tokenizer, options);
 }
 
+/// Shows in the run's report the first glosses that the model takes for something else.
+template <class Logits>
+void sample_mistakes(Run& run, const data::WordNet& glosses, const data::Tokenizer& tokenizer, const Logits& logits) {
+  constexpr int most = 8;
+  const auto count = std::min<std::size_t>(100, glosses.texts().size());
+  const data::Tokenized texts(std::span(glosses.texts()).first(count), std::span(glosses.labels()).first(count),
+                              tokenizer, {.max_length = BertOptions::longest});
+  std::vector<std::int64_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  const Tensor guesses = argmax(logits(texts.batch(numbers)[0]));
+  int shown = 0;
+  for (std::size_t i = 0; i < count && shown < most; ++i) {
+    const std::int64_t guess = guesses.data<std::int64_t>()[i], label = glosses.labels()[i];
+    if (guess == label) continue;
+    const auto name = [](std::int64_t number) {
+      return std::string(data::WordNet::class_names.at(static_cast<std::size_t>(number)));
+    };
+    run.sample_text(name(label) + ", taken for " + name(guess), glosses.texts()[i]);
+    ++shown;
+  }
+}
+
 void train(Run& run, const BertOptions& own) {
   const std::string& folder = run.options().data;
   const data::WordNet glosses(data::Split::train, {.path = folder}), held_out(data::Split::test, {.path = folder});
   const auto tokenizer = data::SentencePiece::train(glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
+  if (!run.options().dry_run) save(run.folder() + "/tokenizer", tokenizer);
   const std::int64_t size = run.options().batch_size;
   data::Loader test(batches(held_out, tokenizer, {.batch_size = 256}));
   const Tensor pad = indices({tokenizer.pad()});
@@ -64,8 +88,10 @@ void train(Run& run, const BertOptions& own) {
   if (own.pretrain > 0) {
     data::Loader masked(MaskedBatches(batches(glosses, tokenizer, {.batch_size = size}), tokenizer), {.shuffle = true});
     data::Loader masked_test(MaskedBatches(batches(held_out, tokenizer, {.batch_size = 256}), tokenizer), {.seed = 1});
-    const Phase phase{
-        .name = "pretrain", .steps = own.pretrain * masked.batches(), .lr = std::to_string(own.pretrain_lr)};
+    const double steps = own.pretrain * static_cast<double>(masked.batches());
+    const Phase phase{.name = "pretrain",
+                      .steps = std::max<Step>(1, static_cast<Step>(steps)),
+                      .lr = std::to_string(own.pretrain_lr)};
     const auto optimizer = run.optimizer(pretrained, masked.batches(), phase);
     const auto loss = [&](const auto& batch) {
       const auto& [tokens, positions, targets] = batch;
@@ -96,6 +122,7 @@ void train(Run& run, const BertOptions& own) {
       [&] {
         return Metrics{{"test accuracy", accuracy(logits, test)}};
       });
+  sample_mistakes(run, held_out, tokenizer, logits);
 }
 
 }  // namespace

@@ -70,8 +70,8 @@ void add_shared(CLI::App& app, TrainOptions& options) {
       ->check(between(0));
   app.add_option("--l2", options.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")
       ->check(between(0));
-  app.add_option("--momentum", options.momentum, "of sgd, sgdw, rmsprop")->check(between(0, 1));
-  app.add_option("--beta2", options.beta2, "of the Adam family and lion; 0: the optimizer's default")
+  app.add_option("--momentum", options.momentum, "of sgd, sgdw, rmsprop and muon")->check(between(0, 1));
+  app.add_option("--beta2", options.beta2, "of the Adam family, lion and muon; 0: the optimizer's default")
       ->check(between(0, 1));
   app.add_option("--clip-norm", options.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
   app.add_option("--ema", options.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
@@ -228,10 +228,10 @@ void check_contradictions(const Reading& line, const TrainOptions& options) {
                         has_twin ? ", or --optimizer " + method + "w" : "");
   }
   if (line.given("--momentum") && !has_momentum(method)) {
-    fail<Misunderstood>("--momentum: {} has none; it belongs to sgd, sgdw and rmsprop", method);
+    fail<Misunderstood>("--momentum: {} has none; it belongs to sgd, sgdw, rmsprop and muon", method);
   }
   if (line.given("--beta2") && !has_beta2(method)) {
-    fail<Misunderstood>("--beta2: {} has none; it belongs to the Adam family, lamb and lion", method);
+    fail<Misunderstood>("--beta2: {} has none; it belongs to the Adam family, lamb, lion and muon", method);
   }
   options.checkpoint_interval();
 }

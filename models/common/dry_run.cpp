@@ -13,15 +13,27 @@ std::string mebibytes(std::int64_t bytes) {
   return fmt::format("{:>10.1f} MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-/// Bytes that an optimizer keeps for each parameter.
-std::int64_t state_bytes(const optim::Optimizer& optimizer, std::int64_t elements) {
+/// Bytes that an optimizer keeps.
+std::int64_t state_bytes(const optim::Optimizer& optimizer) {
+  using Kind = optim::StateSpec::Kind;
+  const auto bytes_of = [](Kind kind, const Shape& shape) {
+    const std::int64_t elements = shape.numel(), rows = shape.rank() > 0 ? shape[0] : 1;
+    switch (kind) {
+      case Kind::f32: return elements * 4;
+      case Kind::bf16: return elements * 2;
+      case Kind::codes8: return elements;
+      case Kind::units: return elements / 256 * 4;
+      case Kind::rows: return rows * 4;
+      case Kind::columns: return rows > 0 ? elements / rows * 4 : 0;
+    }
+    return std::int64_t{0};
+  };
   std::int64_t bytes = 0;
-  for (const optim::StateSpec& state : optimizer.definition().states) {
-    switch (state.kind) {
-      case optim::StateSpec::Kind::f32: bytes += elements * 4; break;
-      case optim::StateSpec::Kind::bf16: bytes += elements * 2; break;
-      case optim::StateSpec::Kind::codes8: bytes += elements; break;
-      case optim::StateSpec::Kind::units: bytes += elements / 256 * 4; break;
+  for (const optim::Group& group : optimizer.groups()) {
+    for (const Parameter& parameter : group.parameters) {
+      for (const optim::StateSpec& state : optimizer.definition().states) {
+        if (!state.owners || state.owners(parameter)) bytes += bytes_of(state.kind, parameter.shape());
+      }
     }
   }
   return bytes;
@@ -40,7 +52,7 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   const std::int64_t step = static_cast<std::int64_t>(pool_stats().peak) - before;
   const std::int64_t activations = std::max<std::int64_t>(0, step - 4 * elements);
   const std::int64_t average = run.options.ema > 0 ? 4 * elements : 0;
-  const std::int64_t moments = state_bytes(run.optimizer(), elements);
+  const std::int64_t moments = state_bytes(run.optimizer());
 
   print("memory");
   print("  parameters   {}   {} numbers", mebibytes(4 * elements), elements);
@@ -50,8 +62,10 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   print("  activations  {}   measured on one batch of {}", mebibytes(activations), run.options.batch_size);
   print("  total        {}", mebibytes(8 * elements + moments + average + activations));
   print("");
-  print("{} updates of {} examples, {} batches an epoch", run.total, run.options.batch_size * run.options.accumulate,
-        run.parts->loader.batches);
+  const std::int64_t examples = run.options.batch_size * run.options.accumulate;
+  const auto& [unit, per_example] = run.throughput;
+  print("{} updates of {} examples{}, {} batches an epoch", run.total, examples,
+        per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.parts->loader.batches);
   print("learning rate: {}", run.optimizer().schedule("lr").text());
   print("{}", optim::plot(run.optimizer(), run.total));
   const std::string findings = optim::lint(run.optimizer(), run.total).text();

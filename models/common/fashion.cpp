@@ -1,5 +1,10 @@
 #include "models/common/fashion.hpp"
 
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <vector>
+
 namespace temper::models {
 
 void train_on_fashion_mnist(Run& run, const nn::Sequential& model) {
@@ -16,6 +21,31 @@ void train_on_fashion_mnist(Run& run, const nn::Sequential& model) {
       [&] {
         return Metrics{{"test accuracy", accuracy(model, test)}};
       });
+  sample_mistakes(run, model, test.dataset());
+}
+
+void sample_mistakes(Run& run, const nn::Layer& model, const data::FashionMnist& test) {
+  constexpr int most = 24;
+  int shown = 0;
+  for (std::int64_t first = 0, count = 0; first < test.size() && shown < most; first += count) {
+    count = std::min<std::int64_t>(100, test.size() - first);
+    std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+    std::iota(numbers.begin(), numbers.end(), first);
+    const auto [images, labels] = test.batch(numbers);
+    const Tensor guesses = argmax(model(images));
+    for (std::int64_t i = 0; i < count && shown < most; ++i) {
+      const std::int64_t guess = guesses.data<std::int64_t>()[i], label = labels.data<std::int64_t>()[i];
+      if (guess == label) continue;
+      const auto pixels = test.pixels(first + i);
+      Tensor image = empty(test.shape().without_axis(0));
+      std::ranges::transform(pixels, image.mutable_data<float>(), [](std::uint8_t pixel) { return pixel / 255.0f; });
+      const auto name = [](std::int64_t number) {
+        return std::string(data::FashionMnist::class_names.at(static_cast<std::size_t>(number)));
+      };
+      run.sample_image("taken for " + name(guess), name(label), image);
+      ++shown;
+    }
+  }
 }
 
 }  // namespace temper::models

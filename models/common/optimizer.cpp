@@ -21,6 +21,7 @@ Options with_common(const TrainOptions& options, const optim::Schedule& lr) {
   if (options.clip_norm > 0) result.clip_norm = options.clip_norm;
   if constexpr (requires { result.weight_decay; }) result.weight_decay = options.weight_decay;
   if constexpr (requires { result.l2; }) result.l2 = options.l2;
+  if constexpr (requires { result.relative_step; }) result.relative_step = false;  // --lr means what it says
   if constexpr (requires { result.momentum; }) result.momentum = options.momentum;
   if constexpr (requires { result.beta2; }) {
     if (options.beta2 > 0) result.beta2 = options.beta2;
@@ -43,12 +44,19 @@ constexpr Entry entry(const char* name) {
 }
 
 constexpr Entry entries[] = {
-    entry<optim::AdamW, optim::AdamWOptions>("adamw"),       entry<optim::SGD, optim::SGDOptions>("sgd"),
-    entry<optim::SGDW, optim::SGDWOptions>("sgdw"),          entry<optim::Adam, optim::AdamOptions>("adam"),
-    entry<optim::Lion, optim::LionOptions>("lion"),          entry<optim::LAMB, optim::LAMBOptions>("lamb"),
-    entry<optim::NAdam, optim::NAdamOptions>("nadam"),       entry<optim::RAdam, optim::RAdamOptions>("radam"),
-    entry<optim::Adamax, optim::AdamaxOptions>("adamax"),    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop"),
+    entry<optim::AdamW, optim::AdamWOptions>("adamw"),
+    entry<optim::SGD, optim::SGDOptions>("sgd"),
+    entry<optim::SGDW, optim::SGDWOptions>("sgdw"),
+    entry<optim::Adam, optim::AdamOptions>("adam"),
+    entry<optim::Lion, optim::LionOptions>("lion"),
+    entry<optim::LAMB, optim::LAMBOptions>("lamb"),
+    entry<optim::NAdam, optim::NAdamOptions>("nadam"),
+    entry<optim::RAdam, optim::RAdamOptions>("radam"),
+    entry<optim::Adamax, optim::AdamaxOptions>("adamax"),
+    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop"),
     entry<optim::Adagrad, optim::AdagradOptions>("adagrad"),
+    entry<optim::Muon, optim::MuonOptions>("muon"),
+    entry<optim::Adafactor, optim::AdafactorOptions>("adafactor"),
 };
 
 const Entry& find(const std::string& name) {

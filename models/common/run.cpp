@@ -85,6 +85,7 @@ bool Run::begin(const Parts& parts) {
   if (run.resumed) return false;  // its phase is still to come
   if (!run.log) run.open_log();
   if (!run.started) run.started = Impl::Clock::now();
+  run.stop.emplace();
   run.bar = std::make_unique<temper::detail::ProgressBar>(
       parts.phase.name == "train" ? run.setup.model : parts.phase.name, run.total, run.optimizer().k());
   run.saved = run.measured = Impl::Clock::now();
@@ -123,25 +124,26 @@ bool Run::advance(double loss, std::int64_t examples) {
   if (logs) run.log_step(report);
 
   const bool evaluates = next % run.eval_every == 0 || next == run.total;
-  if (run.stop.requested()) {
+  if (run.stop_requested()) {
     run.save(evaluates);  // the evaluation may take long: it is made after resuming
     run.stop_here();
   }
   if (evaluates) run.evaluate();
-  if (run.checkpoint_due() || next == run.total || run.stop.requested()) run.save(false);
-  if (run.stop.requested() && next < run.total) run.stop_here();
+  if (run.checkpoint_due() || next == run.total || run.stop_requested()) run.save(false);
+  if (run.stop_requested() && next < run.total) run.stop_here();
   return next < run.total;
 }
 
 void Run::Impl::stop_here() {
   bar.reset();
   print("stopped after step {}/{}; to go on: {} --resume --out {}", step(), before + total, setup.command, options.out);
-  throw Stopped{128 + stop.signal()};
+  throw Stopped{128 + stop->signal()};
 }
 
 void Run::end() {
   Impl& run = *impl_;
   run.bar.reset();
+  run.stop.reset();
   if (run.options.ema > 0) run.optimizer().swap_averages();
   save(*run.folder / "model.safetensors", run.parts->model);
 }

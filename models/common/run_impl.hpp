@@ -36,7 +36,6 @@ struct Run::Impl {
   Setup setup;
   TrainOptions& options = setup.options;
   std::optional<RunFolder> folder;  // none in a dry run
-  StopSignal stop;
   Throughput throughput;
   std::vector<std::string> samples;  // JSON objects
 
@@ -53,7 +52,8 @@ struct Run::Impl {
   std::optional<Clock::time_point> started;
   std::string last_metrics;  // as printed
 
-  // The phase at hand.
+  // The phase at hand. Signals are held up only while it trains.
+  std::optional<StopSignal> stop;
   std::optional<Parts> parts;
   Step total = 0, eval_every = 1;
   Step checkpoint_steps = 0;
@@ -83,6 +83,7 @@ struct Run::Impl {
   void evaluate();
   void log_metrics(const Metrics& metrics);
   void keep_best(const Metrics& metrics);
+  bool stop_requested() const { return stop && stop->requested(); }
   [[noreturn]] void stop_here();
 };
 

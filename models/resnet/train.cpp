@@ -1,6 +1,6 @@
 #include <temper/models/resnet/resnet.hpp>
 
-#include "models/common/program.hpp"
+#include "models/common/fashion.hpp"
 
 int main(int argc, char** argv) {
   using namespace temper;
@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   return run_program(
       {.model = "resnet",
        .description = "Trains a residual network on Fashion-MNIST.",
-       .defaults = {.epochs = 12, .optimizer = "sgd", .lr = "0.2", .warmup = "20%", .l2 = 5e-4, .clip_norm = 0}},
+       .defaults = {.epochs = 15, .optimizer = "sgd", .lr = "0.2", .warmup = "20%", .l2 = 5e-4, .clip_norm = 0}},
       argc, argv,
       [&](OwnOptions& own) {
         own.add("--depth", depth, "6 n + 2: 20, 32, 56");
@@ -39,5 +39,6 @@ int main(int argc, char** argv) {
             [&] {
               return Metrics{{"test accuracy", accuracy(model, test)}};
             });
+        sample_mistakes(run, model, test.dataset());
       });
 }

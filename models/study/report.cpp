@@ -124,6 +124,21 @@ void print_rounding(const std::vector<Kept>& rows) {
   }
 }
 
+void print_moments(const std::vector<MomentsRuns>& rows) {
+  const auto change = [](const std::vector<double>& from, std::vector<double> to) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] -= from[i];
+    return change_with_spread(to, 4);
+  };
+  print("\nAdamW with its moments in fewer bits, at the customary rate with warm-up. Changes are seed by seed.");
+  print("{:8} {:>17} {:>18} {:>18} {:>18}", "moments", "last losses", "change", "test accuracy", "change");
+  for (const MomentsRuns& row : rows) {
+    const bool first = &row == &rows.front();
+    print("{:8} {:>18} {:>19} {:>19} {:>19}", row.moments, with_spread(row.loss, 4),
+          first ? "" : change(rows.front().loss, row.loss), with_spread(row.accuracy, 4),
+          first ? "" : change(rows.front().accuracy, row.accuracy));
+  }
+}
+
 std::string csv(const std::vector<WarmupRun>& runs) {
   std::string text = "optimizer,lr,warmup,seed,largest_loss,early_loss,accuracy\n";
   for (const WarmupRun& run : runs) {

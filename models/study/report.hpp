@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "models/study/decay.hpp"
+#include "models/study/moments.hpp"
 #include "models/study/warmup.hpp"
 
 namespace temper::study {
@@ -20,6 +21,8 @@ void print_arm(std::span<const WarmupRun> runs);
 void print_warmup_claims(const std::vector<WarmupRun>& runs);
 void print_decay(const std::vector<Twins>& twins);
 void print_rounding(const std::vector<Kept>& rows);
+/// The first runs are what the others are compared with, seed by seed.
+void print_moments(const std::vector<MomentsRuns>& rows);
 
 /// All runs as comma-separated values.
 std::string csv(const std::vector<WarmupRun>& runs);

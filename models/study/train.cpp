@@ -41,6 +41,8 @@ void run_study(models::Run& run) {
   print_decay(study_decay(bench, 0.01, few));
   print_rounding(study_rounding({1e-3, 5e-5, 5e-6, 5e-7, 5e-8}, 0.01));
 
+  print_moments(study_moments(bench, warm));
+
   write(run.folder() + "/runs.csv", csv(runs));
   for (const Picture& picture : pictures(noise)) write(run.folder() + "/" + picture.name, picture.svg);
   print("\nall runs and the pictures of docs/ are in {}", run.folder());

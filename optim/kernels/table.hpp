@@ -122,6 +122,22 @@ struct Table {
   /// p -= trust * change
   void (*lamb_apply)(const AdamScalars& scalars, float trust, const AdamColumns& columns, Index n);
 
+  // muon.cpp
+  /// buf = momentum * buf + rest * g;  g = nesterov ? rest * g + momentum * buf : buf
+  void (*muon_direction)(float* g, float* buf, float momentum, float rest, bool nesterov, Index n);
+  /// y = factor * x; they may be the same.
+  void (*scale)(const float* x, float factor, float* y, Index n);
+  /// x = x_factor * x + y_factor * y
+  void (*mix)(float* x, float x_factor, const float* y, float y_factor, Index n);
+
+  // adafactor.cpp
+  /// sums += (factor * x)^2
+  void (*add_squares)(float* sums, const float* x, float factor, Index n);
+  /// x = factor * x * y
+  void (*multiply)(float* x, const float* y, float factor, Index n);
+  /// With g the factor times the gradient: v = keep * v + rest * (g^2 + eps);  g = g / sqrt(v)
+  void (*divide_by_root)(float* g, float* v, float factor, float keep, float rest, float eps, Index n);
+
   // average.cpp
   /// mean += weight * (p - mean)
   void (*average)(float* mean, const float* p, float weight, Index n);

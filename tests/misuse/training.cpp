@@ -72,7 +72,7 @@ TEST_CASE("parameters and modules") {
                           [](Program& p) {
                             p.model.parameters()[4].set_gradient(ones({8, 3}));
                           }),
-      refuses<ShapeError>("parameter [2] is i64, expected f32",
+      refuses<ShapeError>("parameter [2] is i64, expected f32 or bf16",
                           [](Program&) {
                             return Parameter(indices({1, 2}), Role::weight);
                           }),

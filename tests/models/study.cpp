@@ -110,3 +110,15 @@ TEST_CASE("study: the pictures are drawn") {
   CHECK(drawn.size() == 3);
   for (const Picture& picture : drawn) CHECK(picture.svg.starts_with("<svg"));
 }
+
+TEST_CASE("study: narrower moments take another way to nearly the same place") {
+  const auto rows = study_moments(tiny(), 2);
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[2].moments == "8 bits");
+  for (const MomentsRuns& row : rows) {
+    REQUIRE(row.loss.size() == 2);
+    CHECK(std::abs(row.loss[0] - rows[0].loss[0]) < 0.1);
+  }
+  CHECK(rows[1].loss[0] != rows[0].loss[0]);
+  CHECK(rows[2].loss[0] != rows[0].loss[0]);
+}

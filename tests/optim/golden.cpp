@@ -1,4 +1,4 @@
-// Trajectories recorded from PyTorch in float64, reproduced in f32.
+// Trajectories recorded from PyTorch in float64 and from the papers' formulas in numpy, reproduced in f32.
 
 #include <doctest/doctest.h>
 
@@ -10,6 +10,7 @@
 #include <temper/optim/optim.hpp>
 
 #include "tests/optim/golden_internal.hpp"
+#include "tests/optim/numbers_internal.hpp"
 
 using namespace temper;
 using namespace temper::optim;
@@ -78,4 +79,38 @@ TEST_CASE("the others") {
   reproduce("adamax", make<Adamax>(AdamaxOptions{.lr = 0.01}));
   reproduce("rmsprop", make<RMSprop>(RMSpropOptions{.lr = 0.01}));
   reproduce("adagrad", make<Adagrad>(AdagradOptions{.lr = 0.01}));
+}
+
+TEST_CASE("TorchCompat stays within 1e-6 of PyTorch's f32 for 1000 steps") {
+  const auto reproduce_long = [](const std::string& name, auto make) {
+    CAPTURE(name);
+    Numbers numbers;
+    const auto drawn = [&numbers] {
+      Tensor x = empty({40});
+      for (float& value : x.mutable_values<float>()) value = numbers();
+      return x;
+    };
+    Parameter p(drawn(), Role::weight);
+    const auto optimizer = make(p);
+    for (int step = 0; step < 1000; ++step) {
+      p.set_gradient(drawn());
+      optimizer->step();
+    }
+    const auto expected = optim_golden()["long"][name].get<std::vector<double>>();
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CAPTURE(i);
+      CHECK(std::abs(p.value().values<float>()[i] - expected[i]) <= 1e-6);
+    }
+  };
+  const auto torch = Rounding::torch_compat;
+  const auto with = [&]<class T>(std::type_identity<T>, const auto& options) {
+    return [options](const Parameter& p) { return std::make_unique<T>(Groups{p}, options); };
+  };
+  reproduce_long("adam_l2", with(std::type_identity<Adam>(), AdamOptions{.l2 = 0.01, .rounding = torch}));
+  reproduce_long("adamw", with(std::type_identity<AdamW>(), AdamWOptions{.weight_decay = 0.1, .rounding = torch}));
+  reproduce_long("adamw_amsgrad", with(std::type_identity<AdamW>(),
+                                       AdamWOptions{.weight_decay = 0.1, .amsgrad = true, .rounding = torch}));
+  reproduce_long("sgd_nesterov_l2",
+                 with(std::type_identity<SGD>(),
+                      SGDOptions{.lr = 1e-3, .momentum = 0.9, .nesterov = true, .l2 = 0.01, .rounding = torch}));
 }

@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -44,8 +47,29 @@ using Rules = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("the program everyone writes lints clean") {
-  CHECK(adamw(1e-3 * warmup(200).then(linear_decay(1800)), 2000) == Rules{});
+TEST_CASE("README's program lints clean") {
+  const auto without_blanks = [](std::string text) {
+    std::erase_if(text, [](char c) { return std::isspace(static_cast<unsigned char>(c)) != 0; });
+    return text;
+  };
+  std::stringstream readme;
+  readme << std::ifstream(TEMPER_TEST_DIR "/../README.md").rdbuf();
+  const int epochs = 5;
+  const Step batches = (60000 + 127) / 128, total = epochs * batches, warm = total / 10;
+  std::string text;
+  // What is compiled here is what is written there.
+#define README_OPTIONS(...) (text = #__VA_ARGS__, AdamWOptions{__VA_ARGS__})
+  const AdamW adamw({parameter()},
+                    README_OPTIONS(.lr = 1e-3 * optim::warmup(warm).then(optim::linear_decay(total - warm)),
+                                   .weight_decay = 0.01, .clip_norm = 1.0));
+#undef README_OPTIONS
+  const std::string page = without_blanks(readme.str());
+  CHECK(page.find(without_blanks("optim::AdamW adamw(model.parameters(), {" + text + "});")) != std::string::npos);
+  CHECK(page.find(
+            without_blanks("const int epochs = 5; const Step total = epochs * train.batches(), warm = total / 10;")) !=
+        std::string::npos);
+  CHECK(page.find(without_blanks("{.batch_size = 128, .shuffle = true}")) != std::string::npos);
+  for (const LintWarning& warning : lint(adamw, total).warnings) FAIL_CHECK(warning.text);
 }
 
 TEST_CASE("each rule") {

@@ -61,7 +61,7 @@ Schedule random_schedule(std::mt19937& random, bool finite, int depth) {
       default: break;
     }
   }
-  switch (below(finite ? 9 : 14)) {
+  switch (below(finite ? 10 : 16)) {
     case 0: return warmup(n);
     case 1: return warmup(n, Warmup::zero_based);
     case 2: return linear_decay(n, {.end = 0.25});
@@ -71,10 +71,12 @@ Schedule random_schedule(std::mt19937& random, bool finite, int depth) {
     case 6: return constant(0.5, n);
     case 7: return one_cycle(n);
     case 8: return linear(n, {.start = 0.1, .end = 0.9});
-    case 9: return exponential(0.9);
-    case 10: return step(1 + n, 0.5);
-    case 11: return multistep({2, 5, 5}, 0.1);
-    case 12: return cosine_restarts(1 + n, {.grow = 2, .end = 0.1});
+    case 9: return log_warmup(n);
+    case 10: return exponential(0.9);
+    case 11: return step(1 + n, 0.5);
+    case 12: return multistep({2, 5, 5}, 0.1);
+    case 13: return cosine_restarts(1 + n, {.grow = 2, .end = 0.1});
+    case 14: return cyclic(1 + n, {.down = n, .low = 0.2, .shrink = 0.5});
     default: return inverse_sqrt(1 + n);
   }
 }

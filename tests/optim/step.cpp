@@ -228,6 +228,39 @@ TEST_CASE("groups have settings of their own") {
   CHECK(values(q)[0] == 0.75f);
 }
 
+TEST_CASE("a group may have a clip_norm of its own, of its own norm") {
+  Parameter p = make_parameter("p", {0.0f}), q = make_parameter("q", {0.0f}), r = make_parameter("r", {0.0f});
+  SGD sgd(
+      {{.parameters = {p}, .set = {{"clip_norm", 2.0 * linear_decay(4)}}}, {.parameters = {q}}, {.parameters = {r}}},
+      {.lr = 1.0, .clip_norm = 1.0});
+  const auto clipped = [&] {
+    give(p, {10.0f});
+    give(q, {3.0f});
+    give(r, {4.0f});
+    return sgd.step();
+  };
+  const StepReport report = clipped();
+  CHECK(report.grad_norm == near(std::sqrt(125.0)));
+  CHECK(report.clip == near(0.2));
+  CHECK(values(p)[0] == near(-2.0));
+  CHECK(values(q)[0] == near(-0.6));
+  CHECK(values(r)[0] == near(-0.8));
+  clipped();
+  CHECK(values(p)[0] == near(-3.5));  // its schedule
+  CHECK(sgd.value("clip_norm", 2, 0) == 1.0);
+  CHECK(sgd.value("clip_norm", 2, 1) == 1.0);
+  // Its own alone.
+  Parameter x = make_parameter("x", {0.0f}), y = make_parameter("y", {0.0f});
+  SGD one({{.parameters = {x}, .set = {{"clip_norm", 1.0}}}, {.parameters = {y}}}, {.lr = 1.0});
+  give(x, {5.0f});
+  give(y, {5.0f});
+  one.step();
+  CHECK(values(x)[0] == near(-1.0));
+  CHECK(values(y)[0] == -5.0f);
+  SGD bad({{.parameters = {x}, .set = {{"clip_norm", 0.0}}}}, {.lr = 1.0});
+  CHECK(error_of([&] { bad.step(); }) == "SGD: clip_norm is 0 at k = 0, expected a positive number");
+}
+
 TEST_CASE("independent decay does not know the learning rate") {
   Parameter p = make_parameter("p", {1.0f});
   AdamW adamw({p}, {.lr = 0.0, .weight_decay = 0.25 * linear_decay(2), .decay = Decay::independent});
@@ -253,6 +286,52 @@ TEST_CASE("small decays are not lost") {
   };
   CHECK(shrink(Rounding::compensated) == near(1.0, 0.01));
   CHECK(std::abs(shrink(Rounding::torch_compat) - 1.0) > 0.05);
+}
+
+TEST_CASE("by default the effective decay is within 1% of what was asked for, in PyTorch's order it is not") {
+  constexpr std::int64_t n = 4096;
+  const Tensor start = uniform({n}, 1.0f, 2.0f);
+  std::vector<Tensor> gradients;
+  for (int i = 0; i < 50; ++i) gradients.push_back(normal({n}));
+  const auto kept = [&](double lr, Rounding rounding) {
+    const auto end = [&](double weight_decay) {
+      Parameter p(start.clone(), Role::weight);
+      AdamW adamw({p}, {.lr = lr, .weight_decay = weight_decay, .rounding = rounding});
+      for (std::size_t k = 0; k < 1000; ++k) {
+        p.set_gradient(gradients[k % gradients.size()]);
+        adamw.step();
+      }
+      return p;
+    };
+    const Parameter with = end(0.01), without = end(0.0);
+    double done = 0.0, asked = 0.0;
+    for (std::size_t i = 0; i < n; ++i) {
+      done += static_cast<double>(without.value().values<float>()[i]) - with.value().values<float>()[i];
+      asked += (1.0 - std::pow(1.0 - lr * 0.01, 1000)) * start.values<float>()[i];
+    }
+    return done / asked;
+  };
+  for (const double lr : {1e-3, 5e-5, 5e-6}) CHECK(kept(lr, Rounding::once) == near(1.0, 0.01));
+  CHECK(std::abs(kept(5e-6, Rounding::torch_compat) - 1.0) > 0.05);
+}
+
+TEST_CASE("AdamWR: the normalized decay with restarts, by hand") {
+  // Two cycles of 2 and 4 epochs, 10 batches each: the decay of a cycle goes by its own length.
+  const auto decay = [](double epochs) {
+    return normalized_decay(0.05, {.batch_size = 10, .samples = 100, .epochs = epochs});
+  };
+  const Schedule shape = cosine_restarts(20, {.grow = 2});
+  const Schedule weight_decay = constant(decay(2), 20).then(decay(4)) * shape;
+  Parameter p = make_parameter("p", {1.0f});
+  AdamW adamw({p}, {.lr = 1e-3 * shape, .weight_decay = weight_decay, .decay = Decay::independent});
+  double expected = 1.0;
+  for (int k = 0; k < 50; ++k) {
+    const double cycle = k < 20 ? 20 : 40, at = k < 20 ? k : k - 20;
+    expected *= 1.0 - 0.05 * std::sqrt(10.0 / (100.0 * cycle / 10)) * 0.5 * (1 + std::cos(M_PI * at / cycle));
+    give(p, {0.0f});
+    adamw.step();
+  }
+  CHECK(values(p)[0] == near(expected, 1e-5));
 }
 
 TEST_CASE("scheduled betas: the bias corrections are running products") {
@@ -281,7 +360,8 @@ TEST_CASE("errors of construction name the parameter") {
   CHECK(error_of([&] { SGD({Parameter()}, {.lr = 0.1}); }) == "SGD: parameter 0 of group 0 is undefined");
   CHECK(error_of([&] {
           Adam({{.parameters = {p}, .set = {{"weight_decay", 0.0}}}}, {.lr = 0.1});
-        }) == "Adam: group 0 sets 'weight_decay', which Adam does not have; it has lr, beta1, beta2, eps, l2");
+        }) ==
+        "Adam: group 0 sets 'weight_decay', which Adam does not have; it has lr, beta1, beta2, eps, l2, clip_norm");
   CHECK(error_of([&] { SGD({p}, {.lr = 0.1, .nesterov = true}); }) ==
         "SGD: nesterov needs a momentum and no dampening, got momentum 0 and dampening 0");
 }

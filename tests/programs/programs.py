@@ -159,7 +159,7 @@ def test_options(bench):
     two = bench.folder()
     command = drop(bench.command("mlp", out=two), "--threads")
     check("2 threads" in jobs.run(command + ["--threads", "2"]), "--threads 2 does not take two")
-    for method in "adamw sgd sgdw adam lion lamb nadam radam adamax rmsprop adagrad".split():
+    for method in "adamw sgd sgdw adam lion lamb nadam radam adamax rmsprop adagrad muon adafactor".split():
         _, out = bench.mlp("--optimizer", method, "--lr", "1e-3")
         check(losses(out)[-1] < losses(out)[0], f"{method} does not learn")
     rates = {}

@@ -79,17 +79,32 @@ static inline Int load_u8(const std::uint8_t* p) {
   return Int(_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), zero), zero));
 #endif
 }
-/// Of numbers below 2^8.
+/// The lowest 8 bits of each.
 static inline void store_u8(std::uint8_t* p, Int x) {
 #if defined(TEMPER_ISA_avx512)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
 #elif defined(TEMPER_ISA_avx2)
+  x = x & Int(0xff);
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
 #else
+  x = x & Int(0xff);
   const __m128i words = _mm_packs_epi32(x, x);
   const std::int32_t four = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
   __builtin_memcpy(p, &four, 4);
+#endif
+}
+
+/// The largest element, of numbers.
+static inline float largest_lane(Vec x) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_reduce_max_ps(x);
+#else
+  alignas(64) float lanes[width];
+  x.store_aligned(lanes);
+  float result = lanes[0];
+  for (float lane : lanes) result = lane > result ? lane : result;
+  return result;
 #endif
 }
 
@@ -97,21 +112,24 @@ static inline void store_u8(std::uint8_t* p, Int x) {
 /// Source: Appleby, MurmurHash3 (2011), the 32-bit finalizer.
 class RandomBits {
  public:
-  explicit RandomBits(std::uint32_t key) : key_(static_cast<std::int32_t>(key)) {
+  explicit RandomBits(std::uint32_t key) : key_(key) {
     alignas(64) std::int32_t lanes[width];
-    for (Index i = 0; i < width; ++i) lanes[i] = static_cast<std::int32_t>(i);
+    for (Index i = 0; i < width; ++i) lanes[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(i) * spread);
     lanes_ = Int::load_aligned(lanes);
   }
   /// For the numbers from `first` on.
   Int operator()(Index first) const {
-    Int x = times(lanes_ + Int(static_cast<std::int32_t>(first)), 0x9e3779b1u) + key_;
+    Int x = lanes_ + Int(static_cast<std::int32_t>(static_cast<std::uint32_t>(first) * spread + key_));
     x = times(x ^ shift_right(x, 16), 0x85ebca6bu);
     x = times(x ^ shift_right(x, 13), 0xc2b2ae35u);
     return x ^ shift_right(x, 16);
   }
 
  private:
-  Int key_, lanes_;
+  static constexpr std::uint32_t spread = 0x9e3779b1u;  // brings neighbours apart
+
+  std::uint32_t key_;
+  Int lanes_;
 };
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

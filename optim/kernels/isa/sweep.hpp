@@ -68,5 +68,7 @@ void fill_adagrad(Table& table);
 void fill_rmsprop(Table& table);
 void fill_lion(Table& table);
 void fill_lamb(Table& table);
+void fill_muon(Table& table);
+void fill_adafactor(Table& table);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

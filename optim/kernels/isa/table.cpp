@@ -16,6 +16,8 @@ void fill_table(Table& table) {
   fill_rmsprop(table);
   fill_lion(table);
   fill_lamb(table);
+  fill_muon(table);
+  fill_adafactor(table);
 }
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -1,0 +1,53 @@
+#include <temper/train/averages.hpp>
+
+#include "framework/core/format_internal.hpp"
+
+namespace temper {
+
+AveragedWeights::AveragedWeights(optim::Optimizer& optimizer) : optimizer_(optimizer) { optimizer.swap_averages(); }
+AveragedWeights::~AveragedWeights() { optimizer_.swap_averages(); }
+
+namespace detail {
+
+BatchStatistics::BatchStatistics(const nn::Module& model) {
+  std::vector<const nn::Module*> modules = {&model};
+  for (const nn::Child& child : model.children()) modules.push_back(child.module);
+  for (const nn::Module* module : modules) {
+    const auto* norm = dynamic_cast<const nn::BatchNorm2d*>(module);
+    if (norm == nullptr || norm->options().frozen) continue;
+    for (const Tensor& running : {norm->running_mean, norm->running_var}) {
+      statistics_.push_back({running, running.clone(), zeros(running.shape()), norm->options().momentum});
+    }
+  }
+}
+
+BatchStatistics::~BatchStatistics() {
+  if (finished_) return;
+  for (Statistic& statistic : statistics_) statistic.running.copy_from(statistic.old);
+}
+
+/// From zero, a running statistic becomes momentum times that of the batch.
+void BatchStatistics::before_batch() {
+  for (Statistic& statistic : statistics_) statistic.running.fill(0.0f);
+}
+
+void BatchStatistics::after_batch() {
+  ++batches_;
+  for (Statistic& statistic : statistics_) {
+    const float* running = statistic.running.data<float>();
+    for (float& sum : statistic.sum.mutable_values<float>()) sum += *running++;
+  }
+}
+
+void BatchStatistics::finish() {
+  if (batches_ == 0) fail<ValueError>("reestimate_batch_statistics: the loader has no batches");
+  for (Statistic& statistic : statistics_) {
+    const float* sum = statistic.sum.data<float>();
+    const float weight = static_cast<float>(batches_) * statistic.momentum;
+    for (float& running : statistic.running.mutable_values<float>()) running = *sum++ / weight;
+  }
+  finished_ = true;
+}
+
+}  // namespace detail
+}  // namespace temper

@@ -1,0 +1,187 @@
+// Optimizers that see whole matrices: Muon and Adafactor.
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <temper/core/errors.hpp>
+#include <temper/core/parallel.hpp>
+#include <temper/optim/optim.hpp>
+
+#include "tests/optim/golden_internal.hpp"
+#include "tests/optim/near_internal.hpp"
+#include "tests/optim/numbers_internal.hpp"
+
+using namespace temper;
+using namespace temper::optim;
+
+namespace {
+
+Tensor filled(Numbers& numbers, const Shape& shape) {
+  Tensor x = empty(shape);
+  for (float& value : x.mutable_values<float>()) value = numbers();
+  return x;
+}
+
+/// The parameters of the recorded trajectories: two weights, an embedding, a bias.
+std::vector<Parameter> recorded_parameters() {
+  const nlohmann::json& p0 = optim_golden()["matrix_p0"];
+  const auto tensor = [&](std::size_t i, const Shape& shape) { return from(p0[i].get<std::vector<float>>(), shape); };
+  return {Parameter(tensor(0, {3, 5}), Role::weight).named("wide"),
+          Parameter(tensor(1, {6, 2}), Role::weight).named("tall"),
+          Parameter(tensor(2, {4, 3}), Role::embedding).named("embedding"),
+          Parameter(tensor(3, {3}), Role::bias).named("bias")};
+}
+
+template <class T, class Options>
+void reproduce(const std::string& name, const Options& options) {
+  CAPTURE(name);
+  const nlohmann::json& golden = optim_golden();
+  const nlohmann::json& trajectory = golden["matrices"][name]["trajectory"];
+  std::vector<Parameter> parameters = recorded_parameters();
+  T optimizer(parameters, options);
+  REQUIRE(trajectory.size() == 6);
+  for (std::size_t step = 0; step < trajectory.size(); ++step) {
+    CAPTURE(step);
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto gradient = golden["matrix_grads"][step][i].get<std::vector<float>>();
+      parameters[i].set_gradient(from(gradient, parameters[i].shape()));
+    }
+    optimizer.step();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto expected = trajectory[step][i].get<std::vector<double>>();
+      const auto got = parameters[i].value().values<float>();
+      REQUIRE(got.size() == expected.size());
+      for (std::size_t j = 0; j < expected.size(); ++j) {
+        CAPTURE(i);
+        CAPTURE(j);
+        CHECK(std::abs(got[j] - expected[j]) <= 3e-6);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("Muon as published, AdamW for what is no 2-D weight") {
+  reproduce<Muon>("muon", MuonOptions{.lr = 0.02, .weight_decay = 0.1});
+  reproduce<Muon>("muon_spectral", MuonOptions{.lr = 0.02,
+                                               .momentum = 0.9,
+                                               .nesterov = false,
+                                               .weight_decay = 0.0,
+                                               .scale = MuonScale::spectral,
+                                               .adamw_scale = 0.1});
+}
+
+TEST_CASE("Adafactor as published") {
+  reproduce<Adafactor>("adafactor", AdafactorOptions{});
+  reproduce<Adafactor>("adafactor_relative",
+                       AdafactorOptions{.lr = 0.6, .scale_parameter = false, .clip_threshold = 0.7});
+  reproduce<Adafactor>(
+      "adafactor_momentum",
+      AdafactorOptions{
+          .lr = 0.05, .relative_step = false, .scale_parameter = false, .beta1 = 0.9, .weight_decay = 0.1});
+}
+
+TEST_CASE("Muon's step is nearly orthogonal, whatever the gradient's size") {
+  Numbers numbers;
+  for (const float size : {1.0f, 1e-5f, 1e10f}) {
+    Parameter p(zeros({20, 50}), Role::weight);
+    Muon muon({p}, {.lr = 1.0, .weight_decay = 0.0, .scale = MuonScale::spectral});
+    Tensor g = normal({20, 50});
+    for (float& x : g.mutable_values<float>()) x *= size;
+    p.set_gradient(g);
+    muon.step();
+    // Rows of an orthogonal matrix have length 1 and are perpendicular.
+    const float* x = p.value().data<float>();
+    double lengths = 0.0;
+    for (std::int64_t i = 0; i < 20 * 50; ++i) lengths += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    CHECK(std::sqrt(lengths / 20) > 0.7);
+    CHECK(std::sqrt(lengths / 20) < 1.2);
+    CHECK(g.values<float>()[0] != 0.0f);  // someone else's tensor
+  }
+}
+
+TEST_CASE("which weights Muon takes") {
+  const auto weight = [](const char* name, const Shape& shape, Role role = Role::weight) {
+    return Parameter(ones(shape), role).named(name);
+  };
+  std::vector<Parameter> parameters = {
+      weight("0.fc.weight", {2, 3}),       weight("embed.weight", {2, 3}, Role::embedding),
+      weight("lm_head.weight", {2, 3}),    weight("decoder.head.weight", {2, 3}),
+      weight("conv.weight", {2, 3, 1, 1}), weight("header.weight", {2, 3})};
+  Muon muon(parameters, {});
+  for (Parameter& p : parameters) p.set_gradient(ones(p.shape()));
+  muon.step();
+  std::vector<std::string> taken;
+  for (const auto& [name, tensor] : muon.state().tensors) {
+    if (name.ends_with("/momentum_buffer")) taken.push_back(name);
+  }
+  CHECK(taken == std::vector<std::string>{"0.fc.weight/momentum_buffer", "header.weight/momentum_buffer"});
+  CHECK(muon.state().tensors.contains("conv.weight/exp_avg"));
+  CHECK_FALSE(muon.state().tensors.contains("0.fc.weight/exp_avg"));
+  CHECK_THROWS_WITH_AS(Muon(parameters, {.steps = 0}), "Muon: 0 Newton-Schulz steps, expected at least 1", ValueError);
+}
+
+TEST_CASE("Adafactor keeps a number per row and column") {
+  Parameter p(ones({4, 3, 5}), Role::weight);
+  const Parameter named = p.named("p");
+  Adafactor adafactor({named}, {});
+  p.set_gradient(ones({4, 3, 5}));
+  adafactor.step();
+  const OptimizerState state = adafactor.state();
+  CHECK(state.tensors.size() == 3);  // counters too
+  CHECK(state.tensors.at("p/exp_avg_sq_row").shape() == Shape{4});
+  CHECK(state.tensors.at("p/exp_avg_sq_col").shape() == Shape{15});
+}
+
+TEST_CASE("with clipping, groups, zero sizes and any number of threads: the same bits, resumed or not") {
+  const int before = threads();
+  const std::vector<Shape> shapes = {{70, 300}, {300, 70}, {0, 3}, {5, 0}, {1, 1}, {20000}, {}, {3, 3, 3, 3}};
+  const auto run = [&](const auto& make, int resume_at) {
+    Numbers numbers;
+    std::vector<Parameter> parameters;
+    for (const Shape& shape : shapes) {
+      parameters.push_back(Parameter(filled(numbers, shape), Role::weight).named(std::to_string(parameters.size())));
+    }
+    auto optimizer = make(parameters);
+    for (int step = 0; step < 5; ++step) {
+      if (step == resume_at) {
+        auto next = make(parameters);
+        next->load(optimizer->state());
+        optimizer = std::move(next);
+      }
+      for (Parameter& p : parameters) p.set_gradient(filled(numbers, p.shape()));
+      CHECK(optimizer->step().applied);
+    }
+    std::vector<float> values;
+    for (const Parameter& p : parameters) {
+      for (const float x : p.value().values<float>()) {
+        CHECK(std::isfinite(x));
+        values.push_back(x);
+      }
+    }
+    return values;
+  };
+  const auto check = [&](const auto& make) {
+    set_threads(1);
+    const std::vector<float> expected = run(make, -1);
+    CHECK(run(make, 3) == expected);
+    set_threads(3);
+    CHECK(run(make, -1) == expected);
+  };
+  check([](const std::vector<Parameter>& p) {
+    return std::make_unique<Adafactor>(p, AdafactorOptions{.beta1 = 0.9, .clip_norm = 1.0});
+  });
+  // oneDNN's products need not have the same bits for another number of threads.
+  set_threads(1);
+  const auto muon = [](const std::vector<Parameter>& p) {
+    return std::make_unique<Muon>(p, MuonOptions{.momentum = 0.9 * warmup(3), .clip_norm = 1.0});
+  };
+  CHECK(run(muon, 3) == run(muon, -1));
+  set_threads(before);
+}

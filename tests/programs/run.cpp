@@ -1,0 +1,156 @@
+// Run inside this process: what can be seen there alone.
+
+#include "models/common/run.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/data/allocations.hpp"
+#include "tests/data/files.hpp"
+
+using namespace temper;
+using namespace temper::models;
+using temper_test::Folder;
+
+namespace {
+
+struct Scale : nn::Module {
+  Parameter weight{full({4}, 1.0f), Role::weight};
+  void members(nn::Members& m) const override { m("weight", weight); }
+};
+
+struct MadeUp {
+  std::int64_t size() const { return 40; }
+  std::array<Tensor, 1> get(std::int64_t i) const { return {full({4}, static_cast<float>(i % 3 + 1))}; }
+};
+
+TrainOptions options_in(const Folder& folder) {
+  TrainOptions options;
+  options.out = (folder / "run").native();
+  options.batch_size = 4;
+  options.steps = 20;
+  options.eval_every = 1000;
+  options.checkpoint_every = "1000";
+  return options;
+}
+
+/// Trains `model` in one or two phases; which of them made steps, and the weights after each.
+struct Outcome {
+  std::vector<int> steps;
+  std::vector<float> weights;
+};
+Outcome train(const TrainOptions& options, const std::vector<Phase>& phases) {
+  Run run({.model = "scale", .options = options});
+  const Scale model;
+  Outcome outcome;
+  for (const Phase& phase : phases) {
+    data::Loader loader(MadeUp(), run.loader_options());
+    const auto optimizer = run.optimizer(model, loader.batches(), phase);
+    int steps = 0;
+    run.train(
+        model, *optimizer, loader,
+        [&](const auto& batch) {
+          ++steps;
+          const Tensor y = std::get<0>(batch) * model.weight;
+          return mean(y * y);
+        },
+        [&] {
+          return Metrics{{"test size", 1.0, Better::smaller}};
+        },
+        phase);
+    outcome.steps.push_back(steps);
+    outcome.weights.push_back(model.weight.value().values<float>()[0]);
+  }
+  run.finish();
+  return outcome;
+}
+
+}  // namespace
+
+TEST_CASE("a step of a run allocates nothing from the third on, its line of metrics included") {
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  options.log_every = 1;
+  options.ema = 0.9;
+  options.accumulate = 2;
+  Run run({.model = "scale", .options = options});
+  const Scale model;
+  data::Loader loader(MadeUp(), run.loader_options());
+  const auto optimizer = run.optimizer(model, loader.batches());
+  int calls = 0;
+  long allocations = 0;
+  std::int64_t before = 0;
+  run.train(
+      model, *optimizer, loader,
+      [&](const auto& batch) {
+        // From one call to the next: backward, update, metrics. Where epochs meet, the loader draws an order.
+        if (calls > 6) allocations += static_cast<long>(temper_test::allocations() - before);
+        ++calls;
+        before = static_cast<std::int64_t>(temper_test::allocations());
+        const Tensor y = std::get<0>(batch) * model.weight;
+        return mean(y * y);
+      },
+      [] { return Metrics{}; });
+  CHECK(calls == 40);
+  CHECK(allocations == 0);
+  CHECK(Folder::read(folder / "run/metrics.jsonl").find("\"step\":20,") != std::string::npos);
+}
+
+TEST_CASE("a resumed run skips the phases its checkpoint has passed") {
+  const std::vector<Phase> phases = {{.name = "first", .steps = 5, .lr = "0.1"}, {}};
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  const Outcome whole = train(options, phases);
+  CHECK(whole.steps == std::vector<int>{5, 20});
+  CHECK(whole.weights[1] < whole.weights[0]);
+  const std::string log = Folder::read(folder / "run/metrics.jsonl");
+  CHECK(log.find("\"step\":5,\"epoch\":1") != std::string::npos);
+  CHECK(log.find("\"step\":25,\"epoch\":2") != std::string::npos);  // steps go on counting
+  CHECK(log.find("\"phase\":\"first\"") != std::string::npos);
+
+  options.resume = true;
+  const Outcome again = train(options, phases);
+  CHECK(again.steps == std::vector<int>{0, 0});
+  CHECK(again.weights[1] == whole.weights[1]);
+}
+
+TEST_CASE("samples are JSON that the report reads") {
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  options.steps = 1;
+  Run run({.model = "scale", .options = options});
+  const Scale model;
+  data::Loader loader(MadeUp(), run.loader_options());
+  const auto optimizer = run.optimizer(model, loader.batches());
+  run.train(
+      model, *optimizer, loader, [&](const auto& batch) { return mean(std::get<0>(batch) * model.weight); },
+      [] { return Metrics{}; });
+  run.sample_text("a \"title\"", "two\nlines, and a byte that is no UTF-8: \xff");
+  run.sample_image("boot", "seen as: shoe", from({0.0f, 0.5f, 1.0f, 2.0f, -1.0f}, {1, 5, 1}));
+  CHECK_THROWS_WITH_AS(run.sample_image("", "", zeros({2, 2})),
+                       "sample_image: pixels f32 [2, 2], expected f32 [height, width, channels]", ShapeError);
+  run.finish();
+  const auto samples = nlohmann::json::parse(Folder::read(folder / "run/samples.json"));
+  REQUIRE(samples.size() == 2);
+  CHECK(samples[0]["kind"] == "text");
+  CHECK(samples[0]["title"] == "a \"title\"");
+  const nlohmann::json expected = {{"kind", "image"}, {"title", "boot"}, {"caption", "seen as: shoe"}, {"height", 1},
+                                   {"width", 5},      {"channels", 1},   {"pixels", "AID//wA="}};
+  CHECK(samples[1] == expected);
+}
+
+TEST_CASE("a loss without gradients is an error, not an endless loop") {
+  const Folder folder;
+  Run run({.model = "scale", .options = options_in(folder)});
+  const Scale model;
+  model.freeze();
+  data::Loader loader(MadeUp(), run.loader_options());
+  const auto optimizer = run.optimizer(model, loader.batches());
+  const Parameter other(full({4}, 1.0f), Role::weight);
+  CHECK_THROWS_WITH_AS(
+      run.train(
+          model, *optimizer, loader, [&](const auto& batch) { return mean(std::get<0>(batch) * other); },
+          [] { return Metrics{}; }),
+      doctest::Contains("step 1: no parameter has a gradient"), ValueError);
+}
