@@ -11,7 +11,7 @@ namespace temper::data {
 
 struct ImageFileOptions {
   std::int64_t channels = 3;                        ///< 3: red, green, blue; 1: gray
-  std::int64_t max_pixels = std::int64_t{1} << 28;  ///< refuse larger images, before allocating anything
+  std::int64_t max_pixels = std::int64_t{1} << 26;  ///< refuse larger images, before allocating anything
 };
 
 /// Reads a PNG or JPEG image: f32 [H, W, channels] from 0 to 1. What is transparent lies on black.

@@ -24,6 +24,10 @@ Pixels decode_png(std::span<const std::byte> file, std::int64_t channels, std::i
   if (image.height * image.width > max_pixels) {
     fail<FileError>("png: {} x {} pixels, the limit is {}", image.height, image.width, max_pixels);
   }
+  // Deflate packs at best 258 bytes into two bits, a byte holds at most 8 pixels.
+  if (static_cast<std::uint64_t>(image.height * image.width) > std::uint64_t{file.size()} * 1032 * 8) {
+    fail<FileError>("png: {} x {} pixels cannot be in {} bytes", image.height, image.width, file.size());
+  }
   png.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
   image.values.resize(static_cast<std::size_t>(image.height * image.width * channels));
   const png_color black{0, 0, 0};

@@ -1,6 +1,7 @@
 #include <temper/data/image_folder.hpp>
 
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -148,4 +149,12 @@ TEST_CASE("image folder: what does not fit") {
                        "images: resize to 3 x 0, expected both or none", ValueError);
   CHECK_THROWS_WITH_AS(data::ImageFolder(folder.path(), {.channels = 4}), "images: 4 channels, expected 1 (gray) or 3",
                        ValueError);
+}
+
+TEST_CASE("images: a PNG cannot announce more pixels than its bytes can hold") {
+  std::string png = png_file(smooth(4, 3, 1), 4, 3, 1);
+  png.replace(16, 8, std::string("\0\0\x10\0\0\0\x10\0", 8));  // 4096 x 4096, with the right checksum
+  const auto crc = static_cast<std::uint32_t>(crc32(0, reinterpret_cast<const Bytef*>(png.data() + 12), 17));
+  for (int i = 0; i < 4; ++i) png[static_cast<std::size_t>(29 + i)] = static_cast<char>(crc >> (24 - 8 * i));
+  CHECK(error_of(png) == "x: png: 4096 x 4096 pixels cannot be in " + std::to_string(png.size()) + " bytes");
 }
