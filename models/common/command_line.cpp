@@ -84,7 +84,7 @@ void add_shared(CLI::App& app, TrainOptions& options) {
   app.add_option("--eval-every", options.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
   app.add_option("--checkpoint-every", options.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
   app.add_option("--log-every", options.log_every, "updates between lines of metrics.jsonl")->check(between(1));
-  app.add_flag("--tensorboard", options.tensorboard, "also write TensorBoard event files");
+  app.add_flag("--tensorboard", options.tensorboard, "also write event files, in the folder tensorboard of the run");
   app.add_flag("--dry-run", options.dry_run, "print model, memory and schedule, and stop")->configurable(false);
   app.set_config("--config", "", "read options from a file, such as the config.toml of a run")->configurable(false);
   app.allow_config_extras(CLI::config_extras_mode::error);

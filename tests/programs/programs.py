@@ -148,6 +148,8 @@ def test_options(bench):
     for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--tensorboard", None)):
         out = bench.mlp(name, *([value] if value else []))[1]
         check(weights(out) == base, f"{name} changes the weights")
+    events = list((pathlib.Path(out) / "tensorboard").glob("events.out.tfevents.*"))
+    check(len(events) == 1 and b"train/loss" in events[0].read_bytes(), "--tensorboard writes no events")
     out = bench.folder()
     command = drop(drop(bench.command("mlp", out=out), "--log-every"), "--eval-every")
     jobs.run(command + ["--log-every", "7", "--eval-every", "6"])
