@@ -7,11 +7,21 @@ import pathlib
 import statistics
 import sys
 
+def transformer(**sizes):
+    return [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
+
+
 # name: (program, arguments, has convolutions, LibTorch's time over ours at least)
 WORKLOADS = {
     "mlp-64": ("mlp", ["--batch", "64"], False, 2.5),
     "mlp-512": ("mlp", ["--batch", "512"], False, 1.5),
     "cnn-64": ("cnn", ["--batch", "64"], True, 2.2),
+    "resnet20-64": ("resnet", ["--batch", "64"], True, 1.4),
+    "gpt-4x128": ("gpt", transformer(layers=4, width=128, heads=4, vocabulary=65, context=64, batch=12), False, 1.8),
+    "gpt-6x384": ("gpt", transformer(layers=6, width=384, heads=6, vocabulary=8192, context=256, batch=8), False, 1.5),
+    "gpt2-124m": ("gpt", transformer(layers=12, width=768, heads=12, vocabulary=50257, context=64, batch=4), False, 1.9),
+    "bert-6x384": ("bert", transformer(layers=6, width=384, heads=6, vocabulary=8192, context=128, batch=16), False,
+                   1.4),
 }
 
 # Largest difference of the losses of the first steps, relative to the loss.

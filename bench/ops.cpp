@@ -72,7 +72,7 @@ void rows() {
   });
   time("layer_norm_backward/temper", [] {
     norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(), array(1),
-                  array(2), array(4));
+                  false, array(2), array(4));
   });
   time("softmax/temper",
        [] { benchmark::DoNotOptimize(softmax(array(0), attention_rows, attention, 1, false, array(1))); });

@@ -38,3 +38,4 @@
 #include <temper/train/progress.hpp>
 #include <temper/train/report.hpp>
 #include <temper/train/stop.hpp>
+#include <temper/train/tensorboard.hpp>

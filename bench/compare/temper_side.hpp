@@ -27,22 +27,34 @@ inline void set_parameters(const std::vector<temper::Parameter>& parameters) {
   }
 }
 
-inline std::vector<temper::Tensor> make_labels(const temper::Shape& shape, long classes) {
+inline std::vector<temper::Tensor> make_labels(const temper::Shape& shape, long classes, long counting) {
   std::vector<temper::Tensor> sets;
   for (int s = 0; s < label_sets; ++s) {
     sets.push_back(temper::empty(shape, temper::Dtype::i64));
     const auto elements = sets.back().mutable_values<std::int64_t>();
-    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = label(label_stream + s, i, classes);
+    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = counted_label(s, i, classes, counting);
   }
   return sets;
 }
 
-/// One training step of a classifier over the sets in turn.
+inline std::vector<temper::Tensor> make_ids(const Options& options) {
+  std::vector<temper::Tensor> sets;
+  for (int s = 0; s < input_sets; ++s) {
+    sets.push_back(temper::empty({options.batch, options.context}, temper::Dtype::i64));
+    const auto elements = sets.back().mutable_values<std::int64_t>();
+    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = label(input_stream + s, i, options.vocabulary);
+  }
+  return sets;
+}
+
+/// One training step of a classifier over the sets in turn. The labels have `labels_shape`, by default
+/// [batch]; about `counting` in twenty count.
 template <class Model>
 void run_classifier(const Options& options, double flops, const Model& model, const std::vector<temper::Tensor>& inputs,
-                    long classes) {
+                    long classes, const temper::Shape& labels_shape = {}, long counting = 20) {
   set_parameters(model.parameters());
-  const auto labels = make_labels({options.batch}, classes);
+  const auto labels =
+      make_labels(labels_shape.rank() > 0 ? labels_shape : temper::Shape{options.batch}, classes, counting);
   temper::optim::AdamW adamw(model.parameters(), {.lr = 1e-3, .weight_decay = 0.01});
   run(
       options, flops, temper::bench::machine(),

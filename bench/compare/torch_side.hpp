@@ -59,27 +59,52 @@ inline void set_parameters(const std::vector<torch::Tensor>& parameters) {
   }
 }
 
-inline std::vector<torch::Tensor> make_labels(at::IntArrayRef shape, long classes) {
+inline std::vector<torch::Tensor> make_labels(at::IntArrayRef shape, long classes, long counting) {
   std::vector<torch::Tensor> sets;
   for (int s = 0; s < label_sets; ++s) {
     sets.push_back(torch::empty(shape, torch::kLong));
     auto* elements = sets.back().data_ptr<std::int64_t>();
-    for (long i = 0; i < sets.back().numel(); ++i) elements[i] = label(label_stream + s, i, classes);
+    for (long i = 0; i < sets.back().numel(); ++i) elements[i] = counted_label(s, i, classes, counting);
   }
   return sets;
 }
 
-/// One training step of a classifier over the sets in turn.
+inline std::vector<torch::Tensor> make_ids(const Options& options) {
+  std::vector<torch::Tensor> sets;
+  for (int s = 0; s < input_sets; ++s) {
+    sets.push_back(torch::empty({options.batch, options.context}, torch::kLong));
+    auto* elements = sets.back().data_ptr<std::int64_t>();
+    for (long i = 0; i < sets.back().numel(); ++i) elements[i] = label(input_stream + s, i, options.vocabulary);
+  }
+  return sets;
+}
+
+/// Attention over projections [N, T, 3 E] to [N, T, E]. `mask` [T, T] is added to the scores; the scaling is part of
+/// the product, which is the fastest this version has.
+inline torch::Tensor attention(const torch::Tensor& projected, long heads, const torch::Tensor& mask) {
+  const long n = projected.size(0), t = projected.size(1), features = projected.size(2) / 3, d = features / heads;
+  const torch::Tensor qkv = projected.view({n, t, 3, heads, d}).permute({2, 0, 3, 1, 4}).reshape({3, n * heads, t, d});
+  const double scale = 1.0 / std::sqrt(double(d));
+  const torch::Tensor keys = qkv[1].transpose(1, 2);
+  const torch::Tensor scores =
+      mask.defined() ? torch::baddbmm(mask.unsqueeze(0), qkv[0], keys, 1.0, scale) : torch::bmm(qkv[0], keys) * scale;
+  const torch::Tensor y = torch::bmm(torch::softmax(scores, -1), qkv[2]);
+  return y.view({n, heads, t, d}).transpose(1, 2).reshape({n, t, features});
+}
+
+/// One training step of a classifier over the sets in turn. The labels have `labels_shape`, by default
+/// [batch]; about `counting` in twenty count.
 template <class Model>
 void run_classifier(const Options& options, double flops, Model& model, const std::vector<torch::Tensor>& inputs,
-                    long classes) {
+                    long classes, const std::vector<std::int64_t>& labels_shape = {}, long counting = 20) {
   set_parameters(model->parameters());
   if (options.channels_last) {
     for (auto& parameter : model->parameters()) {
       if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
     }
   }
-  const auto labels = make_labels({options.batch}, classes);
+  const auto labels =
+      make_labels(labels_shape.empty() ? std::vector<std::int64_t>{options.batch} : labels_shape, classes, counting);
   std::vector<torch::Tensor> parameters = model->parameters();
   torch::optim::AdamW adamw(parameters, torch::optim::AdamWOptions(1e-3).weight_decay(0.01));
   run(
@@ -87,8 +112,8 @@ void run_classifier(const Options& options, double flops, Model& model, const st
       [&](long i) {
         // Faster than zero_grad, which in this version writes zeros to be added to.
         for (auto& parameter : parameters) parameter.mutable_grad().reset();
-        torch::Tensor loss =
-            torch::nn::functional::cross_entropy(model->forward(inputs[i % input_sets]), labels[i % label_sets]);
+        torch::Tensor loss = torch::nn::functional::cross_entropy(
+            model->forward(inputs[i % input_sets]).view({-1, classes}), labels[i % label_sets].view(-1));
         loss.backward();
         adamw.step();
         return loss;

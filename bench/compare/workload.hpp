@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -24,6 +25,8 @@ struct Options {
   double warmup = 0.5;   // seconds before anything is timed
   double seconds = 2.0;  // of timed steps
   bool channels_last = false;
+  // Of the transformers, which have their own defaults.
+  long layers = 0, width = 0, heads = 0, vocabulary = 0, context = 0;
 };
 
 inline Options parse(int argc, char** argv) {
@@ -36,8 +39,12 @@ inline Options parse(int argc, char** argv) {
     }
     if (i + 1 == argc) throw std::invalid_argument("unknown option, or one without a value: " + name);
     const std::string value = argv[++i];
-    if (name == "--batch") {
-      options.batch = std::stol(value);
+    const std::pair<const char*, long*> sizes[] = {
+        {"--batch", &options.batch}, {"--layers", &options.layers},         {"--width", &options.width},
+        {"--heads", &options.heads}, {"--vocabulary", &options.vocabulary}, {"--context", &options.context}};
+    const auto size = std::find_if(std::begin(sizes), std::end(sizes), [&](const auto& s) { return name == s.first; });
+    if (size != std::end(sizes)) {
+      *size->second = std::stol(value);
     } else if (name == "--check") {
       options.check = std::stoi(value);
     } else if (name == "--warmup") {
@@ -73,6 +80,12 @@ inline long label(std::uint64_t stream, std::uint64_t i, long classes) {
 // which contradict each other: the loss stays where it is, and no gradient becomes so small that arithmetic slows.
 inline constexpr std::uint64_t input_stream = 1000, label_stream = 2000;
 inline constexpr int input_sets = 8, label_sets = 101;
+
+/// -100, which no loss counts, but for about `counting` in twenty.
+inline long counted_label(int set, std::uint64_t i, long classes, long counting) {
+  const std::uint64_t stream = label_stream + static_cast<std::uint64_t>(set);
+  return label(stream + label_sets, i, 20) < counting ? label(stream, i, classes) : -100;
+}
 
 /// Facts about a side: {"threads", "2"}.
 using Facts = std::vector<std::pair<std::string, std::string>>;
@@ -136,6 +149,14 @@ int guarded(int argc, char** argv, Body body) {
 
 inline double linear_flops(double rows, double in, double out, bool input_gradient = true) {
   return 2 * rows * in * out * (input_gradient ? 3 : 2);
+}
+/// `rows` tokens through a stack of blocks of width and 4 * width, and a head. Of the scores of causal attention the
+/// half that is needed.
+inline double transformer_flops(const Options& o, bool causal) {
+  const double rows = double(o.batch) * double(o.context), width = double(o.width);
+  const double attention = 2 * linear_flops(rows, double(o.context) * (causal ? 0.5 : 1.0), width);
+  return double(o.layers) * (12 * linear_flops(rows, width, width) + attention) +
+         linear_flops(rows, width, double(o.vocabulary));
 }
 inline double conv_flops(double batch, double pixels, double in, double out, double taps, bool input_gradient = true) {
   return linear_flops(batch * pixels, in * taps, out, input_gradient);

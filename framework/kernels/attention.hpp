@@ -20,11 +20,24 @@ struct Attention {
   Index mask_key_stride = 0;
 };
 
-/// y = softmax(scale * q k^T, masked) v. Returns whether some row sees no key.
-[[nodiscard]] bool attention(const Attention& task, const float* q, const float* k, const float* v, float* y);
+/// Where the elements of an operand are: the matrices of the stack one after the other, or, with heads > 0, as
+/// [matrices / heads, rows, row_stride] with a head's columns next to each other.
+struct AttentionLayout {
+  Index heads = 0, row_stride = 0;
+};
+template <class Float>
+struct AttentionOperands {
+  Float *q, *k, *v;
+  AttentionLayout layout;  ///< of all three
+};
 
-/// Each of dq, dk and dv may be null.
-void attention_backward(const Attention& task, const float* q, const float* k, const float* v, const float* dy,
-                        float* dq, float* dk, float* dv);
+/// y = softmax(scale * q k^T, masked) v. stats [matrices, rows, 2] is what the backward needs of each row: its largest
+/// score and 1 / sum(exp(score - largest)). Returns whether some row sees no key.
+[[nodiscard]] bool attention(const Attention& task, const AttentionOperands<const float>& x, float* y,
+                             const AttentionLayout& y_layout, float* stats);
+
+/// y is the result and dy its gradient, laid out alike. Each of the gradients may be null.
+void attention_backward(const Attention& task, const AttentionOperands<const float>& x, const float* y, const float* dy,
+                        const AttentionLayout& y_layout, const float* stats, const AttentionOperands<float>& gradients);
 
 }  // namespace temper::kernels

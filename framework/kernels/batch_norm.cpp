@@ -1,100 +1,121 @@
 #include "framework/kernels/batch_norm.hpp"
 
-#include <bit>
+#include <algorithm>
+#include <cmath>
 
-#include "framework/kernels/onednn.hpp"
+#include <temper/core/buffer.hpp>
+#include <temper/core/parallel.hpp>
+
+#include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
 
 namespace {
 
-using dnnl::normalization_flags;
-using onednn::Key;
-using onednn::Op;
-using onednn::Program;
+/// Elements of a chunk: it is read twice, and stays in the first-level cache.
+constexpr Index grain = 1 << 12;
 
-Key key(Op op, const BatchNorm& s, bool own_statistics) {
-  return Key(op, {s.n, s.h, s.w, s.channels, std::bit_cast<std::int32_t>(s.epsilon), own_statistics});
-}
+Index rows_per_chunk(const BatchNorm& s) { return std::max<Index>(1, grain / s.channels); }
 
-normalization_flags flags(bool own_statistics) {
-  const normalization_flags affine = normalization_flags::use_scale | normalization_flags::use_shift;
-  return own_statistics ? affine : affine | normalization_flags::use_global_stats;
-}
+template <class T>
+class Scratch {
+ public:
+  explicit Scratch(Index count) : buffer_(static_cast<std::size_t>(count) * sizeof(T)) {}
+  T* data() const { return reinterpret_cast<T*>(buffer_.data()); }
+  T* row(Index number, Index width) const { return data() + number * width; }
 
-auto describe_forward(const BatchNorm& s, dnnl::prop_kind kind, bool own_statistics) {
-  const auto x = onednn::nhwc(s.n, s.channels, s.h, s.w);
-  const auto attributes = onednn::attributes();
-#if DNNL_VERSION_MAJOR >= 3
-  return onednn::describe<dnnl::batch_normalization_forward>(attributes, kind, x, x, s.epsilon, flags(own_statistics));
-#else
-  return onednn::describe<dnnl::batch_normalization_forward>(attributes, kind, x, s.epsilon, flags(own_statistics));
-#endif
-}
+ private:
+  detail::Buffer buffer_;
+};
 
-void forward(const BatchNorm& s, bool own_statistics, const float* x, const float* gain, const float* bias,
-             const float* mean, const float* variance, float* y) {
-  const Key program_key = key(Op::batch_norm_forward, s, own_statistics);
-  onednn::run(program_key, {x, gain, bias, mean, variance, y}, [&](Program& program) {
-    const auto image = onednn::nhwc(s.n, s.channels, s.h, s.w);
-    const auto row = onednn::dense({s.channels});
-    const auto kind = own_statistics ? dnnl::prop_kind::forward_training : dnnl::prop_kind::forward_inference;
-    const auto pd = describe_forward(s, kind, own_statistics);
-    const int source = program.operand(image), scale = program.operand(row), shift = program.operand(row);
-    const int means = program.operand(row), variances = program.operand(row), result = program.operand(image);
-    program.add("batch normalization", pd,
-                {{DNNL_ARG_SRC, source},
-                 {DNNL_ARG_SCALE, scale},
-                 {DNNL_ARG_SHIFT, shift},
-                 {DNNL_ARG_MEAN, means},
-                 {DNNL_ARG_VARIANCE, variances},
-                 {DNNL_ARG_DST, result}});
-  });
+float inverse_deviation(const BatchNorm& s, float variance) {
+  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance) + static_cast<double>(s.epsilon)));
 }
 
 }  // namespace
 
-void batch_norm_train(const BatchNorm& shape, const float* x, const float* gain, const float* bias, float* y,
-                      float* mean, float* variance) {
-  forward(shape, true, x, gain, bias, mean, variance, y);
+void batch_norm_statistics(const BatchNorm& s, const float* x, float* mean, float* variance) {
+  const Index c = s.channels, step = rows_per_chunk(s), chunks = chunk_count(s.rows, step);
+  const Scratch<float> means(chunks * c), squares(chunks * c);
+  const auto kernel = table().column_moments;
+  parallel_chunks(s.rows, step, [&](Index chunk, Index begin, Index end) {
+    kernel(x + begin * c, end - begin, c, means.row(chunk, c), squares.row(chunk, c));
+  });
+  // The moments of all from those of the chunks: deviations within each, and of its mean from the mean of all.
+  const Scratch<double> total(2 * c);
+  double *const center = total.data(), *const spread = center + c;
+  std::fill_n(center, 2 * c, 0.0);
+  const auto size = [&](Index chunk) { return static_cast<double>(std::min(step, s.rows - chunk * step)); };
+  const double count = static_cast<double>(s.rows);
+  for (Index chunk = 0; chunk < chunks; ++chunk) {
+    const float* part = means.row(chunk, c);
+    for (Index i = 0; i < c; ++i) center[i] += size(chunk) * static_cast<double>(part[i]);
+  }
+  for (Index i = 0; i < c; ++i) center[i] /= count;
+  for (Index chunk = 0; chunk < chunks; ++chunk) {
+    const float *part = means.row(chunk, c), *within = squares.row(chunk, c);
+    for (Index i = 0; i < c; ++i) {
+      const double off = static_cast<double>(part[i]) - center[i];
+      spread[i] += static_cast<double>(within[i]) + size(chunk) * off * off;
+    }
+  }
+  for (Index i = 0; i < c; ++i) {
+    mean[i] = static_cast<float>(center[i]);
+    variance[i] = static_cast<float>(spread[i] / count);
+  }
 }
 
-void batch_norm_apply(const BatchNorm& shape, const float* x, const float* gain, const float* bias, const float* mean,
-                      const float* variance, float* y) {
-  forward(shape, false, x, gain, bias, mean, variance, y);
+void batch_norm(const BatchNorm& s, const float* x, const float* gain, const float* bias, const float* mean,
+                const float* variance, const float* residual, bool relu, float* y) {
+  const Index c = s.channels;
+  const Scratch<float> scale(c);
+  for (Index i = 0; i < c; ++i) scale.data()[i] = gain[i] * inverse_deviation(s, variance[i]);
+  const auto kernel = table().batch_norm;
+  parallel_for(s.rows, 4 * rows_per_chunk(s), [&](Index begin, Index end) {
+    kernel({x + begin * c, mean, scale.data(), bias, residual != nullptr ? residual + begin * c : nullptr, relu},
+           end - begin, c, y + begin * c);
+  });
 }
 
-void batch_norm_backward(const BatchNorm& shape, bool own_statistics, const float* x, const float* gain,
-                         const float* mean, const float* variance, const float* dy, float* dx, float* dgain,
-                         float* dbias) {
-  const Key program_key = key(Op::batch_norm_backward, shape, own_statistics);
-  onednn::run(program_key, {x, gain, mean, variance, dy, dx, dgain, dbias}, [&](Program& program) {
-    const auto image = onednn::nhwc(shape.n, shape.channels, shape.h, shape.w);
-    const auto row = onednn::dense({shape.channels});
-    const auto hint = describe_forward(shape, dnnl::prop_kind::forward_training, own_statistics);
-    const auto attributes = onednn::attributes();
-    constexpr auto kind = dnnl::prop_kind::backward;
-#if DNNL_VERSION_MAJOR >= 3
-    const auto pd = onednn::describe_backward<dnnl::batch_normalization_backward>(
-        attributes, hint, kind, image, image, image, shape.epsilon, flags(own_statistics));
-#else
-    const auto pd = onednn::describe_backward<dnnl::batch_normalization_backward>(
-        attributes, hint, kind, image, image, shape.epsilon, flags(own_statistics));
-#endif
-    const int source = program.operand(image), scale = program.operand(row), means = program.operand(row);
-    const int variances = program.operand(row), gradient = program.operand(image), result = program.operand(image);
-    const int scale_result = program.operand(row), shift_result = program.operand(row);
-    // oneDNN 2 asks for the shift, too, reads nothing of it, and is content with any row.
-    program.add("batch normalization backward", pd,
-                {{DNNL_ARG_SRC, source},
-                 {DNNL_ARG_SCALE, scale},
-                 {DNNL_ARG_SHIFT, scale},
-                 {DNNL_ARG_MEAN, means},
-                 {DNNL_ARG_VARIANCE, variances},
-                 {DNNL_ARG_DIFF_DST, gradient},
-                 {DNNL_ARG_DIFF_SRC, result},
-                 {DNNL_ARG_DIFF_SCALE, scale_result},
-                 {DNNL_ARG_DIFF_SHIFT, shift_result}});
+void batch_norm_backward(const BatchNorm& s, const BatchNormInputs& inputs, const float* dy, float* dx, float* dgain,
+                         float* dbias, float* dresidual) {
+  const Index c = s.channels, step = rows_per_chunk(s), chunks = chunk_count(s.rows, step);
+  const Scratch<float> sums(chunks * c), products(chunks * c);
+  const auto x_at = [&](Index row) { return inputs.x + row * c; };
+  const auto y_at = [&](Index row) { return inputs.y != nullptr ? inputs.y + row * c : nullptr; };
+  const auto kernel = table().batch_norm_sums;
+  parallel_chunks(s.rows, step, [&](Index chunk, Index begin, Index end) {
+    kernel({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, sums.row(chunk, c),
+           products.row(chunk, c));
+  });
+  const Scratch<double> total(2 * c);
+  double *const sum = total.data(), *const product = sum + c;
+  std::fill_n(sum, 2 * c, 0.0);
+  for (Index chunk = 0; chunk < chunks; ++chunk) {
+    const float *part = sums.row(chunk, c), *part_product = products.row(chunk, c);
+    for (Index i = 0; i < c; ++i) {
+      sum[i] += static_cast<double>(part[i]);
+      product[i] += static_cast<double>(part_product[i]);
+    }
+  }
+  // dx = scale * (dz - level - (x - mean) * slope), with dz the gradient before ReLU.
+  const Scratch<float> factors(3 * c);
+  float *const scale = factors.data(), *const level = scale + c, *const slope = level + c;
+  const double share = inputs.own_statistics ? 1.0 / static_cast<double>(s.rows) : 0.0;
+  for (Index i = 0; i < c; ++i) {
+    const float inverse = inverse_deviation(s, inputs.variance[i]);
+    const double normal = static_cast<double>(inverse) * product[i];  // the sum of dz times the normalized x
+    dbias[i] = static_cast<float>(sum[i]);
+    dgain[i] = static_cast<float>(normal);
+    scale[i] = inputs.gain[i] * inverse;
+    level[i] = static_cast<float>(sum[i] * share);
+    slope[i] = static_cast<float>(normal * share * static_cast<double>(inverse));
+  }
+  if (dx == nullptr && dresidual == nullptr) return;
+  const auto backward = table().batch_norm_backward;
+  parallel_for(s.rows, 4 * step, [&](Index begin, Index end) {
+    backward({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, {scale, level, slope},
+             dx != nullptr ? dx + begin * c : nullptr, dresidual != nullptr ? dresidual + begin * c : nullptr);
   });
 }
 

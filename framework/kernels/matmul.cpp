@@ -87,4 +87,20 @@ void sum_rows(const float* x, Index rows, Index columns, float* y, bool accumula
   for (Index row = wide_rows * fold; row < rows; ++row) add(y, x + row * columns, columns);
 }
 
+void relu_backward(const float* y, const float* dy, Index rows, Index columns, float* dz, float* sum, bool accumulate) {
+  if (sum != nullptr && !accumulate) std::fill_n(sum, columns, 0.0f);
+  if (columns == 0 || rows == 0) return;
+  const Index grain = std::clamp<Index>((Index{1} << 14) / columns, 16, 128);  // longer float sums lose digits
+  const Index chunks = chunk_count(rows, grain);
+  const detail::Buffer memory(static_cast<std::size_t>(sum != nullptr ? chunks * columns : 0) * sizeof(float));
+  auto* const partial = reinterpret_cast<float*>(memory.data());
+  parallel_chunks(rows, grain, [&](Index chunk, Index begin, Index end) {
+    const Index at = begin * columns;
+    table().relu_backward_rows(y + at, dy + at, end - begin, columns, dz + at,
+                               sum != nullptr ? partial + chunk * columns : nullptr);
+  });
+  if (sum == nullptr) return;
+  for (Index chunk = 0; chunk < chunks; ++chunk) table().accumulate(sum, partial + chunk * columns, columns);
+}
+
 }  // namespace temper::kernels

@@ -25,4 +25,9 @@ void matmul(const Matmul& shape, const float* a, const float* b, const float* bi
 /// threads.
 void sum_rows(const float* x, Index rows, Index columns, float* y, bool accumulate);
 
+/// dz [rows, columns] = dy where y, the output of a ReLU, is above 0 or NaN, else 0; dz may be dy. `sum` [columns] =
+/// (or
+/// += when `accumulate`) the sum of its rows, unless it is null. Same bits for any number of threads.
+void relu_backward(const float* y, const float* dy, Index rows, Index columns, float* dz, float* sum, bool accumulate);
+
 }  // namespace temper::kernels

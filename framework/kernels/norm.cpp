@@ -25,7 +25,7 @@ void norm(const float* x, Index rows, Index cols, const float* weight, const flo
 }
 
 void norm_backward(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, float* dx, float* dweight, float* dbias) {
+                   const float* inverse, float* dx, bool accumulate, float* dweight, float* dbias) {
   if (cols == 0) return;
   // Each chunk adds up its rows' part of dweight and dbias on its own. At most 128 rows: longer float sums lose digits.
   const Index chunk_rows = std::clamp<Index>(grain / cols, 16, 128);
@@ -43,7 +43,7 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
   const auto kernel = table().norm_backward;
   parallel_chunks(rows, chunk_rows, [&](Index chunk, Index begin, Index end) {
     kernel(x + begin * cols, dy + begin * cols, end - begin, cols, weight, mean != nullptr ? mean + begin : nullptr,
-           inverse + begin, dx != nullptr ? dx + begin * cols : nullptr, part(weight_parts, chunk),
+           inverse + begin, dx != nullptr ? dx + begin * cols : nullptr, accumulate, part(weight_parts, chunk),
            part(bias_parts, chunk));
   });
   if (weight_parts) column_sum(reinterpret_cast<const float*>(weight_parts.data()), chunks, cols, dweight, false);

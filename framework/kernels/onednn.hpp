@@ -28,16 +28,7 @@ namespace temper::kernels {
 
 namespace onednn {
 
-enum class Op : std::int64_t {
-  matmul,
-  conv_forward,
-  conv_backward_data,
-  conv_backward_weights,
-  pool_forward,
-  pool_backward,
-  batch_norm_forward,
-  batch_norm_backward
-};
+enum class Op : std::int64_t { matmul, conv_forward, conv_backward_data, conv_backward_weights };
 
 /// What a program depends on: the operation, every number of it, and the threads it runs on. Fixed in size, so that a
 /// look-up allocates nothing.

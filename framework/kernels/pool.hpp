@@ -13,11 +13,13 @@ struct Pool2d {
   Index stride_h = 1, stride_w = 1;
   Index padding_h = 0, padding_w = 0;
   Index out_h = 0, out_w = 0;
+  bool relu = false;          ///< of the maximum: ReLU before or after it
   bool count_padding = true;  ///< the average divides by the whole window, not by the part inside the image
 };
 
 /// y [n, out_h, out_w, channels] = the largest of each window, NaN where there is one. `which`, of the shape of y, gets
-/// the number of the window's element taken, by rows from 0: the first of equal ones. It may be null.
+/// the number of the window's element taken, by rows from 0: the first of equal ones; -1 where ReLU cut it off. It may
+/// be null.
 void max_pool2d(const Pool2d& shape, const float* x, float* y, float* which);
 /// dx [n, h, w, channels] =
 void max_pool2d_backward(const Pool2d& shape, const float* dy, const float* which, float* dx);

@@ -47,18 +47,20 @@ std::string MultiheadAttention::description() const {
                      options_.causal ? ", causal" : "");
 }
 
-/// Projections first to first + count of query, key and value: x [N, T, E] to [count, N, heads, T, E / heads].
-Tensor MultiheadAttention::project(const Tensor& x, std::int64_t first, std::int64_t count) const {
+void MultiheadAttention::check(const Tensor& x) const {
   const std::int64_t features = in_proj_weight.shape()[1];
   if (x.rank() != 3 || x.size(2) != features) {
     fail<ShapeError>("MultiheadAttention: input {}, expected [N, T, {}]", x.shape(), features);
   }
+}
+
+/// Projections first to first + count of query, key and value: x [N, T, E] to [count, N, heads, T, E / heads].
+Tensor MultiheadAttention::project(const Tensor& x, std::int64_t first, std::int64_t count) const {
+  check(x);
+  const std::int64_t features = in_proj_weight.shape()[1];
   const std::int64_t begin = first * features, end = (first + count) * features;
-  const bool whole = count == 3;
-  const Tensor weight = whole ? in_proj_weight.value() : slice(in_proj_weight, 0, begin, end);
-  const Tensor bias = !in_proj_bias.defined() ? Tensor()
-                      : whole                 ? in_proj_bias.value()
-                                              : slice(in_proj_bias, 0, begin, end);
+  const Tensor weight = slice(in_proj_weight, 0, begin, end);
+  const Tensor bias = in_proj_bias.defined() ? slice(in_proj_bias, 0, begin, end) : Tensor();
   const Tensor y =
       reshape(linear(x, weight, bias), {x.size(0), x.size(1), count, options_.heads, features / options_.heads});
   return permute(y, {2, 0, 3, 1, 4});
@@ -69,13 +71,17 @@ Tensor MultiheadAttention::attend(const Tensor& q, const Tensor& k, const Tensor
   return out_proj(flatten(permute(y, {0, 2, 1, 3}), 2));
 }
 
-Tensor MultiheadAttention::forward(const Tensor& x) const { return (*this)(x, x); }
+Tensor MultiheadAttention::forward(const Tensor& x) const { return attend_to_itself(x, Tensor()); }
+
+Tensor MultiheadAttention::attend_to_itself(const Tensor& x, const Tensor& mask) const {
+  check(x);
+  const Tensor bias = in_proj_bias.defined() ? in_proj_bias.value() : Tensor();
+  return out_proj(
+      self_attention(linear(x, in_proj_weight, bias), options_.heads, {.mask = mask, .causal = options_.causal}));
+}
 
 Tensor MultiheadAttention::operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask) const {
-  if (queries.same(tokens)) {  // one product for all three projections
-    const Tensor qkv = project(queries, 0, 3);
-    return attend(part(qkv, 0), part(qkv, 1), part(qkv, 2), mask);
-  }
+  if (queries.same(tokens)) return attend_to_itself(queries, mask);
   const Tensor q = project(queries, 0, 1), kv = project(tokens, 1, 2);
   return attend(part(q, 0), part(kv, 0), part(kv, 1), mask);
 }

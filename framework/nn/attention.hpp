@@ -36,6 +36,8 @@ class MultiheadAttention : public Layer {
   Tensor forward(const Tensor& x) const override;
 
  private:
+  void check(const Tensor& x) const;
+  Tensor attend_to_itself(const Tensor& x, const Tensor& mask) const;
   Tensor project(const Tensor& x, std::int64_t first, std::int64_t count) const;
   Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const;
 

@@ -24,4 +24,6 @@ std::string Linear::description() const {
 
 Tensor Linear::forward(const Tensor& x) const { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); }
 
+Tensor Linear::relu(const Tensor& x) const { return linear_relu(x, weight, bias.defined() ? bias.value() : Tensor()); }
+
 }  // namespace temper::nn

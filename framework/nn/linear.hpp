@@ -20,6 +20,9 @@ class Linear : public Layer {
   Parameter weight;
   Parameter bias;  ///< undefined without bias
 
+  /// relu of the result, in fewer passes over memory.
+  Tensor relu(const Tensor& x) const;
+
  protected:
   Tensor forward(const Tensor& x) const override;
 };

@@ -81,6 +81,8 @@ Tensor Layer::operator()(const Tensor& x) const {
   return y;
 }
 
+bool observed() { return observer != nullptr; }
+
 ObserverScope::ObserverScope(LayerObserver& installed) : outer_(std::exchange(observer, &installed)) {}
 ObserverScope::~ObserverScope() { observer = outer_; }
 

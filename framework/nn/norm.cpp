@@ -1,9 +1,12 @@
 #include <temper/nn/norm.hpp>
 
+#include <temper/autograd/ops/activation.hpp>
+#include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/batch_norm.hpp>
 #include <temper/autograd/ops/norm.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/observer_internal.hpp"
 
 namespace temper::nn {
 
@@ -40,6 +43,13 @@ std::string BatchNorm2d::description() const {
 Tensor BatchNorm2d::forward(const Tensor& x) const {
   return batch_norm(x, weight, bias, running_mean, running_var,
                     {.momentum = options_.momentum, .eps = options_.eps, .frozen = options_.frozen});
+}
+
+Tensor BatchNorm2d::relu(const Tensor& x, const Tensor& residual) const {
+  // An observer wants to see what the layer gives.
+  if (observed()) return temper::relu(residual.defined() ? (*this)(x) + residual : (*this)(x));
+  return batch_norm_relu(x, weight, bias, running_mean, running_var,
+                         {.momentum = options_.momentum, .eps = options_.eps, .frozen = options_.frozen}, residual);
 }
 
 LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)

@@ -19,6 +19,8 @@ class BatchNorm2d : public Layer {
 
   void members(Members& members) const override;
   std::string description() const override;
+  /// relu(norm(x) + residual), or relu(norm(x)), in fewer passes over memory.
+  Tensor relu(const Tensor& x, const Tensor& residual = {}) const;
   const BatchNorm2dOptions& options() const { return options_; }
   /// Whether the running statistics are used in training too.
   void set_frozen(bool frozen) { options_.frozen = frozen; }

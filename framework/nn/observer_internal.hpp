@@ -13,6 +13,9 @@ class LayerObserver {
   ~LayerObserver() = default;
 };
 
+/// Whether one does on this thread.
+bool observed();
+
 class ObserverScope {
  public:
   explicit ObserverScope(LayerObserver& installed);

@@ -7,6 +7,8 @@ namespace temper::nn {
 std::string MaxPool2d::description() const { return "MaxPool2d(" + text(options_.kernel) + ")"; }
 Tensor MaxPool2d::forward(const Tensor& x) const { return max_pool2d(x, options_); }
 
+Tensor MaxPool2d::relu(const Tensor& x) const { return max_pool2d_relu(x, options_); }
+
 std::string AvgPool2d::description() const { return "AvgPool2d(" + text(options_.kernel) + ")"; }
 Tensor AvgPool2d::forward(const Tensor& x) const { return avg_pool2d(x, options_); }
 

@@ -14,6 +14,9 @@ class MaxPool2d : public Layer {
 
   std::string description() const override;
 
+  /// relu of the result, which is the maximum of relu(x), in fewer passes over memory.
+  Tensor relu(const Tensor& x) const;
+
  protected:
   Tensor forward(const Tensor& x) const override;
 

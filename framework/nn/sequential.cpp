@@ -1,8 +1,38 @@
 #include <temper/nn/sequential.hpp>
 
+#include <typeinfo>
+
+#include <temper/nn/activation.hpp>
+#include <temper/nn/linear.hpp>
+#include <temper/nn/norm.hpp>
+#include <temper/nn/pool.hpp>
+
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/observer_internal.hpp"
 
 namespace temper::nn {
+
+namespace {
+
+/// The layer as an L and nothing derived from it; else null.
+template <class L>
+const L* exactly(const Layer& layer) {
+  return typeid(layer) == typeid(L) ? static_cast<const L*>(&layer) : nullptr;
+}
+
+/// Two neighbours of which one is a ReLU, computed together; undefined where nothing is gained.
+Tensor together(const Layer& first, const Layer& second, const Tensor& x) {
+  if (exactly<ReLU>(first) != nullptr) {
+    if (const auto* pool = exactly<MaxPool2d>(second)) return pool->relu(x);
+  } else if (exactly<ReLU>(second) != nullptr) {
+    if (const auto* linear = exactly<Linear>(first)) return linear->relu(x);
+    if (const auto* norm = exactly<BatchNorm2d>(first)) return norm->relu(x);
+    if (const auto* pool = exactly<MaxPool2d>(first)) return pool->relu(x);
+  }
+  return {};
+}
+
+}  // namespace
 
 const Layer& Sequential::operator[](std::size_t index) const {
   if (index >= layers_.size()) fail<ValueError>("sequential: layer {} of {}", index, layers_.size());
@@ -15,7 +45,17 @@ void Sequential::members(Members& members) const {
 
 Tensor Sequential::forward(const Tensor& x) const {
   Tensor y = x;
-  for (const auto& layer : layers_) y = (*layer)(y);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    // An observer wants to see what every layer gives.
+    if (i + 1 < layers_.size() && !observed()) {
+      if (const Tensor both = together(*layers_[i], *layers_[i + 1], y); both.defined()) {
+        y = both;
+        ++i;
+        continue;
+      }
+    }
+    y = (*layers_[i])(y);
+  }
   return y;
 }
 

@@ -84,7 +84,7 @@ void add_shared(CLI::App& app, TrainOptions& options) {
   app.add_option("--eval-every", options.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
   app.add_option("--checkpoint-every", options.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
   app.add_option("--log-every", options.log_every, "updates between lines of metrics.jsonl")->check(between(1));
-  app.add_flag("--tensorboard", options.tensorboard, "also write TensorBoard event files");
+  app.add_flag("--tensorboard", options.tensorboard, "also write event files, in the folder tensorboard of the run");
   app.add_flag("--dry-run", options.dry_run, "print model, memory and schedule, and stop")->configurable(false);
   app.set_config("--config", "", "read options from a file, such as the config.toml of a run")->configurable(false);
   app.allow_config_extras(CLI::config_extras_mode::error);
@@ -237,7 +237,7 @@ void check_contradictions(const Reading& line, const TrainOptions& options) {
 }
 
 /// "name=value" lines of a configuration that differ from those of another.
-std::string differences(const std::string& was, const std::string& is) {
+std::string differences(const std::string& was, const std::string& is, const std::vector<std::string>& own_free) {
   std::istringstream before(was), after(is);
   std::string text;
   for (std::string a, b; std::getline(before, a) && std::getline(after, b);) {
@@ -246,6 +246,7 @@ std::string differences(const std::string& was, const std::string& is) {
     static const std::vector<std::string> free = {"data",      "threads",    "eval-every", "checkpoint-every",
                                                   "log-every", "tensorboard"};
     if (std::ranges::find(free, name) != free.end()) continue;
+    if (std::ranges::find(own_free, "--" + name) != own_free.end()) continue;
     text += fmt::format("\n  --{} was {}, now {}", name, a.substr(a.find('=') + 1), b.substr(b.find('=') + 1));
   }
   return text;
@@ -275,13 +276,18 @@ Command read(const Program& program, std::vector<std::string> arguments, const s
   if (line.given("--epochs") && !line.given("--steps") && line.has("--steps")) {
     arguments.insert(arguments.end(), {"--steps", "0"});
   }
+  // Before what is to be in force: both readings write to the program's own variables.
+  std::string began;
+  if (line.options.resume) {
+    Reading before(program, own);
+    before.parse({"--config", folder + "/config.toml"});
+    began = before.config();
+  }
   Reading whole(program, own);
   whole.parse(arguments);
   check_contradictions(line, whole.options);
   if (whole.options.resume) {
-    Reading before(program, own);
-    before.parse({"--config", folder + "/config.toml"});
-    if (const std::string changed = differences(before.config(), whole.config()); !changed.empty()) {
+    if (const std::string changed = differences(began, whole.config(), program.free); !changed.empty()) {
       fail<Misunderstood>("--resume goes on as the run began; to train otherwise, start a new one:{}", changed);
     }
     whole.options.out = folder;

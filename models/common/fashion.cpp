@@ -42,7 +42,7 @@ void sample_mistakes(Run& run, const nn::Layer& model, const data::FashionMnist&
       const auto name = [](std::int64_t number) {
         return std::string(data::FashionMnist::class_names.at(static_cast<std::size_t>(number)));
       };
-      run.sample_image("taken for " + name(guess), name(label), image);
+      run.sample_image("Misclassified", name(label) + ", taken for " + name(guess), image);
       ++shown;
     }
   }

@@ -16,6 +16,7 @@ struct Program {
   TrainOptions defaults{};             ///< of the options all programs share
   std::vector<std::string> without{};  ///< shared options it does not have: {"--data"}
   std::vector<std::string> only{};     ///< if there are any: the only shared options it has
+  std::vector<std::string> free{};     ///< its own options that may change when a run goes on
 };
 
 /// Where a program adds options of its own, each with its default from the variable it goes to.

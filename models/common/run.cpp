@@ -83,7 +83,7 @@ bool Run::begin(const Parts& parts) {
   run.saved = run.measured = Impl::Clock::now();
   run.resume();
   if (run.resumed) return false;  // its phase is still to come
-  if (!run.log) run.log.emplace(*run.folder / "metrics.jsonl");
+  if (!run.log) run.open_log();
   if (!run.started) run.started = Impl::Clock::now();
   run.stop.emplace();
   run.bar = std::make_unique<temper::detail::ProgressBar>(

@@ -86,7 +86,7 @@ void Run::Impl::resume() {
   evaluated_loss = evaluated;
   last_metrics = text(notes, "metrics");
   described = std::filesystem::exists(*folder / "model.txt");
-  log.emplace(*folder / "metrics.jsonl", at);
+  open_log(at);
   for (const std::string& change : environment_changes(checkpoint.environment, environment())) {
     std::fprintf(stderr, "temper-%s: the bits may differ from those of an uninterrupted run: %s\n", setup.model.c_str(),
                  change.c_str());

@@ -44,6 +44,7 @@ struct Run::Impl {
 
   // The run as a whole.
   std::optional<MetricsLog> log;
+  std::optional<TensorBoard> board;  // where asked for
   int phase = -1;
   Step before = 0;  // updates of the phases before this one
   bool described = false;
@@ -73,6 +74,11 @@ struct Run::Impl {
   void resume();
   void save(bool evaluation_due);
   bool checkpoint_due();
+  /// Begins the log; with `resumed_at`, goes on after that step.
+  void open_log(std::optional<Step> resumed_at = std::nullopt);
+  /// A figure of the log's line, on TensorBoard too.
+  void add(std::string_view name, double value);
+  void end_line();
   void log_step(const optim::StepReport& report);
   void evaluate();
   void log_metrics(const Metrics& metrics);

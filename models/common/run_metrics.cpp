@@ -22,6 +22,25 @@ std::string log_name(std::string name) {
 
 }  // namespace
 
+void Run::Impl::open_log(std::optional<Step> resumed_at) {
+  log.emplace(*folder / "metrics.jsonl", resumed_at);
+  if (!options.tensorboard) return;
+  TensorBoardOptions writer;
+  if (resumed_at) writer.purge_step = *resumed_at + 1;
+  board.emplace((*folder / "tensorboard").native(), writer);
+  if (!resumed_at) board->verbatim("config", 0, setup.config);
+}
+
+void Run::Impl::add(std::string_view name, double value) {
+  log->add(name, value);
+  if (board) board->scalar(name, step(), value);
+}
+
+void Run::Impl::end_line() {
+  log->end();
+  if (board) board->flush();
+}
+
 void Run::Impl::log_step(const optim::StepReport& report) {
   const Clock::time_point now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - measured).count();
@@ -30,13 +49,13 @@ void Run::Impl::log_step(const optim::StepReport& report) {
   log->add("epoch", parts->loader.state().epoch);
   log->add("time", seconds());
   if (parts->phase.name != "train") log->add("phase", parts->phase.name);
-  log->add("train/loss", logged_loss.take());
-  log->add("lr", optimizer().value("lr", report.k));
-  log->add("grad_norm", report.grad_norm);
-  log->add("update_ratio", report.update_ratio);
-  log->add("throughput", elapsed > 0 ? items / elapsed : 0.0);
-  log->add("memory_mb", static_cast<double>(pool_stats().peak) / megabyte);
-  log->end();
+  add("train/loss", logged_loss.take());
+  add("lr", optimizer().value("lr", report.k));
+  add("grad_norm", report.grad_norm);
+  add("update_ratio", report.update_ratio);
+  add("throughput", elapsed > 0 ? items / elapsed : 0.0);
+  add("memory_mb", static_cast<double>(pool_stats().peak) / megabyte);
+  end_line();
   measured = now;
   examples = 0;
 }
@@ -61,10 +80,10 @@ void Run::Impl::log_metrics(const Metrics& metrics) {
     log->add("epoch", parts->loader.state().epoch);
     log->add("time", seconds());
     for (const Metric& metric : metrics) {
-      log->add(log_name(metric.name), metric.value);
+      add(log_name(metric.name), metric.value);
       text += fmt::format("{}{} {:.4f}", text.empty() ? "" : ", ", metric.name, metric.value);
     }
-    log->end();
+    end_line();
   }
   print("{}epoch {}, step {}/{}: training loss {:.4f}{}{}, {:.1f} s",
         parts->phase.name == "train" ? "" : parts->phase.name + ": ", parts->loader.state().epoch, optimizer().k(),

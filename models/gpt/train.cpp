@@ -13,7 +13,7 @@ namespace {
 
 /// What this program can be told beside the options all programs share.
 struct Options {
-  GptConfig gpt = {.context = 256, .layers = 4, .heads = 3, .width = 192};
+  GptConfig gpt = {.context = 256, .layers = 4, .heads = 3, .width = 192, .init_deviation = 0.05};
   std::string tokenizer = "char";
   std::int64_t pieces = 2000;
   std::string prompt = "And it came to pass";
@@ -105,17 +105,17 @@ void train(Run& run, const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace temper::models;
+  Program program{.model = "gpt", .description = "Trains a GPT on a text, by default on the King James Bible."};
+  program.defaults = {.steps = 1200,
+                      .batch_size = 16,
+                      .optimizer = "muon",
+                      .lr = "1e-2",
+                      .warmup = "5%",
+                      .weight_decay = 0.1,
+                      .momentum = 0.95,
+                      .eval_every = 300};
+  program.free = {"--sample", "--sample-length", "--temperature", "--top-k", "--top-p"};
   Options options;
   return run_program(
-      {.model = "gpt",
-       .description = "Trains a GPT on a text, by default on the King James Bible.",
-       .defaults = {.steps = 1400,
-                    .batch_size = 16,
-                    .optimizer = "adamw",
-                    .lr = "2e-3",
-                    .warmup = "5%",
-                    .weight_decay = 0.1,
-                    .momentum = 0.95,
-                    .eval_every = 350}},
-      argc, argv, [&](OwnOptions& own) { options.add_to(own); }, [&](Run& run) { train(run, options); });
+      program, argc, argv, [&](OwnOptions& own) { options.add_to(own); }, [&](Run& run) { train(run, options); });
 }

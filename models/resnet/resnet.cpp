@@ -61,8 +61,7 @@ void BasicBlock::members(nn::Members& members) const {
 }
 
 Tensor BasicBlock::forward(const Tensor& x) const {
-  const Tensor y = bn2(conv2(relu(bn1(conv1(x)))));
-  return relu(y + (shortcut_ ? (*shortcut_norm_)((*shortcut_)(x)) : x));
+  return bn2.relu(conv2(bn1.relu(conv1(x))), shortcut_ ? (*shortcut_norm_)((*shortcut_)(x)) : x);
 }
 
 ResNet::ResNet(const ResNetConfig& config)

@@ -1,5 +1,8 @@
 #include "framework/kernels/batch_norm.hpp"
 
+#include <cstring>
+#include <tuple>
+
 #include "onednn_reference.hpp"
 
 using namespace reference;
@@ -18,7 +21,7 @@ double difference(const Floats& values, const std::vector<double>& expected) {
 }
 
 void check(const BatchNorm& s, bool own, Random& random) {
-  const auto c = static_cast<std::size_t>(s.channels), rows = static_cast<std::size_t>(s.n * s.h * s.w);
+  const auto c = static_cast<std::size_t>(s.channels), rows = static_cast<std::size_t>(s.rows);
   const double count = static_cast<double>(rows);
   Floats x = random.floats(static_cast<Index>(rows * c)), dy = random.floats(static_cast<Index>(rows * c));
   for (float& value : x) value += 0.5f;
@@ -47,15 +50,11 @@ void check(const BatchNorm& s, bool own, Random& random) {
   }
 
   Floats got_y(x.size(), NAN), got_dx(x.size(), NAN), got_dgain(c, NAN), got_dbias(c, NAN);
-  if (own) {
-    temper::kernels::batch_norm_train(s, x.data(), gain.data(), bias.data(), got_y.data(), mean.data(),
-                                      variance.data());
-  } else {
-    temper::kernels::batch_norm_apply(s, x.data(), gain.data(), bias.data(), mean.data(), variance.data(),
-                                      got_y.data());
-  }
-  temper::kernels::batch_norm_backward(s, own, x.data(), gain.data(), mean.data(), variance.data(), dy.data(),
-                                       got_dx.data(), got_dgain.data(), got_dbias.data());
+  if (own) temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data());
+  temper::kernels::batch_norm(s, x.data(), gain.data(), bias.data(), mean.data(), variance.data(), nullptr, false,
+                              got_y.data());
+  temper::kernels::batch_norm_backward(s, {x.data(), gain.data(), mean.data(), variance.data(), nullptr, own},
+                                       dy.data(), got_dx.data(), got_dgain.data(), got_dbias.data(), nullptr);
   CAPTURE(s.channels);
   CAPTURE(rows);
   CAPTURE(own);
@@ -73,11 +72,49 @@ TEST_CASE("batch normalization agrees with double loops, with its own statistics
   Random random(31);
   for (const bool own : {true, false}) {
     for (const Index channels : {1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64}) {
-      check({.n = 4, .h = 5, .w = 3, .channels = channels}, own, random);
-      check({.n = 3, .h = 1, .w = 1, .channels = channels, .epsilon = 1e-3f}, own, random);
+      check({.rows = 60, .channels = channels}, own, random);
+      check({.rows = 3, .channels = channels, .epsilon = 1e-3f}, own, random);
     }
-    check({.n = 16, .h = 14, .w = 14, .channels = 32}, own, random);
+    check({.rows = 3136, .channels = 32}, own, random);
   }
   const Threads threads(2);
-  check({.n = 16, .h = 14, .w = 14, .channels = 24}, true, random);
+  check({.rows = 3136, .channels = 24}, true, random);
+}
+
+TEST_CASE("the variance of numbers far from zero is that of what they differ by") {
+  const BatchNorm s{.rows = 5000, .channels = 2};
+  Floats x(10000);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = 10000.0f + static_cast<float>(i / 2 % 2);
+  Floats mean(2), variance(2);
+  temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data());
+  CHECK(variance[0] == doctest::Approx(0.25).epsilon(1e-3));
+  CHECK(variance[1] == doctest::Approx(0.25).epsilon(1e-3));
+}
+
+TEST_CASE("batch normalization has the same bits for any number of threads, and NaN stays in its channel") {
+  const BatchNorm s{.rows = 3001, .channels = 19};
+  Random random(32);
+  Floats x = random.floats(s.rows * s.channels);
+  const Floats dy = random.floats(s.rows * s.channels), residual = random.floats(s.rows * s.channels);
+  const Floats gain = random.floats(s.channels), bias = random.floats(s.channels);
+  x[7 * 19 + 4] = NAN;
+  std::vector<Floats> results[2];
+  for (const int count : {1, 2}) {
+    const Threads threads(count);
+    Floats mean(19), variance(19), y(x.size()), dx(x.size()), dgain(19), dbias(19), dresidual(x.size());
+    temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data());
+    temper::kernels::batch_norm(s, x.data(), gain.data(), bias.data(), mean.data(), variance.data(), residual.data(),
+                                true, y.data());
+    temper::kernels::batch_norm_backward(s, {x.data(), gain.data(), mean.data(), variance.data(), y.data(), true},
+                                         dy.data(), dx.data(), dgain.data(), dbias.data(), dresidual.data());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      REQUIRE(std::isnan(y[i]) == (i % 19 == 4));
+      REQUIRE(std::isnan(dx[i]) == (i % 19 == 4));
+    }
+    results[count - 1] = {mean, variance, y, dx, dgain, dbias, dresidual};
+  }
+  for (std::size_t i = 0; i < results[0].size(); ++i) {
+    const auto& [one, two] = std::tie(results[0][i], results[1][i]);
+    CHECK(std::memcmp(one.data(), two.data(), one.size() * sizeof(float)) == 0);
+  }
 }

@@ -1,7 +1,9 @@
 #include "framework/kernels/conv.hpp"
 
 #include "framework/kernels/matmul.hpp"
+#include "framework/kernels/onednn.hpp"
 #include "onednn_reference.hpp"
+#include "tests/slow.hpp"
 
 using namespace reference;
 using temper::kernels::Conv2d;
@@ -90,6 +92,7 @@ void check(const Conv2d& s, Random& random, bool bias = true) {
   CHECK(worst(r.dx, dx) <= 1.0);
   CHECK(worst(r.dw, dw) <= 1.0);
   CHECK(worst(r.added, added) <= 1.0);
+  CHECK(temper::test::slow_implementations(temper::kernels::onednn::implementations()).empty());
 }
 
 Conv2d random_case(Random& random) {

@@ -18,8 +18,8 @@ TEST_CASE("layer norm and RMS norm with their gradients") {
         Floats y(rows * cols), mean(rows), inverse(rows), dx(rows * cols), dw(cols), db(cols);
         float* means = centered ? mean.data() : nullptr;
         kernels.norm(x.data(), rows, cols, w.data(), b.data(), eps, y.data(), means, inverse.data());
-        kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), dx.data(), dw.data(),
-                              db.data());
+        kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), dx.data(), false,
+                              dw.data(), db.data());
         bool right = y.intact() && mean.intact() && inverse.intact() && dx.intact() && dw.intact() && db.intact();
         std::vector<double> weight_sum(static_cast<std::size_t>(cols)), bias_sum(static_cast<std::size_t>(cols));
         const double n = static_cast<double>(cols);
@@ -59,11 +59,16 @@ TEST_CASE("layer norm and RMS norm with their gradients") {
         kernels.norm(x.data(), rows, cols, nullptr, nullptr, eps, plain.data(), means, inverse.data());
         CHECK(close(y[0], static_cast<double>(plain[0] * w[0] + b[0]), 1e-6));
         for (int pass = 0; pass < 2; ++pass) {
-          kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), nullptr, nullptr,
-                                twice.data());
+          kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), nullptr, false,
+                                nullptr, twice.data());
         }
         CHECK(twice.intact());
         CHECK(close(twice[cols - 1], 2 * bias_sum.back(), 2e-6));
+        Floats added(std::vector<float>(static_cast<std::size_t>(rows * cols), 1.0f));
+        kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), added.data(), true,
+                              nullptr, nullptr);
+        CHECK(added.intact());
+        for (Index i = 0; i < rows * cols; ++i) REQUIRE(close(added[i], 1.0 + static_cast<double>(dx[i]), 1e-6));
       }
     }
   });

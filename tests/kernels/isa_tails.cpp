@@ -77,7 +77,7 @@ TEST_CASE("norms and their gradients treat bodies and tails alike") {
       float* means = centered ? mean.data() : nullptr;
       kernels.norm(x.data(), 1, n, nullptr, nullptr, 1e-5f, plain.data(), means, inverse.data());
       kernels.norm(x.data(), 1, n, w.data(), b.data(), 1e-5f, y.data(), means, inverse.data());
-      kernels.norm_backward(x.data(), dy.data(), 1, n, w.data(), means, inverse.data(), dx.data(), dw.data(),
+      kernels.norm_backward(x.data(), dy.data(), 1, n, w.data(), means, inverse.data(), dx.data(), false, dw.data(),
                             db.data());
       CHECK(repeats(plain));
       CHECK(repeats(y));

@@ -80,7 +80,7 @@ TEST_CASE("the same bits for 1 to 4 threads") {
   check_threads("norm backward", total + 2 * cols, [&](float* out) {
     std::vector<float> y(total), mean(rows), inverse(rows);
     norm(x.data(), rows, cols, w.data(), w.data(), 1e-5f, y.data(), mean.data(), inverse.data());
-    norm_backward(x.data(), t.data(), rows, cols, w.data(), mean.data(), inverse.data(), out, out + total,
+    norm_backward(x.data(), t.data(), rows, cols, w.data(), mean.data(), inverse.data(), out, false, out + total,
                   out + total + cols);
   });
   check_threads("dropout", total, [&](float* y) {

@@ -51,6 +51,9 @@ void* counted(std::size_t bytes, std::size_t alignment, const void* caller) {
 
 void* operator new(std::size_t bytes) { return counted(bytes, 16, __builtin_return_address(0)); }
 void* operator new[](std::size_t bytes) { return counted(bytes, 16, __builtin_return_address(0)); }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {  // the sanitizers have their own
+  return counted(bytes, 16, __builtin_return_address(0));
+}
 void* operator new(std::size_t bytes, std::align_val_t alignment) {
   return counted(bytes, static_cast<std::size_t>(alignment), __builtin_return_address(0));
 }

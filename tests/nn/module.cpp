@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include <temper/autograd/ops/reduce.hpp>
+#include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 #include <temper/core/random.hpp>
 #include <temper/nn/layers.hpp>
@@ -134,4 +136,32 @@ TEST_CASE("the summary shows shapes, counts and memory") {
   }
   CHECK(nn::summary(model).find("output") == std::string::npos);
   CHECK_THROWS_WITH_AS(nn::summary(Tower(), zeros({1})), doctest::Contains("is not a Layer"), ValueError);
+}
+
+TEST_CASE("a Sequential that computes neighbours together gives what its layers give one by one") {
+  manual_seed(3);
+  const nn::Sequential model(nn::Conv2d(3, 16, {.kernel = 3, .padding = 1}), nn::ReLU(), nn::MaxPool2d(2),
+                             nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2), nn::ReLU(), nn::Flatten(),
+                             nn::Linear(16, 5), nn::ReLU(), nn::Linear(5, 2), nn::ReLU());
+  const Tensor x = normal({2, 4, 4, 3});
+  const auto gradients = [&](bool together) {
+    Tape tape;
+    Tensor y = x;
+    if (together) {
+      y = model(x);
+    } else {
+      for (std::size_t i = 0; i < model.size(); ++i) y = model[i](y);
+    }
+    tape.backward(sum(y));
+    std::vector<Tensor> results = {y};
+    for (const Parameter& parameter : model.parameters()) results.push_back(parameter.gradient());
+    discard_gradients(model.parameters());
+    return results;
+  };
+  const std::vector<Tensor> one = gradients(true), two = gradients(false);
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    CAPTURE(i);
+    const auto a = one[i].values<float>(), b = two[i].values<float>();
+    for (std::size_t k = 0; k < a.size(); ++k) CHECK(a[k] == doctest::Approx(b[k]).epsilon(1e-6));
+  }
 }

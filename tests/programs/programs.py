@@ -91,6 +91,7 @@ def test_folder(bench):
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     expected = "config.toml metrics.jsonl model.txt model.safetensors report.html".split()
     expected += [f"checkpoints/{name}.safetensors" for name in ("last", "previous", "best")]
+    names.discard("samples.json")  # there if the model makes mistakes
     check(names == set(expected), f"the folder holds {sorted(names)}")
     entries = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     training = [e for e in entries if "train/loss" in e]
@@ -147,6 +148,8 @@ def test_options(bench):
     for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--tensorboard", None)):
         out = bench.mlp(name, *([value] if value else []))[1]
         check(weights(out) == base, f"{name} changes the weights")
+    events = list((pathlib.Path(out) / "tensorboard").glob("events.out.tfevents.*"))
+    check(len(events) == 1 and b"train/loss" in events[0].read_bytes(), "--tensorboard writes no events")
     out = bench.folder()
     command = drop(drop(bench.command("mlp", out=out), "--log-every"), "--eval-every")
     jobs.run(command + ["--log-every", "7", "--eval-every", "6"])

@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/attention.hpp>
 
 #include <cmath>
+#include <type_traits>
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/attention.hpp"
@@ -38,12 +39,12 @@ kernels::Attention checked(const Tensor& q, const Tensor& k, const Tensor& v, co
 }
 
 /// How the mask moves along the axes of the scores.
-void set_mask(kernels::Attention& task, const Tensor& mask, const Shape& scores) {
-  detail::require(op, "mask", mask, Dtype::boolean);
+void set_mask(const char* operation, kernels::Attention& task, const Tensor& mask, const Shape& scores) {
+  detail::require(operation, "mask", mask, Dtype::boolean);
   bool fits = mask.rank() <= scores.rank();
   for (int back = 1; fits && back <= mask.rank(); ++back)
     fits = mask.size(-back) == 1 || mask.size(-back) == scores[-back];
-  if (!fits) fail<ShapeError>("{}: mask {} does not broadcast to the scores {}", op, mask.shape(), scores);
+  if (!fits) fail<ShapeError>("{}: mask {} does not broadcast to the scores {}", operation, mask.shape(), scores);
   task.mask = mask.data<bool>();
   std::int64_t stride = 1;
   for (int back = 1; back <= mask.rank(); ++back) {
@@ -64,26 +65,65 @@ void set_mask(kernels::Attention& task, const Tensor& mask, const Shape& scores)
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options) {
   kernels::Attention task = checked(q, k, v, options);
-  if (options.mask.defined()) set_mask(task, options.mask, q.shape().resized(-1, task.keys));
-  Tensor y = empty(q.shape().resized(-1, task.out));
-  if (kernels::attention(task, q.data<float>(), k.data<float>(), v.data<float>(), y.mutable_data<float>())) {
+  if (options.mask.defined()) set_mask(op, task, options.mask, q.shape().resized(-1, task.keys));
+  Tensor y = empty(q.shape().resized(-1, task.out)), stats = empty({task.matrices, task.rows, 2});
+  if (kernels::attention(task, {q.data<float>(), k.data<float>(), v.data<float>(), {}}, y.mutable_data<float>(), {},
+                         stats.mutable_data<float>())) {
     fail<ValueError>("{}: a query of q {} sees no key", op, q.shape());
   }
-  return record(
-      op, y, {q, k, v},
-      [task, q = save(q), k = save(k), v = save(v), mask = save(options.mask)](const Tensor& dy, Gradients& gradients) {
-        // Tensors of their own, not those the gradients are gathered in: all three inputs may be one tensor.
-        const auto wanted = [&](int input, const Tensor& x) {
-          return gradients.wants(input) ? empty(x.shape()) : Tensor();
-        };
-        const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
-        Tensor dq = wanted(0, q), dk = wanted(1, k), dv = wanted(2, v);
-        kernels::attention_backward(task, q->data<float>(), k->data<float>(), v->data<float>(), dy.data<float>(),
-                                    target(dq), target(dk), target(dv));
-        if (dq.defined()) gradients.give(0, dq);
-        if (dk.defined()) gradients.give(1, dk);
-        if (dv.defined()) gradients.give(2, dv);
-      });
+  return record(op, y, {q, k, v},
+                [task, q = save(q), k = save(k), v = save(v), y = save(y), stats, mask = save(options.mask)](
+                    const Tensor& dy, Gradients& gradients) {
+                  // Tensors of their own, not those the gradients are gathered in: all three inputs may be one tensor.
+                  const auto wanted = [&](int input, const Tensor& x) {
+                    return gradients.wants(input) ? empty(x.shape()) : Tensor();
+                  };
+                  const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
+                  Tensor dq = wanted(0, q), dk = wanted(1, k), dv = wanted(2, v);
+                  kernels::attention_backward(task, {q->data<float>(), k->data<float>(), v->data<float>(), {}},
+                                              y->data<float>(), dy.data<float>(), {}, stats.data<float>(),
+                                              {target(dq), target(dk), target(dv), {}});
+                  if (dq.defined()) gradients.give(0, dq);
+                  if (dk.defined()) gradients.give(1, dk);
+                  if (dv.defined()) gradients.give(2, dv);
+                });
+}
+
+Tensor self_attention(const Tensor& projected, std::int64_t heads, const AttentionOptions& options) {
+  constexpr const char* name = "self_attention";
+  detail::require(name, "projected", projected);
+  if (projected.rank() != 3 || heads < 1 || projected.size(-1) == 0 || projected.size(-1) % (3 * heads) != 0) {
+    fail<ShapeError>("{}: projected {}, expected [N, T, 3 * {} heads * D]", name, projected.shape(), heads);
+  }
+  const std::int64_t batch = projected.size(0), tokens = projected.size(1), features = projected.size(2) / 3;
+  const std::int64_t width = features / heads;
+  kernels::Attention task{.matrices = batch * heads,
+                          .rows = tokens,
+                          .keys = tokens,
+                          .width = width,
+                          .out = width,
+                          .scale = options.scale.value_or(1.0f / std::sqrt(static_cast<float>(width))),
+                          .causal = options.causal,
+                          .leading = {batch, heads}};
+  if (options.mask.defined()) set_mask(name, task, options.mask, {batch, heads, tokens, tokens});
+  const kernels::AttentionLayout in{heads, 3 * features}, out{heads, features};
+  Tensor y = empty({batch, tokens, features}), stats = empty({task.matrices, tokens, 2});
+  const auto parts = [features, in](auto* first) {
+    return kernels::AttentionOperands<std::remove_pointer_t<decltype(first)>>{first, first + features,
+                                                                              first + 2 * features, in};
+  };
+  if (kernels::attention(task, parts(projected.data<float>()), y.mutable_data<float>(), out,
+                         stats.mutable_data<float>())) {
+    fail<ValueError>("{}: a query of projected {} sees no key", name, projected.shape());
+  }
+  return record(name, y, {projected},
+                [task, out, parts, x = save(projected), y = save(y), stats, mask = save(options.mask)](
+                    const Tensor& dy, Gradients& gradients) {
+                  Tensor dx = empty(x->shape());
+                  kernels::attention_backward(task, parts(x->data<float>()), y->data<float>(), dy.data<float>(), out,
+                                              stats.data<float>(), parts(dx.mutable_data<float>()));
+                  gradients.give(0, std::move(dx));
+                });
 }
 
 }  // namespace temper

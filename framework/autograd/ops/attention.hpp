@@ -18,4 +18,9 @@ struct AttentionOptions {
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});
 
+/// The same for several heads of one projection, without taking it apart: projected [N, T, 3 * heads * D] holds
+/// queries, keys and values one after the other, and in each the heads. The mask broadcasts to [N, heads, T, T]; result
+/// [N, T, heads * D]. Throws: as scaled_dot_product_attention.
+Tensor self_attention(const Tensor& projected, std::int64_t heads, const AttentionOptions& options = {});
+
 }  // namespace temper

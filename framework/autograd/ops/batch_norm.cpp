@@ -2,6 +2,7 @@
 
 #include <temper/autograd/tape.hpp>
 
+#include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/format_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/batch_norm.hpp"
@@ -10,20 +11,20 @@ namespace temper {
 
 namespace {
 
-void check(const Tensor& x, std::initializer_list<std::pair<const char*, const Tensor*>> per_channel,
-           const BatchNormOptions& options) {
+void check(const char* operation, const Tensor& x,
+           std::initializer_list<std::pair<const char*, const Tensor*>> per_channel, const BatchNormOptions& options) {
   if (x.dtype() != Dtype::f32 || x.rank() < 2) {
-    fail<ShapeError>("batch_norm: input {} {}, expected f32 [..., C]", x.dtype(), x.shape());
+    fail<ShapeError>("{}: input {} {}, expected f32 [..., C]", operation, x.dtype(), x.shape());
   }
   for (const auto& [name, tensor] : per_channel) {
     if (tensor->dtype() != Dtype::f32 || !(tensor->shape() == Shape{x.size(-1)})) {
-      fail<ShapeError>("batch_norm: {} {} {}, input {} expects f32 [{}]", name, tensor->dtype(), tensor->shape(),
+      fail<ShapeError>("{}: {} {} {}, input {} expects f32 [{}]", operation, name, tensor->dtype(), tensor->shape(),
                        x.shape(), x.size(-1));
     }
   }
-  if (!(options.eps >= 0)) fail<ValueError>("batch_norm: eps {}, expected at least 0", options.eps);
+  if (!(options.eps >= 0)) fail<ValueError>("{}: eps {}, expected at least 0", operation, options.eps);
   if (!(options.momentum >= 0 && options.momentum <= 1)) {
-    fail<ValueError>("batch_norm: momentum {}, expected 0 to 1", options.momentum);
+    fail<ValueError>("{}: momentum {}, expected 0 to 1", operation, options.momentum);
   }
 }
 
@@ -34,49 +35,71 @@ void move_towards(Tensor& running, const Tensor& batch, float momentum, float fa
   }
 }
 
-}  // namespace
-
-Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
-                  const BatchNormOptions& options) {
-  check(x, {{"weight", &weight}, {"bias", &bias}, {"running_mean", &running_mean}, {"running_var", &running_var}},
+/// batch_norm with what may follow it; `name` is what messages and the tape call it.
+Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean,
+                  Tensor running_var, const BatchNormOptions& options, const Tensor& residual, bool relu) {
+  check(name, x, {{"weight", &weight}, {"bias", &bias}, {"running_mean", &running_mean}, {"running_var", &running_var}},
         options);
+  if (residual.defined() && (residual.dtype() != Dtype::f32 || !(residual.shape() == x.shape()))) {
+    fail<ShapeError>("{}: residual {} {}, input {} expects the same", name, residual.dtype(), residual.shape(),
+                     x.shape());
+  }
   const bool own_statistics = training() && !options.frozen;
   const std::int64_t channels = x.size(-1), rows = channels == 0 ? 0 : x.numel() / channels;
   if (own_statistics && rows < 2) {
-    fail<ValueError>("batch_norm: input {} has {} value{} a channel, training needs at least 2", x.shape(), rows,
+    fail<ValueError>("{}: input {} has {} value{} a channel, training needs at least 2", name, x.shape(), rows,
                      rows == 1 ? "" : "s");
   }
   Tensor y = empty(x.shape());
-  // Images keep their height and width: oneDNN splits the work along them too.
-  kernels::BatchNorm shape{.n = rows, .channels = channels, .epsilon = options.eps};
-  if (x.rank() == 4) shape = {x.size(0), x.size(1), x.size(2), channels, options.eps};
+  const kernels::BatchNorm shape{.rows = rows, .channels = channels, .epsilon = options.eps};
   Tensor mean = running_mean, variance = running_var;
   if (own_statistics) {
     mean = empty({channels});
     variance = empty({channels});
-    kernels::batch_norm_train(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), y.mutable_data<float>(),
-                              mean.mutable_data<float>(), variance.mutable_data<float>());
+    kernels::batch_norm_statistics(shape, x.data<float>(), mean.mutable_data<float>(), variance.mutable_data<float>());
     move_towards(running_mean, mean, options.momentum, 1.0f);
     const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
     move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));
-  } else if (x.numel() > 0) {
-    kernels::batch_norm_apply(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),
-                              variance.data<float>(), y.mutable_data<float>());
   }
-  return record("batch_norm", y, {x, weight, bias},
-                [x = save(x), weight = save(weight), mean = save(mean), variance = save(variance), shape,
-                 own_statistics](const Tensor& dy, Gradients& gradients) {
-                  Tensor dx = empty(x->shape()), dweight = zeros(weight->shape()), dbias = zeros(weight->shape());
-                  if (dx.numel() > 0) {
-                    kernels::batch_norm_backward(shape, own_statistics, x->data<float>(), weight->data<float>(),
-                                                 mean->data<float>(), variance->data<float>(), dy.data<float>(),
-                                                 dx.mutable_data<float>(), dweight.mutable_data<float>(),
-                                                 dbias.mutable_data<float>());
+  if (x.numel() > 0) {
+    kernels::batch_norm(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),
+                        variance.data<float>(), residual.defined() ? residual.data<float>() : nullptr, relu,
+                        y.mutable_data<float>());
+  }
+  return record(name, y, {x, weight, bias, residual},
+                [x = save(x), weight = save(weight), mean = save(mean), variance = save(variance),
+                 y = relu ? save(y) : Saved(), shape, own_statistics](const Tensor& dy, Gradients& gradients) {
+                  Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();
+                  Tensor dx = gradients.wants(0) ? empty(x->shape()) : Tensor();
+                  Tensor dweight = zeros(weight->shape()), dbias = zeros(weight->shape());
+                  const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
+                  if (x->numel() > 0) {
+                    kernels::batch_norm_backward(
+                        shape,
+                        {x->data<float>(), weight->data<float>(), mean->data<float>(), variance->data<float>(),
+                         y->defined() ? y->data<float>() : nullptr, own_statistics},
+                        dy.data<float>(), target(dx), dweight.mutable_data<float>(), dbias.mutable_data<float>(),
+                        target(dresidual));
                   }
-                  gradients.give(0, std::move(dx));
+                  if (dx.defined()) gradients.give(0, std::move(dx));
                   gradients.give(1, std::move(dweight));
                   gradients.give(2, std::move(dbias));
+                  if (dresidual.defined()) gradients.give(3, std::move(dresidual));
                 });
+}
+
+}  // namespace
+
+Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
+                  const BatchNormOptions& options) {
+  return normalized("batch_norm", x, weight, bias, std::move(running_mean), std::move(running_var), options, Tensor(),
+                    false);
+}
+
+Tensor batch_norm_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean,
+                       Tensor running_var, const BatchNormOptions& options, const Tensor& residual) {
+  return normalized("batch_norm_relu", x, weight, bias, std::move(running_mean), std::move(running_var), options,
+                    residual, true);
 }
 
 }  // namespace temper

@@ -18,4 +18,9 @@ struct BatchNormOptions {
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
                   const BatchNormOptions& options = {});
 
+/// relu(batch_norm(...) + residual) in fewer passes over memory; without the addition where `residual` is undefined.
+/// Throws: as batch_norm; ShapeError unless the residual has the shape of x.
+Tensor batch_norm_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean,
+                       Tensor running_var, const BatchNormOptions& options = {}, const Tensor& residual = {});
+
 }  // namespace temper

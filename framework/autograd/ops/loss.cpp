@@ -130,7 +130,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   return record("cross_entropy", y, {logits},
                 [=, stride = options.reduction == Reduction::none ? std::int64_t{1} : std::int64_t{0}, x = save(logits),
                  labels = save(labels)](const Tensor& dy, Gradients& gradients) {
-                  Tensor dx = empty(x->shape());
+                  // Over the logits themselves when nobody else holds them.
+                  Tensor dx = detail::overwritable(x);
                   kernels::cross_entropy_backward(task, x->data<float>(), stats.data<float>(), dy.data<float>(), stride,
                                                   scale, dx.mutable_data<float>());
                   gradients.give(0, dx);

@@ -4,6 +4,7 @@
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
+#include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/matmul.hpp"
 
 namespace temper {
@@ -116,29 +117,44 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   });
 }
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  require("linear", "input", x);
-  require("linear", "weight", weight);
-  if (weight.rank() != 2) fail<ShapeError>("linear: weight {}, expected [out, in]", weight.shape());
+namespace {
+
+/// The gradient before ReLU; that of the bias, if wanted, is given in the same pass.
+Tensor before_relu(const Tensor& y, const Tensor& dy, std::int64_t rows, std::int64_t out, Gradients& gradients) {
+  Tensor dz = detail::overwritable(dy);
+  Gradients::Target db{};
+  if (gradients.wants(2)) db = gradients.into(2);
+  kernels::relu_backward(y.data<float>(), dy.data<float>(), rows, out, dz.mutable_data<float>(),
+                         db.tensor.defined() ? db.tensor.mutable_data<float>() : nullptr, db.accumulate);
+  return dz;
+}
+
+Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
+  require(name, "input", x);
+  require(name, "weight", weight);
+  if (weight.rank() != 2) fail<ShapeError>("{}: weight {}, expected [out, in]", name, weight.shape());
   const std::int64_t out = weight.size(0), in = weight.size(1);
-  if (x.rank() < 1) fail<ShapeError>("linear: input {}, expected [..., {}]", x.shape(), in);
+  if (x.rank() < 1) fail<ShapeError>("{}: input {}, expected [..., {}]", name, x.shape(), in);
   if (x.size(-1) != in) {
-    fail<ShapeError>("linear: input {} has {} features, weight {} expects {}", x.shape(), x.size(-1), weight.shape(),
+    fail<ShapeError>("{}: input {} has {} features, weight {} expects {}", name, x.shape(), x.size(-1), weight.shape(),
                      in);
   }
   if (bias.defined()) {
-    require("linear", "bias", bias);
+    require(name, "bias", bias);
     if (!(bias.shape() == Shape{out})) {
-      fail<ShapeError>("linear: bias {}, weight {} expects [{}]", bias.shape(), weight.shape(), out);
+      fail<ShapeError>("{}: bias {}, weight {} expects [{}]", name, bias.shape(), weight.shape(), out);
     }
   }
   const std::int64_t rows = x.shape().without_axis(-1).numel();
   Tensor y = empty(x.shape().resized(-1, out));
   kernels::matmul({.m = rows, .n = out, .k = in, .transpose_b = true}, x.data<float>(), weight.data<float>(),
                   bias.defined() ? bias.data<float>() : nullptr, y.mutable_data<float>());
-  return record("linear", y, {x, weight, bias},
-                [x = save(x), weight = save(weight), rows, in, out](const Tensor& dy, Gradients& gradients) {
-                  const float* const g = dy.data<float>();
+  if (relu) kernels::unary(kernels::Unary::relu, y.data<float>(), y.mutable_data<float>(), y.numel());
+  return record(name, y, {x, weight, bias},
+                [x = save(x), weight = save(weight), y = relu ? save(y) : Saved(), rows, in, out](
+                    const Tensor& dy, Gradients& gradients) {
+                  const Tensor dz = y->defined() ? before_relu(y, dy, rows, out, gradients) : dy;
+                  const float* const g = dz.data<float>();
                   if (gradients.wants(0)) {
                     auto [dx, accumulate] = gradients.into(0);
                     kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, g, weight->data<float>(),
@@ -150,11 +166,21 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                     kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate}, g,
                                     x->data<float>(), nullptr, dw.mutable_data<float>());
                   }
-                  if (gradients.wants(2)) {
+                  if (gradients.wants(2) && !y->defined()) {
                     auto [db, accumulate] = gradients.into(2);
                     kernels::sum_rows(g, rows, out, db.mutable_data<float>(), accumulate);
                   }
                 });
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return linear_of("linear", x, weight, bias, false);
+}
+
+Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return linear_of("linear_relu", x, weight, bias, true);
 }
 
 }  // namespace temper

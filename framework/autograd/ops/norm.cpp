@@ -43,12 +43,14 @@ Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tenso
         const auto wanted = [&](int input, const Shape& shape) {
           return gradients.wants(input) ? empty(shape) : Tensor();
         };
-        Tensor dx = wanted(0, x->shape()), dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
+        // Added to what the residual stream has brought, if it has.
+        Gradients::Target dx{};
+        if (gradients.wants(0)) dx = gradients.into(0);
+        Tensor dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
         const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
         kernels::norm_backward(x->data<float>(), dy.data<float>(), rows, cols, weight->data<float>(),
-                               mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(), target(dx),
-                               target(dw), target(db));
-        if (dx.defined()) gradients.give(0, dx);
+                               mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(), target(dx.tensor),
+                               dx.accumulate, target(dw), target(db));
         if (dw.defined()) gradients.give(1, dw);
         if (db.defined()) gradients.give(2, db);
       });

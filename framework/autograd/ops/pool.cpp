@@ -35,19 +35,25 @@ kernels::Pool2d check(const char* operation, const Tensor& x, const Pair2& kerne
           .out_w = (x.size(2) + 2 * padding.w - kernel.w) / stride.w + 1};
 }
 
-}  // namespace
-
-Tensor max_pool2d(const Tensor& x, const PoolOptions& options) {
-  const kernels::Pool2d shape = check("max_pool2d", x, options.kernel, options.stride, options.padding);
+Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options, bool relu) {
+  kernels::Pool2d shape = check(name, x, options.kernel, options.stride, options.padding);
+  shape.relu = relu;
   Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels});
   Tensor which = recording() ? empty(y.shape()) : Tensor();
   kernels::max_pool2d(shape, x.data<float>(), y.mutable_data<float>(),
                       which.defined() ? which.mutable_data<float>() : nullptr);
-  return record("max_pool2d", y, {x}, [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
+  return record(name, y, {x}, [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
     Tensor dx = empty(x_shape);
     kernels::max_pool2d_backward(shape, dy.data<float>(), which.data<float>(), dx.mutable_data<float>());
     gradients.give(0, std::move(dx));
   });
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const PoolOptions& options) { return max_pool("max_pool2d", x, options, false); }
+Tensor max_pool2d_relu(const Tensor& x, const PoolOptions& options) {
+  return max_pool("max_pool2d_relu", x, options, true);
 }
 
 Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {

@@ -24,6 +24,9 @@ struct AvgPoolOptions {
 /// Throws: ShapeError when the window does not fit, ValueError for options out of range.
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 
+/// relu(max_pool2d(x)), which is max_pool2d(relu(x)), in one pass over memory. Throws: as max_pool2d.
+Tensor max_pool2d_relu(const Tensor& x, const PoolOptions& options);
+
 /// The mean of each window; shapes and errors as for max_pool2d.
 Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options);
 

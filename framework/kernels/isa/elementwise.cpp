@@ -236,6 +236,18 @@ void affine(const float* x, float a, float b, float* y, Index n) {
   transform(x, y, n, [=](Vec v) { return multiply_add(Vec(a), v, Vec(b)); });
 }
 
+void relu_backward_rows(const float* y, const float* dy, Index rows, Index cols, float* dz, float* sum) {
+  if (sum == nullptr) return unary_backward<Relu>(y, dy, dz, rows * cols);
+  for (Index c = 0; c < cols; ++c) sum[c] = 0.0f;
+  for (Index row = 0; row < rows; ++row, y += cols, dy += cols, dz += cols) {
+    for_each_vector(cols, [=](Index i, Index count) {
+      const Vec d = Relu::dx(load_upto(y + i, count), load_upto(dy + i, count));
+      store_upto(dz + i, d, count);
+      store_upto(sum + i, load_upto(sum + i, count) + d, count);
+    });
+  }
+}
+
 template <class F>
 void enter(IsaTable& table, Unary op) {
   table.unary[static_cast<std::size_t>(op)] = unary<F>;
@@ -295,6 +307,7 @@ void fill_elementwise(IsaTable& table) {
   enter<NotEqual>(table, Compare::not_equal);
   enter<Less>(table, Compare::less);
   enter<LessEqual>(table, Compare::less_equal);
+  table.relu_backward_rows = relu_backward_rows;
   table.choose = choose;
   table.accumulate = accumulate;
   table.affine = affine;

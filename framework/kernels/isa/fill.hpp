@@ -12,6 +12,7 @@ void fill_reduce(IsaTable& table);
 void fill_softmax(IsaTable& table);
 void fill_loss(IsaTable& table);
 void fill_norm(IsaTable& table);
+void fill_batch_norm(IsaTable& table);
 void fill_random(IsaTable& table);
 void fill_layout(IsaTable& table);
 void fill_pool(IsaTable& table);

@@ -41,39 +41,54 @@ void norm(const float* x, Index rows, Index cols, const float* weight, const flo
   }
 }
 
+/// The sums of the two vectors f(i, count) returns, as blocked_sum has them.
+template <class F>
+void blocked_sums(Index n, double& first, double& second, F f) {
+  constexpr Index block = 1024;
+  first = second = 0.0;
+  for (Index begin = 0; begin < n; begin += block) {
+    const Index end = n - begin < block ? n : begin + block;
+    Vec a0(0.0f), a1(0.0f), b0(0.0f), b1(0.0f);
+    Index i = begin;
+    for (; i + 2 * width <= end; i += 2 * width) {
+      f(i, width, a0, b0);
+      f(i + width, width, a1, b1);
+    }
+    for (; i < end; i += width) f(i, end - i < width ? end - i : width, a0, b0);
+    first += static_cast<double>(xsimd::hadd(a0 + a1));
+    second += static_cast<double>(xsimd::hadd(b0 + b1));
+  }
+}
+
 void norm_backward(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, float* dx, float* dweight, float* dbias) {
+                   const float* inverse, float* dx, bool accumulate, float* dweight, float* dbias) {
   const double count_inverse = 1.0 / static_cast<double>(cols);
   for (Index row = 0; row < rows; ++row, x += cols, dy += cols) {
     const Vec center(mean != nullptr ? mean[row] : 0.0f), scale(inverse[row]);
     const auto normalized = [=](Index i, Index count) { return (load_upto(x + i, count) - center) * scale; };
-    const auto into = [=](Index i, Index count) {  // the gradient of the normalized value
-      const Vec g = load_upto(dy + i, count);
+    const auto into = [=](Vec g, Index i, Index count) {  // the gradient of the normalized value
       return weight != nullptr ? g * load_upto(weight + i, count) : g;
     };
+    double along = 0.0, level = 0.0;
     if (dx != nullptr) {
-      const double along = blocked_sum(cols, [=](Index i, Index count) {
-        return into(i, count) * normalized(i, count);  // lanes past count: 0 times a number
+      blocked_sums(cols, along, level, [=](Index i, Index count, Vec& products, Vec& sum) {
+        const Vec g = into(load_upto(dy + i, count), i, count);  // lanes past count: 0 times a number
+        products = multiply_add(g, normalized(i, count), products);
+        sum = sum + g;
       });
-      const double level =
-          mean == nullptr || mutant(Mutant::layer_norm_dx_not_centered) ? 0.0 : blocked_sum(cols, into);
-      const Vec a(static_cast<float>(along * count_inverse)), b(static_cast<float>(level * count_inverse));
-      for_each_vector(cols, [=](Index i, Index count) {
-        store_upto(dx + i, scale * subtract_product(into(i, count) - b, normalized(i, count), a), count);
-      });
-      dx += cols;
+      if (mean == nullptr || mutant(Mutant::layer_norm_dx_not_centered)) level = 0.0;
     }
-    if (dweight != nullptr) {
-      for_each_vector(cols, [=](Index i, Index count) {
-        const Vec sum = load_upto(dweight + i, count);
-        store_upto(dweight + i, multiply_add(load_upto(dy + i, count), normalized(i, count), sum), count);
-      });
-    }
-    if (dbias != nullptr) {
-      for_each_vector(cols, [=](Index i, Index count) {
-        store_upto(dbias + i, load_upto(dbias + i, count) + load_upto(dy + i, count), count);
-      });
-    }
+    const Vec a(static_cast<float>(along * count_inverse)), b(static_cast<float>(level * count_inverse));
+    for_each_vector(cols, [=](Index i, Index count) {
+      const Vec g = load_upto(dy + i, count), z = normalized(i, count);
+      if (dx != nullptr) {
+        const Vec d = scale * subtract_product(into(g, i, count) - b, z, a);
+        store_upto(dx + i, accumulate ? load_upto(dx + i, count) + d : d, count);
+      }
+      if (dweight != nullptr) store_upto(dweight + i, multiply_add(g, z, load_upto(dweight + i, count)), count);
+      if (dbias != nullptr) store_upto(dbias + i, load_upto(dbias + i, count) + g, count);
+    });
+    if (dx != nullptr) dx += cols;
   }
 }
 

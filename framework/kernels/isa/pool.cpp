@@ -101,6 +101,10 @@ void max_pool(const Pool2d& s, Index begin, Index end, const float* x, float* y,
         best = xsimd::select(better, v, best);
         taken = xsimd::select(better, number, taken);
       });
+      if (s.relu) {
+        taken = xsimd::select(best <= Vec(0.0f), Vec(-1.0f), taken);
+        best = xsimd::select(best < Vec(0.0f), Vec(0.0f), best);
+      }
       out.store(y + pixel.out + c, best);
       if (which != nullptr) out_which.store(which + pixel.out + c, taken);
     };
@@ -155,7 +159,22 @@ void spread(const Pool2d& s, Index begin, Index end, const float* dy, float* dx,
   }
 }
 
+/// Windows that neither overlap nor leave anything out, of whole vectors: each place is written once, and nothing has
+/// to be cleared before.
+void max_pool_backward_tiled(const Pool2d& s, Index begin, Index end, const float* dy, const float* which, float* dx) {
+  each_pixel(s, begin * s.out_h, end * s.out_h, [&](const Pixel& pixel) {
+    for (Index c = 0; c < s.channels; c += width) {
+      const Vec g = load(dy + pixel.out + c), taken = load(which + pixel.out + c);
+      each_tap(s, pixel, dx + pixel.input + c,
+               [&](float* p, Vec number) { store(p, xsimd::select(taken == number, g, Vec(0.0f))); });
+    }
+  });
+}
+
 void max_pool_backward(const Pool2d& s, Index begin, Index end, const float* dy, const float* which, float* dx) {
+  const bool tiled = s.kernel_h == s.stride_h && s.kernel_w == s.stride_w && s.out_h * s.kernel_h == s.h &&
+                     s.out_w * s.kernel_w == s.w && s.padding_h == 0 && s.padding_w == 0;
+  if (tiled && s.channels % width == 0) return max_pool_backward_tiled(s, begin, end, dy, which, dx);
   const float* const which_end = which + s.n * s.out_h * s.out_w * s.channels;
   spread(s, begin, end, dy, dx, [&](const Pixel& pixel, Index c, auto in) {
     if constexpr (requires { in.end; }) in.end = which_end;

@@ -19,6 +19,11 @@ double sum(const float* x, Index n) {
   return blocked_sum(n, [=](Index i, Index count) { return load_upto(x + i, count); });
 }
 
+float dot(const float* a, const float* b, Index n) {
+  return static_cast<float>(
+      blocked_sum(n, [=](Index i, Index count) { return load_upto(a + i, count) * load_upto(b + i, count); }));
+}
+
 template <class F>
 float extreme(const float* x, Index n) {
   // Lanes that have no element repeat the first.
@@ -67,6 +72,7 @@ void reduce_rows(const float* x, Index rows, Index cols, Index stride, float* y)
 
 void fill_reduce(IsaTable& table) {
   table.sum = sum;
+  table.dot = dot;
   table.largest = extreme<Largest>;
   table.smallest = extreme<Smallest>;
   table.sum_rows = reduce_rows<Sum>;

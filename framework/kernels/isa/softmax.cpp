@@ -110,6 +110,31 @@ void softmax_backward(const float* y, const float* dy, Index n, Index stride, In
   });
 }
 
+bool exponentials(float* x, Index n, float scale, float* stats) {
+  transform(x, x, n, [=](Vec v) { return v * Vec(scale); });
+  const float top = largest(x, n);
+  if (top == minus_infinity) return true;
+  const Vec shift(mutant(Mutant::softmax_not_shifted) ? 0.0f : top);
+  const double sum = blocked_sum(n, [=](Index i, Index count) {
+    const Vec e = exponential(load_upto(x + i, count, minus_infinity) - shift);
+    store_upto(x + i, e, count);
+    return e;
+  });
+  stats[0] = shift.get(0);
+  stats[1] = static_cast<float>(1.0 / sum);
+  return false;
+}
+
+void attention_backward(float* scores, float* slopes, Index n, float scale, const float* stats, float level,
+                        float dscale) {
+  const Vec factor(scale), shift(stats[0]), inverse(stats[1]), from(level), to(dscale);
+  for_each_vector(n, [=](Index i, Index count) {
+    const Vec p = exponential(load_upto(scores + i, count) * factor - shift) * inverse;
+    store_upto(scores + i, p, count);
+    store_upto(slopes + i, p * (load_upto(slopes + i, count) - from) * to, count);
+  });
+}
+
 void log_sum_exp(const float* x, Index n, float* top, double* sum) {
   *top = mutant(Mutant::cross_entropy_not_shifted) ? 0.0f : largest(x, n);
   const Vec shift(*top);
@@ -129,6 +154,8 @@ void cross_entropy_backward(const float* x, Index n, float top, float inverse_su
 void fill_softmax(IsaTable& table) {
   table.softmax = softmax;
   table.softmax_backward = softmax_backward;
+  table.exponentials = exponentials;
+  table.attention_backward = attention_backward;
   table.log_sum_exp = log_sum_exp;
   table.cross_entropy_backward = cross_entropy_backward;
 }

@@ -10,6 +10,7 @@ void fill_table(IsaTable& table) {
   fill_softmax(table);
   fill_loss(table);
   fill_norm(table);
+  fill_batch_norm(table);
   fill_random(table);
   fill_layout(table);
   fill_pool(table);

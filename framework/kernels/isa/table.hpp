@@ -40,6 +40,19 @@ enum class PointwiseLoss : std::uint8_t { squared, absolute, huber, bce_with_log
 
 struct Pool2d;
 
+/// y = (x - mean) * scale + bias, plus the residual unless that is null, then ReLU if asked for.
+struct BatchNormPass {
+  const float *x, *mean, *scale, *bias, *residual;
+  bool relu;
+};
+/// What a batch norm's gradient is made of. With y, the output, dy is what comes after a ReLU.
+struct BatchNormGradient {
+  const float *x, *y, *dy, *mean;
+};
+struct BatchNormFactors {
+  const float *scale, *level, *slope;
+};
+
 struct IsaTable {
   // elementwise.cpp. An operand with stride 0 is one number for all n.
   void (*unary[static_cast<std::size_t>(Unary::count)])(const float* x, float* y, Index n);
@@ -64,8 +77,12 @@ struct IsaTable {
   /// y = a * x + b
   void (*affine)(const float* x, float a, float b, float* y, Index n);
 
+  /// dz = dy where y is above 0 or NaN, else 0; dz may be dy. sum[cols] = the sum of its rows; it may be null.
+  void (*relu_backward_rows)(const float* y, const float* dy, Index rows, Index cols, float* dz, float* sum);
+
   // reduce.cpp
   double (*sum)(const float* x, Index n);
+  float (*dot)(const float* a, const float* b, Index n);
   /// The largest and smallest of n > 0, NaN when there is one.
   float (*largest)(const float* x, Index n);
   float (*smallest)(const float* x, Index n);
@@ -78,6 +95,14 @@ struct IsaTable {
   // stride 1, or any number with stride >= cols. Returns whether some line is -inf throughout, which has no softmax.
   bool (*softmax)(const float* x, Index n, Index stride, Index cols, bool log, float* y);
   void (*softmax_backward)(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx);
+
+  /// x = exp(scale * x - largest), with largest that of scale * x. stats gets it and 1 / sum(x). Returns whether all of
+  /// scale * x is -inf.
+  bool (*exponentials)(float* x, Index n, float scale, float* stats);
+  /// scores = the probabilities that `stats` of exponentials makes of them; slopes = probability * (slope - level) *
+  /// dscale
+  void (*attention_backward)(float* scores, float* slopes, Index n, float scale, const float* stats, float level,
+                             float dscale);
 
   /// The largest logit of a row and the sum of exp(x - largest): the row's log-sum-exp in two parts, because their
   /// sum would lose the digits that matter when logits are large.
@@ -99,9 +124,19 @@ struct IsaTable {
   /// Weight and bias may be null. Writes each row's mean and 1 / sqrt(variance + eps).
   void (*norm)(const float* x, Index rows, Index cols, const float* weight, const float* bias, float eps, float* y,
                float* mean, float* inverse);
-  /// Any of dx (overwritten), dweight and dbias (added to) may be null.
+  /// Any of dx (overwritten, or added to when `accumulate`), dweight and dbias (added to) may be null.
   void (*norm_backward)(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
-                        const float* inverse, float* dx, float* dweight, float* dbias);
+                        const float* inverse, float* dx, bool accumulate, float* dweight, float* dbias);
+
+  // batch_norm.cpp, over rows of `cols` channels
+  /// Each column's mean, and the sum of the squares of what is off it.
+  void (*column_moments)(const float* x, Index rows, Index cols, float* mean, float* squares);
+  void (*batch_norm)(const BatchNormPass& pass, Index rows, Index cols, float* y);
+  /// The sums of dz and of dz * (x - mean), where dz is the gradient before ReLU.
+  void (*batch_norm_sums)(const BatchNormGradient& gradient, Index rows, Index cols, float* sum, float* product);
+  /// dx = scale * (dz - level - (x - mean) * slope); dresidual = dz. Either may be null.
+  void (*batch_norm_backward)(const BatchNormGradient& gradient, Index rows, Index cols,
+                              const BatchNormFactors& factors, float* dx, float* dresidual);
 
   // random.cpp
   /// 64 random words: word w of counter 16 * block + c is words[16 * w + c].

@@ -170,8 +170,10 @@ function plot(chart, range) {
     }
     curve.column = column++;
     tables.push([xs, line.map(positive)]);
+    // A line alone would not show what is short beside the other runs.
+    const short = xs.at(-1) - xs[0] < (range[1] - range[0]) / 50;
     series.push({ scale: "y", show: shown, stroke: color, width: curve.dashed ? 1.5 : 2, dash: curve.dashed ? [6, 4] : undefined,
-                  points: { show: xs.length < 40, size: 6, fill: color, stroke: color } });
+                  points: { show: short || xs.length < (isTraining(curve.series.split) ? 10 : 40), size: 6, fill: color, stroke: color } });
   }
   const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const isTime = view.axis === "time";

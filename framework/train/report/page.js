@@ -89,7 +89,7 @@ function controls() {
   const percent = () => (view.smooth === 0 ? "off" : `${+(view.smooth * 100).toPrecision(2)} %`);
   const output = el("output", {}, percent());
   // The slider's 0 is off; from there each step widens the average by the same factor, to a fifth of the run.
-  const slider = el("input", { id: "smooth", type: "range", min: 0, max: 50, value: 27, oninput: () => {
+  const slider = el("input", { id: "smooth", type: "range", min: 0, max: 50, value: 17, oninput: () => {
     view.smooth = slider.value === "0" ? 0 : 0.002 * 100 ** (slider.value / 50);
     output.textContent = percent();
     redraw();

@@ -147,6 +147,8 @@ def notices_of(browser, page):
 def main():
     program = sys.argv[1]
     screenshots = pathlib.Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None
+    if screenshots:
+        screenshots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, Chromium() as browser:
         root = pathlib.Path(temporary)
         folders = runs.make(root / "runs")
