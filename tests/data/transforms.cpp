@@ -204,6 +204,11 @@ TEST_CASE("augmented: a function of seed, epoch and number, whatever the workers
     CHECK(std::ranges::equal(image.values<float>(), std::span(first).subspan(static_cast<std::size_t>(36 * i), 36)));
     CHECK(label.item() == i % 5);
   }
+  // The next epoch, in the same order, is another.
+  const std::vector<float> second = epoch_of(in_order);
+  CHECK(second != first);
+  CHECK(std::ranges::equal(std::get<0>(dataset.get(39, {.seed = 5, .number = 2})).values<float>(),
+                           std::span(second).last(36)));
   data::Loader other(augmented(40), {.batch_size = 40, .seed = 6});
   CHECK(epoch_of(other) != first);
 }
