@@ -1,0 +1,386 @@
+// A step: schedules, gradients, the passes over memory, and what they report.
+
+#include <cmath>
+
+#include <temper/core/parallel.hpp>
+
+#include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
+#include "optim/engine_internal.hpp"
+#include "optim/kernels/denormals.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim {
+
+namespace {
+
+constexpr std::int64_t block = optim_kernels::narrow_block;
+static_assert(detail::piece_size % block == 0);
+
+/// Bytes from one element's state to that of the element `begin` later.
+std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
+  switch (kind) {
+    case StateSpec::Kind::f32: return begin * 4;
+    case StateSpec::Kind::bf16: return begin * 2;
+    case StateSpec::Kind::codes8: return begin;
+    case StateSpec::Kind::units: return begin / block * 4;
+    case StateSpec::Kind::rows:
+    case StateSpec::Kind::columns: return 0;
+  }
+  return 0;
+}
+
+std::byte* bytes_of(Tensor& state) {
+  switch (state.dtype()) {
+    case Dtype::f32: return reinterpret_cast<std::byte*>(state.mutable_data<float>());
+    case Dtype::bf16: return reinterpret_cast<std::byte*>(state.mutable_data<BFloat16>());
+    default: return reinterpret_cast<std::byte*>(state.mutable_data<std::int64_t>());
+  }
+}
+
+/// Asks for the first cache lines of a tensor whose turn comes next. The processor foresees what follows them, but not
+/// where a tensor begins, and thousands of small ones are all beginnings.
+void foresee(const void* begin) {
+  for (int line = 0; line < 4; ++line) __builtin_prefetch(static_cast<const char*>(begin) + line * 64);
+}
+
+}  // namespace
+
+StepReport Optimizer::Engine::step(const StepOptions& options) {
+  if (!(options.divide_by > 0.0) || !std::isfinite(options.divide_by)) {
+    fail<ValueError>("{}: divide_by is {}, expected a positive number", definition_.name, options.divide_by);
+  }
+  if (swapped_) {
+    fail<ValueError>("{}: the parameters hold their averages; swap_averages() takes that back", definition_.name);
+  }
+  options_ = options;
+  report_ = {.k = k_};
+  evaluate();
+  gather();
+  if (active_.empty()) return report_;
+
+  run();
+  if (reads_ && !report_.bad.empty() && definition_.nonfinite == NonFinite::zero) {
+    const std::string_view bad = report_.bad;
+    zero_bad_gradients();
+    run();
+    report_.bad = bad;
+  }
+  if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  if (!writes_ && definition_.nonfinite != NonFinite::skip) {
+    fail<ValueError>("{}: the gradient of '{}' is not finite at k = {}; nothing was updated", definition_.name,
+                     report_.bad, k_);
+  }
+  commit();
+  return report_;
+}
+
+/// Reads all schedules at k, so that a bad value is found before anything changes.
+void Optimizer::Engine::evaluate() {
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    for (std::size_t i = 0; i < definition_.hypers.size(); ++i) values_[group][i] = hyper(i, group, k_);
+  }
+  evaluate_clipping();
+  average_weight_ = average_weight();
+  reads_ = clips_any_ || definition_.nonfinite != NonFinite::unchecked;
+}
+
+void Optimizer::Engine::evaluate_clipping() {
+  clips_any_ = false;
+  for (std::size_t i = 0; i < clip_norms_.size(); ++i) {
+    double norm = no_clipping;
+    if (i == 0) norm = definition_.clip_norm(k_);
+    if (i > 0 && clipping_[i - 1]) norm = (*clipping_[i - 1])(k_);
+    if (!(norm > 0.0)) {
+      fail<ValueError>("{}: clip_norm is {} at k = {}, expected a positive number", definition_.name, norm, k_);
+    }
+    clip_norms_[i] = norm;
+    clips_[i] = 1.0;
+    clips_any_ = clips_any_ || norm < no_clipping;
+  }
+}
+
+/// Finds the parameters that have a gradient. They are mostly those of the step before.
+void Optimizer::Engine::gather() {
+  std::size_t count = 0;
+  bool same = true;
+  for (Slot& slot : slots_) {
+    const Tensor& gradient = slot.parameter.gradient();
+    if (!gradient.defined()) continue;
+    if (slot.parameter.frozen()) {
+      slot.parameter.discard_gradient();
+      continue;
+    }
+    same = same && count < active_.size() && active_[count].slot == &slot;
+    if (same) active_[count].g = gradient.data<float>();
+    ++count;
+  }
+  if (!same || count != active_.size()) make_active();
+  if (has_masters_) sync_masters();
+  const auto pieces = static_cast<std::size_t>(plan_.pieces());
+  if (reads_) sums_.resize(pieces);
+  if (options_.measure || definition_.phases > 1) changes_.resize(pieces);
+  if (options_.measure) {
+    if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), detail::piece_size});
+  }
+}
+
+void Optimizer::Engine::make_active() {
+  active_.clear();
+  sizes_.clear();
+  std::int64_t pieces = 0;
+  for (Slot& slot : slots_) {
+    const Tensor& gradient = slot.parameter.gradient();
+    if (!gradient.defined()) continue;
+    while (slot.states.size() < definition_.states.size()) {
+      slot.states.push_back(make_state(definition_.states[slot.states.size()], slot.parameter));
+    }
+    Active active{.slot = &slot,
+                  .size = gradient.numel(),
+                  .first_piece = pieces,
+                  .p = Tensor(slot.weights()).mutable_data<float>(),
+                  .g = gradient.data<float>(),
+                  .states{},
+                  .average = nullptr,
+                  .copy = nullptr,
+                  .now = 0,
+                  .totals{}};
+    for (std::size_t i = 0; i < slot.states.size(); ++i) {
+      if (slot.states[i].defined()) active.states[i] = bytes_of(slot.states[i]);
+    }
+    if (slot.average.defined()) active.average = slot.average.mutable_data<float>();
+    if (slot.copy.defined()) active.copy = reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>());
+    active_.push_back(active);
+    sizes_.push_back(active.size);
+    pieces += chunk_count(active.size, detail::piece_size);
+  }
+  plan_.assign(sizes_);
+}
+
+Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Parameter& parameter) const {
+  if (spec.owners && !spec.owners(parameter)) return {};
+  const Shape& shape = parameter.shape();
+  const std::int64_t rows = shape.rank() > 0 ? shape[0] : 1;
+  const std::int64_t blocks = chunk_count(shape.numel(), block);
+  switch (spec.kind) {
+    case StateSpec::Kind::f32: return zeros(shape);
+    case StateSpec::Kind::bf16: return zeros(shape, Dtype::bf16);
+    case StateSpec::Kind::codes8: return zeros({blocks * block / 8}, Dtype::i64);
+    case StateSpec::Kind::units: return zeros({blocks});
+    case StateSpec::Kind::rows: return zeros({rows});
+    case StateSpec::Kind::columns: return zeros({rows > 0 ? shape.numel() / rows : 0});
+  }
+  return {};
+}
+
+void Optimizer::Engine::run() {
+  report_.bad = {};
+  writes_ = true;
+  if (!reads_) prepare_all();
+  const bool alone = plan_.items() <= 1;
+  if (!definition_.whole) {
+    parallel_team(alone, [this](const Team& team) { work(team, true, true); });
+    return;
+  }
+  parallel_team(alone, [this](const Team& team) { work(team, true, false); });
+  if (writes_) transform_all();
+  parallel_team(alone, [this](const Team& team) { work(team, false, true); });
+}
+
+void Optimizer::Engine::transform_all() {
+  const optim_kernels::FlushDenormals flush;
+  for (Active& active : active_) {
+    if (!active.slot->whole) continue;
+    Whole whole{.p = active.p,
+                .g = own_gradient(active),
+                .memory{},
+                .shape = active.slot->parameter.shape(),
+                .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
+                .now = nows_[active.now]};
+    for (std::size_t i = 0; i < whole.memory.size(); ++i) whole.memory[i] = reinterpret_cast<float*>(active.states[i]);
+    optimizer_.transform(whole);
+  }
+}
+
+/// A gradient that may be written to: nobody else's.
+float* Optimizer::Engine::own_gradient(Active& active) {
+  Parameter& parameter = active.slot->parameter;
+  if (!parameter.gradient().unique()) parameter.set_gradient(parameter.gradient().clone());
+  float* g = Tensor(parameter.gradient()).mutable_data<float>();
+  active.g = g;
+  return g;
+}
+
+void Optimizer::Engine::work(const Team& team, bool reads, bool updates) {
+  const optim_kernels::FlushDenormals flush;
+  const std::int64_t first = plan_.items() * team.thread() / team.size();
+  const std::int64_t last = plan_.items() * (team.thread() + 1) / team.size();
+  if (reads && reads_) {
+    read_gradients(first, last);
+    team.between_passes([this] { decide(); });
+  }
+  for (int phase = 0; updates && writes_ && phase < definition_.phases; ++phase) {
+    if (phase > 0) team.between_passes([this] { add_totals(); });
+    if (writes_) update_pieces(first, last, team.thread(), phase);
+  }
+}
+
+void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
+  const auto sum_squares = optim_kernels::current().sum_squares;
+  plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+    const float* g = active_[static_cast<std::size_t>(tensor)].g;
+    if (static_cast<std::size_t>(tensor) + 1 < active_.size()) foresee(active_[static_cast<std::size_t>(tensor) + 1].g);
+    sums_[static_cast<std::size_t>(piece)] = sum_squares(g + begin, end - begin);
+  });
+}
+
+/// Between the passes, on one thread: whether to write, and the factor of the gradients.
+void Optimizer::Engine::decide() {
+  // Squares of floats cannot overflow in double: the sum is finite exactly when all elements are.
+  double total = 0.0;
+  std::ranges::fill(clips_, 0.0);  // sums of squares until all are added
+  for (const Active& active : active_) {
+    double& apart = clips_[clipping_[active.slot->group] ? active.slot->group + 1 : 0];
+    const auto end = active.first_piece + chunk_count(active.size, detail::piece_size);
+    for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
+      const double sum = sums_[static_cast<std::size_t>(piece)];
+      if (!std::isfinite(sum) && report_.bad.empty()) report_.bad = active.slot->label;
+      total += sum;
+      apart += sum;
+    }
+  }
+  report_.grad_norm = std::sqrt(total) / options_.divide_by;
+  if (!report_.bad.empty()) {
+    writes_ = false;
+    return;
+  }
+  for (std::size_t i = 0; i < clips_.size(); ++i) {
+    const double norm = std::sqrt(clips_[i]) / options_.divide_by;
+    clips_[i] = clip_norms_[i] < no_clipping ? std::min(1.0, clip_norms_[i] / (norm + 1e-6)) : 1.0;
+    if (mutant(Mutant::clip_enlarges)) clips_[i] = clip_norms_[i] / norm;
+    report_.clip = std::min(report_.clip, clips_[i]);
+  }
+  prepare_all();
+}
+
+/// The numbers of the update, shared by parameters of one group that were updated equally often.
+void Optimizer::Engine::prepare_all() {
+  nows_.clear();
+  const Slot* same = nullptr;
+  for (Active& active : active_) {
+    Slot& slot = *active.slot;
+    if (same == nullptr || same->group != slot.group || same->updates != slot.updates ||
+        same->products != slot.products) {
+      Now& now = nows_.emplace_back();
+      now.k = k_;
+      now.t = slot.updates + 1;
+      now.hyper = values_[slot.group];
+      now.products = slot.products;
+      const double clip = clips_[clipping_[slot.group] ? slot.group + 1 : 0];
+      now.scale = (definition_.maximize ? -clip : clip) / options_.divide_by;
+      try {
+        optimizer_.prepare(now);
+      } catch (...) {
+        error_ = std::current_exception();
+        writes_ = false;
+        return;
+      }
+      same = &slot;
+    }
+    active.now = nows_.size() - 1;
+  }
+}
+
+/// Between two phases, on one thread: what the pieces of each parameter sum up to.
+void Optimizer::Engine::add_totals() {
+  if (error_) writes_ = false;
+  for (Active& active : active_) {
+    active.totals = {};
+    const auto end = active.first_piece + chunk_count(active.size, detail::piece_size);
+    for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
+      for (std::size_t i = 0; i < 2; ++i) active.totals[i] += changes_[static_cast<std::size_t>(piece)][i];
+    }
+  }
+}
+
+void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread, int phase) {
+  const optim_kernels::Table& kernels = optim_kernels::current();
+  const auto weight = static_cast<float>(average_weight_);
+  const bool final = phase + 1 == definition_.phases;
+  std::array<double, 2> unused{};
+  float* before =
+      options_.measure && final ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
+  try {
+    plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
+      const Active& active = active_[static_cast<std::size_t>(tensor)];
+      if (static_cast<std::size_t>(tensor) + 1 < active_.size()) {
+        const Active& next = active_[static_cast<std::size_t>(tensor) + 1];
+        foresee(next.p);
+        foresee(next.g);
+        for (std::size_t i = 0; i < definition_.states.size(); ++i) foresee(next.states[i]);
+      }
+      Piece work{.p = active.p + begin,
+                 .g = active.g + begin,
+                 .memory{},
+                 .n = end - begin,
+                 .begin = begin,
+                 .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
+                 .now = nows_[active.now],
+                 .phase = phase,
+                 .sums = final ? unused : changes_[static_cast<std::size_t>(piece)],
+                 .totals = active.totals};
+      for (std::size_t i = 0; i < definition_.states.size(); ++i) {
+        if (active.states[i] == nullptr) continue;
+        work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
+      }
+      if (before != nullptr) std::copy_n(work.p, work.n, before);
+      optimizer_.update(work);
+      if (!final) return;
+      if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
+      if (weight > 0.0f) kernels.average(active.average + begin, work.p, weight, work.n);
+      if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
+    });
+  } catch (...) {
+    const std::lock_guard lock(error_mutex_);
+    error_ = std::current_exception();
+  }
+}
+
+void Optimizer::Engine::zero_bad_gradients() {
+  for (Active& active : active_) {
+    for (float& x : std::span(own_gradient(active), static_cast<std::size_t>(active.size))) {
+      if (!std::isfinite(x)) x = 0.0f;
+    }
+  }
+}
+
+void Optimizer::Engine::commit() {
+  for (const Active& active : active_) {
+    Slot& slot = *active.slot;
+    slot.parameter.discard_gradient();
+    if (!writes_) continue;
+    ++slot.updates;
+    slot.products = nows_[active.now].products;
+    slot.bump_version();
+    if (average_weight_ > 0.0) slot.average.mutable_data<float>();
+    if (active.copy != nullptr) slot.copy.mutable_data<BFloat16>();
+    if (slot.master.defined()) slot.version = slot.copy.version();
+  }
+  if (!writes_) return;
+  if (average_weight_ > 0.0) {
+    average_resting();
+    ++samples_;
+  }
+  ++k_;
+  report_.applied = true;
+  if (options_.measure) {
+    double moved = 0.0, size = 0.0;
+    for (const auto& [change, before] : changes_) {
+      moved += change;
+      size += before;
+    }
+    report_.update_ratio = size > 0.0 ? std::sqrt(moved / size) : 0.0;
+  }
+}
+
+}  // namespace temper::optim
