@@ -12,6 +12,7 @@
 #include "tests/data/files.hpp"
 
 using namespace temper;
+using temper_test::error_of;
 using temper_test::Folder;
 
 namespace {
@@ -20,16 +21,6 @@ using Fields = std::vector<std::string>;
 
 data::CsvTable parse(std::string_view text, const data::CsvTableOptions& options = {}) {
   return data::parse_csv(text, "t.csv", options);
-}
-
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 }  // namespace

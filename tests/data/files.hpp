@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include <temper/core/errors.hpp>
+
 namespace temper_test {
 
 /// A folder of its own for one test, removed with everything in it.
@@ -41,5 +43,16 @@ class Folder {
  private:
   std::filesystem::path path_;
 };
+
+/// What the library says to a call, or "accepted".
+template <class Call>
+std::string error_of(Call call) {
+  try {
+    call();
+  } catch (const temper::Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
 
 }  // namespace temper_test

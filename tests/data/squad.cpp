@@ -13,6 +13,7 @@
 #include "tests/data/files.hpp"
 
 using namespace temper;
+using temper_test::error_of;
 using temper_test::Folder;
 using Json = nlohmann::json;
 
@@ -48,16 +49,6 @@ const data::SentencePiece& tokenizer() {
     return data::SentencePiece::train(texts, {.vocab_size = 60});
   }();
   return instance;
-}
-
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 }  // namespace

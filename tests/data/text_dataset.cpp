@@ -20,6 +20,7 @@
 
 using namespace temper;
 using temper_test::allocations;
+using temper_test::error_of;
 using temper_test::Folder;
 
 namespace {
@@ -34,16 +35,6 @@ Ids counting(std::int64_t count) {
 
 Ids ids_of(const Tensor& tensor) {
   return {tensor.values<std::int64_t>().begin(), tensor.values<std::int64_t>().end()};
-}
-
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 }  // namespace

@@ -19,6 +19,7 @@
 
 using namespace temper;
 using temper_test::allocations;
+using temper_test::error_of;
 using temper_test::Folder;
 
 namespace {
@@ -42,16 +43,6 @@ std::vector<std::string> sentences() {
 const data::SentencePiece& pieces() {
   static const auto instance = data::SentencePiece::train(sentences(), {.vocab_size = 44});
   return instance;
-}
-
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 }  // namespace
