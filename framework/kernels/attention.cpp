@@ -107,7 +107,7 @@ bool attend(const Attention& task, const Block& block, const float* q, const flo
   for (Index row = 0; row < block.rows; ++row) {
     float* const line = p + row * block.keys;
     const Index seen = seen_by(task, block, row);
-    blind = table().exponentials(line, seen, scale, stats + 2 * (block.begin + row)) || blind;
+    blind = table().exponentials(line, seen, scale, line, stats + 2 * (block.begin + row)) || blind;
     std::fill(line + seen, line + block.keys, 0.0f);
   }
   float* const out = y + block.begin * task.out;
@@ -138,7 +138,7 @@ void attend_backward(const Attention& task, const Matrix& x, float* p, float* ds
       const Index seen = seen_by(task, block, row), at = block.begin + row;
       const float level = table().dot(x.y + at * task.out, dy + row * task.out, task.out);
       table().attention_backward(line, slope, seen, scale, x.stats + 2 * at, level,
-                                 mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale);
+                                 mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale, line, slope);
       std::fill(line + seen, line + block.keys, 0.0f);
       std::fill(slope + seen, slope + block.keys, 0.0f);
     }

@@ -24,4 +24,16 @@ Isa isa();
 const IsaTable& table();
 const IsaTable& table(Isa isa);
 
+/// Those of table() for elements of type T.
+template <class T>
+const StorageTable<T>& table_of();
+template <>
+inline const StorageTable<float>& table_of() {
+  return table();
+}
+template <>
+inline const StorageTable<BFloat16>& table_of() {
+  return table().bf16;
+}
+
 }  // namespace temper::kernels
