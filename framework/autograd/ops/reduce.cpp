@@ -31,7 +31,7 @@ struct Reduced {
 };
 
 Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
-  require(name, "input", x);
+  detail::require_float(name, "input", x);
   std::array<bool, Shape::max_rank> chosen{};
   if (axes.count() == 0) chosen.fill(true);
   for (const int axis : axes) {
@@ -56,15 +56,21 @@ Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
 
 Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& shape, float scale) {
   Tensor y = empty(shape);
-  kernels::reduce_to(Reduce::sum, x.data<float>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
-  return record(name, y, {x}, [x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x);
-    kernels::expand(dy.data<float>(), kept, scale, dx.mutable_data<float>(), x);
-    gradients.give(0, dx);
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::reduce_to(Reduce::sum, x.data<T>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
   });
+  return record(name, detail::converted(y, x.dtype()), {x},
+                [x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
+                  Tensor dx = empty(x, dy.dtype());
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::expand(dy.data<T>(), kept, scale, dx.mutable_data<T>(), x);
+                  });
+                  gradients.give(0, dx);
+                });
 }
 
 Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, ReduceOptions options) {
+  require(name, "input", x);
   const Reduced to = reduced(name, x, axes);
   if (to.count == 0) fail<ValueError>("{}: input {} has nothing to choose from", name, x.shape());
   Tensor y = empty(to.result(options));
