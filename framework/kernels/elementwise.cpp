@@ -172,13 +172,7 @@ template void expand(const BFloat16*, const Shape&, float, BFloat16*, const Shap
 
 template <class Y, class X>
 void accumulate(Y* y, const X* x, Index n) {
-  const auto kernel = [] {
-    if constexpr (std::is_same_v<Y, X>) {
-      return table_of<X>().accumulate;
-    } else {
-      return table_of<X>().accumulate_in_float;
-    }
-  }();
+  const auto kernel = accumulate_kernel<Y, X>();
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(y + begin, x + begin, end - begin); });
 }
 template void accumulate(float*, const float*, Index);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <type_traits>
 
 #include <temper/core/parallel.hpp>
 
@@ -28,13 +27,7 @@ template <class T, class W>
 void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index width, W* dweight) {
   // Split by columns: rows may repeat, and each sum must run in order.
   constexpr Index panel = 128;
-  const auto kernel = [] {
-    if constexpr (std::is_same_v<T, W>) {
-      return table_of<T>().accumulate;
-    } else {
-      return table_of<T>().accumulate_in_float;
-    }
-  }();
+  const auto kernel = accumulate_kernel<W, T>();
   parallel_for(width, panel, [=](Index begin, Index end) {
     for (Index i = 0; i < count; ++i) {
       if (mutant(Mutant::embedding_overwrites)) std::fill_n(dweight + ids[i] * width + begin, end - begin, W{});

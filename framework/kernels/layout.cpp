@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <type_traits>
 
 #include <temper/core/parallel.hpp>
 
@@ -139,25 +138,18 @@ void copy_blocks(const void* from, Index from_stride, void* to, Index to_stride,
   });
 }
 
-template <class T, class U>
-void add_blocks(const T* from, Index from_stride, U* to, Index to_stride, Index n, Index count) {
+template <class X, class Y>
+void add_blocks(const X* from, Index from_stride, Y* to, Index to_stride, Index n, Index count) {
   if (n == 0) return;
   const Index pieces = chunk_count(n, grain);
-  const auto add = [](U* sum, const T* term, Index size) {
-    if constexpr (std::is_same_v<T, U>) {
-      table_of<T>().accumulate(sum, term, size);
-    } else {
-      table_of<T>().accumulate_in_float(sum, term, size);
-    }
-  };
+  const auto kernel = accumulate_kernel<Y, X>();
   parallel_for(count * pieces, std::max<Index>(1, grain / n), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Index block = i / pieces, first = i % pieces * grain;
-      add(to + block * to_stride + first, from + block * from_stride + first, std::min(grain, n - first));
+      kernel(to + block * to_stride + first, from + block * from_stride + first, std::min(grain, n - first));
     }
   });
 }
-
 template void add_blocks(const float*, Index, float*, Index, Index, Index);
 template void add_blocks(const BFloat16*, Index, BFloat16*, Index, Index, Index);
 template void add_blocks(const BFloat16*, Index, float*, Index, Index, Index);

@@ -78,9 +78,9 @@ TEST_CASE("programs that were not used for long are dropped") {
       CHECK(onednn::kept_programs() <= onednn::max_kept_programs);
     }
     CHECK(onednn::kept_programs() == onednn::max_kept_programs);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0})) != nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0})) == nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 600, 1, 1, 0, 0, 0, 0, 0})) != nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0, f32, f32})) == nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 600, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
   }).join();
 }
 

@@ -26,7 +26,7 @@ void require_float(const char* operation, const char* argument, const Tensor& x)
 
 void require_alike(const char* operation, const char* argument, const Tensor& x, const char* other_argument,
                    const Tensor& other) {
-  require_defined(operation, argument, x);
+  require_float(operation, argument, x);
   if (x.dtype() != other.dtype()) {
     fail<ShapeError>("{}: {} {} is {}, {} {} is {}, expected the same dtype", operation, other_argument, other.shape(),
                      other.dtype(), argument, x.shape(), x.dtype());

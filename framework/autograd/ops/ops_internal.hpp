@@ -12,7 +12,7 @@ namespace temper::detail {
 void require(const char* operation, const char* argument, const Tensor& x, Dtype dtype = Dtype::f32);
 /// Throws unless x is defined and f32 or bf16: as require.
 void require_float(const char* operation, const char* argument, const Tensor& x);
-/// Throws unless x is defined and of the dtype of `other`, another argument: as require, with both names.
+/// Throws unless x is defined and has the dtype of `other`, another argument of f32 or bf16: as require, with both names.
 void require_alike(const char* operation, const char* argument, const Tensor& x, const char* other_argument,
                    const Tensor& other);
 /// Throws a ValueError unless x is defined.

@@ -31,7 +31,6 @@ struct Reduced {
 };
 
 Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
-  detail::require_float(name, "input", x);
   std::array<bool, Shape::max_rank> chosen{};
   if (axes.count() == 0) chosen.fill(true);
   for (const int axis : axes) {
@@ -92,11 +91,13 @@ Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, R
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  detail::require_float("sum", "input", x);
   const Reduced to = reduced("sum", x, axes);
   return total("sum", x, to, to.result(options), 1.0f);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  detail::require_float("mean", "input", x);
   const Reduced to = reduced("mean", x, axes);
   if (to.count == 0) fail<ValueError>("mean: input {} has no numbers to average", x.shape());
   return total("mean", x, to, to.result(options), static_cast<float>(1.0 / static_cast<double>(to.count)));

@@ -181,10 +181,10 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
     const detail::AxisView view = detail::view_of(x, along);
     const std::int64_t block = dy.size(along) * view.inner;
     const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
-    if (!accumulate) dx.fill(0.0f);
     detail::with_types(dy.dtype(), dx, [&]<class T, class G>() {
-      kernels::add_blocks(dy.data<T>(), block, dx.mutable_data<G>() + at * view.inner, view.size * view.inner, block,
-                          view.outer);
+      G* target = dx.mutable_data<G>();
+      if (!accumulate) std::fill_n(target, dx.numel(), G{});
+      kernels::add_blocks(dy.data<T>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
     });
   });
 }
