@@ -48,7 +48,7 @@ struct Descriptors {
   memory::dims strides, dilation, padding;
 };
 
-template <class T>
+template <class T, class G = T>
 Key key(Op op, const Conv2d& s, bool flag) {
   return Key(op, {s.n, s.h, s.w, s.in, s.out, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h, s.padding_w,
                   s.dilation_h, s.dilation_w, s.groups, flag, static_cast<Index>(onednn::type_of<T>),
