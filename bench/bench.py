@@ -14,6 +14,7 @@ import sys
 import compare
 import quiet
 import report
+import scale
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -82,7 +83,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="where it was built")
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
@@ -103,6 +104,8 @@ def main():
         return check(options, programs, runner)
     if options.what == "compare":
         results = compare.run(programs, environment(), runner, options)
+    elif options.what == "scale":
+        results = scale.run(programs, environment(), runner, options)
     else:
         results = run_family(options.what, programs / f"bench-{options.what}", runner, options)
     print(report.text(options.what, results))

@@ -19,7 +19,7 @@ struct Options {
   std::int64_t pieces = 2000;
   std::string prompt = "And it came to pass";
   std::int64_t length = 600;
-  SampleOptions sample = {.temperature = 0.8};
+  SampleOptions sample = {.temperature = 0.7, .top_p = 0.9};
 
   void add_to(OwnOptions& own) {
     own.choice("--tokenizer", tokenizer, {"char", "sentencepiece"}, "what a token is");
