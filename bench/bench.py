@@ -92,6 +92,8 @@ def main():
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
                         help="how long to wait, all in all, for others to leave the processors alone")
     parser.add_argument("--tolerance", type=float, default=0.1, help="of check: share of a ratio that may be lost")
+    parser.add_argument("--record", action="store_true",
+                        help="of check: takes the ratios that optim and compare measured last as what is expected")
     options = parser.parse_args()
     programs = options.build / "bin"
     runner = quiet.Runner(0 if options.quick else 60 * options.patience)
@@ -101,6 +103,8 @@ def main():
         print(f"bench: the load of this machine is {load:.1f}; figures will be off", file=sys.stderr)
 
     if options.what == "check":
+        if options.record:
+            return record()
         return check(options, programs, runner)
     if options.what == "compare":
         results = compare.run(programs, environment(), runner, options)
@@ -112,6 +116,15 @@ def main():
     if not options.quick and not options.only:
         (RESULTS / f"{options.what}.json").write_text(json.dumps(results, indent=1) + "\n")
         report.write(HERE / "RESULTS.md", RESULTS)
+    return 0
+
+
+def record():
+    """Keeps the ratios of results/optim.json and results/compare.json for later checks."""
+    optim, compared = (json.loads((RESULTS / f"{what}.json").read_text()) for what in ("optim", "compare"))
+    expected = {r["text"]: round(r["ratio"], 2) for r in optim["ratios"]}
+    expected |= {r["name"]: round(r["ratio"], 2) for r in compared["rows"]}
+    (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     return 0
 
 
