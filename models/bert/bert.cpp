@@ -42,7 +42,7 @@ Tensor length_mask(std::span<const std::int64_t> lengths, std::int64_t size) {
 }
 
 BertBlock::BertBlock(const BertConfig& config)
-    : attention(config.width, {.heads = config.heads}),
+    : attention(config.width, {.heads = config.heads, .dropout = config.dropout}),
       attention_norm(config.width, {.eps = config.eps}),
       up(config.width, config.hidden),
       down(config.hidden, config.width),

@@ -8,6 +8,7 @@
 #include <temper/models/bert/heads.hpp>
 
 #include "models/common/program.hpp"
+#include "models/common/vocabulary.hpp"
 
 using namespace temper;
 using namespace temper::models;
@@ -76,8 +77,7 @@ void sample_mistakes(Run& run, const data::WordNet& glosses, const data::Tokeniz
 void train(Run& run, const BertOptions& own) {
   const std::string& folder = run.options().data;
   const data::WordNet glosses(data::Split::train, {.path = folder}), held_out(data::Split::test, {.path = folder});
-  const auto tokenizer = data::SentencePiece::train(glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
-  if (!run.options().dry_run) save(run.folder() + "/tokenizer", tokenizer);
+  const auto tokenizer = vocabulary(run, glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
   const std::int64_t size = run.options().batch_size;
   data::Loader test(batches(held_out, tokenizer, {.batch_size = 256}));
   const Tensor pad = indices({tokenizer.pad()});

@@ -44,7 +44,7 @@ GptConfig gpt2_1558m() { return {.vocabulary = 50257, .context = 1024, .layers =
 
 GptBlock::GptBlock(const GptConfig& config)
     : norm1(config.width),
-      attention(config.width, {.heads = config.heads, .causal = true}),
+      attention(config.width, {.heads = config.heads, .causal = true, .dropout = config.dropout}),
       norm2(config.width),
       up(config.width, 4 * config.width),
       down(4 * config.width, config.width),

@@ -17,8 +17,9 @@ struct GptConfig {
   std::int64_t layers = 4;
   std::int64_t heads = 4;
   std::int64_t width = 128;  ///< features of a token, a multiple of the heads
-  double dropout = 0.0;      ///< of the embeddings, and of what each half of a block adds, in training
-  bool tied = true;          ///< the head's weight is the token embedding
+  double dropout =
+      0.0;           ///< of the embeddings, attention's probabilities and what each half of a block adds, in training
+  bool tied = true;  ///< the head's weight is the token embedding
   /// Standard deviation of the initial weights and embeddings. Those of the projections that add to the residual
   /// stream start narrower, divided by sqrt(2 layers).
   double init_deviation = 0.02;
