@@ -22,6 +22,8 @@ struct BertConfig {
       0.1;             ///< of the embeddings, attention's probabilities and what each half of a block adds, in training
   float eps = 1e-12f;  ///< of the layer norms
   double init_deviation = 0.02;  ///< standard deviation of the initial weights and embeddings
+  /// Keep only what enters a block, and compute the block again for its gradients: see recompute().
+  bool recompute = false;
 };
 
 /// What goes with the tokens [N, T] of a batch of texts.

@@ -18,6 +18,7 @@ namespace {
 /// The options that other programs do not have.
 struct BertOptions {
   std::int64_t vocabulary = 8000, layers = 1, heads = 4, width = 256, hidden = 512;
+  bool recompute = false;
   double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1, pretrain = 0, pretrain_lr = 1e-3;
 
   void add_to(OwnOptions& own) {
@@ -27,6 +28,7 @@ struct BertOptions {
     own.add("--width", width, "features of a token");
     own.add("--hidden", hidden, "features within a block");
     own.add("--dropout", dropout, "share of the features dropped in training");
+    own.flag("--recompute", recompute, "computes each block a second time for its gradients, to save memory");
     own.add("--word-dropout", word_dropout, "share of the tokens hidden in training");
     own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
     own.add("--pretrain", pretrain, "passes of guessing masked words before; 0: none");
@@ -40,7 +42,8 @@ struct BertOptions {
             .heads = heads,
             .width = width,
             .hidden = hidden,
-            .dropout = dropout};
+            .dropout = dropout,
+            .recompute = recompute};
   }
 
   static constexpr std::int64_t longest = 64;

@@ -23,6 +23,8 @@ struct GptConfig {
   /// Standard deviation of the initial weights and embeddings. Those of the projections that add to the residual
   /// stream start narrower, divided by sqrt(2 layers).
   double init_deviation = 0.02;
+  /// Keep only what enters a block, and compute the block again for its gradients: see recompute().
+  bool recompute = false;
 };
 
 // The sizes of GPT-2, of 124 to 1558 million parameters, without dropout.

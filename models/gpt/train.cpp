@@ -29,6 +29,7 @@ struct Options {
     own.add("--width", gpt.width, "features of a token");
     own.add("--context", gpt.context, "tokens the model sees at once");
     own.add("--dropout", gpt.dropout, "share of the features dropped in training");
+    own.flag("--recompute", gpt.recompute, "computes each block a second time for its gradients, to save memory");
     own.add("--sample", prompt, "the beginning of the text that the trained model goes on with");
     own.add("--sample-length", length, "tokens of that text");
     own.add("--temperature", sample.temperature, "below 1 the likely tokens get likelier; 0 takes the likeliest");

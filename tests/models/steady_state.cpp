@@ -151,6 +151,14 @@ TEST_CASE("a GPT training step allocates nothing from the third step on") {
   CHECK(allocations(adamw, [&] { return cross_entropy(model(tokens), tokens); }) == 0);
 }
 
+TEST_CASE("a GPT training step whose blocks are computed again allocates nothing from the third step on") {
+  const models::Gpt model(
+      {.vocabulary = 50, .context = 32, .layers = 2, .heads = 2, .width = 32, .dropout = 0.1, .recompute = true});
+  const Tensor tokens = numbers({8, 32}, 50);
+  optim::AdamW adamw(optim::decay_weights(model.parameters()), {.clip_norm = 1.0});
+  CHECK(allocations(adamw, [&] { return cross_entropy(model(tokens), tokens); }) == 0);
+}
+
 TEST_CASE("a ResNet training step allocates nothing from the third step on") {
   const models::ResNet model(models::resnet_cifar(8));
   const Tensor images = normal({4, 32, 32, 3}), labels = numbers({4}, 10);

@@ -31,6 +31,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "sigmoid", .roundings = 3},
       {.name = "tanh", .roundings = 3},
       {.name = "softplus"},
+      {.name = "dropout"},
       {.name = "sum"},
       {.name = "mean"},
       {.name = "embedding", .roundings = 2},  // rows that repeat add up in bf16
@@ -38,10 +39,8 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "rms_norm", .f32 = {1}},
       {.name = "cross_entropy"},
       {.name = "linear", .f32 = {2}, .multiplies = true},
-      {.name = "linear_relu", .roundings = 2, .f32 = {2}, .multiplies = true},
       {.name = "matmul", .multiplies = true},
       {.name = "scaled_dot_product_attention", .roundings = 4, .multiplies = true},
-      {.name = "self_attention", .roundings = 4, .multiplies = true},
   };
   return ops;
 }
