@@ -3,6 +3,8 @@
 import json
 import re
 
+import scale
+
 
 def table(head, rows):
     """A Markdown table that also reads well on a terminal: the first column to the left, the others to the right."""
@@ -57,24 +59,44 @@ def operations(results):
 
 def comparison(results, limits):
     peak = {r["name"]: r["rates"] for r in limits["rows"]} if limits else {}
-    best = max((r["GFLOP/s"] for name, r in peak.items() if name.startswith("fma") and "bf16" not in name),
-               default=None)
+    def best(bf16):
+        return max((r["GFLOP/s"] for name, r in peak.items() if name.startswith("fma") and ("bf16" in name) == bf16),
+                   default=None)
     rows = []
     for r in results["rows"]:
         ours, theirs = r["temper"], r["torch"]
+        fma = best(r["name"].endswith("-bf16"))
         rows.append([r["name"], duration(ours["median_ms"]), f"{number(ours['low_ms'])} to {number(ours['high_ms'])}",
                      duration(theirs["median_ms"]), f"{number(theirs['low_ms'])} to {number(theirs['high_ms'])}",
                      f"{r['ratio']:.2f}", number(r["at_least"]), number(r["gflops"]),
-                     f"{100 * r['gflops'] / best:.0f} %" if best else "", number(ours["peak_mb"]),
+                     f"{100 * r['gflops'] / fma:.0f} %" if fma else "", number(ours["peak_mb"]),
                      number(theirs["peak_mb"]), r["torch_setting"]])
     head = ["one training step", "Temper", "(rounds, ms)", "LibTorch", "(rounds, ms)", "ratio", "at least", "GFLOP/s",
             "of FMA peak", "peak MB", "LibTorch MB", "LibTorch's setting"]
-    return [table(head, rows), f"LibTorch: {facts(results['peer'])}."]
+    return [table(head, rows), f"LibTorch: {facts(results['peer'])}; in f32 also beside our bf16, whose share is of the bf16 peak."]
+
+
+def growth(results):
+    """A line for each size, the figures with one thread and two beside each other."""
+    rows = []
+    for axis, values in scale.ALONG.items():
+        for value in values:
+            found = [r for t in scale.THREADS for r in results["rows"] if (r["axis"], r["value"], r["threads"]) == (axis, value, t)]
+            if len(found) == 2:
+                one, two = found
+                rows.append([f"{axis} {value}", duration(one["median_ms"]), duration(two["median_ms"]),
+                             f"{one['median_ms'] / two['median_ms']:.2f}", number(two["gflops"]),
+                             number(two["peak_mb"])])
+    return ["![time of a step by batch, width, layers and context](scale-time.svg)",
+            "![memory by batch, width, layers and context](scale-memory.svg)",
+            table(["size", "1 thread", "2 threads", "ratio", "GFLOP/s", "peak MB"], rows)]
+
+
+BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results)}
 
 
 def parts(what, results, limits=None):
-    body = (comparison(results, limits) if what == "compare" else operations(results) if what == "ops"
-            else family(results))
+    body = BODIES.get(what, lambda results, _: family(results))(results, limits)
     return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}, meanwhile others had "
                    f"up to {100 * results['others']:.0f} % of the processors."]
 
@@ -86,7 +108,7 @@ def text(what, results):
 def write(path, folder):
     """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
-            for what in ("limits", "optim", "ops", "compare") if (folder / f"{what}.json").exists()}
+            for what in ("limits", "optim", "ops", "compare", "scale") if (folder / f"{what}.json").exists()}
     page = path.read_text()
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"
@@ -94,3 +116,6 @@ def write(path, folder):
         page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page,
                       flags=re.S)
     path.write_text(page)
+    if "scale" in kept:
+        for name, text in scale.figure(kept["scale"]).items():
+            (path.parent / name).write_text(text)

@@ -26,12 +26,23 @@ constexpr Index block_rows = 64;
 
 /// Rows begin to begin + rows of one matrix, and the keys they may see.
 struct Block {
-  Index begin, rows, keys;
+  Index matrix, begin, rows, keys;
 };
 
-Block block_of(const Attention& task, Index number) {
+Block block_of(const Attention& task, Index matrix, Index number) {
   const Index begin = number * block_rows, end = std::min(task.rows, begin + block_rows);
-  return {begin, end - begin, task.causal ? std::min(task.keys, end) : task.keys};
+  return {matrix, begin, end - begin, task.causal ? std::min(task.keys, end) : task.keys};
+}
+
+/// Drops some of what stands for the first `seen` keys of a row. Every row has random blocks of its own, so the
+/// backward drops the same.
+template <class T>
+void drop(const Attention& task, const Block& block, Index row, T* line, Index seen) {
+  const Dropping& dropping = task.dropping;
+  if (dropping.threshold == 0.0f) return;
+  const Index number = (block.matrix * task.rows + block.begin + row) * chunk_count(task.keys, 64);
+  table_of<T>().dropout(dropping.key.data(), dropping.nonce.data(), number, dropping.threshold, dropping.scale, line,
+                        line, seen);
 }
 
 /// How many keys a row of a block sees.
@@ -142,6 +153,7 @@ bool attend(const Attention& task, const Block& block, const T* q, const T* k, c
     const Index at = row * block.keys, seen = seen_by(task, block, row);
     blind = table_of<T>().exponentials(space.p + at, seen, scale, space.narrow + at, stats + 2 * (block.begin + row)) ||
             blind;
+    drop(task, block, row, space.narrow + at, seen);
     std::fill(space.narrow + at + seen, space.narrow + at + block.keys, T{});
   }
   T* const result = y + block.begin * task.out;
@@ -158,6 +170,7 @@ bool attend(const Attention& task, const Block& block, const T* q, const T* k, c
 /// What one matrix of the backward works on, all of it dense.
 template <class T>
 struct Matrix {
+  Index number;
   const T *q, *k, *v, *y, *dy;
   const float* stats;
   const bool* mask;
@@ -170,7 +183,7 @@ void attend_backward(const Attention& task, const Matrix<T>& x, const Space<T>& 
   if (x.dk != nullptr) std::fill_n(x.dk, task.keys * task.width, 0.0f);
   if (x.dv != nullptr) std::fill_n(x.dv, task.keys * task.out, 0.0f);
   for (Index number = 0; number * block_rows < task.rows; ++number) {
-    const Block block = block_of(task, number);
+    const Block block = block_of(task, x.number, number);
     const T* const dy = x.dy + block.begin * task.out;
     const float scale = scores(task, block, x.q, x.k, x.mask, probabilities.p);
     matmul({.m = block.rows, .n = block.keys, .k = task.out, .transpose_b = true}, dy, x.v, nullptr, slopes.p);
@@ -178,8 +191,10 @@ void attend_backward(const Attention& task, const Matrix<T>& x, const Space<T>& 
       const Index first = row * block.keys, seen = seen_by(task, block, row), at = block.begin + row;
       T *const p = probabilities.narrow + first, *const ds = slopes.narrow + first;
       const float level = table_of<T>().dot(x.y + at * task.out, dy + row * task.out, task.out);
+      drop(task, block, row, slopes.p + first, seen);
       table_of<T>().attention_backward(probabilities.p + first, slopes.p + first, seen, scale, x.stats + 2 * at, level,
                                        mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale, p, ds);
+      drop(task, block, row, p, seen);
       std::fill(p + seen, p + block.keys, T{});
       std::fill(ds + seen, ds + block.keys, T{});
     }
@@ -226,7 +241,7 @@ bool attention(const Attention& task, const AttentionOperands<const T>& x, T* y,
     T* const target = matrix_of(y, y_layout, matrix, task.rows, task.out);
     T* const out = packed ? room.take<T>(task.rows * task.out) : target;
     for (Index i = begin; i < end; ++i) {
-      if (attend(task, block_of(task, i % blocks), q, k, v, mask_of(task, matrix), space, out,
+      if (attend(task, block_of(task, matrix, i % blocks), q, k, v, mask_of(task, matrix), space, out,
                  stats + 2 * matrix * task.rows)) {
         blind.store(true, std::memory_order_relaxed);
       }
@@ -271,7 +286,8 @@ void attention_backward(const Attention& task, const AttentionOperands<const T>&
         return target(gradient, rows, width);
       }
     };
-    const Matrix<T> one{dense(x.q, x.layout, task.rows, task.width),
+    const Matrix<T> one{matrix,
+                        dense(x.q, x.layout, task.rows, task.width),
                         dense(x.k, x.layout, task.keys, task.width),
                         dense(x.v, x.layout, task.keys, task.out),
                         dense(y, y_layout, task.rows, task.out),

@@ -67,6 +67,7 @@ TEST_CASE("a program is compiled once per shape and number of threads") {
 }
 
 TEST_CASE("programs that were not used for long are dropped") {
+  constexpr auto f32 = static_cast<Index>(onednn::Type::f32);
   std::thread([] {
     CHECK(onednn::kept_programs() == 0);
     const Floats a(1, 3.0f), b(600, 2.0f);

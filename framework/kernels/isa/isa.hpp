@@ -113,7 +113,8 @@ static inline Vec load_part(const BFloat16* p, Index count, float fill = 0.0f) {
 static inline __m256i rounded(Vec v) {
   const __m512i bits = _mm512_castps_si512(v), upper = _mm512_srli_epi32(bits, 16);
   const __m512i even = _mm512_and_si512(upper, _mm512_set1_epi32(1));
-  const __m512i nearest = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff))), 16);
+  const __m512i nearest =
+      _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(even, _mm512_set1_epi32(0x7fff))), 16);
   const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
   return _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(nearest, nan, upper, _mm512_set1_epi32(0x40)));
 }
