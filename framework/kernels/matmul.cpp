@@ -18,7 +18,9 @@ using dnnl::memory;
 
 /// A stack of [rows, columns] matrices, dense, each stored by columns when `transposed`.
 memory::desc matrices(Index batch, Index rows, Index columns, bool transposed, onednn::Type type) {
-  return {{batch, rows, columns}, type, memory::dims{rows * columns, transposed ? 1 : columns, transposed ? rows : 1}};
+  return {{batch, rows, columns},
+          type,
+          memory::dims{rows * columns, transposed ? 1 : columns, transposed ? rows : 1}};
 }
 
 memory::desc matrix(Index rows, Index columns, bool transposed, onednn::Type type) {
@@ -113,7 +115,7 @@ void relu_backward(const T* y, const T* dy, Index rows, Index columns, T* dz, fl
   parallel_chunks(rows, grain, [&](Index chunk, Index begin, Index end) {
     const Index at = begin * columns;
     table_of<T>().relu_backward_rows(y + at, dy + at, end - begin, columns, dz + at,
-                                     sum != nullptr ? partial + chunk * columns : nullptr);
+                               sum != nullptr ? partial + chunk * columns : nullptr);
   });
   if (sum == nullptr) return;
   for (Index chunk = 0; chunk < chunks; ++chunk) table().accumulate(sum, partial + chunk * columns, columns);

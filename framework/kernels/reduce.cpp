@@ -33,7 +33,9 @@ double reduce_line(Reduce, const BFloat16* x, Index n) { return table_of<BFloat1
 
 using RowKernel = void (*)(const float* x, Index rows, Index cols, Index stride, float* y);
 RowKernel row_kernel(Reduce op, const float*) {
-  return op == Reduce::sum ? table().sum_rows : op == Reduce::largest ? table().largest_rows : table().smallest_rows;
+  return op == Reduce::sum       ? table().sum_rows
+         : op == Reduce::largest ? table().largest_rows
+                                 : table().smallest_rows;
 }
 auto row_kernel(Reduce, const BFloat16*) { return table_of<BFloat16>().sum_rows; }
 
