@@ -92,7 +92,14 @@ def growth(results):
             table(["size", "1 thread", "2 threads", "ratio", "GFLOP/s", "peak MB"], rows)]
 
 
-BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results)}
+def overheads(results):
+    rows = [[r["name"], *(duration(r[k]) for k in ("median_ms", "low_ms", "high_ms")),
+             duration(r["at_most"]) if r["at_most"] else ""] for r in results["rows"]]
+    return [table(["overhead", "median", "lowest", "highest", "at most"], rows)]
+
+
+BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results),
+          "overheads": lambda results, _: overheads(results)}
 
 
 def parts(what, results, limits=None):
@@ -108,7 +115,7 @@ def text(what, results):
 def write(path, folder):
     """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
-            for what in ("limits", "optim", "ops", "compare", "scale") if (folder / f"{what}.json").exists()}
+            for what in ("limits", "optim", "ops", "compare", "scale", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"

@@ -1,6 +1,7 @@
 // Kernels of elements stored as bf16: on every instruction set they are those of float on the widened elements, rounded
 // once, bit for bit.
 
+#include <algorithm>
 #include <bit>
 #include <functional>
 

@@ -262,7 +262,7 @@ void check_bf16_case(const OpTest& test, const Bf16Op& op, GoldenCase golden) {
   }
   const reference::Result expected = reference::run(test.reference, inputs, all, weights, golden.attributes);
   const Run got = run(test, golden, all);
-  const double gate = op.roundings * 0x1p-9 + engine_gate;
+  const double gate = op.roundings * 0x1p-8 + engine_gate;
   for (std::size_t i = 0; i < golden.outputs.size(); ++i) {
     const std::string text = difference(got.outputs[i], expected.outputs[i].value, expected.outputs[i].terms, gate);
     CHECK_MESSAGE(text.empty(), "y", i, ": ", text);
