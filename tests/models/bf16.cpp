@@ -100,7 +100,7 @@ TEST_CASE("a GPT in bf16 learns as in f32") {
         const models::Gpt model(config);
         if (narrow) nn::to_bf16(model);
         optim::AdamW adamw(optim::decay_weights(model.parameters()), {.lr = 3e-3, .clip_norm = 1.0});
-        return losses(adamw, 40, [&](int step) { return gpt_loss(model, step); });
+        return losses(adamw, 120, [&](int step) { return gpt_loss(model, step); });
       },
       0.6);
 }
@@ -143,10 +143,10 @@ TEST_CASE("a ResNet in bf16 learns as in f32") {
         const models::ResNet model({.blocks = {1, 1}, .classes = 4});
         if (narrow) nn::to_bf16(model);
         // Noise around an image for each class.
-        const Tensor centers = normal({4, 12, 12, 3}, 0.0f, 0.5f), labels = indices({0, 1, 2, 3, 0, 1, 2, 3});
-        optim::SGD sgd(model.parameters(), {.lr = 0.02, .momentum = 0.9});
+        const Tensor centers = normal({4, 12, 12, 3}), labels = indices({0, 1, 2, 3, 0, 1, 2, 3});
+        optim::SGD sgd(model.parameters(), {.lr = 0.1, .momentum = 0.9});
         return losses(sgd, 40, [&](int) {
-          const Tensor images = concat({centers, centers}, 0) + normal({8, 12, 12, 3});
+          const Tensor images = concat({centers, centers}, 0) + normal({8, 12, 12, 3}, 0.0f, 0.3f);
           return cross_entropy(model(images), labels, {.label_smoothing = 0.1f});
         });
       },
