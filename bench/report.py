@@ -3,6 +3,8 @@
 import json
 import re
 
+import plot
+
 
 def table(head, rows):
     """A Markdown table that also reads well on a terminal: the first column to the left, the others to the right."""
@@ -83,8 +85,23 @@ def text(what, results):
     return "\n\n".join(parts(what, results))
 
 
+def growth(results):
+    """How the optimizer's step grows: a line for each number of tensors. None before it was measured."""
+    by_tensors = {}
+    for r in results["rows"]:
+        if found := re.fullmatch(r"growth/parameters:(\d+)/tensors:(\d+)", r["name"]):
+            by_tensors.setdefault(int(found[2]), []).append((int(found[1]), r["median_ms"]))
+    if not by_tensors:
+        return None
+    series = [(f"{tensors:,} tensor{'s' if tensors > 1 else ''}", sorted(points))
+              for tensors, points in sorted(by_tensors.items())]
+    return plot.lines(series, "A step of AdamW", "parameters, in all tensors together", "time of a step",
+                      x_text=plot.count, y_text=plot.duration)
+
+
 def write(path, folder):
-    """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
+    """Puts the tables of all results between the marks of RESULTS.md, and draws its pictures; what stands around them is
+    written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
             for what in ("limits", "optim", "ops", "compare") if (folder / f"{what}.json").exists()}
     page = path.read_text()
@@ -94,3 +111,5 @@ def write(path, folder):
         page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page,
                       flags=re.S)
     path.write_text(page)
+    if "optim" in kept and (picture := growth(kept["optim"])):
+        (folder / "optim-growth.svg").write_text(picture)

@@ -152,9 +152,13 @@ class Adam8Bit {
     const float scale = l2 ? 1.0f : s.scale;
     const Vec keep_m(s.beta1 * *c.m_unit), keep_r(__builtin_sqrtf(s.beta2) * s.root * *c.r_unit);
     const Vec take_m(s.rest1 * scale), take_r(__builtin_sqrtf(s.rest2) * s.root * scale);
+    // So much work is done per byte that the processor would not ask for what comes next by itself.
+    constexpr Index ahead = 2 * narrow_block;
     // Compared as integers, which is cheaper: none is negative.
     Int m_largest(0), r_largest(0);
     const auto step = [&](Index i) __attribute__((always_inline)) {
+      __builtin_prefetch(c.p + ahead + i, 1);
+      __builtin_prefetch(c.g + ahead + i);
       const Vec p = load(c.p + i);
       Vec g = load(c.g + i);
       if constexpr (l2) g = rule.scale * g + rule.l2 * p;
@@ -168,15 +172,14 @@ class Adam8Bit {
       m_largest = xsimd::max(m_largest, bits_of(xsimd::abs(m)));
       r_largest = xsimd::max(r_largest, bits_of(r));
     };
-    constexpr Index half = narrow_block / 2;
+    for (Index i = 0; i < narrow_block; i += 64) {
+      __builtin_prefetch(c.m + ahead + i, 1);
+      __builtin_prefetch(c.r + ahead + i, 1);
+    }
     const Packer pack(a);
-    for (Index i = 0; i < half; i += width) {
+    for (Index i = 0; i < narrow_block; i += width) {
       step(i);
-      step(half + i);
-      if constexpr (waiting) {
-        pack(i);
-        pack(half + i);
-      }
+      if constexpr (waiting) pack(i);
     }
     const float m_unit = largest_lane(float_of(m_largest)) * unit_of_largest<m_mantissa>;
     const float r_unit = largest_lane(float_of(r_largest)) * unit_of_largest<r_mantissa>;
