@@ -12,8 +12,10 @@ import statistics
 import sys
 
 import compare
+import overheads
 import quiet
 import report
+import scale
 
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -82,7 +84,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="where it was built")
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
@@ -91,6 +93,8 @@ def main():
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
                         help="how long to wait, all in all, for others to leave the processors alone")
     parser.add_argument("--tolerance", type=float, default=0.1, help="of check: share of a ratio that may be lost")
+    parser.add_argument("--record", action="store_true",
+                        help="of check: takes the ratios that optim and compare measured last as what is expected")
     options = parser.parse_args()
     programs = options.build / "bin"
     runner = quiet.Runner(0 if options.quick else 60 * options.patience)
@@ -100,15 +104,30 @@ def main():
         print(f"bench: the load of this machine is {load:.1f}; figures will be off", file=sys.stderr)
 
     if options.what == "check":
+        if options.record:
+            return record()
         return check(options, programs, runner)
     if options.what == "compare":
         results = compare.run(programs, environment(), runner, options)
+    elif options.what == "scale":
+        results = scale.run(programs, environment(), runner, options)
+    elif options.what == "overheads":
+        results = overheads.run(options.build, environment(), runner, options)
     else:
         results = run_family(options.what, programs / f"bench-{options.what}", runner, options)
     print(report.text(options.what, results))
     if not options.quick and not options.only:
         (RESULTS / f"{options.what}.json").write_text(json.dumps(results, indent=1) + "\n")
         report.write(HERE / "RESULTS.md", RESULTS)
+    return 0
+
+
+def record():
+    """Keeps the ratios of results/optim.json and results/compare.json for later checks."""
+    optim, compared = (json.loads((RESULTS / f"{what}.json").read_text()) for what in ("optim", "compare"))
+    expected = {r["text"]: round(r["ratio"], 2) for r in optim["ratios"]}
+    expected |= {r["name"]: round(r["ratio"], 2) for r in compared["rows"]}
+    (HERE / "expected.json").write_text(json.dumps(expected, indent=1) + "\n")
     return 0
 
 

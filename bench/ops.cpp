@@ -221,6 +221,24 @@ void tiny() {
   });
 }
 
+/// The same chain of products with a matrix.
+void tiny_linears() {
+  benchmark::RegisterBenchmark("100_tiny_linears_and_back/temper",
+                               [](State& state) {
+                                 const Parameter weight(ones({4, 4}), Role::weight), bias(ones({4}), Role::bias);
+                                 const Tensor x = zeros({1, 4});
+                                 for (auto _ : state) {
+                                   Tape tape;
+                                   Tensor y = x;
+                                   for (int i = 0; i < 100; ++i) y = linear(y, weight, bias) * 0.25f;
+                                   tape.backward(sum(y));
+                                   discard_gradients({weight, bias});
+                                 }
+                               })
+      ->UseRealTime()
+      ->Unit(benchmark::kMicrosecond);
+}
+
 [[maybe_unused]] const bool registered = [] {
   elementwise();
   rows();
@@ -228,6 +246,7 @@ void tiny() {
   spatial();
   primitives();
   tiny();
+  tiny_linears();
   return true;
 }();
 

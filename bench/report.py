@@ -4,6 +4,7 @@ import json
 import re
 
 import plot
+import scale
 
 
 def table(head, rows):
@@ -74,36 +75,23 @@ def comparison(results, limits):
     return [table(head, rows), f"LibTorch: {facts(results['peer'])}."]
 
 
-def parts(what, results, limits=None):
-    body = (comparison(results, limits) if what == "compare" else operations(results) if what == "ops"
-            else family(results))
-    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}, meanwhile others had "
-                   f"up to {100 * results['others']:.0f} % of the processors."]
-
-
-def text(what, results):
-    return "\n\n".join(parts(what, results))
-
-
 def growth(results):
-    """How the optimizer's step grows: a line for each number of tensors. None before it was measured."""
-    by_tensors = {}
+    """How the optimizer's step grows: a line for each number of tensors."""
+    time, each = {}, {}
     for r in results["rows"]:
         if found := re.fullmatch(r"growth/parameters:(\d+)/tensors:(\d+)", r["name"]):
-            by_tensors.setdefault(int(found[2]), []).append((int(found[1]), r["median_ms"]))
-    if not by_tensors:
-        return None
-    series = [(f"{tensors:,} tensor{'s' if tensors > 1 else ''}", sorted(points))
-              for tensors, points in sorted(by_tensors.items())]
-    return plot.lines(series, "A step of AdamW", "parameters, in all tensors together", "time of a step",
-                      x_text=plot.count, y_text=plot.duration)
+            parameters, name = int(found[1]), f"{int(found[2]):,} tensor{'s' if found[2] != '1' else ''}"
+            time.setdefault(name, []).append((parameters, r["median_ms"]))
+            each.setdefault(name, []).append((parameters, r["median_ms"] * 1e6 / parameters))
+    panels = [("AdamW, time of a step", "parameters", "ms", time), ("for each parameter", "parameters", "ns", each)]
+    return {"optim-growth.svg": plot.figure(panels)} if time else {}
 
 
 def write(path, folder):
     """Puts the tables of all results between the marks of RESULTS.md, and draws its pictures; what stands around them is
     written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
-            for what in ("limits", "optim", "ops", "compare") if (folder / f"{what}.json").exists()}
+            for what in ("limits", "optim", "ops", "compare", "scale", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"
@@ -111,5 +99,8 @@ def write(path, folder):
         page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page,
                       flags=re.S)
     path.write_text(page)
-    if "optim" in kept and (picture := growth(kept["optim"])):
-        (folder / "optim-growth.svg").write_text(picture)
+    pictures = scale.figure(kept["scale"]) if "scale" in kept else {}
+    if "optim" in kept:
+        pictures |= growth(kept["optim"])
+    for name, text in pictures.items():
+        (path.parent / name).write_text(text)

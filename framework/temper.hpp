@@ -4,6 +4,7 @@
 
 #include <temper/autograd/gradcheck.hpp>
 #include <temper/autograd/ops.hpp>
+#include <temper/autograd/recompute.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 #include <temper/core/parallel.hpp>

@@ -38,7 +38,7 @@ class Block : public nn::Layer {
 class Gpt : public nn::Layer {
  public:
   explicit Gpt(const workload::Options& o)
-      : tokens_(o.vocabulary, o.width), positions_(o.context, o.width), norm_(o.width) {
+      : tokens_(o.vocabulary, o.width), positions_(o.context, o.width), norm_(o.width), recompute_(o.recompute) {
     for (long i = 0; i < o.layers; ++i) blocks_.emplace_back(o.width, o.heads);
   }
   void members(nn::Members& m) const override {
@@ -51,7 +51,7 @@ class Gpt : public nn::Layer {
  protected:
   Tensor forward(const Tensor& ids) const override {
     Tensor x = tokens_(ids) + positions_.weight;
-    for (const Block& block : blocks_) x = block(x);
+    for (const Block& block : blocks_) x = recompute_ ? recompute(block, x) : block(x);
     return linear(norm_(x), tokens_.weight, Tensor());
   }
 
@@ -59,6 +59,7 @@ class Gpt : public nn::Layer {
   nn::Embedding tokens_, positions_;
   std::vector<Block> blocks_;
   nn::LayerNorm norm_;
+  bool recompute_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <temper/autograd/ops.hpp>
+#include <temper/autograd/recompute.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/optim/optim.hpp>

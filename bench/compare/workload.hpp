@@ -21,10 +21,11 @@ namespace workload {
 
 struct Options {
   long batch = 64;
-  int check = 8;         // steps whose losses are compared
-  double warmup = 0.5;   // seconds before anything is timed
-  double seconds = 2.0;  // of timed steps
-  bool channels_last = false;
+  int check = 8;               // steps whose losses are compared
+  double warmup = 0.5;         // seconds before anything is timed
+  double seconds = 2.0;        // of timed steps
+  bool channels_last = false;  // LibTorch's side
+  bool recompute = false;      // ours, of the GPT: blocks are computed again for their gradients
   // Of the transformers, which have their own defaults.
   long layers = 0, width = 0, heads = 0, vocabulary = 0, context = 0;
 };
@@ -35,6 +36,10 @@ inline Options parse(int argc, char** argv) {
     const std::string name = argv[i];
     if (name == "--channels-last") {
       options.channels_last = true;
+      continue;
+    }
+    if (name == "--recompute") {
+      options.recompute = true;
       continue;
     }
     if (i + 1 == argc) throw std::invalid_argument("unknown option, or one without a value: " + name);

@@ -8,4 +8,8 @@ namespace temper::detail {
 /// of the call on it.
 RandomStream dropout_stream();
 
+/// Whether a block is being computed again for backward: what training does once a step (running statistics) it has
+/// done already.
+bool recomputing();
+
 }  // namespace temper::detail

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
 
-#include <temper/core/pool.hpp>
 #include <temper/core/random.hpp>
 
 #include <temper/autograd/random.hpp>
+#include <temper/autograd/recompute.hpp>
 
+#include "framework/autograd/arena_internal.hpp"
 #include "framework/core/format_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
@@ -18,52 +18,6 @@ namespace temper {
 namespace detail {
 
 namespace {
-
-/// Memory that is freed all at once, kept for the next tape.
-class Arena {
- public:
-  Arena() = default;
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  ~Arena() {
-    for (const Chunk& chunk : chunks_) pool_release(chunk.memory, chunk.bytes);
-  }
-
-  void* allocate(std::size_t bytes) {
-    bytes = (bytes + 15) / 16 * 16;
-    while (current_ < chunks_.size() && used_ + bytes > chunks_[current_].bytes) {
-      ++current_;
-      used_ = 0;
-    }
-    if (current_ == chunks_.size()) {
-      const std::size_t size = std::max(bytes, chunk_bytes);
-      chunks_.push_back({static_cast<std::byte*>(pool_allocate(size)), size});
-    }
-    void* memory = chunks_[current_].memory + used_;
-    used_ += bytes;
-    return memory;
-  }
-
-  struct Mark {
-    std::size_t current = 0;
-    std::size_t used = 0;
-  };
-  Mark mark() const { return {current_, used_}; }
-  void rewind(Mark mark) {
-    current_ = mark.current;
-    used_ = mark.used;
-  }
-
- private:
-  static constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
-  struct Chunk {
-    std::byte* memory;
-    std::size_t bytes;
-  };
-  std::vector<Chunk> chunks_;
-  std::size_t current_ = 0;
-  std::size_t used_ = 0;
-};
 
 /// A value on the tape: the output of an operation, a parameter or a watched tensor.
 struct Slot {
@@ -86,8 +40,25 @@ struct Watched {
   std::int32_t slot;
 };
 
+/// A block whose operations are recorded when backward comes to it; the object of its node's closure.
+struct Block {
+  Again again;
+  std::span<Saved> inputs;  // what it used of this tape; in the arena
+  Mode mode;
+  std::uint64_t first_call, calls_end;
+  RandomState random;  // as it was before
+  bool drew;
+
+  static void destroy(void* object) {
+    auto* block = static_cast<Block*>(object);
+    std::destroy(block->inputs.begin(), block->inputs.end());
+    block->again.destroy(block->again.object);
+  }
+};
+
 thread_local Recorder* current = nullptr;
 thread_local Mode current_mode = Mode::evaluate;
+thread_local bool computing_again = false;
 std::atomic<std::uint64_t> last_serial{0};
 
 }  // namespace
@@ -99,6 +70,7 @@ class Recorder {
     outer_ = current;
     outer_mode_ = current_mode;
     active_ = true;
+    walking_ = false;
     calls_ = 0;
     training_tape_ = mode == Mode::train ? next_training_tape() : 0;
     current = this;
@@ -141,6 +113,7 @@ class Recorder {
     // add to the same gradient.
     mark.slot = add_slot(x.shape(), mark.parameter->self.lock());
     mark.tape = serial_;
+    if (only_ != nullptr) slots_[index(mark.slot)].wanted = listed(*only_, mark.parameter);
     return mark.slot;
   }
 
@@ -152,13 +125,17 @@ class Recorder {
   }
 
   void* begin_record(std::span<const Tensor> inputs, std::size_t bytes) {
+    if (in_block_) {
+      for (const Tensor& input : inputs) note_input(input);
+      return nullptr;
+    }
     const std::size_t count = inputs.size();
     const Arena::Mark before = arena_.mark();
     auto* input_slots = static_cast<std::int32_t*>(arena_.allocate(count * sizeof(std::int32_t)));
     bool wanted = false;
     for (std::size_t i = 0; i < count; ++i) {
       input_slots[i] = inputs[i].defined() ? slot_of(inputs[i]) : -1;
-      wanted = wanted || input_slots[i] >= 0;
+      wanted = wanted || wants(input_slots[i]);
     }
     if (!wanted) {
       arena_.rewind(before);
@@ -178,7 +155,7 @@ class Recorder {
   }
 
   void backward(const Tensor& loss, const std::span<const Parameter>* only) {
-    if (!active_) fail<TapeError>("backward: this tape has already run backward");
+    if (!active_ || walking_) fail<TapeError>("backward: this tape has already run backward");
     if (loss.numel() != 1) fail<TapeError>("backward: loss has shape {}, expected one element", loss.shape());
     const std::int32_t root = slot_of_recorded(loss);
     check_saved();
@@ -188,24 +165,16 @@ class Recorder {
     const NoTape unrecorded;
     try {
       slots_[index(root)].gradient = ones(loss.shape());
-      while (!nodes_.empty()) {
-        Node& node = nodes_.back();
-        Slot& output = slots_[index(node.output)];
-        if (output.gradient.defined()) {
-          // Moved out: nothing but the closure needs it from here on.
-          const Tensor dy = std::move(output.gradient);
-          output.gradient = Tensor();
-          Gradients gradients(*this, node.inputs, node.input_count);
-          node.closure.call(node.closure.object, dy, gradients);
-        }
-        destroy(node);
-        nodes_.pop_back();
-      }
+      only_ = only;
+      walking_ = true;
+      walk(0);
+      only_ = nullptr;
     } catch (...) {
       // Half a gradient is worse than none.
       for (Slot& slot : slots_) {
         if (slot.parameter && slot.wanted) slot.parameter->gradient = Tensor();
       }
+      only_ = nullptr;
       clear();
       throw;
     }
@@ -250,6 +219,42 @@ class Recorder {
     return {sum, accumulate};
   }
 
+  /// From here to end_block nothing is recorded, but what is used of this tape noted. False within another block.
+  bool begin_block() {
+    if (in_block_) return false;
+    in_block_ = true;
+    return true;
+  }
+
+  void leave_block() {
+    in_block_ = false;
+    block_inputs_.clear();
+  }
+
+  /// Whether a gradient will flow through `y`, what the block gave, into the block.
+  bool block_wanted(const Tensor& y) {
+    in_block_ = false;
+    // One of its inputs is known to the tape already.
+    return slot_of(y) < 0 &&
+           std::ranges::any_of(block_inputs_, [this](const Tensor& input) { return wants(slot_of(input)); });
+  }
+
+  void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
+
+  void record_block(const Tensor& y, const Again& again, std::uint64_t first_call, const RandomState& random) {
+    const std::size_t count = block_inputs_.size();
+    auto* slots = static_cast<std::int32_t*>(arena_.allocate(count * sizeof(std::int32_t)));
+    auto* inputs = static_cast<Saved*>(arena_.allocate(count * sizeof(Saved)));
+    for (std::size_t i = 0; i < count; ++i) {
+      slots[i] = slot_of(block_inputs_[i]);
+      new (inputs + i) Saved(block_inputs_[i]);
+    }
+    auto* block = new (arena_.allocate(sizeof(Block)))
+        Block{again, {inputs, count}, current_mode, first_call, calls_, random, random.draws != random_state().draws};
+    nodes_.push_back({nullptr, {}, slots, static_cast<std::int32_t>(count), -1});
+    end_record("recompute", y, {block, nullptr, Block::destroy});
+  }
+
   void link(Saved& saved) {
     saved.recorder_ = this;
     saved.previous_ = nullptr;
@@ -267,6 +272,7 @@ class Recorder {
   int node_inputs() const { return nodes_.back().input_count; }
   std::int64_t size() const { return static_cast<std::int64_t>(nodes_.size()); }
   std::uint64_t next_call() { return calls_++; }
+  std::uint64_t calls() const { return calls_; }
   std::uint64_t training_tape() const { return training_tape_; }
   bool records(std::uint64_t serial) const { return active_ && serial_ == serial; }
   std::uint64_t serial() const { return serial_; }
@@ -304,13 +310,80 @@ class Recorder {
     }
   }
 
+  /// Runs the backward functions of all nodes but the first `rest`, the last one first.
+  void walk(std::size_t rest) {
+    while (nodes_.size() > rest) {
+      const Node node = nodes_.back();  // not a reference: a block adds nodes
+      // Moved out: nothing but the closure needs it from here on.
+      if (Tensor dy = std::move(slots_[index(node.output)].gradient); dy.defined()) {
+        if (node.closure.call == nullptr) {
+          walk_block(node, std::move(dy));
+        } else {
+          Gradients gradients(*this, node.inputs, node.input_count);
+          node.closure.call(node.closure.object, dy, gradients);
+        }
+      }
+      destroy(nodes_.back());
+      nodes_.pop_back();
+    }
+  }
+
+  /// Computes a block again, now recording, and walks what it recorded. Its operations thus see the tape as they would
+  /// have done the first time, and add to the same sums in the same order.
+  void walk_block(const Node& node, Tensor dy) {
+    const Block& block = *static_cast<const Block*>(node.closure.object);
+    const std::size_t rest = nodes_.size();
+    Tensor y = compute_again(block);
+    if (calls_ != block.calls_end || !y.defined() || !(y.shape() == dy.shape()) || y.dtype() != dy.dtype()) {
+      fail<TapeError>("recompute: the block gave {} with {} random masks, the first time {} {} with {}",
+                      y.defined() ? fmt::format("{} {}", y.dtype(), y.shape()) : "an undefined tensor",
+                      calls_ - block.first_call, dy.dtype(), dy.shape(), block.calls_end - block.first_call);
+    }
+    const std::int32_t slot = slot_of(y);
+    y = Tensor();
+    if (wants(slot)) give(slot, std::move(dy));
+    walk(rest);
+  }
+
+  Tensor compute_again(const Block& block) {
+    struct Scope {
+      Recorder& recorder;
+      const Block& block;
+      Recorder* outer = std::exchange(current, &recorder);
+      Mode outer_mode = std::exchange(current_mode, block.mode);
+      bool outer_again = std::exchange(computing_again, true);
+      RandomState now = random_state();
+
+      ~Scope() {
+        if (block.drew) set_random_state(now);
+        computing_again = outer_again;
+        current_mode = outer_mode;
+        current = outer;
+        recorder.active_ = false;
+      }
+    };
+    const Scope scope{*this, block};
+    active_ = true;
+    calls_ = block.first_call;
+    if (block.drew) set_random_state(block.random);
+    return block.again.call(block.again.object);
+  }
+
+  void note_input(const Tensor& input) {
+    if (!input.defined() || slot_of(input) < 0) return;
+    if (std::ranges::any_of(block_inputs_, [&](const Tensor& known) { return known.same(input); })) return;
+    block_inputs_.push_back(input);
+  }
+
+  static bool listed(std::span<const Parameter> parameters, const ParameterState* state) {
+    return std::ranges::any_of(parameters, [&](const Parameter& parameter) { return parameter.id() == state; });
+  }
+
   void restrict_to(std::span<const Parameter> parameters) {
     for (Slot& slot : slots_) slot.wanted = false;
     for (const Watched& watched : watched_) slots_[index(watched.slot)].wanted = true;
     for (Slot& slot : slots_) {
-      slot.wanted = slot.wanted || (slot.parameter && std::ranges::any_of(parameters, [&](const Parameter& parameter) {
-                                      return parameter.id() == slot.parameter.get();
-                                    }));
+      slot.wanted = slot.wanted || (slot.parameter && listed(parameters, slot.parameter.get()));
     }
     for (const Node& node : nodes_) {
       bool& wanted = slots_[index(node.output)].wanted;
@@ -341,6 +414,10 @@ class Recorder {
   std::uint64_t training_tape_ = 0;
   std::uint64_t calls_ = 0;
   bool active_ = false;
+  bool walking_ = false;
+  const std::span<const Parameter>* only_ = nullptr;  // while walking: whose gradients are wanted, null for all
+  bool in_block_ = false;
+  std::vector<Tensor> block_inputs_;  // what the block that runs has used of this tape
 };
 
 namespace {
@@ -376,6 +453,24 @@ void* begin_record(std::span<const Tensor> inputs, std::size_t bytes) {
 }
 
 void end_record(const char* name, const Tensor& y, Closure closure) { current->end_record(name, y, closure); }
+
+FirstRun::FirstRun()
+    : recorder_(current != nullptr && current->begin_block() ? current : nullptr),
+      call_(recorder_ != nullptr ? recorder_->calls() : 0),
+      random_(random_state()) {}
+
+FirstRun::~FirstRun() {
+  if (recorder_ != nullptr) recorder_->leave_block();
+}
+
+void* FirstRun::space(const Tensor& y, std::size_t bytes) {
+  if (!y.defined()) fail<ValueError>("recompute: the block gave an undefined tensor");
+  return recorder_ != nullptr && recorder_->block_wanted(y) ? recorder_->allocate(bytes) : nullptr;
+}
+
+void FirstRun::record(const Tensor& y, const Again& again) { recorder_->record_block(y, again, call_, random_); }
+
+bool recomputing() { return computing_again; }
 
 RandomStream dropout_stream() {
   const std::uint64_t seed = random_state().seed;

@@ -25,12 +25,22 @@ constexpr Index block_rows = 64;
 
 /// Rows begin to begin + rows of one matrix, and the keys they may see.
 struct Block {
-  Index begin, rows, keys;
+  Index matrix, begin, rows, keys;
 };
 
-Block block_of(const Attention& task, Index number) {
+Block block_of(const Attention& task, Index matrix, Index number) {
   const Index begin = number * block_rows, end = std::min(task.rows, begin + block_rows);
-  return {begin, end - begin, task.causal ? std::min(task.keys, end) : task.keys};
+  return {matrix, begin, end - begin, task.causal ? std::min(task.keys, end) : task.keys};
+}
+
+/// Drops some of what stands for the first `seen` keys of a row. Every row has random blocks of its own, so the
+/// backward drops the same.
+void drop(const Attention& task, const Block& block, Index row, float* line, Index seen) {
+  const Dropping& dropping = task.dropping;
+  if (dropping.threshold == 0.0f) return;
+  const Index number = (block.matrix * task.rows + block.begin + row) * chunk_count(task.keys, 64);
+  table().dropout(dropping.key.data(), dropping.nonce.data(), number, dropping.threshold, dropping.scale, line, line,
+                  seen);
 }
 
 /// How many keys a row of a block sees.
@@ -108,6 +118,7 @@ bool attend(const Attention& task, const Block& block, const float* q, const flo
     float* const line = p + row * block.keys;
     const Index seen = seen_by(task, block, row);
     blind = table().exponentials(line, seen, scale, stats + 2 * (block.begin + row)) || blind;
+    drop(task, block, row, line, seen);
     std::fill(line + seen, line + block.keys, 0.0f);
   }
   float* const out = y + block.begin * task.out;
@@ -120,6 +131,7 @@ bool attend(const Attention& task, const Block& block, const float* q, const flo
 
 /// What one matrix of the backward works on, all of it dense.
 struct Matrix {
+  Index number;
   const float *q, *k, *v, *y, *dy, *stats;
   const bool* mask;
   float *dq, *dk, *dv;
@@ -129,7 +141,7 @@ void attend_backward(const Attention& task, const Matrix& x, float* p, float* ds
   if (x.dk != nullptr) std::fill_n(x.dk, task.keys * task.width, 0.0f);
   if (x.dv != nullptr) std::fill_n(x.dv, task.keys * task.out, 0.0f);
   for (Index number = 0; number * block_rows < task.rows; ++number) {
-    const Block block = block_of(task, number);
+    const Block block = block_of(task, x.number, number);
     const float* const dy = x.dy + block.begin * task.out;
     const float scale = scores(task, block, x.q, x.k, x.mask, p);
     matmul({.m = block.rows, .n = block.keys, .k = task.out, .transpose_b = true}, dy, x.v, nullptr, ds);
@@ -137,8 +149,10 @@ void attend_backward(const Attention& task, const Matrix& x, float* p, float* ds
       float *const line = p + row * block.keys, *const slope = ds + row * block.keys;
       const Index seen = seen_by(task, block, row), at = block.begin + row;
       const float level = table().dot(x.y + at * task.out, dy + row * task.out, task.out);
+      drop(task, block, row, slope, seen);
       table().attention_backward(line, slope, seen, scale, x.stats + 2 * at, level,
                                  mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale);
+      drop(task, block, row, line, seen);
       std::fill(line + seen, line + block.keys, 0.0f);
       std::fill(slope + seen, slope + block.keys, 0.0f);
     }
@@ -179,7 +193,7 @@ bool attention(const Attention& task, const AttentionOperands<const float>& x, f
     float* const target = matrix_of(y, y_layout, matrix, task.rows, task.out);
     float* const out = packed ? space.take(task.rows * task.out) : target;
     for (Index i = begin; i < end; ++i) {
-      if (attend(task, block_of(task, i % blocks), q, k, v, mask_of(task, matrix), p, out,
+      if (attend(task, block_of(task, matrix, i % blocks), q, k, v, mask_of(task, matrix), p, out,
                  stats + 2 * matrix * task.rows)) {
         blind.store(true, std::memory_order_relaxed);
       }
@@ -206,7 +220,8 @@ void attention_backward(const Attention& task, const AttentionOperands<const flo
       if (gradient == nullptr) return nullptr;
       return packed ? space.take(rows * width) : matrix_of(gradient, gradients.layout, matrix, rows, width);
     };
-    const Matrix one{dense(x.q, x.layout, task.rows, task.width),
+    const Matrix one{matrix,
+                     dense(x.q, x.layout, task.rows, task.width),
                      dense(x.k, x.layout, task.keys, task.width),
                      dense(x.v, x.layout, task.keys, task.out),
                      dense(y, y_layout, task.rows, task.out),

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "framework/core/shape.hpp"
+#include "framework/kernels/dropout.hpp"
 #include "framework/kernels/isa/table.hpp"
 
 namespace temper::kernels {
@@ -18,6 +19,7 @@ struct Attention {
   std::array<Index, Shape::max_rank> mask_strides{};
   Index mask_row_stride = 0;
   Index mask_key_stride = 0;
+  Dropping dropping = {};  ///< of the probabilities
 };
 
 /// Where the elements of an operand are: the matrices of the stack one after the other, or, with heads > 0, as
@@ -31,8 +33,8 @@ struct AttentionOperands {
   AttentionLayout layout;  ///< of all three
 };
 
-/// y = softmax(scale * q k^T, masked) v. stats [matrices, rows, 2] is what the backward needs of each row: its largest
-/// score and 1 / sum(exp(score - largest)). Returns whether some row sees no key.
+/// y = dropped(softmax(scale * q k^T, masked)) v. stats [matrices, rows, 2] is what the backward needs of each row: its
+/// largest score and 1 / sum(exp(score - largest)). Returns whether some row sees no key.
 [[nodiscard]] bool attention(const Attention& task, const AttentionOperands<const float>& x, float* y,
                              const AttentionLayout& y_layout, float* stats);
 

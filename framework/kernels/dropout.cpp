@@ -9,14 +9,19 @@
 
 namespace temper::kernels {
 
+Dropping::Dropping(const detail::RandomStream& stream, double p)
+    : key(stream.key()),
+      nonce(stream.nonce()),
+      threshold(static_cast<float>(std::min(p * 0x1p24, 0x1p24 - 1.0))),
+      scale(mutant(Mutant::dropout_not_scaled) ? 1.0f : static_cast<float>(1.0 / (1.0 - p))) {}
+
 void dropout(const detail::RandomStream& stream, double p, const float* x, float* y, Index n) {
   constexpr Index grain = 1 << 13;  // a multiple of the 64 elements of a block
   const auto kernel = table().dropout;
-  const float threshold = static_cast<float>(std::min(p * 0x1p24, 0x1p24 - 1.0));  // of 24 random bits
-  const float scale = mutant(Mutant::dropout_not_scaled) ? 1.0f : static_cast<float>(1.0 / (1.0 - p));
-  const auto key = stream.key(), nonce = stream.nonce();
+  const Dropping dropping(stream, p);
   parallel_for(n, grain, [&](Index begin, Index end) {
-    kernel(key.data(), nonce.data(), begin / 64, threshold, scale, x + begin, y + begin, end - begin);
+    kernel(dropping.key.data(), dropping.nonce.data(), begin / 64, dropping.threshold, dropping.scale, x + begin,
+           y + begin, end - begin);
   });
 }
 

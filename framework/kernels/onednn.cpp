@@ -227,6 +227,12 @@ void execute(Program& program, std::initializer_list<const void*> operands) {
   program.run(state.stream, bytes > 0 ? state.workspace.data() : nullptr, operands);
 }
 
+void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate, float* y) {
+  check(dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.transposed ? m : k,
+                   b.data, b.transposed ? k : n, accumulate ? 1.0f : 0.0f, y, n),
+        "gemm");
+}
+
 void fail_with(const dnnl::error& error) {
   if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
   fail<Error>("oneDNN: {} ({})", error.message, dnnl_status2str(error.status));

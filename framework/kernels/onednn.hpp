@@ -126,6 +126,14 @@ Program& keep(const Key& key, Program program);
 void execute(Program& program, std::initializer_list<const void*> operands);
 [[noreturn]] void fail_with(const dnnl::error& error);
 
+/// A dense f32 matrix, stored by columns when `transposed`.
+struct GemmMatrix {
+  const float* data;
+  bool transposed;
+};
+/// y [m, n] = (or += when `accumulate`) a [m, k] times b [k, n], without a primitive.
+void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate, float* y);
+
 /// Runs this thread's program for the key, compiled by compile(program) when there is none yet. The operands are read
 /// or written as the program's primitives have it.
 /// Throws: Error with oneDNN's text when it refuses.

@@ -2,7 +2,6 @@
 
 #include <cmath>
 
-#include <temper/autograd/ops/attention.hpp>
 #include <temper/autograd/ops/matmul.hpp>
 #include <temper/autograd/ops/shape.hpp>
 
@@ -15,6 +14,9 @@ namespace {
 std::int64_t checked(std::int64_t features, const MultiheadAttentionOptions& options) {
   if (features < 1 || options.heads < 1 || features % options.heads != 0) {
     fail<ValueError>("MultiheadAttention: {} features in {} heads, expected a multiple", features, options.heads);
+  }
+  if (!(options.dropout >= 0.0 && options.dropout < 1.0)) {
+    fail<ValueError>("MultiheadAttention: dropout is {}, expected from 0 to below 1", options.dropout);
   }
   return features;
 }
@@ -66,8 +68,12 @@ Tensor MultiheadAttention::project(const Tensor& x, std::int64_t first, std::int
   return permute(y, {2, 0, 3, 1, 4});
 }
 
+AttentionOptions MultiheadAttention::attention_options(const Tensor& mask) const {
+  return {.mask = mask, .causal = options_.causal, .dropout = options_.dropout};
+}
+
 Tensor MultiheadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const {
-  const Tensor y = scaled_dot_product_attention(q, k, v, {.mask = mask, .causal = options_.causal});
+  const Tensor y = scaled_dot_product_attention(q, k, v, attention_options(mask));
   return out_proj(flatten(permute(y, {0, 2, 1, 3}), 2));
 }
 
@@ -76,8 +82,7 @@ Tensor MultiheadAttention::forward(const Tensor& x) const { return attend_to_its
 Tensor MultiheadAttention::attend_to_itself(const Tensor& x, const Tensor& mask) const {
   check(x);
   const Tensor bias = in_proj_bias.defined() ? in_proj_bias.value() : Tensor();
-  return out_proj(
-      self_attention(linear(x, in_proj_weight, bias), options_.heads, {.mask = mask, .causal = options_.causal}));
+  return out_proj(self_attention(linear(x, in_proj_weight, bias), options_.heads, attention_options(mask)));
 }
 
 Tensor MultiheadAttention::operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <temper/autograd/ops/attention.hpp>
 #include <temper/nn/linear.hpp>
 #include <temper/nn/module.hpp>
 
@@ -9,6 +10,7 @@ struct MultiheadAttentionOptions {
   std::int64_t heads = 1;
   bool causal = false;  ///< a position sees itself and what came before
   bool bias = true;
+  double dropout = 0.0;  ///< share of the attention's probabilities dropped in training
 };
 
 /// Scaled dot-product attention of several heads between linear projections: x [N, T, E] to [N, T, E]. Parameters
@@ -16,7 +18,7 @@ struct MultiheadAttentionOptions {
 /// as in PyTorch. Source: Vaswani et al., "Attention is all you need" (2017).
 class MultiheadAttention : public Layer {
  public:
-  /// Throws: ValueError unless `heads` divides the features.
+  /// Throws: ValueError unless `heads` divides the features and 0 <= dropout < 1.
   MultiheadAttention(std::int64_t features, MultiheadAttentionOptions options);
 
   /// Self-attention; see Layer.
@@ -40,6 +42,7 @@ class MultiheadAttention : public Layer {
   Tensor attend_to_itself(const Tensor& x, const Tensor& mask) const;
   Tensor project(const Tensor& x, std::int64_t first, std::int64_t count) const;
   Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const;
+  AttentionOptions attention_options(const Tensor& mask) const;
 
   MultiheadAttentionOptions options_;
 };

@@ -3,6 +3,7 @@
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/shape.hpp>
+#include <temper/autograd/recompute.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "models/bert/init_internal.hpp"
@@ -42,7 +43,7 @@ Tensor length_mask(std::span<const std::int64_t> lengths, std::int64_t size) {
 }
 
 BertBlock::BertBlock(const BertConfig& config)
-    : attention(config.width, {.heads = config.heads}),
+    : attention(config.width, {.heads = config.heads, .dropout = config.dropout}),
       attention_norm(config.width, {.eps = config.eps}),
       up(config.width, config.hidden),
       down(config.hidden, config.width),
@@ -95,7 +96,7 @@ Tensor Bert::operator()(const Tensor& tokens, const BertInputs& inputs) const {
   Tensor x = token_embedding(tokens) + slice(position_embedding.weight, 0, 0, length) + type;
   x = dropout_(norm(x));
   const Tensor visible = mask.defined() ? reshape(mask, {count, 1, 1, length}) : mask;
-  for (const BertBlock& block : blocks) x = block(x, visible);
+  for (const BertBlock& block : blocks) x = config_.recompute ? recompute(block, x, visible) : block(x, visible);
   return x;
 }
 

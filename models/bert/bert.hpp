@@ -16,11 +16,14 @@ struct BertConfig {
   std::int64_t token_types = 2;  ///< kinds of segments, such as question and passage
   std::int64_t layers = 12;
   std::int64_t heads = 12;
-  std::int64_t width = 768;      ///< features of a token, a multiple of the heads
-  std::int64_t hidden = 3072;    ///< features within the two linear layers of a block
-  double dropout = 0.1;          ///< of the embeddings, and of what each half of a block adds, in training
-  float eps = 1e-12f;            ///< of the layer norms
+  std::int64_t width = 768;    ///< features of a token, a multiple of the heads
+  std::int64_t hidden = 3072;  ///< features within the two linear layers of a block
+  double dropout =
+      0.1;             ///< of the embeddings, attention's probabilities and what each half of a block adds, in training
+  float eps = 1e-12f;  ///< of the layer norms
   double init_deviation = 0.02;  ///< standard deviation of the initial weights and embeddings
+  /// Keep only what enters a block, and compute the block again for its gradients: see recompute().
+  bool recompute = false;
 };
 
 /// What goes with the tokens [N, T] of a batch of texts.

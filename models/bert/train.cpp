@@ -8,6 +8,7 @@
 #include <temper/models/bert/heads.hpp>
 
 #include "models/common/program.hpp"
+#include "models/common/vocabulary.hpp"
 
 using namespace temper;
 using namespace temper::models;
@@ -17,6 +18,7 @@ namespace {
 /// The options that other programs do not have.
 struct BertOptions {
   std::int64_t vocabulary = 8000, layers = 1, heads = 4, width = 256, hidden = 512;
+  bool recompute = false;
   double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1, pretrain = 0, pretrain_lr = 1e-3;
 
   void add_to(OwnOptions& own) {
@@ -26,6 +28,7 @@ struct BertOptions {
     own.add("--width", width, "features of a token");
     own.add("--hidden", hidden, "features within a block");
     own.add("--dropout", dropout, "share of the features dropped in training");
+    own.flag("--recompute", recompute, "computes each block a second time for its gradients, to save memory");
     own.add("--word-dropout", word_dropout, "share of the tokens hidden in training");
     own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
     own.add("--pretrain", pretrain, "passes of guessing masked words before; 0: none");
@@ -39,7 +42,8 @@ struct BertOptions {
             .heads = heads,
             .width = width,
             .hidden = hidden,
-            .dropout = dropout};
+            .dropout = dropout,
+            .recompute = recompute};
   }
 
   static constexpr std::int64_t longest = 64;
@@ -76,8 +80,7 @@ void sample_mistakes(Run& run, const data::WordNet& glosses, const data::Tokeniz
 void train(Run& run, const BertOptions& own) {
   const std::string& folder = run.options().data;
   const data::WordNet glosses(data::Split::train, {.path = folder}), held_out(data::Split::test, {.path = folder});
-  const auto tokenizer = data::SentencePiece::train(glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
-  if (!run.options().dry_run) save(run.folder() + "/tokenizer", tokenizer);
+  const auto tokenizer = vocabulary(run, glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
   const std::int64_t size = run.options().batch_size;
   data::Loader test(batches(held_out, tokenizer, {.batch_size = 256}));
   const Tensor pad = indices({tokenizer.pad()});

@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 namespace {
 
 /// What a run leaves behind.
-constexpr const char* run_files[] = {"config.toml", "metrics.jsonl", "model.txt",         "samples.json",
-                                     "report.html", "checkpoints",   "model.safetensors", "tensorboard"};
+constexpr const char* run_files[] = {"config.toml", "metrics.jsonl",     "model.txt",   "samples.json", "report.html",
+                                     "checkpoints", "model.safetensors", "tensorboard", "tokenizer"};
 
 std::string numbered(const std::string& model, int number) {
   return number == 1 ? "runs/" + model : fmt::format("runs/{}-{}", model, number);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include <temper/autograd/ops.hpp>
+#include <temper/autograd/recompute.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/models/gpt/cache.hpp>
 
@@ -13,7 +14,7 @@ namespace temper::models {
 namespace {
 
 const GptConfig& checked(const GptConfig& config) {
-  const auto& [vocabulary, context, layers, heads, width, dropout, tied, init_deviation] = config;
+  const auto& [vocabulary, context, layers, heads, width, dropout, tied, init_deviation, recompute] = config;
   if (vocabulary < 1 || context < 1 || layers < 1 || heads < 1 || width < 1) {
     fail<ValueError>("Gpt: vocabulary {}, context {}, layers {}, heads {}, width {}, expected at least 1 of each",
                      vocabulary, context, layers, heads, width);
@@ -44,7 +45,7 @@ GptConfig gpt2_1558m() { return {.vocabulary = 50257, .context = 1024, .layers =
 
 GptBlock::GptBlock(const GptConfig& config)
     : norm1(config.width),
-      attention(config.width, {.heads = config.heads, .causal = true}),
+      attention(config.width, {.heads = config.heads, .causal = true, .dropout = config.dropout}),
       norm2(config.width),
       up(config.width, 4 * config.width),
       down(4 * config.width, config.width),
@@ -116,7 +117,7 @@ Tensor Gpt::logits(const Tensor& x) const {
 Tensor Gpt::forward(const Tensor& tokens) const {
   check(tokens, 2, config_.context);
   Tensor x = dropout_(token_embedding(tokens) + positions(0, tokens.size(1)));
-  for (const GptBlock& block : blocks) x = block(x);
+  for (const GptBlock& block : blocks) x = config_.recompute ? recompute(block, x) : block(x);
   return logits(x);
 }
 

@@ -17,11 +17,14 @@ struct GptConfig {
   std::int64_t layers = 4;
   std::int64_t heads = 4;
   std::int64_t width = 128;  ///< features of a token, a multiple of the heads
-  double dropout = 0.0;      ///< of the embeddings, and of what each half of a block adds, in training
-  bool tied = true;          ///< the head's weight is the token embedding
+  double dropout =
+      0.0;           ///< of the embeddings, attention's probabilities and what each half of a block adds, in training
+  bool tied = true;  ///< the head's weight is the token embedding
   /// Standard deviation of the initial weights and embeddings. Those of the projections that add to the residual
   /// stream start narrower, divided by sqrt(2 layers).
   double init_deviation = 0.02;
+  /// Keep only what enters a block, and compute the block again for its gradients: see recompute().
+  bool recompute = false;
 };
 
 // The sizes of GPT-2, of 124 to 1558 million parameters, without dropout.

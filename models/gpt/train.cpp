@@ -6,6 +6,7 @@
 #include <temper/models/gpt/generate.hpp>
 
 #include "models/common/program.hpp"
+#include "models/common/vocabulary.hpp"
 
 namespace temper::models {
 
@@ -18,7 +19,7 @@ struct Options {
   std::int64_t pieces = 2000;
   std::string prompt = "And it came to pass";
   std::int64_t length = 600;
-  SampleOptions sample = {.temperature = 0.8};
+  SampleOptions sample = {.temperature = 0.7, .top_p = 0.9};
 
   void add_to(OwnOptions& own) {
     own.choice("--tokenizer", tokenizer, {"char", "sentencepiece"}, "what a token is");
@@ -28,6 +29,7 @@ struct Options {
     own.add("--width", gpt.width, "features of a token");
     own.add("--context", gpt.context, "tokens the model sees at once");
     own.add("--dropout", gpt.dropout, "share of the features dropped in training");
+    own.flag("--recompute", gpt.recompute, "computes each block a second time for its gradients, to save memory");
     own.add("--sample", prompt, "the beginning of the text that the trained model goes on with");
     own.add("--sample-length", length, "tokens of that text");
     own.add("--temperature", sample.temperature, "below 1 the likely tokens get likelier; 0 takes the likeliest");
@@ -44,10 +46,14 @@ data::SplitText read(const std::string& file) {
 }
 
 /// Characters are those of the whole text; pieces are chosen by what is trained on.
-std::unique_ptr<data::Tokenizer> make_tokenizer(const Options& options, const data::SplitText& text) {
-  if (options.tokenizer == "char") return std::make_unique<data::CharTokenizer>(text.train + text.test);
-  return std::make_unique<data::SentencePiece>(
-      data::SentencePiece::train(data::lines(text.train), {.vocab_size = options.pieces}));
+std::unique_ptr<data::Tokenizer> make_tokenizer(const Run& run, const Options& options, const data::SplitText& text) {
+  if (options.tokenizer == "sentencepiece") {
+    return std::make_unique<data::SentencePiece>(
+        vocabulary(run, data::lines(text.train), {.vocab_size = options.pieces}));
+  }
+  auto characters = std::make_unique<data::CharTokenizer>(text.train + text.test);
+  if (!run.options().dry_run) save(run.folder() + "/tokenizer", *characters);
+  return characters;
 }
 
 /// The loss of all that is scored, in nats.
@@ -68,8 +74,7 @@ double characters(const std::string& text) {
 
 void train(Run& run, const Options& options) {
   const data::SplitText text = read(run.options().data);
-  const auto tokenizer = make_tokenizer(options, text);
-  if (!run.options().dry_run) save(run.folder() + "/tokenizer", *tokenizer);
+  const auto tokenizer = make_tokenizer(run, options, text);
   GptConfig config = options.gpt;
   config.vocabulary = tokenizer->vocab_size();
   const Gpt model(config);

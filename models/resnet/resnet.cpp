@@ -5,6 +5,7 @@
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/pool.hpp>
+#include <temper/autograd/recompute.hpp>
 
 #include "framework/core/format_internal.hpp"
 
@@ -98,7 +99,7 @@ Tensor ResNet::forward(const Tensor& x) const {
   Tensor y = relu(bn1_(conv1_(x)));
   if (config_.stem == ResNetStem::imagenet) y = max_pool2d(y, {.kernel = 3, .stride = 2, .padding = 1});
   for (const std::vector<BasicBlock>& stage : stages_) {
-    for (const BasicBlock& block : stage) y = block(y);
+    for (const BasicBlock& block : stage) y = config_.recompute ? recompute(block, y) : block(y);
   }
   return fc_(global_avg_pool2d(y));
 }

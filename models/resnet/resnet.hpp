@@ -24,6 +24,8 @@ struct ResNetConfig {
   std::int64_t classes = 10;
   ResNetStem stem = ResNetStem::small;
   bool zero_init = false;  ///< the last gain of each block begins at 0, so that the block begins as the identity
+  /// Keep only what enters a block, and compute the block again for its gradients: see recompute().
+  bool recompute = false;
 
   friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
 };

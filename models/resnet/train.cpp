@@ -7,6 +7,7 @@ int main(int argc, char** argv) {
   using namespace temper::models;
   std::int64_t depth = 20, width = 16;
   double smoothing = 0.1;
+  bool recompute = false;
   return run_program(
       {.model = "resnet",
        .description = "Trains a residual network on Fashion-MNIST.",
@@ -15,6 +16,7 @@ int main(int argc, char** argv) {
       [&](OwnOptions& own) {
         own.add("--depth", depth, "6 n + 2: 20, 32, 56");
         own.add("--width", width, "channels of the first stage");
+        own.flag("--recompute", recompute, "computes each block a second time for its gradients, to save memory");
         own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
       },
       [&](Run& run) {
@@ -27,6 +29,7 @@ int main(int argc, char** argv) {
         ResNetConfig config = resnet_cifar(static_cast<int>(depth));
         config.width = width;
         config.channels = 1;
+        config.recompute = recompute;
         const ResNet model(config);
         const auto optimizer = run.optimizer(model, train.batches());
         const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(smoothing)};

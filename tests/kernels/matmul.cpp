@@ -107,6 +107,22 @@ TEST_CASE("matmul over a long inner axis") {
   check({{.m = 17, .n = 33, .k = 4097, .transpose_a = true, .accumulate = true}, false}, random);
 }
 
+TEST_CASE("matmul of sizes that go another way") {
+  Random random(7);
+  for (const bool accumulate : {false, true}) {
+    check({{.m = 130, .n = 257, .k = 133, .transpose_a = true, .accumulate = accumulate}, false}, random);
+    check({{.m = 1030, .n = 65, .k = 67, .accumulate = accumulate}, false}, random);
+    check({{.m = 97, .n = 131, .k = 400, .accumulate = accumulate}, false}, random);
+    check({{.m = 1030, .n = 270, .k = 67, .transpose_b = true, .accumulate = accumulate}, false}, random);
+  }
+  // NaN is not lost, and what the result held before is not read.
+  Floats a(128 * 256, 1.0f), b(128 * 256, 1.0f), y(256 * 256, std::numeric_limits<float>::quiet_NaN());
+  a[3] = std::numeric_limits<float>::quiet_NaN();
+  temper::kernels::matmul({.m = 256, .n = 256, .k = 128, .transpose_a = true}, a.data(), b.data(), nullptr, y.data());
+  CHECK(std::isnan(y[3 * 256]));
+  CHECK(y[4 * 256] == 128.0f);
+}
+
 TEST_CASE("matmul over no terms is zero, or what was there, plus the bias") {
   Random random(3);
   for (const bool accumulate : {false, true}) {
@@ -124,9 +140,9 @@ TEST_CASE("matmul of random shapes") {
 
 TEST_CASE("matmul gives the same bits on one and two threads, and after the number changed") {
   Random random(5);
-  for (const Matmul shape :
-       {Matmul{.m = 64, .n = 96, .k = 80}, Matmul{.m = 70, .n = 33, .k = 17, .transpose_b = true}}) {
-    const Case c{shape, true};
+  for (const Matmul shape : {Matmul{.m = 64, .n = 96, .k = 80}, Matmul{.m = 70, .n = 33, .k = 17, .transpose_b = true},
+                             Matmul{.m = 200, .n = 300, .k = 1100, .transpose_a = true}}) {
+    const Case c{shape, !shape.transpose_a};
     const Data data = make(c, random);
     Floats one, two;
     {

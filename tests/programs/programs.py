@@ -299,6 +299,28 @@ def test_damaged_checkpoint(bench):
     check("no checkpoint is whole" in bench.mlp("--resume", out=out, expect=1)[0], "damaged ones are taken")
 
 
+def test_resumed_files(bench):
+    """A run that goes on keeps its vocabulary, and adds an event file that takes back what came after its checkpoint."""
+    out = bench.folder()
+    command = bench.command("bert", "--checkpoint-every", "5", out=out)
+    jobs.run(command)
+    (out / "checkpoints/last.safetensors").unlink()
+    check("resumed at step" in jobs.run(command + ["--resume"]), "bert does not go on")
+    (out / "tokenizer").write_bytes(b"no vocabulary")
+    check("tokenizer" in jobs.run(command + ["--resume"], 1), "bert does not read the vocabulary of its run")
+
+    out = bench.folder()
+    options = ["--checkpoint-every", "5", "--tensorboard"]
+    bench.mlp(*options, out=out)
+    (out / "checkpoints/last.safetensors").unlink()  # the one before is of step 20
+    bench.mlp(*options, "--resume", out=out)
+    files = sorted((out / "tensorboard").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+    check(len(files) == 2, f"event files {files}")
+    check(b"\x3a\x02\x08\x01" not in files[0].read_bytes(), "the first event file begins a second time")
+    # Event { step: 21, session_log { status: START } }: TensorBoard drops the points from that step on.
+    check(b"\x10\x15\x3a\x02\x08\x01" in files[1].read_bytes(), "the second event file does not say where it begins")
+
+
 def test_other_conditions(bench):
     """Resuming under other conditions warns; with other options or data it refuses."""
     _, out = bench.mlp()

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <type_traits>
 
+#include <temper/autograd/random.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/attention.hpp"
 
@@ -38,6 +40,12 @@ kernels::Attention checked(const Tensor& q, const Tensor& k, const Tensor& v, co
   return task;
 }
 
+kernels::Dropping dropping(const char* operation, double p) {
+  if (!(p >= 0.0 && p < 1.0)) fail<ValueError>("{}: dropout is {}, expected from 0 to below 1", operation, p);
+  if (!training() || p == 0.0) return {};
+  return {detail::dropout_stream(), p};
+}
+
 /// How the mask moves along the axes of the scores.
 void set_mask(const char* operation, kernels::Attention& task, const Tensor& mask, const Shape& scores) {
   detail::require(operation, "mask", mask, Dtype::boolean);
@@ -66,6 +74,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                                     const AttentionOptions& options) {
   kernels::Attention task = checked(q, k, v, options);
   if (options.mask.defined()) set_mask(op, task, options.mask, q.shape().resized(-1, task.keys));
+  task.dropping = dropping(op, options.dropout);
   Tensor y = empty(q.shape().resized(-1, task.out)), stats = empty({task.matrices, task.rows, 2});
   if (kernels::attention(task, {q.data<float>(), k.data<float>(), v.data<float>(), {}}, y.mutable_data<float>(), {},
                          stats.mutable_data<float>())) {
@@ -106,6 +115,7 @@ Tensor self_attention(const Tensor& projected, std::int64_t heads, const Attenti
                           .causal = options.causal,
                           .leading = {batch, heads}};
   if (options.mask.defined()) set_mask(name, task, options.mask, {batch, heads, tokens, tokens});
+  task.dropping = dropping(name, options.dropout);
   const kernels::AttentionLayout in{heads, 3 * features}, out{heads, features};
   Tensor y = empty({batch, tokens, features}), stats = empty({task.matrices, tokens, 2});
   const auto parts = [features, in](auto* first) {

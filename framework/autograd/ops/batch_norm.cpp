@@ -1,5 +1,6 @@
 #include <temper/autograd/ops/batch_norm.hpp>
 
+#include <temper/autograd/random.hpp>
 #include <temper/autograd/tape.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
@@ -57,9 +58,11 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
     mean = empty({channels});
     variance = empty({channels});
     kernels::batch_norm_statistics(shape, x.data<float>(), mean.mutable_data<float>(), variance.mutable_data<float>());
-    move_towards(running_mean, mean, options.momentum, 1.0f);
-    const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
-    move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));
+    if (!detail::recomputing()) {
+      move_towards(running_mean, mean, options.momentum, 1.0f);
+      const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
+      move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));
+    }
   }
   if (x.numel() > 0) {
     kernels::batch_norm(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <temper/autograd/tape.hpp>
+#include <temper/core/random.hpp>
+
+namespace temper {
+
+namespace detail {
+
+/// Type-erased block in the tape's arena.
+struct Again {
+  void* object;
+  Tensor (*call)(void* object);
+  void (*destroy)(void* object);
+};
+
+/// The first run of a block: while one lives, the tape records nothing but notes what the block uses of it.
+class FirstRun {
+ public:
+  FirstRun();
+  ~FirstRun();
+  FirstRun(const FirstRun&) = delete;
+  FirstRun& operator=(const FirstRun&) = delete;
+
+  /// Ends the run. Space for the block on the tape; null when no gradient will flow through `y`, what it gave.
+  void* space(const Tensor& y, std::size_t bytes);
+  /// Completes what space() began.
+  void record(const Tensor& y, const Again& again);
+
+ private:
+  Recorder* recorder_;
+  std::uint64_t call_;
+  RandomState random_;
+};
+
+template <class Run>
+Tensor recompute(Run run) {
+  static_assert(alignof(Run) <= 16);
+  FirstRun first;
+  Tensor y = run();
+  if (void* space = first.space(y, sizeof(Run))) {
+    first.record(y, {new (space) Run(std::move(run)), [](void* object) { return (*static_cast<Run*>(object))(); },
+                     [](void* object) { static_cast<Run*>(object)->~Run(); }});
+  }
+  return y;
+}
+
+}  // namespace detail
+
+/// `block(inputs...)`, keeping for backward the inputs alone: backward computes the block a second time and then walks
+/// it. A third more work for the block, and of all that its operations keep only one block's is there at a time:
+///
+///     for (const GptBlock& block : blocks) x = recompute(block, x);
+///
+/// Nothing else changes. Gradients, dropout masks and running statistics are the same to the last bit; what the block
+/// uses beside its inputs (parameters, tensors a lambda captured) gets its gradient too. The block is copied or moved
+/// onto the tape; one that can only be moved, as a layer, is referred to and must live until backward. It has to
+/// compute the same twice, and within it no tensor is watched. Blocks may contain others. Throws: ValueError for an
+/// undefined result; backward throws a TapeError when the second run gives another shape or draws other masks, or when
+/// something it needs was changed in place meanwhile. Source: Chen, Xu, Zhang, Guestrin, "Training deep nets with
+/// sublinear memory cost" (2016).
+template <class Block, std::same_as<Tensor>... Inputs>
+requires std::invocable < const std::remove_reference_t<Block>
+&, const Inputs&... > Tensor recompute(Block&& block, const Inputs&... inputs) {
+  using Plain = std::remove_cvref_t<Block>;
+  if constexpr (std::is_lvalue_reference_v<Block> && !std::is_copy_constructible_v<Plain>) {
+    return detail::recompute([&block, ... saved = save(inputs)]() -> Tensor { return block(*saved...); });
+  } else {
+    return detail::recompute(
+        [held = Plain(std::forward<Block>(block)), ... saved = save(inputs)]() -> Tensor { return held(*saved...); });
+  }
+}
+
+}  // namespace temper
