@@ -76,6 +76,42 @@ def comparison(results, limits):
 
 
 def growth(results):
+    """A line for each size, the figures with one thread and two beside each other."""
+    rows = []
+    for axis, values in scale.ALONG.items():
+        for value in values:
+            found = [r for t in scale.THREADS for r in results["rows"] if (r["axis"], r["value"], r["threads"]) == (axis, value, t)]
+            if len(found) == 2:
+                one, two = found
+                rows.append([f"{axis} {value}", duration(one["median_ms"]), duration(two["median_ms"]),
+                             f"{one['median_ms'] / two['median_ms']:.2f}", number(two["gflops"]),
+                             number(two["peak_mb"])])
+    return ["![time of a step by batch, width, layers and context](scale-time.svg)",
+            "![memory by batch, width, layers and context](scale-memory.svg)",
+            table(["size", "1 thread", "2 threads", "ratio", "GFLOP/s", "peak MB"], rows)]
+
+
+def overheads(results):
+    rows = [[r["name"], *(duration(r[k]) for k in ("median_ms", "low_ms", "high_ms")),
+             duration(r["at_most"]) if r["at_most"] else ""] for r in results["rows"]]
+    return [table(["overhead", "median", "lowest", "highest", "at most"], rows)]
+
+
+BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results),
+          "overheads": lambda results, _: overheads(results)}
+
+
+def parts(what, results, limits=None):
+    body = BODIES.get(what, lambda results, _: family(results))(results, limits)
+    return body + [f"Measured with {facts(results['machine'])}; load before: {results['load']:.2f}, meanwhile others had "
+                   f"up to {100 * results['others']:.0f} % of the processors."]
+
+
+def text(what, results):
+    return "\n\n".join(parts(what, results))
+
+
+def optimizer_growth(results):
     """How the optimizer's step grows: a line for each number of tensors."""
     time, each = {}, {}
     for r in results["rows"]:
@@ -88,8 +124,7 @@ def growth(results):
 
 
 def write(path, folder):
-    """Puts the tables of all results between the marks of RESULTS.md, and draws its pictures; what stands around them is
-    written by hand."""
+    """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
             for what in ("limits", "optim", "ops", "compare", "scale", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()
@@ -99,8 +134,8 @@ def write(path, folder):
         page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page,
                       flags=re.S)
     path.write_text(page)
-    pictures = scale.figure(kept["scale"]) if "scale" in kept else {}
+    figures = scale.figure(kept["scale"]) if "scale" in kept else {}
     if "optim" in kept:
-        pictures |= growth(kept["optim"])
-    for name, text in pictures.items():
-        (path.parent / name).write_text(text)
+        figures |= optimizer_growth(kept["optim"])
+    for name, figure in figures.items():
+        (path.parent / name).write_text(figure)
