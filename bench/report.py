@@ -3,6 +3,7 @@
 import json
 import re
 
+import plot
 import scale
 
 
@@ -112,6 +113,18 @@ def text(what, results):
     return "\n\n".join(parts(what, results))
 
 
+def optimizer_growth(results):
+    """How the optimizer's step grows: a line for each number of tensors."""
+    time, each = {}, {}
+    for r in results["rows"]:
+        if found := re.fullmatch(r"growth/parameters:(\d+)/tensors:(\d+)", r["name"]):
+            parameters, name = int(found[1]), f"{int(found[2]):,} tensor{'s' if found[2] != '1' else ''}"
+            time.setdefault(name, []).append((parameters, r["median_ms"]))
+            each.setdefault(name, []).append((parameters, r["median_ms"] * 1e6 / parameters))
+    panels = [("AdamW, time of a step", "parameters", "ms", time), ("for each parameter", "parameters", "ns", each)]
+    return {"optim-growth.svg": plot.figure(panels)} if time else {}
+
+
 def write(path, folder):
     """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
@@ -123,6 +136,8 @@ def write(path, folder):
         page = re.sub(f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{body}\n\n{end}", page,
                       flags=re.S)
     path.write_text(page)
-    if "scale" in kept:
-        for name, text in scale.figure(kept["scale"]).items():
-            (path.parent / name).write_text(text)
+    figures = scale.figure(kept["scale"]) if "scale" in kept else {}
+    if "optim" in kept:
+        figures |= optimizer_growth(kept["optim"])
+    for name, figure in figures.items():
+        (path.parent / name).write_text(figure)

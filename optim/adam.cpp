@@ -4,6 +4,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
+#include "optim/adam_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -13,7 +14,6 @@ namespace {
 namespace hyper {
 enum : std::size_t { lr, beta1, beta2, eps, decay };
 }
-enum : std::size_t { product1, product2 };                   // of the betas so far
 enum : std::size_t { exp_avg, exp_avg_sq, first_optional };  // states
 
 std::vector<StateSpec> states(Moments moments) {
@@ -86,27 +86,17 @@ Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
       seed_(options.seed) {}
 
 void Adam::prepare(Now& now) const {
-  const bool torch = rounding_ == Rounding::torch_compat;
   const double decayed =
       decoupled_ ? now.hyper[hyper::decay] *
                        (decay_ == Decay::coupled && !mutant(Mutant::adam_decays_by_one) ? now.hyper[hyper::lr] : 1.0)
                  : 0.0;
-  now.products[product1] *= now.hyper[hyper::beta1];
-  now.products[product2] *= now.hyper[hyper::beta2];
-  if (mutant(Mutant::adam_not_corrected)) now.products[product1] = 0.0;
-  const double root = std::sqrt(1.0 - now.products[product2]);
-  now.put(optim_kernels::AdamScalars{
-      .scale = static_cast<float>(now.scale),
-      .l2 = static_cast<float>(decoupled_ ? 0.0 : now.hyper[hyper::decay]),
-      .beta1 = static_cast<float>(now.hyper[hyper::beta1]),
-      .rest1 = static_cast<float>(1.0 - now.hyper[hyper::beta1]),
-      .beta2 = static_cast<float>(now.hyper[hyper::beta2]),
-      .rest2 = static_cast<float>(1.0 - now.hyper[hyper::beta2]),
-      .root = static_cast<float>(torch ? root : 1.0 / root),
-      .eps = static_cast<float>(now.hyper[hyper::eps]),
-      .rate = static_cast<float>(now.hyper[hyper::lr] / (1.0 - now.products[product1])),
-      .decay = static_cast<float>(torch ? 1.0 - decayed : decayed),
-  });
+  optim_kernels::AdamScalars scalars = detail::adam_scalars(now, hyper::beta1, now.hyper[hyper::lr], decayed);
+  if (!decoupled_) scalars.l2 = static_cast<float>(now.hyper[hyper::decay]);
+  if (rounding_ == Rounding::torch_compat) {
+    scalars.root = static_cast<float>(std::sqrt(1.0 - now.products[1]));
+    scalars.decay = static_cast<float>(1.0 - decayed);
+  }
+  now.put(scalars);
 }
 
 void Adam::update(const Piece& piece) const {

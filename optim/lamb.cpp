@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "optim/adam_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -28,20 +29,7 @@ LAMB::LAMB(Groups groups, const LAMBOptions& options)
                                     .phases = 2}) {}
 
 void LAMB::prepare(Now& now) const {
-  now.products[0] *= now.hyper[hyper::beta1];
-  now.products[1] *= now.hyper[hyper::beta2];
-  now.put(optim_kernels::AdamScalars{
-      .scale = static_cast<float>(now.scale),
-      .l2 = 0.0f,
-      .beta1 = static_cast<float>(now.hyper[hyper::beta1]),
-      .rest1 = static_cast<float>(1.0 - now.hyper[hyper::beta1]),
-      .beta2 = static_cast<float>(now.hyper[hyper::beta2]),
-      .rest2 = static_cast<float>(1.0 - now.hyper[hyper::beta2]),
-      .root = static_cast<float>(1.0 / std::sqrt(1.0 - now.products[1])),
-      .eps = static_cast<float>(now.hyper[hyper::eps]),
-      .rate = static_cast<float>(1.0 / (1.0 - now.products[0])),
-      .decay = static_cast<float>(now.hyper[hyper::weight_decay]),
-  });
+  now.put(detail::adam_scalars(now, hyper::beta1, 1.0, now.hyper[hyper::weight_decay]));
 }
 
 void LAMB::update(const Piece& piece) const {

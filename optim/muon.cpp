@@ -8,6 +8,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/kernels/matmul.hpp"
+#include "optim/adam_internal.hpp"
 #include "optim/kernels/table.hpp"
 #include "optim/plan_internal.hpp"
 
@@ -113,20 +114,8 @@ Muon::Muon(Groups groups, const MuonOptions& options)
 
 void Muon::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr] * now.hyper[hyper::adamw_scale];
-  now.products[0] *= now.hyper[hyper::beta1];
-  now.products[1] *= now.hyper[hyper::beta2];
-  now.put(optim_kernels::AdamScalars{
-      .scale = static_cast<float>(now.scale),
-      .l2 = 0.0f,
-      .beta1 = static_cast<float>(now.hyper[hyper::beta1]),
-      .rest1 = static_cast<float>(1.0 - now.hyper[hyper::beta1]),
-      .beta2 = static_cast<float>(now.hyper[hyper::beta2]),
-      .rest2 = static_cast<float>(1.0 - now.hyper[hyper::beta2]),
-      .root = static_cast<float>(1.0 / std::sqrt(1.0 - now.products[1])),
-      .eps = static_cast<float>(now.hyper[hyper::eps]),
-      .rate = static_cast<float>(rate / (1.0 - now.products[0])),
-      .decay = static_cast<float>(now.hyper[hyper::weight_decay] * (decay_ == Decay::coupled ? rate : 1.0)),
-  });
+  const double decay = now.hyper[hyper::weight_decay] * (decay_ == Decay::coupled ? rate : 1.0);
+  now.put(detail::adam_scalars(now, hyper::beta1, rate, decay));
 }
 
 void Muon::transform(const Whole& whole) const {

@@ -26,6 +26,19 @@ Tensor copied(std::span<const T> values, const Shape& shape) {
   return tensor;
 }
 
+/// What is moved or written at once by one thread: less is not worth waking another.
+constexpr std::int64_t bytes_grain = std::int64_t{1} << 20;
+
+/// body(begin, bytes) for pieces of the tensor's memory, on several threads. All bits of a zero are zero in every
+/// dtype.
+template <class Body>
+void for_bytes(const Tensor& tensor, Body body) {
+  parallel_for(tensor.numel() * static_cast<std::int64_t>(size_of(tensor.dtype())), bytes_grain,
+               [&](std::int64_t begin, std::int64_t end) {
+                 body(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+               });
+}
+
 template <class Draw>
 Tensor drawn(const Shape& shape, Draw draw) {
   Tensor tensor = empty(shape);
@@ -94,7 +107,9 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
 
 Tensor Tensor::clone() const {
   Tensor copy = empty(shape(), dtype());
-  copy.copy_from(*this);
+  std::byte* const to = static_cast<std::byte*>(copy.raw(dtype()));
+  const std::byte* const from = static_cast<const std::byte*>(raw(dtype()));
+  for_bytes(*this, [=](std::size_t begin, std::size_t bytes) { std::memcpy(to + begin, from + begin, bytes); });
   return copy;
 }
 
@@ -107,7 +122,11 @@ void Tensor::copy_from(const Tensor& source) {
   body().buffer.bump_version();
 }
 
-void Tensor::fill(float value) { std::ranges::fill(mutable_values<float>(), value); }
+void Tensor::fill(float value) {
+  float* const elements = mutable_data<float>();
+  parallel_for(numel(), bytes_grain / std::int64_t{sizeof(float)},
+               [=](std::int64_t begin, std::int64_t end) { std::fill(elements + begin, elements + end, value); });
+}
 
 Tensor empty(const Shape& shape, Dtype dtype) {
   Tensor tensor;
@@ -118,13 +137,8 @@ Tensor empty(const Shape& shape, Dtype dtype) {
 
 Tensor zeros(const Shape& shape, Dtype dtype) {
   Tensor tensor = empty(shape, dtype);
-  const std::size_t bytes = static_cast<std::size_t>(shape.numel()) * size_of(dtype);
-  switch (dtype) {
-    case Dtype::f32: std::memset(tensor.mutable_data<float>(), 0, bytes); break;
-    case Dtype::bf16: std::memset(static_cast<void*>(tensor.mutable_data<BFloat16>()), 0, bytes); break;
-    case Dtype::i64: std::memset(tensor.mutable_data<std::int64_t>(), 0, bytes); break;
-    case Dtype::boolean: std::memset(tensor.mutable_data<bool>(), 0, bytes); break;
-  }
+  std::byte* const elements = static_cast<std::byte*>(tensor.raw(dtype));
+  for_bytes(tensor, [=](std::size_t begin, std::size_t bytes) { std::memset(elements + begin, 0, bytes); });
   return tensor;
 }
 

@@ -113,6 +113,7 @@ class Tensor {
 
  private:
   friend Tensor empty(const Shape& shape, Dtype dtype);
+  friend Tensor zeros(const Shape& shape, Dtype dtype);
 
   detail::TensorBody& body() const {
     if (body_ == nullptr) throw_undefined();

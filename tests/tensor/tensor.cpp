@@ -1,11 +1,32 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include <temper/core/errors.hpp>
+#include <temper/core/parallel.hpp>
 #include <temper/tensor/tensor.hpp>
 
 using namespace temper;
+
+TEST_CASE("large tensors, which several threads write, are zero, filled and cloned to the last element") {
+  const int before = threads();
+  set_threads(2);
+  const std::int64_t size = (1 << 20) + 3;  // floats: several pieces, the last one short
+  {
+    Tensor dirty = empty({size});
+    dirty.fill(3);  // what a pool hands out again
+  }
+  Tensor x = zeros({size});
+  CHECK(std::ranges::all_of(x.values<float>(), [](float v) { return v == 0; }));
+  x.fill(2);
+  CHECK(std::ranges::all_of(x.values<float>(), [](float v) { return v == 2; }));
+  const Tensor ids = arange(size), copy = ids.clone();
+  CHECK_FALSE(copy.same(ids));
+  CHECK(copy.data<std::int64_t>() != ids.data<std::int64_t>());
+  CHECK(std::ranges::equal(copy.values<std::int64_t>(), ids.values<std::int64_t>()));
+  set_threads(before);
+}
 
 TEST_CASE("handles share, clones do not") {
   Tensor a = from({1, 2, 3, 4, 5, 6}, {2, 3});

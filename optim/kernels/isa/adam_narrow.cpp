@@ -46,28 +46,28 @@ void adam_bf16(const AdamScalars& s, const NarrowColumns& c, Index n) {
 
 // Codes of 8 bits. A number x >= 0 is kept as the last exponent bits and first mantissa bits of the float x / unit + 2:
 // steps are even near zero and grow with x, zero is exact, and packing is integer arithmetic. The unit belongs to a
-// block of 256. Products and bit operations are what limits the speed here, so there are as few as can be.
+// block of 256. The number of vector operations limits the speed here, whichever they are: there are as few as can be.
 
 constexpr std::int32_t two_bits = 0x40000000;
 
 constexpr int m_mantissa = 4;  // and a sign
 constexpr int r_mantissa = 5;  // the root of the second moment
 
-/// In units. Only the lowest bits of `code` count: 3 and those of the mantissa.
+/// In units. The code is the highest byte.
 template <int mantissa>
 Vec unpack(Int code) {
   constexpr std::int32_t mask = (8 << 23) - (1 << (23 - mantissa));
-  return float_of((shift_left(code, 23 - mantissa) & Int(mask)) | Int(two_bits)) - Vec(2.0f);
+  return float_of((shift_right(code, 1 + mantissa) & Int(mask)) | Int(two_bits)) - Vec(2.0f);
 }
 /// `random` holds 23 - mantissa random bits. The code has more bits above it.
 template <int mantissa>
 Int packed(Vec x, Vec per_unit, Int random) {
-  constexpr std::int32_t last = (two_bits >> (23 - mantissa)) + 8 * (1 << mantissa) - 1;
-  return xsimd::min(shift_right(bits_of(x * per_unit + Vec(2.0f)) + random, 23 - mantissa), Int(last));
+  return shift_right(bits_of(x * per_unit + Vec(2.0f)) + random, 23 - mantissa);
 }
-/// What the largest code stands for, in units.
+/// A block's unit is its largest number times this: a hair more than what the largest code stands for asks for, so that
+/// no product is rounded past that code.
 template <int mantissa>
-constexpr float largest = 256.0f * (2.0f - 1.0f / (1 << mantissa)) - 2.0f;
+constexpr float unit_of_largest = (1.0f + 0x1p-20f) / (256.0f * (2.0f - 1.0f / (1 << mantissa)) - 2.0f);
 
 /// What one block of 256 elements is updated with.
 struct Block {
@@ -75,72 +75,146 @@ struct Block {
   const float* g;
   std::uint8_t *m, *r;     // codes
   float *m_unit, *r_unit;  // in what
-  Index number;            // of the first element, for the random bits
+  std::uint32_t random;    // of this block, mixed into that of all
 };
 
-/// AdamRule with the units and the scale of the gradients multiplied into the other scalars.
+/// Updates block after block. A block's moments can only be packed when all are known, and are while the next block is
+/// updated: the processor then has independent work for both halves.
 template <bool l2>
-void adam_block(const AdamScalars& s, const AdamRule& rule, const RandomBits& random, const Block& c) {
-  alignas(64) float ms[narrow_block], rs[narrow_block];
-  const float scale = l2 ? 1.0f : s.scale;
-  const Vec keep_m(s.beta1 * *c.m_unit), keep_r(__builtin_sqrtf(s.beta2) * *c.r_unit);
-  const Vec take_m(s.rest1 * scale), take_r(__builtin_sqrtf(s.rest2) * scale);
-  Vec m_largest(0.0f), r_largest(0.0f);
-  // The next block: while this one is packed, the processor would not ask for it by itself.
-  for (Index i = narrow_block; i < 2 * narrow_block; i += 64) {
-    __builtin_prefetch(c.m + i, 1);
-    __builtin_prefetch(c.r + i, 1);
-  }
-  for (Index i = 0; i < narrow_block; i += width) {
-    __builtin_prefetch(c.p + narrow_block + i, 1);
-    __builtin_prefetch(c.g + narrow_block + i);
-    const Vec p = load(c.p + i);
-    Vec g = load(c.g + i);
-    if constexpr (l2) g = rule.scale * g + rule.l2 * p;
-    const Int code = load_u8(c.m + i);
-    const Int sign = shift_left(code, 24) & Int(std::numeric_limits<std::int32_t>::min());
-    const Vec m = keep_m * float_of(bits_of(unpack<m_mantissa>(code)) | sign) + take_m * g;
-    const Vec kept = keep_r * unpack<r_mantissa>(load_u8(c.r + i)), taken = take_r * g;
-    const Vec v = kept * kept + taken * taken;
-    store(c.p + i, p - rule.change(p, m, v));
-    const Vec root = xsimd::sqrt(v);
-    store(ms + i, m);
-    store(rs + i, root);
-    m_largest = xsimd::max(m_largest, xsimd::abs(m));
-    r_largest = xsimd::max(r_largest, root);
+class Adam8Bit {
+ public:
+  Adam8Bit(const AdamScalars& s, const RandomBits& random) : s_(s), rule_(s) {
+    // The same random bits for both: their roundings then go the same way, and their quotient, the step, errs less.
+    for (Index i = 0; i < narrow_block; i += width) {
+      const Int bits = random(i);
+      shift_right(bits, 9 + m_mantissa).store_aligned(m_random_ + i);
+      shift_right(bits, 9 + r_mantissa).store_aligned(r_random_ + i);
+    }
   }
 
-  *c.m_unit = largest_lane(m_largest) * (1.0f / largest<m_mantissa>);
-  *c.r_unit = largest_lane(r_largest) * (1.0f / largest<r_mantissa>);
-  const Vec m_per(*c.m_unit > 0.0f ? 1.0f / *c.m_unit : 0.0f), r_per(*c.r_unit > 0.0f ? 1.0f / *c.r_unit : 0.0f);
-  const auto pack = [&](Index i, Int bits) {
-    const Vec m = load(ms + i), r = load(rs + i);
-    // The same random bits for both: their roundings then go the same way, and their quotient, the step, errs less.
-    const Int m_code = packed<m_mantissa>(xsimd::abs(m), m_per, shift_right(bits, 9 + m_mantissa));
-    const Int r_code = packed<r_mantissa>(r, r_per, shift_right(bits, 9 + r_mantissa));
-    store_u8(c.m + i, m_code | (shift_right(bits_of(m), 24) & Int(0x80)));
-    // A root is never packed as zero, or the step would explode.
-    constexpr std::int32_t least = (two_bits >> (23 - r_mantissa)) + 1;
-    store_u8(c.r + i, xsimd::max(r_code, Int(least)));
-  };
-  for (Index i = 0; i < narrow_block / 2; i += width) {
-    const Int bits = random(c.number + i);
-    pack(i, bits);
-    pack(i + narrow_block / 2, shift_left(bits, 16));
+  void update(const Block& c) {
+    (waiting_ ? update_and_pack<true> : update_and_pack<false>)(*this, c);
+    waiting_ = true;
   }
-}
+  void finish() {
+    if (!waiting_) return;
+    const Packer pack(*this);
+    for (Index i = 0; i < narrow_block; i += width) pack(i);
+    waiting_ = false;
+  }
+
+ private:
+  /// New moments of a block, waiting to be packed.
+  struct Moments {
+    alignas(64) float m[narrow_block], r[narrow_block];
+    std::uint8_t *m_codes, *r_codes;
+    float m_per_unit, r_per_unit;
+    std::uint32_t random;
+  };
+
+  struct Packer {
+    explicit Packer(const Adam8Bit& a)
+        : x(a.moments_[a.last_]),
+          m_random(a.m_random_),
+          r_random(a.r_random_),
+          m_codes(x.m_codes),
+          r_codes(x.r_codes),
+          m_per_unit(x.m_per_unit),
+          r_per_unit(x.r_per_unit),
+          m_mix(static_cast<std::int32_t>(x.random >> (9 + m_mantissa))),
+          r_mix(static_cast<std::int32_t>(x.random >> (9 + r_mantissa))) {}
+
+    [[gnu::always_inline]] void operator()(Index i) const {
+      const Vec m = load(x.m + i), r = load(x.r + i);
+      const Int m_code = packed<m_mantissa>(xsimd::abs(m), m_per_unit, m_mix ^ Int::load_aligned(m_random + i));
+      const Int r_code = packed<r_mantissa>(r, r_per_unit, r_mix ^ Int::load_aligned(r_random + i));
+      store_u8(m_codes + i, m_code | (shift_right(bits_of(m), 24) & Int(0x80)));
+      // A root is never packed as zero, or the step would explode.
+      constexpr std::int32_t least = (two_bits >> (23 - r_mantissa)) + 1;
+      store_u8(r_codes + i, xsimd::max(r_code, Int(least)));
+    }
+
+    const Moments& x;
+    const std::int32_t *m_random, *r_random;
+    std::uint8_t *m_codes, *r_codes;
+    Vec m_per_unit, r_per_unit;
+    Int m_mix, r_mix;
+  };
+
+  /// AdamRule with the units, the bias correction of the root and the scale of the gradients multiplied into the other
+  /// scalars.
+  template <bool waiting>
+  static void update_and_pack(Adam8Bit& a, const Block& block) {
+    const Block c = block;
+    const AdamScalars& s = a.s_;
+    const AdamRule rule = a.rule_;
+    Moments& next = a.moments_[1 - a.last_];
+    const float scale = l2 ? 1.0f : s.scale;
+    const Vec keep_m(s.beta1 * *c.m_unit), keep_r(__builtin_sqrtf(s.beta2) * s.root * *c.r_unit);
+    const Vec take_m(s.rest1 * scale), take_r(__builtin_sqrtf(s.rest2) * s.root * scale);
+    // So much work is done per byte that the processor would not ask for what comes next by itself.
+    constexpr Index ahead = 2 * narrow_block;
+    // Compared as integers, which is cheaper: none is negative.
+    Int m_largest(0), r_largest(0);
+    const auto step = [&](Index i) __attribute__((always_inline)) {
+      __builtin_prefetch(c.p + ahead + i, 1);
+      __builtin_prefetch(c.g + ahead + i);
+      const Vec p = load(c.p + i);
+      Vec g = load(c.g + i);
+      if constexpr (l2) g = rule.scale * g + rule.l2 * p;
+      const Int code = load_u8_high(c.m + i), sign = code & Int(std::numeric_limits<std::int32_t>::min());
+      const Vec m = keep_m * float_of(bits_of(unpack<m_mantissa>(code)) | sign) + take_m * g;
+      const Vec kept = keep_r * unpack<r_mantissa>(load_u8_high(c.r + i)), taken = take_r * g;
+      const Vec r = xsimd::sqrt(kept * kept + taken * taken);
+      store(c.p + i, p - rule.change_by_root(p, m, r));
+      store(next.m + i, m);
+      store(next.r + i, r);
+      m_largest = xsimd::max(m_largest, bits_of(xsimd::abs(m)));
+      r_largest = xsimd::max(r_largest, bits_of(r));
+    };
+    for (Index i = 0; i < narrow_block; i += 64) {
+      __builtin_prefetch(c.m + ahead + i, 1);
+      __builtin_prefetch(c.r + ahead + i, 1);
+    }
+    const Packer pack(a);
+    for (Index i = 0; i < narrow_block; i += width) {
+      step(i);
+      if constexpr (waiting) pack(i);
+    }
+    const float m_unit = largest_lane(float_of(m_largest)) * unit_of_largest<m_mantissa>;
+    const float r_unit = largest_lane(float_of(r_largest)) * unit_of_largest<r_mantissa>;
+    *c.m_unit = m_unit;
+    *c.r_unit = r_unit / s.root;
+    next.m_codes = c.m;
+    next.r_codes = c.r;
+    next.m_per_unit = m_unit > 0.0f ? 1.0f / m_unit : 0.0f;
+    next.r_per_unit = r_unit > 0.0f ? 1.0f / r_unit : 0.0f;
+    next.random = c.random;
+    a.last_ = 1 - a.last_;
+  }
+
+  AdamScalars s_;
+  AdamRule rule_;
+  alignas(64) std::int32_t m_random_[narrow_block], r_random_[narrow_block];  // for all blocks
+  Moments moments_[2];
+  int last_ = 0;  // of moments_
+  bool waiting_ = false;
+};
 
 template <bool l2>
 void adam_8bit_with(const AdamScalars& s, const NarrowColumns& c, Index n) {
-  const AdamRule rule(s);
   const RandomBits random(c.key);
+  // The first numbers are taken: a block that mixed one of its own into all would leave that element without
+  // randomness.
+  const auto of_block = [&](Index i) { return random.of(narrow_block + c.first + i); };
+  Adam8Bit<l2> adam(s, random);
   auto *const m = static_cast<std::uint8_t*>(c.m), *const r = static_cast<std::uint8_t*>(c.v);
   Index i = 0;
   for (; i + narrow_block <= n; i += narrow_block) {
     const Index block = i / narrow_block;
-    adam_block<l2>(s, rule, random,
-                   {c.p + i, c.g + i, m + i, r + i, c.m_units + block, c.v_units + block, c.first + i});
+    adam.update({c.p + i, c.g + i, m + i, r + i, c.m_units + block, c.v_units + block, of_block(i)});
   }
+  adam.finish();
   if (i < n) {
     // Missing elements are zeros, which have the smallest code: they change no unit.
     alignas(64) float p[narrow_block] = {}, g[narrow_block] = {};
@@ -152,7 +226,8 @@ void adam_8bit_with(const AdamScalars& s, const NarrowColumns& c, Index n) {
       m_codes[j] = m[i + j];
       r_codes[j] = r[i + j];
     }
-    adam_block<l2>(s, rule, random, {p, g, m_codes, r_codes, c.m_units + block, c.v_units + block, c.first + i});
+    adam.update({p, g, m_codes, r_codes, c.m_units + block, c.v_units + block, of_block(i)});
+    adam.finish();
     for (Index j = 0; i + j < n; ++j) {
       c.p[i + j] = p[j];
       m[i + j] = m_codes[j];

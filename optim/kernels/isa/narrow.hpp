@@ -67,16 +67,22 @@ static inline void store_u16(std::uint16_t* p, Int x) {
 #endif
 }
 
-static inline Int load_u8(const std::uint8_t* p) {
+/// As the highest byte of each number, zeros below.
+static inline Int load_u8_high(const std::uint8_t* p) {
 #if defined(TEMPER_ISA_avx512)
-  return Int(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+  const __m512i bytes = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+  // Byte i to the top of number i; indices with the highest bit give zero.
+  const __m512i to =
+      _mm512_set_epi32(0x0f808080, 0x0e808080, 0x0d808080, 0x0c808080, 0x0b808080, 0x0a808080, 0x09808080, 0x08808080,
+                       0x07808080, 0x06808080, 0x05808080, 0x04808080, 0x03808080, 0x02808080, 0x01808080, 0x00808080);
+  return Int(_mm512_shuffle_epi8(bytes, to));
 #elif defined(TEMPER_ISA_avx2)
-  return Int(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+  return shift_left(Int(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))), 24);
 #else
   std::int32_t four;
   __builtin_memcpy(&four, p, 4);
   const __m128i zero = _mm_setzero_si128();
-  return Int(_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(four), zero), zero));
+  return Int(_mm_unpacklo_epi16(zero, _mm_unpacklo_epi8(zero, _mm_cvtsi32_si128(four))));
 #endif
 }
 /// The lowest 8 bits of each.
@@ -123,6 +129,13 @@ class RandomBits {
     x = times(x ^ shift_right(x, 16), 0x85ebca6bu);
     x = times(x ^ shift_right(x, 13), 0xc2b2ae35u);
     return x ^ shift_right(x, 16);
+  }
+  /// For one number.
+  std::uint32_t of(Index number) const {
+    std::uint32_t x = static_cast<std::uint32_t>(number) * spread + key_;
+    x = (x ^ x >> 16) * 0x85ebca6bu;
+    x = (x ^ x >> 13) * 0xc2b2ae35u;
+    return x ^ x >> 16;
   }
 
  private:
