@@ -24,8 +24,14 @@ WORKLOADS = {
                    1.4),
 }
 
+# Our bf16 beside LibTorch's f32.
+BF16 = "-bf16"
+WORKLOADS |= {name + BF16: (*WORKLOADS[name][:3], floor)
+              for name, floor in {"gpt-6x384": 2.3, "gpt2-124m": 2.8, "bert-6x384": 2.1}.items()}
+
 # Largest difference of the losses of the first steps, relative to the loss.
 LOSS_TOLERANCE = 5e-4
+BF16_LOSS_TOLERANCE = 5e-3
 
 OPENMP_BLAS = pathlib.Path("/usr/lib/x86_64-linux-gnu/openblas-openmp")
 
@@ -53,7 +59,7 @@ def run_side(runner, program, arguments, environment, check, warmup, seconds):
 
 def same_losses(name, ours, theirs):
     for step, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        if not abs(a - b) <= LOSS_TOLERANCE * abs(b):
+        if not abs(a - b) <= (BF16_LOSS_TOLERANCE if name.endswith(BF16) else LOSS_TOLERANCE) * abs(b):
             sys.exit(f"bench: {name} does not do the same work: loss of step {step} is {a} here, {b} in LibTorch")
 
 
@@ -69,7 +75,8 @@ def run_workload(name, programs, environment, runner, options):
     ours, theirs = programs / f"compare-{program}-temper", programs / f"compare-{program}-torch"
     warmup, seconds = (0.01, 0.02) if options.quick else (0.3, 1.0)
 
-    first = run_side(runner, ours, arguments, environment, 8, 0, 0)
+    own_arguments = arguments + (["--dtype", "bf16"] if name.endswith(BF16) else [])
+    first = run_side(runner, ours, own_arguments, environment, 8, 0, 0)
     settings = list(torch_settings(convolutions))
     same_losses(name, first["losses"], run_side(runner, theirs, arguments, environment, 8, 0, 0)["losses"])
 
@@ -83,7 +90,7 @@ def run_workload(name, programs, environment, runner, options):
 
     runs, peers = [], [[] for _ in finalists]
     for _ in range(1 if options.quick else options.rounds):
-        runs.append(run_side(runner, ours, arguments, environment, 1, warmup, seconds))
+        runs.append(run_side(runner, ours, own_arguments, environment, 1, warmup, seconds))
         for (_, extra, more), peer in zip(finalists, peers):
             peer.append(run_side(runner, theirs, arguments + more, environment | extra, 1, warmup, seconds))
     temper = summary(runs)

@@ -54,6 +54,7 @@ template <class Model>
 void run_classifier(const Options& options, double flops, const Model& model, const std::vector<temper::Tensor>& inputs,
                     long classes, const temper::Shape& labels_shape = {}, long counting = 20) {
   set_parameters(model.parameters());
+  if (options.bf16) temper::nn::to_bf16(model);
   const auto labels =
       make_labels(labels_shape.rank() > 0 ? labels_shape : temper::Shape{options.batch}, classes, counting);
   temper::optim::AdamW adamw(model.parameters(), {.lr = 1e-3, .weight_decay = 0.01});

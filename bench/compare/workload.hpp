@@ -26,6 +26,7 @@ struct Options {
   double seconds = 2.0;        // of timed steps
   bool channels_last = false;  // LibTorch's side
   bool recompute = false;      // ours, of the GPT: blocks are computed again for their gradients
+  bool bf16 = false;           // ours
   // Of the transformers, which have their own defaults.
   long layers = 0, width = 0, heads = 0, vocabulary = 0, context = 0;
 };
@@ -50,6 +51,8 @@ inline Options parse(int argc, char** argv) {
     const auto size = std::find_if(std::begin(sizes), std::end(sizes), [&](const auto& s) { return name == s.first; });
     if (size != std::end(sizes)) {
       *size->second = std::stol(value);
+    } else if (name == "--dtype" && (value == "f32" || value == "bf16")) {
+      options.bf16 = value == "bf16";
     } else if (name == "--check") {
       options.check = std::stoi(value);
     } else if (name == "--warmup") {

@@ -6,6 +6,7 @@
 #include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/attention.hpp>
 #include <temper/autograd/ops/batch_norm.hpp>
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/compare.hpp>
 #include <temper/autograd/ops/conv.hpp>
 #include <temper/autograd/ops/dropout.hpp>

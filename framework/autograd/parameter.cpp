@@ -25,10 +25,18 @@ ParameterState::~ParameterState() { value.mark().parameter = nullptr; }
 
 }  // namespace detail
 
-Parameter::Parameter(Tensor value, Role role) {
+namespace {
+
+void check_dtype(const Tensor& value) {
   if (value.dtype() != Dtype::f32 && value.dtype() != Dtype::bf16) {
     fail<ShapeError>("parameter {} is {}, expected f32 or bf16", value.shape(), value.dtype());
   }
+}
+
+}  // namespace
+
+Parameter::Parameter(Tensor value, Role role) {
+  check_dtype(value);
   // A handle of its own: marking the caller's tensor would make a constant elsewhere trainable.
   state_ = std::make_shared<detail::ParameterState>(value.view(value.shape()), role);
   state_->self = state_;
@@ -38,6 +46,16 @@ Parameter Parameter::named(std::string name) const {
   Parameter other = *this;
   other.name_ = std::move(name);
   return other;
+}
+
+void Parameter::set_value(const Tensor& value) {
+  check_dtype(value);
+  if (!(value.shape() == shape())) {
+    fail<ShapeError>("value of parameter '{}': got {}, expected {}", name_, value.shape(), shape());
+  }
+  state_->value.mark() = {};
+  state_->value = value.view(value.shape());
+  state_->value.mark().parameter = state_.get();
 }
 
 void Parameter::set_gradient(Tensor gradient) {

@@ -9,7 +9,7 @@
 #include <temper/autograd/recompute.hpp>
 
 #include "framework/autograd/arena_internal.hpp"
-#include "framework/core/format_internal.hpp"
+#include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 
@@ -22,6 +22,7 @@ namespace {
 /// A value on the tape: the output of an operation, a parameter or a watched tensor.
 struct Slot {
   Shape shape;
+  Dtype dtype;                                // of the value; a parameter's gradient is f32 whatever it is
   std::shared_ptr<ParameterState> parameter;  // its gradient is gathered here, not in `gradient`
   Tensor gradient;
   bool wanted = true;
@@ -111,7 +112,7 @@ class Recorder {
     if (mark.parameter == nullptr || frozen) return -1;
     // Marks the parameter for this tape; should another tape mark it in between, it gets a second slot here, and both
     // add to the same gradient.
-    mark.slot = add_slot(x.shape(), mark.parameter->self.lock());
+    mark.slot = add_slot(x, mark.parameter->self.lock());
     mark.tape = serial_;
     if (only_ != nullptr) slots_[index(mark.slot)].wanted = listed(*only_, mark.parameter);
     return mark.slot;
@@ -119,9 +120,10 @@ class Recorder {
 
   void watch(const Tensor& x) {
     if (!active_) fail<TapeError>("watch: this tape has already run backward");
-    if (x.dtype() != Dtype::f32)
-      fail<TapeError>("watch: tensor {} is {}, only f32 has a gradient", x.shape(), x.dtype());
-    if (slot_of(x) < 0) watched_.push_back({x, add_slot(x.shape(), nullptr)});
+    if (x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) {
+      fail<TapeError>("watch: tensor {} is {}, only f32 and bf16 have a gradient", x.shape(), x.dtype());
+    }
+    if (slot_of(x) < 0) watched_.push_back({x, add_slot(x, nullptr)});
   }
 
   void* begin_record(std::span<const Tensor> inputs, std::size_t bytes) {
@@ -149,7 +151,7 @@ class Recorder {
     Node& node = nodes_.back();
     node.name = name;
     node.closure = closure;
-    node.output = add_slot(y.shape(), nullptr);
+    node.output = add_slot(y, nullptr);
     y.mark().tape = serial_;
     y.mark().slot = node.output;
   }
@@ -164,7 +166,7 @@ class Recorder {
     stop();
     const NoTape unrecorded;
     try {
-      slots_[index(root)].gradient = ones(loss.shape());
+      slots_[index(root)].gradient = converted(ones(loss.shape()), loss.dtype());
       only_ = only;
       walking_ = true;
       walk(0);
@@ -185,7 +187,7 @@ class Recorder {
     for (const Watched& watched : watched_) {
       if (!watched.tensor.same(x)) continue;
       const Slot& slot = slots_[index(watched.slot)];
-      return slot.gradient.defined() ? slot.gradient : zeros(slot.shape);
+      return slot.gradient.defined() ? slot.gradient : zeros(slot.shape, slot.dtype);
     }
     fail<TapeError>("gradient: tensor {} was not watched by this tape", x.shape());
   }
@@ -194,16 +196,24 @@ class Recorder {
 
   void give(std::int32_t slot_number, Tensor gradient) {
     Slot& slot = slots_[index(slot_number)];
-    if (!(gradient.shape() == slot.shape) || gradient.dtype() != Dtype::f32) {
-      fail<TapeError>("{}: backward gave a gradient of {} {}, expected f32 {}", nodes_.back().name, gradient.dtype(),
-                      gradient.shape(), slot.shape);
+    const Dtype dtype = gathered_in(slot), given = gradient.dtype();
+    if (!(gradient.shape() == slot.shape) || (given != Dtype::f32 && given != slot.dtype)) {
+      fail<TapeError>("{}: backward gave a gradient of {} {}, expected {} {}", nodes_.back().name, given,
+                      gradient.shape(), slot.dtype, slot.shape);
     }
     Tensor& sum = gathered(slot);
     if (!sum.defined()) {
-      sum = std::move(gradient);
-    } else {
-      make_unique(sum);
+      sum = converted(std::move(gradient), dtype);
+      return;
+    }
+    make_unique(sum);
+    if (given == Dtype::bf16 && dtype == Dtype::f32) {
+      kernels::accumulate(sum.mutable_data<float>(), gradient.data<BFloat16>(), sum.numel());
+    } else if (dtype == Dtype::f32) {
       kernels::accumulate(sum.mutable_data<float>(), gradient.data<float>(), sum.numel());
+    } else {
+      const Tensor same = converted(std::move(gradient), dtype);
+      kernels::accumulate(sum.mutable_data<BFloat16>(), same.data<BFloat16>(), sum.numel());
     }
   }
 
@@ -214,7 +224,7 @@ class Recorder {
     if (accumulate) {
       make_unique(sum);
     } else {
-      sum = empty(slot.shape);
+      sum = empty(slot.shape, gathered_in(slot));
     }
     return {sum, accumulate};
   }
@@ -282,8 +292,8 @@ class Recorder {
  private:
   static std::size_t index(std::int32_t slot) { return static_cast<std::size_t>(slot); }
 
-  std::int32_t add_slot(const Shape& shape, std::shared_ptr<ParameterState> parameter) {
-    slots_.push_back({shape, std::move(parameter), Tensor(), true});
+  std::int32_t add_slot(const Tensor& x, std::shared_ptr<ParameterState> parameter) {
+    slots_.push_back({x.shape(), x.dtype(), std::move(parameter), Tensor(), true});
     return static_cast<std::int32_t>(slots_.size() - 1);
   }
 
@@ -390,6 +400,8 @@ class Recorder {
       for (std::int32_t i = 0; i < node.input_count; ++i) wanted = wanted || wants(node.inputs[i]);
     }
   }
+
+  static Dtype gathered_in(const Slot& slot) { return slot.parameter ? Dtype::f32 : slot.dtype; }
 
   static Tensor& gathered(Slot& slot) { return slot.parameter ? slot.parameter->gradient : slot.gradient; }
 

@@ -24,10 +24,11 @@ class Gradients {
   /// Whether the gradient of this input is needed at all.
   bool wants(int input) const;
 
-  /// Hands over the gradient of an input, of the input's shape.
+  /// Hands over the gradient of an input, of the input's shape and dtype or in f32.
   void give(int input, Tensor gradient);
 
   /// Where a gradient is to be computed: `tensor` has the input's shape; write with += when `accumulate`, else with =.
+  /// Its dtype is the input's, or f32 for a parameter.
   struct Target {
     Tensor tensor;
     bool accumulate;

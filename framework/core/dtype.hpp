@@ -5,6 +5,8 @@
 #include <iosfwd>
 #include <string>
 
+#include <temper/core/bfloat16.hpp>
+
 namespace temper {
 
 /// What a tensor's elements are. Indices and labels are i64, as in PyTorch.
@@ -16,11 +18,6 @@ std::size_t size_of(Dtype dtype);
 /// "f32", "bf16", "i64", "bool"
 std::string to_string(Dtype dtype);
 std::ostream& operator<<(std::ostream& out, Dtype dtype);
-
-/// A bfloat16 number: the upper half of a float.
-struct BFloat16 {
-  std::uint16_t bits;
-};
 
 namespace detail {
 template <class T>

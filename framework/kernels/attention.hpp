@@ -35,11 +35,14 @@ struct AttentionOperands {
 
 /// y = dropped(softmax(scale * q k^T, masked)) v. stats [matrices, rows, 2] is what the backward needs of each row: its
 /// largest score and 1 / sum(exp(score - largest)). Returns whether some row sees no key.
-[[nodiscard]] bool attention(const Attention& task, const AttentionOperands<const float>& x, float* y,
+/// T is float or BFloat16; scores and probabilities are float, and rounded to T only where they are multiplied.
+template <class T>
+[[nodiscard]] bool attention(const Attention& task, const AttentionOperands<const T>& x, T* y,
                              const AttentionLayout& y_layout, float* stats);
 
 /// y is the result and dy its gradient, laid out alike. Each of the gradients may be null.
-void attention_backward(const Attention& task, const AttentionOperands<const float>& x, const float* y, const float* dy,
-                        const AttentionLayout& y_layout, const float* stats, const AttentionOperands<float>& gradients);
+template <class T>
+void attention_backward(const Attention& task, const AttentionOperands<const T>& x, const T* y, const T* dy,
+                        const AttentionLayout& y_layout, const float* stats, const AttentionOperands<T>& gradients);
 
 }  // namespace temper::kernels

@@ -21,6 +21,7 @@ struct Dropping {
 /// y = x / (1 - p) for the elements that are kept, each with probability 1 - p, else 0. Whether element i is kept is a
 /// function of the stream and of i alone, so the backward is the same function of dy. Word i / 16 % 4 of counter
 /// 16 * (i / 64) + i % 16 decides: an order in which vectors of any width are filled without shuffling.
-void dropout(const detail::RandomStream& stream, double p, const float* x, float* y, Index n);
+template <class T>
+void dropout(const detail::RandomStream& stream, double p, const T* x, T* y, Index n);
 
 }  // namespace temper::kernels

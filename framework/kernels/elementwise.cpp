@@ -1,9 +1,11 @@
 #include "framework/kernels/elementwise.hpp"
 
 #include <cmath>
+#include <type_traits>
 
 #include <temper/core/parallel.hpp>
 
+#include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/broadcast_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
@@ -42,15 +44,36 @@ void backward_by_element(const float* a, const Shape& a_shape, const float* b, c
 
 }  // namespace
 
-void unary(Unary op, const float* x, float* y, Index n) {
-  const auto kernel = table().unary[index(op)];
+template <class X, class Y>
+void convert(const X* x, Y* y, Index n) {
+  const auto kernel = [] {
+    if constexpr (std::is_same_v<Y, float>) {
+      return table_of<X>().to_float;
+    } else {
+      return table_of<Y>().from_float;
+    }
+  }();
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, y + begin, end - begin); });
 }
+template void convert(const float*, float*, Index);
+template void convert(const BFloat16*, float*, Index);
+template void convert(const float*, BFloat16*, Index);
 
-void unary_backward(Unary op, const float* x, const float* dy, float* dx, Index n) {
-  const auto kernel = table().unary_backward[index(op)];
+template <class T>
+void unary(Unary op, const T* x, T* y, Index n) {
+  const auto kernel = table_of<T>().unary[index(op)];
+  parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, y + begin, end - begin); });
+}
+template void unary(Unary, const float*, float*, Index);
+template void unary(Unary, const BFloat16*, BFloat16*, Index);
+
+template <class T>
+void unary_backward(Unary op, const T* x, const T* dy, T* dx, Index n) {
+  const auto kernel = table_of<T>().unary_backward[index(op)];
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, dy + begin, dx + begin, end - begin); });
 }
+template void unary_backward(Unary, const float*, const float*, float*, Index);
+template void unary_backward(Unary, const BFloat16*, const BFloat16*, BFloat16*, Index);
 
 void parametric(Parametric op, const float* x, float a, float b, float* y, Index n) {
   const auto kernel = table().parametric[index(op)];
@@ -62,14 +85,16 @@ void parametric_backward(Parametric op, const float* x, const float* dy, float a
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, dy + begin, a, b, dx + begin, end - begin); });
 }
 
-void binary(Binary op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y,
-            const Shape& y_shape) {
-  const auto kernel = table().binary[index(op)];
+template <class T>
+void binary(Binary op, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, T* y, const Shape& y_shape) {
+  const auto kernel = table_of<T>().binary[index(op)];
   Broadcast<2>(y_shape, {&a_shape, &b_shape})
       .for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
         kernel(a + at[0], stride[0], b + at[1], stride[1], y + begin, n);
       });
 }
+template void binary(Binary, const float*, const Shape&, const float*, const Shape&, float*, const Shape&);
+template void binary(Binary, const BFloat16*, const Shape&, const BFloat16*, const Shape&, BFloat16*, const Shape&);
 
 void binary_backward(BinaryBackward op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
                      const float* dy, float* d, const Shape& y_shape) {
@@ -131,25 +156,35 @@ void choose(const bool* condition, const Shape& condition_shape, const float* a,
       });
 }
 
-void expand(const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape) {
-  const auto affine_kernel = table().affine;
+template <class T>
+void expand(const T* x, const Shape& x_shape, float scale, T* y, const Shape& y_shape) {
+  const auto affine_kernel = table_of<T>().affine;
   Broadcast<1>(y_shape, {&x_shape}).for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
     if (stride[0] == 0) {
-      std::fill_n(y + begin, n, scale * x[at[0]]);
+      std::fill_n(y + begin, n, narrowed<T>(scale * widened(x[at[0]])));
     } else {
       affine_kernel(x + at[0], scale, 0.0f, y + begin, n);
     }
   });
 }
+template void expand(const float*, const Shape&, float, float*, const Shape&);
+template void expand(const BFloat16*, const Shape&, float, BFloat16*, const Shape&);
 
-void accumulate(float* y, const float* x, Index n) {
-  const auto kernel = table().accumulate;
+template <class Y, class X>
+void accumulate(Y* y, const X* x, Index n) {
+  const auto kernel = accumulate_kernel<Y, X>();
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(y + begin, x + begin, end - begin); });
 }
+template void accumulate(float*, const float*, Index);
+template void accumulate(float*, const BFloat16*, Index);
+template void accumulate(BFloat16*, const BFloat16*, Index);
 
-void affine(const float* x, float a, float b, float* y, Index n) {
-  const auto kernel = table().affine;
+template <class T>
+void affine(const T* x, float a, float b, T* y, Index n) {
+  const auto kernel = table_of<T>().affine;
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, a, b, y + begin, end - begin); });
 }
+template void affine(const float*, float, float, float*, Index);
+template void affine(const BFloat16*, float, float, BFloat16*, Index);
 
 }  // namespace temper::kernels

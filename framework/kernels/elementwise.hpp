@@ -1,21 +1,28 @@
 #pragma once
 
-// Elementwise functions of f32, split over threads. Where shapes are given, operands broadcast to y_shape.
+// Elementwise functions, split over threads. Where shapes are given, operands broadcast to y_shape. T is float or
+// BFloat16.
 
 #include "framework/core/shape.hpp"
 #include "framework/kernels/isa/table.hpp"
 
 namespace temper::kernels {
 
-void unary(Unary op, const float* x, float* y, Index n);
+/// y = x, rounded or widened.
+template <class X, class Y>
+void convert(const X* x, Y* y, Index n);
+
+template <class T>
+void unary(Unary op, const T* x, T* y, Index n);
 /// dx = dy * f'(x), with the output in place of x where derivative_from_output; dx may be dy.
-void unary_backward(Unary op, const float* x, const float* dy, float* dx, Index n);
+template <class T>
+void unary_backward(Unary op, const T* x, const T* dy, T* dx, Index n);
 void parametric(Parametric op, const float* x, float a, float b, float* y, Index n);
 void parametric_backward(Parametric op, const float* x, const float* dy, float a, float b, float* dx, Index n);
 
 /// y = op(a, b)
-void binary(Binary op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y,
-            const Shape& y_shape);
+template <class T>
+void binary(Binary op, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, T* y, const Shape& y_shape);
 /// d, of y_shape, is the derivative times dy.
 void binary_backward(BinaryBackward op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
                      const float* dy, float* d, const Shape& y_shape);
@@ -35,11 +42,14 @@ void compare(Compare op, const std::int64_t* a, const Shape& a_shape, const std:
 void choose(const bool* condition, const Shape& condition_shape, const float* a, const Shape& a_shape, const float* b,
             const Shape& b_shape, float* y, const Shape& y_shape);
 /// y = scale * x
-void expand(const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape);
+template <class T>
+void expand(const T* x, const Shape& x_shape, float scale, T* y, const Shape& y_shape);
 
-/// y += x
-void accumulate(float* y, const float* x, Index n);
+/// y += x; y is float or as x.
+template <class Y, class X>
+void accumulate(Y* y, const X* x, Index n);
 /// y = a * x + b; y may be x.
-void affine(const float* x, float a, float b, float* y, Index n);
+template <class T>
+void affine(const T* x, float a, float b, T* y, Index n);
 
 }  // namespace temper::kernels

@@ -10,26 +10,33 @@
 
 namespace temper::kernels {
 
-void embedding(const float* weight, const std::int64_t* ids, Index count, Index width, float* y) {
+template <class T>
+void embedding(const T* weight, const std::int64_t* ids, Index count, Index width, T* y) {
   constexpr Index grain = 1 << 14;
   if (width == 0) return;
   parallel_for(count, std::max<Index>(1, grain / width), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      std::memcpy(y + i * width, weight + ids[i] * width, static_cast<std::size_t>(width) * sizeof(float));
+      std::memcpy(y + i * width, weight + ids[i] * width, static_cast<std::size_t>(width) * sizeof(T));
     }
   });
 }
+template void embedding(const float*, const std::int64_t*, Index, Index, float*);
+template void embedding(const BFloat16*, const std::int64_t*, Index, Index, BFloat16*);
 
-void embedding_backward(const float* dy, const std::int64_t* ids, Index count, Index width, float* dweight) {
+template <class T, class W>
+void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index width, W* dweight) {
   // Split by columns: rows may repeat, and each sum must run in order.
   constexpr Index panel = 128;
-  const auto kernel = table().accumulate;
+  const auto kernel = accumulate_kernel<W, T>();
   parallel_for(width, panel, [=](Index begin, Index end) {
     for (Index i = 0; i < count; ++i) {
-      if (mutant(Mutant::embedding_overwrites)) std::fill_n(dweight + ids[i] * width + begin, end - begin, 0.0f);
+      if (mutant(Mutant::embedding_overwrites)) std::fill_n(dweight + ids[i] * width + begin, end - begin, W{});
       kernel(dweight + ids[i] * width + begin, dy + i * width + begin, end - begin);
     }
   });
 }
+template void embedding_backward(const float*, const std::int64_t*, Index, Index, float*);
+template void embedding_backward(const BFloat16*, const std::int64_t*, Index, Index, float*);
+template void embedding_backward(const BFloat16*, const std::int64_t*, Index, Index, BFloat16*);
 
 }  // namespace temper::kernels

@@ -5,8 +5,10 @@
 namespace temper::kernels {
 
 /// y[i] = weight[ids[i]] for rows of `width` numbers.
-void embedding(const float* weight, const std::int64_t* ids, Index count, Index width, float* y);
-/// dweight[ids[i]] += dy[i]; repeated ids add up in order.
-void embedding_backward(const float* dy, const std::int64_t* ids, Index count, Index width, float* dweight);
+template <class T>
+void embedding(const T* weight, const std::int64_t* ids, Index count, Index width, T* y);
+/// dweight[ids[i]] += dy[i]; repeated ids add up in order. W is float or T.
+template <class T, class W>
+void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index width, W* dweight);
 
 }  // namespace temper::kernels

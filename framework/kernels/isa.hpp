@@ -3,6 +3,7 @@
 // Which instruction set our own kernels use.
 
 #include <string>
+#include <type_traits>
 
 #include "framework/kernels/isa/table.hpp"
 
@@ -23,5 +24,27 @@ Isa isa();
 /// The kernels of isa(), and of any one (for tests).
 const IsaTable& table();
 const IsaTable& table(Isa isa);
+
+/// Those of table() for elements of type T.
+template <class T>
+const StorageTable<T>& table_of();
+template <>
+inline const StorageTable<float>& table_of() {
+  return table();
+}
+template <>
+inline const StorageTable<BFloat16>& table_of() {
+  return table().bf16;
+}
+
+/// y += x; Y is float or X.
+template <class Y, class X>
+auto accumulate_kernel() {
+  if constexpr (std::is_same_v<Y, X>) {
+    return table_of<X>().accumulate;
+  } else {
+    return table_of<X>().accumulate_in_float;
+  }
+}
 
 }  // namespace temper::kernels

@@ -142,10 +142,11 @@ void copy_blocks(const void* from, Index from_stride, void* to, Index to_stride,
   });
 }
 
-void add_blocks(const float* from, Index from_stride, float* to, Index to_stride, Index n, Index count) {
+template <class X, class Y>
+void add_blocks(const X* from, Index from_stride, Y* to, Index to_stride, Index n, Index count) {
   if (n == 0) return;
   const Index pieces = chunk_count(n, grain);
-  const auto kernel = table().accumulate;
+  const auto kernel = accumulate_kernel<Y, X>();
   parallel_for(count * pieces, std::max<Index>(1, grain / n), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Index block = i / pieces, first = i % pieces * grain;
@@ -153,6 +154,9 @@ void add_blocks(const float* from, Index from_stride, float* to, Index to_stride
     }
   });
 }
+template void add_blocks(const float*, Index, float*, Index, Index, Index);
+template void add_blocks(const BFloat16*, Index, BFloat16*, Index, Index, Index);
+template void add_blocks(const BFloat16*, Index, float*, Index, Index, Index);
 
 void gather(const float* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* y) {
   parallel_for(outer * m * inner, grain, [=](Index begin, Index end) {

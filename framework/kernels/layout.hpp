@@ -18,8 +18,9 @@ void permute(const void* x, const Shape& x_shape, std::span<const int> axes, std
 /// Copies `count` blocks of `bytes`, `from_stride` bytes apart, to places `to_stride` bytes apart.
 void copy_blocks(const void* from, Index from_stride, void* to, Index to_stride, Index bytes, Index count);
 
-/// The same for blocks of n floats, added to what is there.
-void add_blocks(const float* from, Index from_stride, float* to, Index to_stride, Index n, Index count);
+/// The same for blocks of n numbers, added to what is there. Y is float or as X.
+template <class X, class Y>
+void add_blocks(const X* from, Index from_stride, Y* to, Index to_stride, Index n, Index count);
 
 /// y[outer, m, inner]: y[o, j, i] = x[o, index[o, j, i], i] for x[outer, n, inner].
 void gather(const float* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* y);

@@ -13,10 +13,12 @@ struct CrossEntropy {
 
 /// losses[rows], 0 for ignored ones; stats[rows, 2] is what the backward needs of each row: its largest logit and
 /// 1 / sum(exp(x - largest)). Returns whether some row that counts is -inf throughout.
-[[nodiscard]] bool cross_entropy(const CrossEntropy& task, const float* x, float* losses, float* stats);
-/// dx[rows, classes] = scale * dy * (softmax(x) - target); dy has stride 0 or 1.
-void cross_entropy_backward(const CrossEntropy& task, const float* x, const float* stats, const float* dy,
-                            Index stride_dy, float scale, float* dx);
+template <class T>
+[[nodiscard]] bool cross_entropy(const CrossEntropy& task, const T* x, float* losses, float* stats);
+/// dx[rows, classes] = scale * dy * (softmax(x) - target); dy has stride 0 or 1. dx may be x.
+template <class T>
+void cross_entropy_backward(const CrossEntropy& task, const T* x, const float* stats, const float* dy, Index stride_dy,
+                            float scale, T* dx);
 
 /// y = loss(x, t), element by element; dx = scale * dy * (derivative by x). `delta` is Huber's.
 void pointwise_loss(PointwiseLoss loss, const float* x, const float* t, float delta, float* y, Index n);

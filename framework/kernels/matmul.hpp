@@ -1,6 +1,6 @@
 #pragma once
 
-// Products of f32 matrices.
+// Products of matrices of float or BFloat16, summed in float.
 
 #include "framework/kernels/isa/table.hpp"
 
@@ -18,16 +18,20 @@ struct Matmul {
   bool share_b = false;      ///< one b for the whole batch
 };
 
-/// `bias` [n] is added to every row; it may be null.
-void matmul(const Matmul& shape, const float* a, const float* b, const float* bias, float* y);
+/// `bias` [n] is added to every row; it may be null. X and Y are the same, or Y is float.
+/// Throws: ValueError for BFloat16 where the CPU cannot multiply that.
+template <class X, class Y>
+void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y);
 
 /// y [columns] = (or += when `accumulate`) the sum of the rows of x [rows, columns]. Same bits for any number of
 /// threads.
-void sum_rows(const float* x, Index rows, Index columns, float* y, bool accumulate);
+template <class T>
+void sum_rows(const T* x, Index rows, Index columns, float* y, bool accumulate);
 
 /// dz [rows, columns] = dy where y, the output of a ReLU, is above 0 or NaN, else 0; dz may be dy. `sum` [columns] =
 /// (or
 /// += when `accumulate`) the sum of its rows, unless it is null. Same bits for any number of threads.
-void relu_backward(const float* y, const float* dy, Index rows, Index columns, float* dz, float* sum, bool accumulate);
+template <class T>
+void relu_backward(const T* y, const T* dy, Index rows, Index columns, T* dz, float* sum, bool accumulate);
 
 }  // namespace temper::kernels

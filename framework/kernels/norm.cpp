@@ -14,18 +14,22 @@ namespace {
 constexpr Index grain = 1 << 14;
 }
 
-void norm(const float* x, Index rows, Index cols, const float* weight, const float* bias, float eps, float* y,
-          float* mean, float* inverse) {
+template <class T>
+void norm(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
+          float* inverse) {
   if (cols == 0) return;
-  const auto kernel = table().norm;
+  const auto kernel = table_of<T>().norm;
   parallel_for(rows, std::max<Index>(1, grain / cols), [=](Index begin, Index end) {
     kernel(x + begin * cols, end - begin, cols, weight, bias, eps, y + begin * cols,
            mean != nullptr ? mean + begin : nullptr, inverse + begin);
   });
 }
+template void norm(const float*, Index, Index, const float*, const float*, float, float*, float*, float*);
+template void norm(const BFloat16*, Index, Index, const float*, const float*, float, BFloat16*, float*, float*);
 
-void norm_backward(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, float* dx, bool accumulate, float* dweight, float* dbias) {
+template <class T>
+void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
+                   const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias) {
   if (cols == 0) return;
   // Each chunk adds up its rows' part of dweight and dbias on its own. At most 128 rows: longer float sums lose digits.
   const Index chunk_rows = std::clamp<Index>(grain / cols, 16, 128);
@@ -40,7 +44,7 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
     std::fill_n(first, cols, 0.0f);
     return first;
   };
-  const auto kernel = table().norm_backward;
+  const auto kernel = table_of<T>().norm_backward;
   parallel_chunks(rows, chunk_rows, [&](Index chunk, Index begin, Index end) {
     kernel(x + begin * cols, dy + begin * cols, end - begin, cols, weight, mean != nullptr ? mean + begin : nullptr,
            inverse + begin, dx != nullptr ? dx + begin * cols : nullptr, accumulate, part(weight_parts, chunk),
@@ -49,5 +53,9 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
   if (weight_parts) column_sum(reinterpret_cast<const float*>(weight_parts.data()), chunks, cols, dweight, false);
   if (bias_parts) column_sum(reinterpret_cast<const float*>(bias_parts.data()), chunks, cols, dbias, false);
 }
+template void norm_backward(const float*, const float*, Index, Index, const float*, const float*, const float*, float*,
+                            bool, float*, float*);
+template void norm_backward(const BFloat16*, const BFloat16*, Index, Index, const float*, const float*, const float*,
+                            BFloat16*, bool, float*, float*);
 
 }  // namespace temper::kernels

@@ -42,6 +42,9 @@ std::string onednn_version() {
   return fmt::format("{}.{}.{} ({})", version->major, version->minor, version->patch, instruction_set());
 }
 
+// Its numbers name sets of instructions, one bit each; this one is AVX-512's for bf16.
+bool has_bf16() { return (static_cast<int>(dnnl_get_effective_cpu_isa()) & 0x80) != 0; }
+
 namespace onednn {
 
 namespace {
@@ -125,18 +128,22 @@ dnnl::primitive_attr accumulating() {
   return result;
 }
 
-dnnl::memory::desc dense(const dnnl::memory::dims& dims) {
+void require_bf16(const char* operation) {
+  if (!has_bf16()) fail<ValueError>("{}: this CPU has no instructions for bf16; use f32", operation);
+}
+
+dnnl::memory::desc dense(const dnnl::memory::dims& dims, Type type) {
   dnnl::memory::dims strides(dims.size());
   dnnl::memory::dim stride = 1;
   for (std::size_t i = dims.size(); i-- > 0;) {
     strides[i] = stride;
     stride *= dims[i];
   }
-  return {dims, dnnl::memory::data_type::f32, strides};
+  return {dims, type, strides};
 }
 
-dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w) {
-  return {{n, c, h, w}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nhwc};
+dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w, Type type) {
+  return {{n, c, h, w}, type, dnnl::memory::format_tag::nhwc};
 }
 
 int Program::add_memory(const dnnl::memory::desc& desc, Place place, std::size_t where) {

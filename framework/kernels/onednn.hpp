@@ -16,6 +16,7 @@
 #include <initializer_list>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -70,10 +71,17 @@ auto describe_backward(const dnnl::primitive_attr& attributes, const Forward& fo
 #endif
 }
 
-/// Dense, row-major f32.
-dnnl::memory::desc dense(const dnnl::memory::dims& dims);
-/// An [n, c, h, w] array of f32 that lies in memory as NHWC.
-dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w);
+using Type = dnnl::memory::data_type;
+/// What oneDNN calls float and BFloat16.
+template <class T>
+inline constexpr Type type_of = std::is_same_v<T, BFloat16> ? Type::bf16 : Type::f32;
+/// Throws: ValueError with the operation's name where the CPU does not multiply bf16.
+void require_bf16(const char* operation);
+
+/// Dense and row-major.
+dnnl::memory::desc dense(const dnnl::memory::dims& dims, Type type = Type::f32);
+/// An [n, c, h, w] array that lies in memory as NHWC.
+dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w, Type type = Type::f32);
 
 /// Primitives that run one after another, with the memory they work on.
 class Program {

@@ -29,6 +29,15 @@ double reduce_line(Reduce op, const float* x, Index n) {
   }
   return static_cast<double>(table().smallest(x, n));
 }
+double reduce_line(Reduce, const BFloat16* x, Index n) { return table_of<BFloat16>().sum(x, n); }
+
+using RowKernel = void (*)(const float* x, Index rows, Index cols, Index stride, float* y);
+RowKernel row_kernel(Reduce op, const float*) {
+  return op == Reduce::sum       ? table().sum_rows
+         : op == Reduce::largest ? table().largest_rows
+                                 : table().smallest_rows;
+}
+auto row_kernel(Reduce, const BFloat16*) { return table_of<BFloat16>().sum_rows; }
 
 double combine(Reduce op, double a, double b) {
   if (op == Reduce::sum) return a + b;
@@ -36,7 +45,8 @@ double combine(Reduce op, double a, double b) {
   return (op == Reduce::largest ? b <= a : b >= a) ? a : b;
 }
 
-void reduce_lines(Reduce op, const float* x, Index outer, Index n, float scale, float* y) {
+template <class T>
+void reduce_lines(Reduce op, const T* x, Index outer, Index n, float scale, float* y) {
   const auto scaled = [scale](double value) { return static_cast<float>(static_cast<double>(scale) * value); };
   const Index pieces = chunk_count(n, row_piece);
   if (pieces == 1) {
@@ -60,20 +70,19 @@ void reduce_lines(Reduce op, const float* x, Index outer, Index n, float scale, 
   }
 }
 
-void reduce_columns(Reduce op, const float* x, Index outer, Index n, Index inner, float* y) {
+template <class T>
+void reduce_columns(Reduce op, const T* x, Index outer, Index n, Index inner, float* y) {
   // Narrow rows: several as one long row, so that the vectors are full; then the sums over those.
   if (const Index fold = wide_row / inner; outer == 1 && fold >= 4 && n >= 16 * fold) {
     const Index rest = n % fold;
     const detail::Buffer folded(static_cast<std::size_t>((fold + rest) * inner) * sizeof(float));
     auto* rows = reinterpret_cast<float*>(folded.data());
     reduce_columns(op, x, 1, n / fold, fold * inner, rows);
-    std::copy_n(x + (n - rest) * inner, rest * inner, rows + fold * inner);
+    table_of<T>().to_float(x + (n - rest) * inner, rows + fold * inner, rest * inner);
     reduce_columns(op, rows, 1, fold + rest, inner, y);
     return;
   }
-  const auto kernel = op == Reduce::sum       ? table().sum_rows
-                      : op == Reduce::largest ? table().largest_rows
-                                              : table().smallest_rows;
+  const auto kernel = row_kernel(op, x);
   const Index blocks = chunk_count(n, row_block), panels = chunk_count(inner, panel);
   detail::Buffer buffer;
   if (blocks > 1) buffer = detail::Buffer(static_cast<std::size_t>(outer * blocks * inner) * sizeof(float));
@@ -92,7 +101,8 @@ void reduce_columns(Reduce op, const float* x, Index outer, Index n, Index inner
 
 }  // namespace
 
-void reduce(Reduce op, const float* x, Index outer, Index n, Index inner, float scale, float* y) {
+template <class T>
+void reduce(Reduce op, const T* x, Index outer, Index n, Index inner, float scale, float* y) {
   if (outer == 0 || inner == 0) return;
   if (n == 0) {
     std::fill_n(y, outer * inner, 0.0f);
@@ -103,8 +113,11 @@ void reduce(Reduce op, const float* x, Index outer, Index n, Index inner, float 
     if (scale != 1.0f) affine(y, scale, 0.0f, y, outer * inner);
   }
 }
+template void reduce(Reduce, const float*, Index, Index, Index, float, float*);
+template void reduce(Reduce, const BFloat16*, Index, Index, Index, float, float*);
 
-void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape) {
+template <class T>
+void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape) {
   const int rank = x_shape.rank();
   // Alternating groups of neighbouring axes that are kept or reduced, innermost first. Axes of size 1 are either.
   struct Group {
@@ -127,7 +140,8 @@ void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, flo
   int passes = 0;
   for (int i = 0; i < count; ++i) passes += groups[static_cast<std::size_t>(i)].reduced;
   if (passes == 0) {
-    affine(x, scale, 0.0f, y, outer);
+    convert(x, y, outer);
+    affine(y, scale, 0.0f, y, outer);
     return;
   }
   if (outer == 0) {
@@ -135,6 +149,7 @@ void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, flo
     return;
   }
   detail::Buffer previous;
+  const float* partial = nullptr;
   for (int i = 0; i < count; ++i) {
     const auto [size, reduced] = groups[static_cast<std::size_t>(i)];
     outer /= size;
@@ -142,16 +157,22 @@ void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, flo
       inner *= size;
       continue;
     }
-    if (--passes == 0) {
-      reduce(op, x, outer, size, inner, scale, y);
-      return;
+    const bool last = --passes == 0;
+    detail::Buffer next;
+    if (!last) next = detail::Buffer(static_cast<std::size_t>(outer * inner) * sizeof(float));
+    float* const to = last ? y : reinterpret_cast<float*>(next.data());
+    if (partial == nullptr) {
+      reduce(op, x, outer, size, inner, last ? scale : 1.0f, to);
+    } else {
+      reduce(op, partial, outer, size, inner, last ? scale : 1.0f, to);
     }
-    detail::Buffer next(static_cast<std::size_t>(outer * inner) * sizeof(float));
-    reduce(op, x, outer, size, inner, 1.0f, reinterpret_cast<float*>(next.data()));
+    if (last) return;
     previous = std::move(next);
-    x = reinterpret_cast<const float*>(previous.data());
+    partial = to;
   }
 }
+template void reduce_to(Reduce, const float*, const Shape&, float, float*, const Shape&);
+template void reduce_to(Reduce, const BFloat16*, const Shape&, float, float*, const Shape&);
 
 void column_sum(const float* x, Index rows, Index cols, float* y, bool accumulate) {
   if (!accumulate) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// Reductions of f32, viewed as [outer, reduced, inner]. Fixed chunks, partial results combined in order: the same bits
+// Reductions of f32, and sums of bf16 to f32, viewed as [outer, reduced, inner]. Fixed chunks, partial results combined in order: the same bits
 // for any number of threads.
 
 #include "framework/core/shape.hpp"
@@ -12,11 +12,13 @@ enum class Reduce { sum, largest, smallest };
 
 /// y[outer, inner] = scale * the reduction of x[outer, n, inner] over n. The sum of nothing is 0; the others need
 /// n > 0. NaN wins.
-void reduce(Reduce op, const float* x, Index outer, Index n, Index inner, float scale, float* y);
+template <class T>
+void reduce(Reduce op, const T* x, Index outer, Index n, Index inner, float scale, float* y);
 
 /// The same over all axes where y_shape has size 1 and x_shape, aligned at the end, has not: y_shape broadcasts to
 /// x_shape.
-void reduce_to(Reduce op, const float* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape);
+template <class T>
+void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape);
 
 /// y[cols] = (or +=, when `accumulate`) the sum over the rows of x[rows, cols]: the gradient of a bias.
 void column_sum(const float* x, Index rows, Index cols, float* y, bool accumulate);

@@ -4,6 +4,7 @@
 
 #include <temper/nn/activation.hpp>
 #include <temper/nn/attention.hpp>
+#include <temper/nn/bf16.hpp>
 #include <temper/nn/conv.hpp>
 #include <temper/nn/embedding.hpp>
 #include <temper/nn/linear.hpp>

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <temper/autograd/ops/cast.hpp>
+
 #include "framework/core/format_internal.hpp"
 
 namespace temper::detail {
@@ -12,7 +14,8 @@ std::int64_t count_correct(const Tensor& logits, const Tensor& labels) {
                      labels.shape());
   }
   const std::int64_t classes = logits.size(1);
-  const float* row = logits.data<float>();
+  const Tensor values = to(logits, Dtype::f32);
+  const float* row = values.data<float>();
   std::int64_t correct = 0;
   for (const std::int64_t label : labels.values<std::int64_t>()) {
     correct += std::max_element(row, row + classes) - row == label;

@@ -4,6 +4,7 @@
 
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/embedding.hpp>
 #include <temper/autograd/ops/loss.hpp>
 #include <temper/autograd/ops/matmul.hpp>
@@ -32,7 +33,7 @@ Tensor mean_of_tokens(const Tensor& features, const Tensor& mask) {
     const auto count = std::count(visible, visible + mask.size(1), true);
     for (std::int64_t t = 0; t < mask.size(1); ++t) weight[t] = visible[t] ? 1.0f / static_cast<float>(count) : 0.0f;
   }
-  return reshape(matmul(weights, features), {mask.size(0), features.size(2)});
+  return reshape(matmul(weights, to(features, Dtype::f32)), {mask.size(0), features.size(2)});
 }
 
 }  // namespace
@@ -117,7 +118,8 @@ std::vector<Span> best_spans(const SpanLogits& logits, const Tensor& allowed, st
   }
   if (longest < 1) fail<ValueError>("best_spans: longest {}, expected at least 1", longest);
   const std::int64_t size = starts.size(1);
-  const float *start = starts.data<float>(), *end = ends.data<float>();
+  const Tensor wide_starts = to(starts, Dtype::f32), wide_ends = to(ends, Dtype::f32);
+  const float *start = wide_starts.data<float>(), *end = wide_ends.data<float>();
   const bool* may = allowed.data<bool>();
   std::vector<Span> spans;
   for (std::int64_t n = 0; n < starts.size(0); ++n, start += size, end += size, may += size) {

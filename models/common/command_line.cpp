@@ -76,6 +76,9 @@ void add_shared(CLI::App& app, TrainOptions& options) {
   app.add_option("--clip-norm", options.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
   app.add_option("--ema", options.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
       ->check(between(0, 1));
+  app.add_option("--dtype", options.dtype,
+                 "of weights and activations; bf16 trains faster, with f32 masters of the weights")
+      ->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--seed", options.seed, "seed of everything random");
   app.add_option("--threads", options.threads, "threads; 0: all cores")->check(between(0));
   app.add_option("--out", options.out, "folder of the run")->configurable(false);

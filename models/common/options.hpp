@@ -28,6 +28,7 @@ struct TrainOptions {
   double clip_norm = 1.0;           ///< longest gradient; 0: no clipping
   double ema = 0.0;                 ///< what the average of the weights keeps of itself at each update; 0: no average
 
+  std::string dtype = "f32";  ///< of weights and activations: f32, or bf16 where the CPU has it
   std::uint64_t seed = 1;
   int threads = 0;  ///< 0: all cores
 

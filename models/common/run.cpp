@@ -11,6 +11,8 @@
 namespace temper::models {
 
 Run::Impl::Impl(Setup its_setup) : setup(std::move(its_setup)) {
+  narrow = options.dtype == "bf16" && nn::bf16_supported();
+  if (options.dtype == "bf16" && !narrow) print("--dtype bf16: this CPU has no instructions for it; training in f32");
   if (options.dry_run) return;
   check_folder(options);  // before the minutes that reading data may take
   if (options.resume) open_folder();
@@ -59,6 +61,7 @@ double Run::Impl::seconds() const {
 
 std::unique_ptr<optim::Optimizer> Run::optimizer(const nn::Module& model, std::int64_t batches, const Phase& phase) {
   const TrainOptions options = impl_->phase_options(phase);
+  if (impl_->narrow) nn::to_bf16(model);
   auto optimizer = make_optimizer(model.parameters(), options, options.schedule(options.total_steps(batches)));
   if (options.ema > 0) optimizer->average({.decay = options.ema});
   return optimizer;

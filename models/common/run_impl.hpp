@@ -36,6 +36,7 @@ struct Run::Impl {
   Setup setup;
   TrainOptions& options = setup.options;
   std::optional<RunFolder> folder;  // none in a dry run
+  bool narrow = false;              // trains in bf16
   Throughput throughput;
   std::vector<std::string> samples;  // JSON objects
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <temper/autograd/ops/attention.hpp>
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/shape.hpp>
 
 #include "framework/core/format_internal.hpp"
@@ -35,7 +36,7 @@ void GptCache::check(const GptConfig& config) const {
 
 Tensor GptCache::attend(std::size_t layer, const Tensor& qkv) {
   const std::int64_t count = qkv.size(0), heads = config_.heads, features = config_.width / heads;
-  const Tensor parts = permute(reshape(qkv, {count, 3, heads, features}), {1, 2, 0, 3});
+  const Tensor parts = permute(reshape(to(qkv, Dtype::f32), {count, 3, heads, features}), {1, 2, 0, 3});
   const auto part = [&](std::int64_t i) { return reshape(slice(parts, 0, i, i + 1), {heads, count, features}); };
   const auto store = [&](Tensor& seen, const Tensor& added) {
     for (std::int64_t head = 0; head < heads; ++head) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/core/random.hpp>
 #include <temper/models/gpt/cache.hpp>
 
@@ -101,7 +102,7 @@ std::vector<std::int64_t> generate(const Gpt& model, std::span<const std::int64_
       cache.clear();
       unseen = last(tokens, (config.context + 1) / 2);
     }
-    const Tensor logits = model(from(unseen, {static_cast<std::int64_t>(unseen.size())}), cache);
+    const Tensor logits = to(model(from(unseen, {static_cast<std::int64_t>(unseen.size())}), cache), Dtype::f32);
     const auto next = logits.values<float>().last(static_cast<std::size_t>(config.vocabulary));
     tokens.push_back(sample(next, options.sample, random.uniform(static_cast<std::uint64_t>(i))));
     unseen = last(tokens, 1);

@@ -67,6 +67,7 @@ TEST_CASE("a program is compiled once per shape and number of threads") {
 }
 
 TEST_CASE("programs that were not used for long are dropped") {
+  constexpr auto f32 = static_cast<Index>(onednn::Type::f32);
   std::thread([] {
     CHECK(onednn::kept_programs() == 0);
     const Floats a(1, 3.0f), b(600, 2.0f);
@@ -78,9 +79,9 @@ TEST_CASE("programs that were not used for long are dropped") {
       CHECK(onednn::kept_programs() <= onednn::max_kept_programs);
     }
     CHECK(onednn::kept_programs() == onednn::max_kept_programs);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0})) != nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0})) == nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 600, 1, 1, 0, 0, 0, 0, 0})) != nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0, f32, f32})) == nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 600, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
   }).join();
 }
 

@@ -174,3 +174,22 @@ TEST_CASE("a BERT training step, guessing masked words, allocates nothing from t
   optim::AdamW adamw(optim::decay_weights(model.parameters()), {.clip_norm = 1.0});
   CHECK(allocations(adamw, [&] { return cross_entropy(model.at(positions, tokens, inputs), targets); }) == 0);
 }
+
+TEST_CASE("neither does one in bf16") {
+  if (!nn::bf16_supported()) {
+    MESSAGE("left out: this CPU has no instructions for bf16");
+    return;
+  }
+  const models::Gpt gpt({.vocabulary = 50, .context = 32, .layers = 2, .heads = 2, .width = 32, .dropout = 0.1});
+  nn::to_bf16(gpt);
+  const Tensor text = numbers({8, 32}, 50);
+  optim::AdamW for_gpt(optim::decay_weights(gpt.parameters()), {.clip_norm = 1.0});
+  CHECK(allocations(for_gpt, [&] { return cross_entropy(gpt(text), text); }) == 0);
+
+  const models::BertForMaskedLM bert(
+      {.vocabulary = 50, .positions = 16, .layers = 2, .heads = 2, .width = 32, .hidden = 64});
+  nn::to_bf16(bert);
+  const Tensor tokens = numbers({4, 16}, 50), positions = numbers({9}, 64), targets = numbers({9}, 50);
+  optim::AdamW for_bert(optim::decay_weights(bert.parameters()), {.clip_norm = 1.0});
+  CHECK(allocations(for_bert, [&] { return cross_entropy(bert.at(positions, tokens), targets); }) == 0);
+}

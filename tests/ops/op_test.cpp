@@ -3,10 +3,13 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <optional>
 
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/tape.hpp>
 
 #include "framework/core/format_internal.hpp"
@@ -32,6 +35,7 @@ double element(const Tensor& tensor, std::int64_t i) {
   switch (tensor.dtype()) {
     case Dtype::i64: return static_cast<double>(tensor.data<std::int64_t>()[i]);
     case Dtype::boolean: return tensor.data<bool>()[i] ? 1 : 0;
+    case Dtype::bf16: return std::bit_cast<float>(std::uint32_t{tensor.data<BFloat16>()[i].bits} << 16);
     default: return tensor.data<float>()[i];
   }
 }
@@ -235,6 +239,53 @@ void check(const std::vector<OpTest>& operations) {
     }
     for (const ErrorCase& error : test.errors) {
       SUBCASE(fmt::format("{} error: {}", test.name, error.text).c_str()) { check_error(error); }
+    }
+  }
+}
+
+namespace {
+
+void check_bf16_case(const OpTest& test, const Bf16Op& op, GoldenCase golden) {
+  Arrays<double> inputs, weights;
+  std::vector<bool> all;
+  for (std::size_t i = 0; i < golden.inputs.size(); ++i) {
+    const bool wide = std::ranges::find(op.f32, i) != op.f32.end() || golden.inputs[i].dtype() != Dtype::f32;
+    if (!wide) golden.inputs[i] = to(golden.inputs[i], Dtype::bf16);
+    inputs.push_back(array(golden.inputs[i]));
+    all.push_back(golden.gradients[i].defined());
+  }
+  for (std::size_t i = 0; i < golden.outputs.size(); ++i) {
+    if (golden.weights[i].defined()) golden.weights[i] = to(to(golden.weights[i], Dtype::bf16), Dtype::f32);
+    weights.push_back(golden.weights[i].defined() ? array(golden.weights[i])
+                                                  : Array<double>(reference::Sizes(golden.outputs[i].shape().begin(),
+                                                                                   golden.outputs[i].shape().end())));
+  }
+  const reference::Result expected = reference::run(test.reference, inputs, all, weights, golden.attributes);
+  const Run got = run(test, golden, all);
+  const double gate = op.roundings * 0x1p-8 + engine_gate;
+  for (std::size_t i = 0; i < golden.outputs.size(); ++i) {
+    const std::string text = difference(got.outputs[i], expected.outputs[i].value, expected.outputs[i].terms, gate);
+    CHECK_MESSAGE(text.empty(), "y", i, ": ", text);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!all[i]) continue;
+    CHECK(got.gradients[i].dtype() == golden.inputs[i].dtype());
+    const std::string text =
+        difference(got.gradients[i], expected.gradients[i].value, expected.gradients[i].terms, gate);
+    CHECK_MESSAGE(text.empty(), "dx", i, ": ", text);
+  }
+}
+
+}  // namespace
+
+void check_bf16(const OpTest& test, const Bf16Op& op) {
+  for (const GoldenCase& golden : golden_cases()) {
+    if (golden.op != test.name) continue;
+    CAPTURE(describe(golden));
+    try {
+      check_bf16_case(test, op, golden);
+    } catch (const std::exception& thrown) {
+      FAIL_CHECK("threw " << std::string(thrown.what()));
     }
   }
 }

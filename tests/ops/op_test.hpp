@@ -76,4 +76,21 @@ std::vector<OpTest> attention_ops();
 /// - each error case throws its type and text, and leaves the tape as it was.
 void check(const std::vector<OpTest>& operations);
 
+/// An operation that has kernels for bf16.
+struct Bf16Op {
+  std::string name;
+  int roundings = 1;               ///< how many of them to bf16 reach a term of its results and gradients
+  std::vector<std::size_t> f32{};  ///< inputs that are f32 all the same
+  bool multiplies = false;         ///< by oneDNN, which the CPU must have instructions for
+};
+const std::vector<Bf16Op>& bf16_ops();
+
+/// Checks all cases of an operation in bf16: outputs and gradients agree with the reference of the rounded inputs
+/// within `roundings` of half a unit in the last place of the sum of absolute terms; outputs and gradients of bf16
+/// inputs are bf16.
+void check_bf16(const OpTest& test, const Bf16Op& op);
+
+/// All of them.
+std::vector<OpTest> all_ops();
+
 }  // namespace temper::test

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -14,8 +15,6 @@
 
 namespace temper::test {
 
-namespace {
-
 std::vector<OpTest> all_ops() {
   std::vector<OpTest> all;
   for (auto* family : {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops,
@@ -24,8 +23,6 @@ std::vector<OpTest> all_ops() {
   }
   return all;
 }
-
-}  // namespace
 
 TEST_CASE("every operation with recorded cases is in the table, with 12 cases and 2 errors at least") {
   std::map<std::string, int> cases;
@@ -67,6 +64,7 @@ TEST_CASE("an operation without a bf16 kernel says so") {
   const std::set<std::string> movers = {"reshape", "flatten", "permute", "transpose",
                                         "slice",   "concat",  "stack",   "split"};
   for (const OpTest& test : all_ops()) {
+    if (std::ranges::find(bf16_ops(), test.name, &Bf16Op::name) != bf16_ops().end()) continue;
     CAPTURE(test.name);
     bool seen = false;
     for (const GoldenCase& golden : golden_cases()) {

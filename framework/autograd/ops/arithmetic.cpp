@@ -16,8 +16,10 @@ namespace {
 
 /// op(a, b) without checks and unrecorded.
 Tensor computed(Binary op, const Tensor& a, const Tensor& b, const Shape& shape) {
-  Tensor y = empty(shape);
-  kernels::binary(op, a.data<float>(), a.shape(), b.data<float>(), b.shape(), y.mutable_data<float>(), shape);
+  Tensor y = empty(shape, a.dtype());
+  detail::with_type(a.dtype(), [&]<class T>() {
+    kernels::binary(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), y.mutable_data<T>(), shape);
+  });
   return y;
 }
 
@@ -29,8 +31,9 @@ Tensor derivative(BinaryBackward op, const Tensor& a, const Tensor& b, const Ten
 }
 
 Tensor scaled(const Tensor& x, float factor) {
-  Tensor y = empty(x.shape());
-  kernels::affine(x.data<float>(), factor, 0.0f, y.mutable_data<float>(), x.numel());
+  Tensor y = empty(x.shape(), x.dtype());
+  detail::with_type(
+      x.dtype(), [&]<class T>() { kernels::affine(x.data<T>(), factor, 0.0f, y.mutable_data<T>(), x.numel()); });
   return y;
 }
 
@@ -38,6 +41,13 @@ Tensor scaled(const Tensor& x, float factor) {
 Shape checked(const char* name, const Tensor& a, const Tensor& b) {
   require(name, "a", a);
   require(name, "b", b);
+  return broadcast_shapes(name, a.shape(), b.shape());
+}
+
+/// The same for operations that bf16 has, too.
+Shape checked_alike(const char* name, const Tensor& a, const Tensor& b) {
+  detail::require_float(name, "a", a);
+  detail::require_alike(name, "b", b, "a", a);
   return broadcast_shapes(name, a.shape(), b.shape());
 }
 
@@ -51,8 +61,12 @@ Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tenso
 
 }  // namespace
 
+Tensor detail::number_for(const Tensor& x, float value) {
+  return converted(scalar(value), x.defined() && x.dtype() == Dtype::bf16 ? Dtype::bf16 : Dtype::f32);
+}
+
 Tensor add(const Tensor& a, const Tensor& b) {
-  const Tensor y = computed(Binary::add, a, b, checked("add", a, b));
+  const Tensor y = computed(Binary::add, a, b, checked_alike("add", a, b));
   return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
     if (gradients.wants(1)) give_reduced(gradients, 1, b, dy);
@@ -60,7 +74,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
-  const Tensor y = computed(Binary::sub, a, b, checked("sub", a, b));
+  const Tensor y = computed(Binary::sub, a, b, checked_alike("sub", a, b));
   return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
     if (gradients.wants(1)) give_reduced(gradients, 1, b, scaled(dy, -1.0f));
@@ -68,7 +82,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
-  const Tensor y = computed(Binary::mul, a, b, checked("mul", a, b));
+  const Tensor y = computed(Binary::mul, a, b, checked_alike("mul", a, b));
   return record("mul", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), computed(Binary::mul, dy, b, dy.shape()));
     if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), computed(Binary::mul, dy, a, dy.shape()));

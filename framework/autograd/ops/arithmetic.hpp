@@ -6,8 +6,9 @@
 
 namespace temper {
 
-// All operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. All
-// throw: ShapeError for other dtypes and for shapes that do not broadcast.
+// All operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. Sums,
+// differences, products and functions of one tensor are also there for bf16, which does not mix with f32. All throw:
+// ShapeError for other dtypes and for shapes that do not broadcast.
 
 /// a + b, a - b, a * b and a / b, element by element.
 Tensor add(const Tensor& a, const Tensor& b);
@@ -39,41 +40,46 @@ inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
+namespace detail {
+/// The number as a tensor of x's dtype, rounded to it.
+Tensor number_for(const Tensor& x, float value);
+}  // namespace detail
+
 /// A C++ number as an operand, on either side: `1 - x`, `2.5 * x`.
 template <class T>
 concept Number = std::integral<T> || std::floating_point<T>;
 
 template <Number T>
 Tensor operator+(const Tensor& a, T b) {
-  return add(a, scalar(static_cast<float>(b)));
+  return add(a, detail::number_for(a, static_cast<float>(b)));
 }
 template <Number T>
 Tensor operator+(T a, const Tensor& b) {
-  return add(scalar(static_cast<float>(a)), b);
+  return add(detail::number_for(b, static_cast<float>(a)), b);
 }
 template <Number T>
 Tensor operator-(const Tensor& a, T b) {
-  return sub(a, scalar(static_cast<float>(b)));
+  return sub(a, detail::number_for(a, static_cast<float>(b)));
 }
 template <Number T>
 Tensor operator-(T a, const Tensor& b) {
-  return sub(scalar(static_cast<float>(a)), b);
+  return sub(detail::number_for(b, static_cast<float>(a)), b);
 }
 template <Number T>
 Tensor operator*(const Tensor& a, T b) {
-  return mul(a, scalar(static_cast<float>(b)));
+  return mul(a, detail::number_for(a, static_cast<float>(b)));
 }
 template <Number T>
 Tensor operator*(T a, const Tensor& b) {
-  return mul(scalar(static_cast<float>(a)), b);
+  return mul(detail::number_for(b, static_cast<float>(a)), b);
 }
 template <Number T>
 Tensor operator/(const Tensor& a, T b) {
-  return div(a, scalar(static_cast<float>(b)));
+  return div(a, detail::number_for(a, static_cast<float>(b)));
 }
 template <Number T>
 Tensor operator/(T a, const Tensor& b) {
-  return div(scalar(static_cast<float>(a)), b);
+  return div(detail::number_for(b, static_cast<float>(a)), b);
 }
 
 }  // namespace temper

@@ -17,9 +17,9 @@ constexpr const char* op = "scaled_dot_product_attention";
 Shape leading_of(const Tensor& x) { return x.shape().without_axis(-1).without_axis(-1); }
 
 kernels::Attention checked(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-  detail::require(op, "q", q);
-  detail::require(op, "k", k);
-  detail::require(op, "v", v);
+  detail::require_float(op, "q", q);
+  detail::require_alike(op, "k", k, "q", q);
+  detail::require_alike(op, "v", v, "q", q);
   if (q.rank() < 2 || k.rank() < 2 || v.rank() < 2 || !(leading_of(q) == leading_of(k)) ||
       !(leading_of(q) == leading_of(v)) || q.size(-1) != k.size(-1) || k.size(-2) != v.size(-2)) {
     fail<ShapeError>("{}: q {}, k {} and v {}, expected [..., T, D], [..., S, D] and [..., S, E]", op, q.shape(),
@@ -75,9 +75,12 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
   kernels::Attention task = checked(q, k, v, options);
   if (options.mask.defined()) set_mask(op, task, options.mask, q.shape().resized(-1, task.keys));
   task.dropping = dropping(op, options.dropout);
-  Tensor y = empty(q.shape().resized(-1, task.out)), stats = empty({task.matrices, task.rows, 2});
-  if (kernels::attention(task, {q.data<float>(), k.data<float>(), v.data<float>(), {}}, y.mutable_data<float>(), {},
-                         stats.mutable_data<float>())) {
+  Tensor y = empty(q.shape().resized(-1, task.out), q.dtype()), stats = empty({task.matrices, task.rows, 2});
+  const bool blind = detail::with_type(q.dtype(), [&]<class T>() {
+    return kernels::attention<T>(task, {q.data<T>(), k.data<T>(), v.data<T>(), {}}, y.mutable_data<T>(), {},
+                                 stats.mutable_data<float>());
+  });
+  if (blind) {
     fail<ValueError>("{}: a query of q {} sees no key", op, q.shape());
   }
   return record(op, y, {q, k, v},
@@ -85,13 +88,15 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
                     const Tensor& dy, Gradients& gradients) {
                   // Tensors of their own, not those the gradients are gathered in: all three inputs may be one tensor.
                   const auto wanted = [&](int input, const Tensor& x) {
-                    return gradients.wants(input) ? empty(x.shape()) : Tensor();
+                    return gradients.wants(input) ? empty(x.shape(), x.dtype()) : Tensor();
                   };
-                  const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
                   Tensor dq = wanted(0, q), dk = wanted(1, k), dv = wanted(2, v);
-                  kernels::attention_backward(task, {q->data<float>(), k->data<float>(), v->data<float>(), {}},
-                                              y->data<float>(), dy.data<float>(), {}, stats.data<float>(),
-                                              {target(dq), target(dk), target(dv), {}});
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<T>() : nullptr; };
+                    kernels::attention_backward<T>(task, {q->data<T>(), k->data<T>(), v->data<T>(), {}}, y->data<T>(),
+                                                   dy.data<T>(), {}, stats.data<float>(),
+                                                   {target(dq), target(dk), target(dv), {}});
+                  });
                   if (dq.defined()) gradients.give(0, dq);
                   if (dk.defined()) gradients.give(1, dk);
                   if (dv.defined()) gradients.give(2, dv);
@@ -100,7 +105,7 @@ Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tens
 
 Tensor self_attention(const Tensor& projected, std::int64_t heads, const AttentionOptions& options) {
   constexpr const char* name = "self_attention";
-  detail::require(name, "projected", projected);
+  detail::require_float(name, "projected", projected);
   if (projected.rank() != 3 || heads < 1 || projected.size(-1) == 0 || projected.size(-1) % (3 * heads) != 0) {
     fail<ShapeError>("{}: projected {}, expected [N, T, 3 * {} heads * D]", name, projected.shape(), heads);
   }
@@ -117,21 +122,26 @@ Tensor self_attention(const Tensor& projected, std::int64_t heads, const Attenti
   if (options.mask.defined()) set_mask(name, task, options.mask, {batch, heads, tokens, tokens});
   task.dropping = dropping(name, options.dropout);
   const kernels::AttentionLayout in{heads, 3 * features}, out{heads, features};
-  Tensor y = empty({batch, tokens, features}), stats = empty({task.matrices, tokens, 2});
+  Tensor y = empty({batch, tokens, features}, projected.dtype()), stats = empty({task.matrices, tokens, 2});
   const auto parts = [features, in](auto* first) {
     return kernels::AttentionOperands<std::remove_pointer_t<decltype(first)>>{first, first + features,
                                                                               first + 2 * features, in};
   };
-  if (kernels::attention(task, parts(projected.data<float>()), y.mutable_data<float>(), out,
-                         stats.mutable_data<float>())) {
+  const bool blind = detail::with_type(projected.dtype(), [&]<class T>() {
+    return kernels::attention<T>(task, parts(projected.data<T>()), y.mutable_data<T>(), out,
+                                 stats.mutable_data<float>());
+  });
+  if (blind) {
     fail<ValueError>("{}: a query of projected {} sees no key", name, projected.shape());
   }
   return record(name, y, {projected},
                 [task, out, parts, x = save(projected), y = save(y), stats, mask = save(options.mask)](
                     const Tensor& dy, Gradients& gradients) {
-                  Tensor dx = empty(x->shape());
-                  kernels::attention_backward(task, parts(x->data<float>()), y->data<float>(), dy.data<float>(), out,
-                                              stats.data<float>(), parts(dx.mutable_data<float>()));
+                  Tensor dx = empty(x->shape(), x->dtype());
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::attention_backward<T>(task, parts(x->data<T>()), y->data<T>(), dy.data<T>(), out,
+                                                   stats.data<float>(), parts(dx.mutable_data<T>()));
+                  });
                   gradients.give(0, std::move(dx));
                 });
 }

@@ -9,18 +9,20 @@
 namespace temper {
 
 Tensor dropout(const Tensor& x, double p) {
-  detail::require("dropout", "input", x);
+  detail::require_float("dropout", "input", x);
   if (!(p >= 0.0 && p < 1.0)) fail<ValueError>("dropout: p is {}, expected from 0 to below 1", p);
   if (!training() || p == 0.0) return x;
   // Drawing the mask again costs less than writing and reading it.
   const detail::RandomStream stream = detail::dropout_stream();
-  Tensor y = empty(x.shape());
-  kernels::dropout(stream, p, x.data<float>(), y.mutable_data<float>(), x.numel());
-  return record("dropout", y, {x}, [stream, p](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(dy.shape());
-    const detail::RandomStream drawn = mutant(Mutant::dropout_other_mask) ? detail::dropout_stream() : stream;
-    kernels::dropout(drawn, p, dy.data<float>(), dx.mutable_data<float>(), dy.numel());
-    gradients.give(0, dx);
+  const auto masked = [p](const detail::RandomStream& drawn, const Tensor& from) {
+    Tensor to = empty(from.shape(), from.dtype());
+    detail::with_type(from.dtype(), [&]<class T>() {
+      kernels::dropout(drawn, p, from.data<T>(), to.mutable_data<T>(), from.numel());
+    });
+    return to;
+  };
+  return record("dropout", masked(stream, x), {x}, [stream, masked](const Tensor& dy, Gradients& gradients) {
+    gradients.give(0, masked(mutant(Mutant::dropout_other_mask) ? detail::dropout_stream() : stream, dy));
   });
 }
 

@@ -6,13 +6,15 @@
 namespace temper::detail {
 
 Tensor unary(const char* name, kernels::Unary op, const Tensor& x) {
-  require(name, "input", x);
-  Tensor y = empty(x.shape());
-  kernels::unary(op, x.data<float>(), y.mutable_data<float>(), x.numel());
+  require_float(name, "input", x);
+  Tensor y = empty(x.shape(), x.dtype());
+  with_type(x.dtype(), [&]<class T>() { kernels::unary(op, x.data<T>(), y.mutable_data<T>(), x.numel()); });
   const Tensor& kept = kernels::derivative_from_output(op) ? y : x;
   return record(name, y, {x}, [op, kept = save(kept)](const Tensor& dy, Gradients& gradients) {
     Tensor dx = overwritable(dy);
-    kernels::unary_backward(op, kept->data<float>(), dy.data<float>(), dx.mutable_data<float>(), dx.numel());
+    with_type(dy.dtype(), [&]<class T>() {
+      kernels::unary_backward(op, kept->data<T>(), dy.data<T>(), dx.mutable_data<T>(), dx.numel());
+    });
     gradients.give(0, dx);
   });
 }

@@ -8,8 +8,9 @@
 
 namespace temper::detail {
 
-/// Throws: ShapeError unless x is f32. `name` is a string literal.
+/// Throws: ShapeError unless x is f32 or bf16. `name` is a string literal.
 Tensor unary(const char* name, kernels::Unary op, const Tensor& x);
+/// Throws: ShapeError unless x is f32.
 Tensor parametric(const char* name, kernels::Parametric op, const Tensor& x, float a, float b);
 
 }  // namespace temper::detail

@@ -7,7 +7,7 @@ namespace temper {
 
 Tensor embedding(const Tensor& ids, const Tensor& weight) {
   detail::require("embedding", "ids", ids, Dtype::i64);
-  detail::require("embedding", "weight", weight);
+  detail::require_float("embedding", "weight", weight);
   if (weight.rank() != 2) fail<ShapeError>("embedding: weight {}, expected [rows, width]", weight.shape());
   std::int64_t place = 0;
   for (const std::int64_t id : ids.values<std::int64_t>()) {
@@ -18,13 +18,17 @@ Tensor embedding(const Tensor& ids, const Tensor& weight) {
     ++place;
   }
   const std::int64_t count = ids.numel(), width = weight.size(1);
-  Tensor y = empty(ids.shape().with_axis(-1, width));
-  kernels::embedding(weight.data<float>(), ids.data<std::int64_t>(), count, width, y.mutable_data<float>());
+  Tensor y = empty(ids.shape().with_axis(-1, width), weight.dtype());
+  detail::with_type(weight.dtype(), [&]<class T>() {
+    kernels::embedding(weight.data<T>(), ids.data<std::int64_t>(), count, width, y.mutable_data<T>());
+  });
   return record("embedding", y, {weight}, [count, width, ids = save(ids)](const Tensor& dy, Gradients& gradients) {
     auto [dweight, accumulate] = gradients.into(0);
-    float* target = dweight.mutable_data<float>();
-    if (!accumulate) std::fill_n(target, dweight.numel(), 0.0f);
-    kernels::embedding_backward(dy.data<float>(), ids->data<std::int64_t>(), count, width, target);
+    detail::with_types(dy.dtype(), dweight, [&]<class T, class G>() {
+      G* target = dweight.mutable_data<G>();
+      if (!accumulate) std::fill_n(target, dweight.numel(), G{});
+      kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, target);
+    });
   });
 }
 

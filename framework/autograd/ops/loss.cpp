@@ -2,6 +2,7 @@
 
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/reduce.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
@@ -104,11 +105,13 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  require("cross_entropy", "logits", logits);
+  detail::require_float("cross_entropy", "logits", logits);
   if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
     fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
   }
-  if (labels.defined() && labels.dtype() == Dtype::f32) return cross_entropy_of_probabilities(logits, labels, options);
+  if (labels.defined() && labels.dtype() == Dtype::f32) {
+    return cross_entropy_of_probabilities(to(logits, Dtype::f32), labels, options);
+  }
   require("cross_entropy", "labels", labels, Dtype::i64);
   if (logits.rank() == 0 || !(logits.shape().without_axis(-1) == labels.shape())) {
     fail<ShapeError>("cross_entropy: logits {} and labels {}, expected [..., classes] and [...]", logits.shape(),
@@ -122,7 +125,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   }
 
   Tensor losses = empty(labels.shape()), stats = empty({task.rows, 2});
-  if (kernels::cross_entropy(task, logits.data<float>(), losses.mutable_data<float>(), stats.mutable_data<float>())) {
+  const bool impossible = detail::with_type(logits.dtype(), [&]<class T>() {
+    return kernels::cross_entropy(task, logits.data<T>(), losses.mutable_data<float>(), stats.mutable_data<float>());
+  });
+  if (impossible) {
     fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits.shape());
   }
   const float scale = scale_of(options.reduction, mutant(Mutant::cross_entropy_counts_all) ? task.rows : count);
@@ -132,8 +138,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
                  labels = save(labels)](const Tensor& dy, Gradients& gradients) {
                   // Over the logits themselves when nobody else holds them.
                   Tensor dx = detail::overwritable(x);
-                  kernels::cross_entropy_backward(task, x->data<float>(), stats.data<float>(), dy.data<float>(), stride,
-                                                  scale, dx.mutable_data<float>());
+                  detail::with_type(x->dtype(), [&]<class T>() {
+                    kernels::cross_entropy_backward(task, x->data<T>(), stats.data<float>(), dy.data<float>(), stride,
+                                                    scale, dx.mutable_data<T>());
+                  });
                   gradients.give(0, dx);
                 });
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <temper/autograd/ops/cast.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
@@ -14,8 +16,8 @@ using detail::require;
 namespace {
 
 kernels::Matmul check(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
-  require("matmul", "a", a);
-  require("matmul", "b", b);
+  detail::require_float("matmul", "a", a);
+  detail::require_alike("matmul", "b", b, "a", a);
   const Shape &sa = a.shape(), &sb = b.shape();
   if (sa.rank() < 2 || sb.rank() < 2)
     fail<ShapeError>("matmul: a {} and b {}, expected at least two axes each", sa, sb);
@@ -51,9 +53,10 @@ kernels::Matmul stacked(kernels::Matmul shape) {
 
 /// With op(a) = a or its transpose, y = op(a) op(b): the gradient of op(a) is dy op(b)^T, and a's is that or its
 /// transpose.
-void gradient_of_a(const kernels::Matmul& y, const float* dy, const float* b, const Gradients::Target& da) {
+template <class T, class G>
+void gradient_of_a(const kernels::Matmul& y, const T* dy, const T* b, const Gradients::Target& da) {
   Tensor target = da.tensor;
-  float* const out = target.mutable_data<float>();
+  G* const out = target.mutable_data<G>();
   kernels::Matmul shape{.batch = y.batch, .accumulate = da.accumulate};
   if (!y.transpose_a) {
     shape.m = y.m;
@@ -76,9 +79,10 @@ void gradient_of_a(const kernels::Matmul& y, const float* dy, const float* b, co
 }
 
 /// The gradient of op(b) is op(a)^T dy, summed over the batch when b serves all of it.
-void gradient_of_b(const kernels::Matmul& y, const float* dy, const float* a, const Gradients::Target& db) {
+template <class T, class G>
+void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Gradients::Target& db) {
   Tensor target = db.tensor;
-  float* const out = target.mutable_data<float>();
+  G* const out = target.mutable_data<G>();
   kernels::Matmul shape{.k = y.m, .batch = y.batch, .accumulate = db.accumulate};
   if (y.transpose_b) {
     shape.m = y.n;
@@ -90,8 +94,8 @@ void gradient_of_b(const kernels::Matmul& y, const float* dy, const float* a, co
     shape.n = y.n;
     shape.transpose_a = !y.transpose_a && !mutant(Mutant::matmul_db_not_transposed);
   }
-  const float* const left = y.transpose_b ? dy : a;
-  const float* const right = y.transpose_b ? a : dy;
+  const T* const left = y.transpose_b ? dy : a;
+  const T* const right = y.transpose_b ? a : dy;
   if (!y.share_b) return kernels::matmul(shape, left, right, nullptr, out);
   shape.batch = 1;
   if (y.batch == 0) shape.k = 0;
@@ -108,12 +112,23 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   const kernels::Matmul whole = check(a, b, options);
   Shape y_shape = a.shape().resized(-2, whole.m).resized(-1, whole.n);
   const kernels::Matmul shape = stacked(whole);
-  Tensor y = empty(y_shape);
-  kernels::matmul(shape, a.data<float>(), b.data<float>(), nullptr, y.mutable_data<float>());
+  Tensor y = empty(y_shape, a.dtype());
+  detail::with_type(a.dtype(), [&]<class T>() {
+    kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>());
+  });
   return record("matmul", y, {a, b}, [a = save(a), b = save(b), shape](const Tensor& dy, Gradients& gradients) {
-    const float* const g = dy.data<float>();
-    if (gradients.wants(0)) gradient_of_a(shape, g, b->data<float>(), gradients.into(0));
-    if (gradients.wants(1)) gradient_of_b(shape, g, a->data<float>(), gradients.into(1));
+    if (gradients.wants(0)) {
+      const Gradients::Target da = gradients.into(0);
+      detail::with_types(dy.dtype(), da.tensor, [&]<class T, class G>() {
+        gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da);
+      });
+    }
+    if (gradients.wants(1)) {
+      const Gradients::Target db = gradients.into(1);
+      detail::with_types(dy.dtype(), db.tensor, [&]<class T, class G>() {
+        gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db);
+      });
+    }
   });
 }
 
@@ -124,14 +139,20 @@ Tensor before_relu(const Tensor& y, const Tensor& dy, std::int64_t rows, std::in
   Tensor dz = detail::overwritable(dy);
   Gradients::Target db{};
   if (gradients.wants(2)) db = gradients.into(2);
-  kernels::relu_backward(y.data<float>(), dy.data<float>(), rows, out, dz.mutable_data<float>(),
-                         db.tensor.defined() ? db.tensor.mutable_data<float>() : nullptr, db.accumulate);
+  detail::with_type(dy.dtype(), [&]<class T>() {
+    kernels::relu_backward(y.data<T>(), dy.data<T>(), rows, out, dz.mutable_data<T>(),
+                           db.tensor.defined() ? db.tensor.mutable_data<float>() : nullptr, db.accumulate);
+  });
   return dz;
 }
 
 Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
-  require(name, "input", x);
-  require(name, "weight", weight);
+  detail::require_float(name, "input", x);
+  detail::require_float(name, "weight", weight);
+  if (weight.dtype() == Dtype::bf16 && x.dtype() == Dtype::f32) {
+    return linear_of(name, to(x, Dtype::bf16), weight, bias, relu);
+  }
+  detail::require_alike(name, "weight", weight, "input", x);
   if (weight.rank() != 2) fail<ShapeError>("{}: weight {}, expected [out, in]", name, weight.shape());
   const std::int64_t out = weight.size(0), in = weight.size(1);
   if (x.rank() < 1) fail<ShapeError>("{}: input {}, expected [..., {}]", name, x.shape(), in);
@@ -146,29 +167,37 @@ Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const 
     }
   }
   const std::int64_t rows = x.shape().without_axis(-1).numel();
-  Tensor y = empty(x.shape().resized(-1, out));
-  kernels::matmul({.m = rows, .n = out, .k = in, .transpose_b = true}, x.data<float>(), weight.data<float>(),
-                  bias.defined() ? bias.data<float>() : nullptr, y.mutable_data<float>());
-  if (relu) kernels::unary(kernels::Unary::relu, y.data<float>(), y.mutable_data<float>(), y.numel());
+  Tensor y = empty(x.shape().resized(-1, out), x.dtype());
+  detail::with_type(x.dtype(), [&]<class T>() {
+    T* const result = y.mutable_data<T>();
+    kernels::matmul({.m = rows, .n = out, .k = in, .transpose_b = true}, x.data<T>(), weight.data<T>(),
+                    bias.defined() ? bias.data<float>() : nullptr, result);
+    if (relu) kernels::unary<T>(kernels::Unary::relu, result, result, y.numel());
+  });
   return record(name, y, {x, weight, bias},
                 [x = save(x), weight = save(weight), y = relu ? save(y) : Saved(), rows, in, out](
                     const Tensor& dy, Gradients& gradients) {
                   const Tensor dz = y->defined() ? before_relu(y, dy, rows, out, gradients) : dy;
-                  const float* const g = dz.data<float>();
                   if (gradients.wants(0)) {
                     auto [dx, accumulate] = gradients.into(0);
-                    kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, g, weight->data<float>(),
-                                    nullptr, dx.mutable_data<float>());
+                    detail::with_types(dz.dtype(), dx, [&]<class T, class G>() {
+                      kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, dz.data<T>(),
+                                      weight->data<T>(), nullptr, dx.mutable_data<G>());
+                    });
                   }
                   if (gradients.wants(1)) {
                     auto [dw, accumulate] = gradients.into(1);
                     if (mutant(Mutant::linear_dw_overwrites)) accumulate = false;
-                    kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate}, g,
-                                    x->data<float>(), nullptr, dw.mutable_data<float>());
+                    detail::with_types(dz.dtype(), dw, [&]<class T, class G>() {
+                      kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate},
+                                      dz.data<T>(), x->data<T>(), nullptr, dw.mutable_data<G>());
+                    });
                   }
                   if (gradients.wants(2) && !y->defined()) {
                     auto [db, accumulate] = gradients.into(2);
-                    kernels::sum_rows(g, rows, out, db.mutable_data<float>(), accumulate);
+                    detail::with_type(dz.dtype(), [&]<class T>() {
+                      kernels::sum_rows(dz.data<T>(), rows, out, db.mutable_data<float>(), accumulate);
+                    });
                   }
                 });
 }

@@ -11,11 +11,12 @@ struct MatmulOptions {
 
 /// The matrix product a [..., m, k] b [..., k, n] -> [..., m, n]. The leading axes are equal, or b is a single matrix
 /// that serves them all.
-/// Throws: ShapeError when the shapes do not fit, or the elements are not f32.
+/// Throws: ShapeError when the shapes do not fit, or the elements are not both f32 or both bf16.
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
 
 /// x weight^T + bias: x [..., in], weight [out, in], bias [out] or undefined -> [..., out].
-/// Throws: ShapeError when the shapes do not fit, or the elements are not f32.
+/// With a weight in bf16 x is rounded to that, if need be, and so is the result; the bias is f32 all the same.
+/// Throws: ShapeError when the shapes or the dtypes do not fit.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 /// relu(linear(x, weight, bias)) in fewer passes over memory. Throws: as linear.

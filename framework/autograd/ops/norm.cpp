@@ -11,7 +11,7 @@ namespace {
 
 /// Checks the arguments and returns how many numbers are normalized together.
 std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps) {
-  require(name, "input", x);
+  detail::require_float(name, "input", x);
   require(name, "weight", weight);
   const Shape& shape = x.shape();
   const int first = x.rank() - weight.rank();
@@ -32,11 +32,12 @@ std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, co
 
 Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, bool centered) {
   const std::int64_t cols = checked(name, x, weight, bias, eps), rows = x.numel() / cols;
-  Tensor y = empty(x.shape()), inverse = empty({rows}), mean;
+  Tensor y = empty(x.shape(), x.dtype()), inverse = empty({rows}), mean;
   if (centered) mean = empty({rows});
-  kernels::norm(x.data<float>(), rows, cols, weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr, eps,
-                y.mutable_data<float>(), centered ? mean.mutable_data<float>() : nullptr,
-                inverse.mutable_data<float>());
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::norm(x.data<T>(), rows, cols, weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr, eps,
+                  y.mutable_data<T>(), centered ? mean.mutable_data<float>() : nullptr, inverse.mutable_data<float>());
+  });
   return record(
       name, y, {x, weight, bias},
       [rows, cols, x = save(x), weight = save(weight), mean, inverse](const Tensor& dy, Gradients& gradients) {
@@ -47,10 +48,14 @@ Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tenso
         Gradients::Target dx{};
         if (gradients.wants(0)) dx = gradients.into(0);
         Tensor dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
-        const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
-        kernels::norm_backward(x->data<float>(), dy.data<float>(), rows, cols, weight->data<float>(),
-                               mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(), target(dx.tensor),
-                               dx.accumulate, target(dw), target(db));
+        const auto target = []<class T>(Tensor& d, T*) { return d.defined() ? d.mutable_data<T>() : nullptr; };
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          float* const f32 = nullptr;
+          kernels::norm_backward(x->data<T>(), dy.data<T>(), rows, cols, weight->data<float>(),
+                                 mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(),
+                                 target(dx.tensor, static_cast<T*>(nullptr)), dx.accumulate, target(dw, f32),
+                                 target(db, f32));
+        });
         if (dw.defined()) gradients.give(1, dw);
         if (db.defined()) gradients.give(2, db);
       });

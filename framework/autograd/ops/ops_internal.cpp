@@ -1,6 +1,7 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 
 #include "framework/core/mutants_internal.hpp"
+#include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/reduce.hpp"
 
 namespace temper::detail {
@@ -16,6 +17,33 @@ void require(const char* operation, const char* argument, const Tensor& x, Dtype
   }
 }
 
+void require_float(const char* operation, const char* argument, const Tensor& x) {
+  require_defined(operation, argument, x);
+  if (x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) {
+    fail<ShapeError>("{}: {} {} is {}, expected f32 or bf16", operation, argument, x.shape(), x.dtype());
+  }
+}
+
+void require_alike(const char* operation, const char* argument, const Tensor& x, const char* other_argument,
+                   const Tensor& other) {
+  require_float(operation, argument, x);
+  if (x.dtype() != other.dtype()) {
+    fail<ShapeError>("{}: {} {} is {}, {} {} is {}, expected the same dtype", operation, other_argument, other.shape(),
+                     other.dtype(), argument, x.shape(), x.dtype());
+  }
+}
+
+Tensor converted(const Tensor& x, Dtype dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor y = empty(x.shape(), dtype);
+  if (dtype == Dtype::bf16) {
+    kernels::convert(x.data<float>(), y.mutable_data<BFloat16>(), x.numel());
+  } else {
+    kernels::convert(x.data<BFloat16>(), y.mutable_data<float>(), x.numel());
+  }
+  return y;
+}
+
 int require_axis(const char* operation, const char* argument, const Tensor& x, int axis) {
   const int rank = x.rank();
   if (axis < -rank || axis >= rank) {
@@ -29,9 +57,11 @@ void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gr
     gradients.give(input, std::move(gradient));
     return;
   }
-  Tensor sums = empty(shape);
-  kernels::reduce_to(kernels::Reduce::sum, gradient.data<float>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
-                     shape);
+  Tensor sums = empty(shape);  // in f32, and rounded by whoever gathers it
+  with_type(gradient.dtype(), [&]<class T>() {
+    kernels::reduce_to(kernels::Reduce::sum, gradient.data<T>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
+                       shape);
+  });
   if (mutant(Mutant::broadcast_not_summed)) sums = gradient.view({gradient.numel()}).rows(0, sums.numel()).view(shape);
   gradients.give(input, std::move(sums));
 }
@@ -43,6 +73,6 @@ AxisView view_of(const Shape& shape, int axis) {
   return view;
 }
 
-Tensor overwritable(const Tensor& dy) { return dy.unique() ? dy : empty(dy.shape()); }
+Tensor overwritable(const Tensor& dy) { return dy.unique() ? dy : empty(dy.shape(), dy.dtype()); }
 
 }  // namespace temper::detail

@@ -10,16 +10,40 @@ namespace temper::detail {
 
 /// Throws unless x is defined and of the dtype: ValueError and ShapeError with the names of operation and argument.
 void require(const char* operation, const char* argument, const Tensor& x, Dtype dtype = Dtype::f32);
+/// Throws unless x is defined and f32 or bf16: as require.
+void require_float(const char* operation, const char* argument, const Tensor& x);
+/// Throws unless x is defined and has the dtype of `other`, another argument of f32 or bf16: as require, with both names.
+void require_alike(const char* operation, const char* argument, const Tensor& x, const char* other_argument,
+                   const Tensor& other);
 /// Throws a ValueError unless x is defined.
 void require_defined(const char* operation, const char* argument, const Tensor& x);
 /// The axis as a number from 0 to rank - 1. Throws: ShapeError with the names of operation and argument.
 int require_axis(const char* operation, const char* argument, const Tensor& x, int axis);
 
+/// Calls f.operator()<T>() with the type of the elements, float or BFloat16.
+template <class F>
+decltype(auto) with_type(Dtype dtype, F&& f) {
+  return dtype == Dtype::bf16 ? f.template operator()<BFloat16>() : f.template operator()<float>();
+}
+
+/// Calls f.operator()<T, G>() with the types of an operation's elements and of where a gradient is gathered: G is T, or
+/// float for a parameter.
+template <class F>
+decltype(auto) with_types(Dtype dtype, const Tensor& gradient, F&& f) {
+  if (dtype != Dtype::bf16) return f.template operator()<float, float>();
+  if (gradient.dtype() == Dtype::bf16) return f.template operator()<BFloat16, BFloat16>();
+  return f.template operator()<BFloat16, float>();
+}
+
+/// x in another dtype, unrecorded; x itself when it has that already. f32 and bf16 only.
+Tensor converted(const Tensor& x, Dtype dtype);
+
 /// Gives `gradient`, which has the shape of the result, to an input of `shape` that may have been broadcast to it.
 void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient);
 
 /// Where an elementwise backward writes the gradient it makes of dy: over dy itself when nobody else holds it, which
-/// spares a third of the memory traffic; else a new tensor of its shape.
+/// spares a third of the memory traffic; else a new tensor
+/// like it.
 Tensor overwritable(const Tensor& dy);
 
 /// A shape seen from one of its axes: [outer, size, inner].

@@ -31,7 +31,6 @@ struct Reduced {
 };
 
 Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
-  require(name, "input", x);
   std::array<bool, Shape::max_rank> chosen{};
   if (axes.count() == 0) chosen.fill(true);
   for (const int axis : axes) {
@@ -56,15 +55,21 @@ Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
 
 Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& shape, float scale) {
   Tensor y = empty(shape);
-  kernels::reduce_to(Reduce::sum, x.data<float>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
-  return record(name, y, {x}, [x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x);
-    kernels::expand(dy.data<float>(), kept, scale, dx.mutable_data<float>(), x);
-    gradients.give(0, dx);
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::reduce_to(Reduce::sum, x.data<T>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
   });
+  return record(name, detail::converted(y, x.dtype()), {x},
+                [x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
+                  Tensor dx = empty(x, dy.dtype());
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::expand(dy.data<T>(), kept, scale, dx.mutable_data<T>(), x);
+                  });
+                  gradients.give(0, dx);
+                });
 }
 
 Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, ReduceOptions options) {
+  require(name, "input", x);
   const Reduced to = reduced(name, x, axes);
   if (to.count == 0) fail<ValueError>("{}: input {} has nothing to choose from", name, x.shape());
   Tensor y = empty(to.result(options));
@@ -86,11 +91,13 @@ Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, R
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  detail::require_float("sum", "input", x);
   const Reduced to = reduced("sum", x, axes);
   return total("sum", x, to, to.result(options), 1.0f);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
+  detail::require_float("mean", "input", x);
   const Reduced to = reduced("mean", x, axes);
   if (to.count == 0) fail<ValueError>("mean: input {} has no numbers to average", x.shape());
   return total("mean", x, to, to.result(options), static_cast<float>(1.0 / static_cast<double>(to.count)));

@@ -179,12 +179,14 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   const Tensor y = along == 0 ? x.rows(first, last) : cut(x, along, first, last);
   return record("slice", y, {x}, [along, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
     auto [dx, accumulate] = gradients.into(0);
-    float* target = dx.mutable_data<float>();
     const detail::AxisView view = detail::view_of(x, along);
     const std::int64_t block = dy.size(along) * view.inner;
-    if (!accumulate) std::fill_n(target, dx.numel(), 0.0f);
     const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
-    kernels::add_blocks(dy.data<float>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
+    detail::with_types(dy.dtype(), dx, [&]<class T, class G>() {
+      G* target = dx.mutable_data<G>();
+      if (!accumulate) std::fill_n(target, dx.numel(), G{});
+      kernels::add_blocks(dy.data<T>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
+    });
   });
 }
 

@@ -108,13 +108,13 @@ struct Clamp {  // from a to b
   static Vec dx(Vec x, Vec dy, Vec a, Vec b) { return xsimd::select((x < a) | (x > b), zero(), dy); }
 };
 
-template <class F>
-void unary(const float* x, float* y, Index n) {
+template <class F, class T>
+void unary(const T* x, T* y, Index n) {
   transform(x, y, n, [](Vec v) { return F::y(v); });
 }
 
-template <class F>
-void unary_backward(const float* x, const float* dy, float* dx, Index n) {
+template <class F, class T>
+void unary_backward(const T* x, const T* dy, T* dx, Index n) {
   transform(x, dy, dx, n, [](Vec v, Vec d) { return F::dx(v, d); });
 }
 
@@ -150,16 +150,20 @@ struct Same {
   static Vec y(Vec a, Vec b) { return xsimd::select((a == b) | (xsimd::isnan(a) & xsimd::isnan(b)), one(), zero()); }
 };
 
-template <class F>
-void binary(const float* a, Index stride_a, const float* b, Index stride_b, float* y, Index n) {
+/// One number in all lanes.
+Vec spread(float x) { return Vec(x); }
+Vec spread(BFloat16 x) { return xsimd::bitwise_cast<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16)); }
+
+template <class F, class T>
+void binary(const T* a, Index stride_a, const T* b, Index stride_b, T* y, Index n) {
   if (stride_a != 0 && stride_b != 0) {
     transform(a, b, y, n, [](Vec u, Vec v) { return F::y(u, v); });
   } else if (stride_a != 0) {
-    transform(a, y, n, [v = Vec(*b)](Vec u) { return F::y(u, v); });
+    transform(a, y, n, [v = spread(*b)](Vec u) { return F::y(u, v); });
   } else if (stride_b != 0) {
-    transform(b, y, n, [u = Vec(*a)](Vec v) { return F::y(u, v); });
+    transform(b, y, n, [u = spread(*a)](Vec v) { return F::y(u, v); });
   } else {
-    const Vec value = F::y(Vec(*a), Vec(*b));
+    const Vec value = F::y(spread(*a), spread(*b));
     for_each_vector(n, [=](Index i, Index count) { store_upto(y + i, value, count); });
   }
 }
@@ -228,15 +232,23 @@ void choose(const bool* condition, Index stride_condition, const float* a, Index
   });
 }
 
-void accumulate(float* y, const float* x, Index n) {
+template <class Y, class X>
+void accumulate(Y* y, const X* x, Index n) {
   transform(y, x, y, n, [](Vec u, Vec v) { return u + v; });
 }
 
-void affine(const float* x, float a, float b, float* y, Index n) {
+template <class T>
+void affine(const T* x, float a, float b, T* y, Index n) {
   transform(x, y, n, [=](Vec v) { return multiply_add(Vec(a), v, Vec(b)); });
 }
 
-void relu_backward_rows(const float* y, const float* dy, Index rows, Index cols, float* dz, float* sum) {
+template <class X, class Y>
+void convert(const X* x, Y* y, Index n) {
+  transform(x, y, n, [](Vec v) { return v; });
+}
+
+template <class T>
+void relu_backward_rows(const T* y, const T* dy, Index rows, Index cols, T* dz, float* sum) {
   if (sum == nullptr) return unary_backward<Relu>(y, dy, dz, rows * cols);
   for (Index c = 0; c < cols; ++c) sum[c] = 0.0f;
   for (Index row = 0; row < rows; ++row, y += cols, dy += cols, dz += cols) {
@@ -248,10 +260,10 @@ void relu_backward_rows(const float* y, const float* dy, Index rows, Index cols,
   }
 }
 
-template <class F>
-void enter(IsaTable& table, Unary op) {
-  table.unary[static_cast<std::size_t>(op)] = unary<F>;
-  table.unary_backward[static_cast<std::size_t>(op)] = unary_backward<F>;
+template <class F, class T>
+void enter(StorageTable<T>& table, Unary op) {
+  table.unary[static_cast<std::size_t>(op)] = unary<F, T>;
+  table.unary_backward[static_cast<std::size_t>(op)] = unary_backward<F, T>;
 }
 
 template <class F>
@@ -260,9 +272,9 @@ void enter(IsaTable& table, Parametric op) {
   table.parametric_backward[static_cast<std::size_t>(op)] = parametric_backward<F>;
 }
 
-template <class F>
-void enter(IsaTable& table, Binary op) {
-  table.binary[static_cast<std::size_t>(op)] = binary<F>;
+template <class F, class T>
+void enter(StorageTable<T>& table, Binary op) {
+  table.binary[static_cast<std::size_t>(op)] = binary<F, T>;
 }
 
 template <class F>
@@ -275,9 +287,10 @@ void enter(IsaTable& table, Compare op) {
   table.compare[static_cast<std::size_t>(op)] = compare<F>;
 }
 
-}  // namespace
-
-void fill_elementwise(IsaTable& table) {
+template <class T>
+void fill_storage(StorageTable<T>& table) {
+  table.to_float = convert<T, float>;
+  table.from_float = convert<float, T>;
   enter<Neg>(table, Unary::neg);
   enter<Exp>(table, Unary::exp);
   enter<Log>(table, Unary::log);
@@ -298,6 +311,17 @@ void fill_elementwise(IsaTable& table) {
   enter<Maximum>(table, Binary::maximum);
   enter<Minimum>(table, Binary::minimum);
   enter<Same>(table, Binary::same);
+  table.accumulate = accumulate<T, T>;
+  table.accumulate_in_float = accumulate<float, T>;
+  table.affine = affine<T>;
+  table.relu_backward_rows = relu_backward_rows<T>;
+}
+
+}  // namespace
+
+void fill_elementwise(IsaTable& table) {
+  fill_storage<float>(table);
+  fill_storage(table.bf16);
   enter<LeakyRelu>(table, Parametric::leaky_relu);
   enter<Clamp>(table, Parametric::clamp);
   enter<DivB>(table, BinaryBackward::div_b);
@@ -307,10 +331,7 @@ void fill_elementwise(IsaTable& table) {
   enter<NotEqual>(table, Compare::not_equal);
   enter<Less>(table, Compare::less);
   enter<LessEqual>(table, Compare::less_equal);
-  table.relu_backward_rows = relu_backward_rows;
   table.choose = choose;
-  table.accumulate = accumulate;
-  table.affine = affine;
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -12,8 +12,9 @@ Vec zero_past(Vec v, Index count) {
   return load_part(lanes, count);
 }
 
-void norm(const float* x, Index rows, Index cols, const float* weight, const float* bias, float eps, float* y,
-          float* mean, float* inverse) {
+template <class T>
+void norm(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
+          float* inverse) {
   const double count_inverse = 1.0 / static_cast<double>(cols);
   for (Index row = 0; row < rows; ++row, x += cols, y += cols) {
     Vec center(0.0f);
@@ -60,8 +61,9 @@ void blocked_sums(Index n, double& first, double& second, F f) {
   }
 }
 
-void norm_backward(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, float* dx, bool accumulate, float* dweight, float* dbias) {
+template <class T>
+void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
+                   const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias) {
   const double count_inverse = 1.0 / static_cast<double>(cols);
   for (Index row = 0; row < rows; ++row, x += cols, dy += cols) {
     const Vec center(mean != nullptr ? mean[row] : 0.0f), scale(inverse[row]);
@@ -92,11 +94,17 @@ void norm_backward(const float* x, const float* dy, Index rows, Index cols, cons
   }
 }
 
+template <class T>
+void fill_storage(StorageTable<T>& table) {
+  table.norm = norm<T>;
+  table.norm_backward = norm_backward<T>;
+}
+
 }  // namespace
 
 void fill_norm(IsaTable& table) {
-  table.norm = norm;
-  table.norm_backward = norm_backward;
+  fill_storage<float>(table);
+  fill_storage(table.bf16);
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -80,8 +80,9 @@ void philox_block(const std::uint32_t* key, const std::uint32_t* nonce, std::uin
   }
 }
 
+template <class T>
 void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, float threshold, float scale,
-             const float* x, float* y, Index n) {
+             const T* x, T* y, Index n) {
   constexpr Index block_size = 4 * counters;
   alignas(64) std::uint32_t words[block_size];
   for (Index begin = 0; begin < n; begin += block_size, ++block) {
@@ -100,7 +101,8 @@ void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, 
 
 void fill_random(IsaTable& table) {
   table.philox_block = philox_block;
-  table.dropout = dropout;
+  table.dropout = dropout<float>;
+  table.bf16.dropout = dropout<BFloat16>;
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

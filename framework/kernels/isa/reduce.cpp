@@ -15,11 +15,13 @@ struct Smallest {
   static Vec both(Vec a, Vec b) { return min_or_nan(a, b); }
 };
 
-double sum(const float* x, Index n) {
+template <class T>
+double sum(const T* x, Index n) {
   return blocked_sum(n, [=](Index i, Index count) { return load_upto(x + i, count); });
 }
 
-float dot(const float* a, const float* b, Index n) {
+template <class T>
+float dot(const T* a, const T* b, Index n) {
   return static_cast<float>(
       blocked_sum(n, [=](Index i, Index count) { return load_upto(a + i, count) * load_upto(b + i, count); }));
 }
@@ -37,13 +39,13 @@ float extreme(const float* x, Index n) {
   return lanes[0];
 }
 
-template <class F>
-void reduce_rows(const float* x, Index rows, Index cols, Index stride, float* y) {
+template <class F, class T>
+void reduce_rows(const T* x, Index rows, Index cols, Index stride, float* y) {
   // Row after row as they lie in memory, four at a time, so that y is not read and written for each.
   Index row = 0;
   if (rows >= 4) {
     for_each_vector(cols, [=](Index i, Index count) {
-      const float* p = x + i;
+      const T* p = x + i;
       const Vec a = F::both(load_upto(p, count), load_upto(p + stride, count));
       const Vec b = F::both(load_upto(p + 2 * stride, count), load_upto(p + 3 * stride, count));
       store_upto(y + i, F::both(a, b), count);
@@ -55,7 +57,7 @@ void reduce_rows(const float* x, Index rows, Index cols, Index stride, float* y)
   }
   for (; row + 4 <= rows; row += 4) {
     for_each_vector(cols, [=](Index i, Index count) {
-      const float* p = x + row * stride + i;
+      const T* p = x + row * stride + i;
       const Vec a = F::both(load_upto(p, count), load_upto(p + stride, count));
       const Vec b = F::both(load_upto(p + 2 * stride, count), load_upto(p + 3 * stride, count));
       store_upto(y + i, F::both(load_upto(y + i, count), F::both(a, b)), count);
@@ -68,16 +70,22 @@ void reduce_rows(const float* x, Index rows, Index cols, Index stride, float* y)
   }
 }
 
+template <class T>
+void fill_storage(StorageTable<T>& table) {
+  table.sum = sum<T>;
+  table.dot = dot<T>;
+  table.sum_rows = reduce_rows<Sum, T>;
+}
+
 }  // namespace
 
 void fill_reduce(IsaTable& table) {
-  table.sum = sum;
-  table.dot = dot;
+  fill_storage<float>(table);
+  fill_storage(table.bf16);
   table.largest = extreme<Largest>;
   table.smallest = extreme<Smallest>;
-  table.sum_rows = reduce_rows<Sum>;
-  table.largest_rows = reduce_rows<Largest>;
-  table.smallest_rows = reduce_rows<Smallest>;
+  table.largest_rows = reduce_rows<Largest, float>;
+  table.smallest_rows = reduce_rows<Smallest, float>;
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

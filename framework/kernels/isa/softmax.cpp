@@ -9,7 +9,8 @@ namespace {
 
 constexpr float minus_infinity = -__builtin_inff();
 
-float largest(const float* x, Index n) {
+template <class T>
+float largest(const T* x, Index n) {
   Vec best(minus_infinity);
   for_each_vector(n, [&](Index i, Index count) { best = max_or_nan(best, load_upto(x + i, count, minus_infinity)); });
   if (xsimd::any(xsimd::isnan(best))) return __builtin_nanf("");
@@ -110,14 +111,15 @@ void softmax_backward(const float* y, const float* dy, Index n, Index stride, In
   });
 }
 
-bool exponentials(float* x, Index n, float scale, float* stats) {
+template <class T>
+bool exponentials(float* x, Index n, float scale, T* y, float* stats) {
   transform(x, x, n, [=](Vec v) { return v * Vec(scale); });
   const float top = largest(x, n);
   if (top == minus_infinity) return true;
   const Vec shift(mutant(Mutant::softmax_not_shifted) ? 0.0f : top);
   const double sum = blocked_sum(n, [=](Index i, Index count) {
     const Vec e = exponential(load_upto(x + i, count, minus_infinity) - shift);
-    store_upto(x + i, e, count);
+    store_upto(y + i, e, count);
     return e;
   });
   stats[0] = shift.get(0);
@@ -125,28 +127,39 @@ bool exponentials(float* x, Index n, float scale, float* stats) {
   return false;
 }
 
-void attention_backward(float* scores, float* slopes, Index n, float scale, const float* stats, float level,
-                        float dscale) {
+template <class T>
+void attention_backward(const float* x, const float* dy, Index n, float scale, const float* stats, float level,
+                        float dscale, T* y, T* dx) {
   const Vec factor(scale), shift(stats[0]), inverse(stats[1]), from(level), to(dscale);
   for_each_vector(n, [=](Index i, Index count) {
-    const Vec p = exponential(load_upto(scores + i, count) * factor - shift) * inverse;
-    store_upto(scores + i, p, count);
-    store_upto(slopes + i, p * (load_upto(slopes + i, count) - from) * to, count);
+    const Vec p = exponential(load_upto(x + i, count) * factor - shift) * inverse;
+    const Vec slope = load_upto(dy + i, count);
+    store_upto(y + i, p, count);
+    store_upto(dx + i, p * (slope - from) * to, count);
   });
 }
 
-void log_sum_exp(const float* x, Index n, float* top, double* sum) {
+template <class T>
+void log_sum_exp(const T* x, Index n, float* top, double* sum) {
   *top = mutant(Mutant::cross_entropy_not_shifted) ? 0.0f : largest(x, n);
   const Vec shift(*top);
   *sum = blocked_sum(
       n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });
 }
 
-void cross_entropy_backward(const float* x, Index n, float top, float inverse_sum, float uniform, float scale,
-                            float* dx) {
+template <class T>
+void cross_entropy_backward(const T* x, Index n, float top, float inverse_sum, float uniform, float scale, T* dx) {
   transform(x, dx, n, [=](Vec v) {
     return Vec(scale) * multiply_add(exponential(v - Vec(top)), Vec(inverse_sum), Vec(-uniform));
   });
+}
+
+template <class T>
+void fill_storage(StorageTable<T>& table) {
+  table.exponentials = exponentials<T>;
+  table.attention_backward = attention_backward<T>;
+  table.log_sum_exp = log_sum_exp<T>;
+  table.cross_entropy_backward = cross_entropy_backward<T>;
 }
 
 }  // namespace
@@ -154,10 +167,8 @@ void cross_entropy_backward(const float* x, Index n, float top, float inverse_su
 void fill_softmax(IsaTable& table) {
   table.softmax = softmax;
   table.softmax_backward = softmax_backward;
-  table.exponentials = exponentials;
-  table.attention_backward = attention_backward;
-  table.log_sum_exp = log_sum_exp;
-  table.cross_entropy_backward = cross_entropy_backward;
+  fill_storage<float>(table);
+  fill_storage(table.bf16);
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

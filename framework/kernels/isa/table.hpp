@@ -1,10 +1,12 @@
 #pragma once
 
-// The kernels that exist once per instruction set, as a table of function pointers. All work on contiguous f32 and on
-// the calling thread alone; the functions in framework/kernels split the work over threads.
+// The kernels that exist once per instruction set, as a table of function pointers. All work on contiguous elements and
+// on the calling thread alone; the functions in framework/kernels split the work over threads.
 
 #include <cstddef>
 #include <cstdint>
+
+#include "framework/core/bfloat16.hpp"
 
 namespace temper::kernels {
 
@@ -53,16 +55,69 @@ struct BatchNormFactors {
   const float *scale, *level, *slope;
 };
 
-struct IsaTable {
+/// The kernels of elements of type T, float or BFloat16. All compute in float, and round once where they store.
+template <class T>
+struct StorageTable {
   // elementwise.cpp. An operand with stride 0 is one number for all n.
-  void (*unary[static_cast<std::size_t>(Unary::count)])(const float* x, float* y, Index n);
+  void (*to_float)(const T* x, float* y, Index n);
+  void (*from_float)(const float* x, T* y, Index n);
+  void (*unary[static_cast<std::size_t>(Unary::count)])(const T* x, T* y, Index n);
   /// dx = dy * f'(x); x is the output where derivative_from_output
-  void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const float* x, const float* dy, float* dx, Index n);
+  void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const T* x, const T* dy, T* dx, Index n);
+  void (*binary[static_cast<std::size_t>(Binary::count)])(const T* a, Index stride_a, const T* b, Index stride_b, T* y,
+                                                          Index n);
+  /// y += x
+  void (*accumulate)(T* y, const T* x, Index n);
+  void (*accumulate_in_float)(float* y, const T* x, Index n);
+  /// y = a * x + b
+  void (*affine)(const T* x, float a, float b, T* y, Index n);
+  /// dz = dy where y is above 0 or NaN, else 0; dz may be dy. sum[cols] = the sum of its rows; it may be null.
+  void (*relu_backward_rows)(const T* y, const T* dy, Index rows, Index cols, T* dz, float* sum);
+
+  // reduce.cpp
+  double (*sum)(const T* x, Index n);
+  float (*dot)(const T* a, const T* b, Index n);
+  /// y[c] = the sum of x[r * stride + c] over 1 to 128 rows.
+  void (*sum_rows)(const T* x, Index rows, Index cols, Index stride, float* y);
+
+  // softmax.cpp
+  /// y = exp(scale * x - largest), with largest that of scale * x; overwrites x, which y may be. stats gets largest and
+  /// 1 / sum(y), before y is rounded. Returns whether all of scale * x is -inf.
+  bool (*exponentials)(float* x, Index n, float scale, T* y, float* stats);
+  /// y = the probabilities that `stats` of exponentials makes of the scores x; dx = y * (dy - level) * dscale. y may be
+  /// x, and dx may be dy.
+  void (*attention_backward)(const float* x, const float* dy, Index n, float scale, const float* stats, float level,
+                             float dscale, T* y, T* dx);
+  /// The largest logit of a row and the sum of exp(x - largest): the row's log-sum-exp in two parts, because their
+  /// sum would lose the digits that matter when logits are large.
+  void (*log_sum_exp)(const T* x, Index n, float* largest, double* sum);
+  /// dx = scale * (exp(x - largest) * inverse_sum - uniform)
+  void (*cross_entropy_backward)(const T* x, Index n, float largest, float inverse_sum, float uniform, float scale,
+                                 T* dx);
+
+  // norm.cpp. Layer norm of each row; with `mean` null the mean is taken as 0, which is RMS norm.
+  /// Weight and bias may be null. Writes each row's mean and 1 / sqrt(variance + eps).
+  void (*norm)(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
+               float* inverse);
+  /// Any of dx (overwritten, or added to when `accumulate`), dweight and dbias (added to) may be null.
+  void (*norm_backward)(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
+                        const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias);
+
+  // random.cpp
+  /// y = scale * x where the upper 24 bits of the element's random word are at least the threshold, else 0. x begins
+  /// at element 64 * block.
+  void (*dropout)(const std::uint32_t* key, const std::uint32_t* nonce, Index block, float threshold, float scale,
+                  const T* x, T* y, Index n);
+};
+
+/// Those of float by their names, those of BFloat16 in `bf16`, and the kernels that only float has.
+struct IsaTable : StorageTable<float> {
+  StorageTable<BFloat16> bf16;
+
+  // elementwise.cpp
   void (*parametric[static_cast<std::size_t>(Parametric::count)])(const float* x, float a, float b, float* y, Index n);
   void (*parametric_backward[static_cast<std::size_t>(Parametric::count)])(const float* x, const float* dy, float a,
                                                                            float b, float* dx, Index n);
-  void (*binary[static_cast<std::size_t>(Binary::count)])(const float* a, Index stride_a, const float* b,
-                                                          Index stride_b, float* y, Index n);
   void (*binary_backward[static_cast<std::size_t>(BinaryBackward::count)])(const float* a, Index stride_a,
                                                                            const float* b, Index stride_b,
                                                                            const float* dy, Index stride_dy, float* d,
@@ -72,22 +127,12 @@ struct IsaTable {
   /// y = condition ? a : b
   void (*choose)(const bool* condition, Index stride_condition, const float* a, Index stride_a, const float* b,
                  Index stride_b, float* y, Index n);
-  /// y += x
-  void (*accumulate)(float* y, const float* x, Index n);
-  /// y = a * x + b
-  void (*affine)(const float* x, float a, float b, float* y, Index n);
-
-  /// dz = dy where y is above 0 or NaN, else 0; dz may be dy. sum[cols] = the sum of its rows; it may be null.
-  void (*relu_backward_rows)(const float* y, const float* dy, Index rows, Index cols, float* dz, float* sum);
 
   // reduce.cpp
-  double (*sum)(const float* x, Index n);
-  float (*dot)(const float* a, const float* b, Index n);
   /// The largest and smallest of n > 0, NaN when there is one.
   float (*largest)(const float* x, Index n);
   float (*smallest)(const float* x, Index n);
-  /// y[c] = sum, largest or smallest of x[r * stride + c] over 1 to 128 rows.
-  void (*sum_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
+  /// As sum_rows: the largest and the smallest.
   void (*largest_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
   void (*smallest_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
 
@@ -95,21 +140,6 @@ struct IsaTable {
   // stride 1, or any number with stride >= cols. Returns whether some line is -inf throughout, which has no softmax.
   bool (*softmax)(const float* x, Index n, Index stride, Index cols, bool log, float* y);
   void (*softmax_backward)(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx);
-
-  /// x = exp(scale * x - largest), with largest that of scale * x. stats gets it and 1 / sum(x). Returns whether all of
-  /// scale * x is -inf.
-  bool (*exponentials)(float* x, Index n, float scale, float* stats);
-  /// scores = the probabilities that `stats` of exponentials makes of them; slopes = probability * (slope - level) *
-  /// dscale
-  void (*attention_backward)(float* scores, float* slopes, Index n, float scale, const float* stats, float level,
-                             float dscale);
-
-  /// The largest logit of a row and the sum of exp(x - largest): the row's log-sum-exp in two parts, because their
-  /// sum would lose the digits that matter when logits are large.
-  void (*log_sum_exp)(const float* x, Index n, float* largest, double* sum);
-  /// dx = scale * (exp(x - largest) * inverse_sum - uniform)
-  void (*cross_entropy_backward)(const float* x, Index n, float largest, float inverse_sum, float uniform, float scale,
-                                 float* dx);
 
   // loss.cpp. `delta` is Huber's; dy has stride 0 or 1.
   void (*pointwise_loss[static_cast<std::size_t>(PointwiseLoss::count)])(const float* x, const float* t, float delta,
@@ -119,14 +149,6 @@ struct IsaTable {
                                                                                   float delta, const float* dy,
                                                                                   Index stride_dy, float scale,
                                                                                   float* dx, Index n);
-
-  // norm.cpp. Layer norm of each row; with `mean` null the mean is taken as 0, which is RMS norm.
-  /// Weight and bias may be null. Writes each row's mean and 1 / sqrt(variance + eps).
-  void (*norm)(const float* x, Index rows, Index cols, const float* weight, const float* bias, float eps, float* y,
-               float* mean, float* inverse);
-  /// Any of dx (overwritten, or added to when `accumulate`), dweight and dbias (added to) may be null.
-  void (*norm_backward)(const float* x, const float* dy, Index rows, Index cols, const float* weight, const float* mean,
-                        const float* inverse, float* dx, bool accumulate, float* dweight, float* dbias);
 
   // batch_norm.cpp, over rows of `cols` channels
   /// Each column's mean, and the sum of the squares of what is off it.
@@ -141,10 +163,6 @@ struct IsaTable {
   // random.cpp
   /// 64 random words: word w of counter 16 * block + c is words[16 * w + c].
   void (*philox_block)(const std::uint32_t* key, const std::uint32_t* nonce, std::uint64_t block, std::uint32_t* words);
-  /// y = scale * x where the upper 24 bits of the element's random word are at least the threshold, else 0. x begins
-  /// at element 64 * block.
-  void (*dropout)(const std::uint32_t* key, const std::uint32_t* nonce, Index block, float threshold, float scale,
-                  const float* x, float* y, Index n);
 
   // layout.cpp
   /// y[c * stride_y + r] = x[r * stride_x + c]

@@ -1,0 +1,142 @@
+// Operations on bf16: computed in float, rounded where they store.
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include <temper/autograd/ops.hpp>
+#include <temper/autograd/tape.hpp>
+#include <temper/core/errors.hpp>
+#include <temper/nn/bf16.hpp>
+
+#include "tests/ops/op_test.hpp"
+
+namespace temper::test {
+
+const std::vector<Bf16Op>& bf16_ops() {
+  static const std::vector<Bf16Op> ops = {
+      {.name = "add"},
+      {.name = "sub"},
+      {.name = "mul", .roundings = 2},  // products that are summed again where an operand was broadcast
+      {.name = "neg"},
+      {.name = "exp", .roundings = 2},  // the derivative is made of the rounded output, here and below
+      {.name = "log"},
+      {.name = "sqrt", .roundings = 2},
+      {.name = "abs"},
+      {.name = "relu"},
+      {.name = "gelu"},
+      {.name = "gelu_tanh"},
+      {.name = "silu"},
+      {.name = "sigmoid", .roundings = 3},
+      {.name = "tanh", .roundings = 3},
+      {.name = "softplus"},
+      {.name = "dropout"},
+      {.name = "sum"},
+      {.name = "mean"},
+      {.name = "embedding", .roundings = 2},  // rows that repeat add up in bf16
+      {.name = "layer_norm", .f32 = {1, 2}},
+      {.name = "rms_norm", .f32 = {1}},
+      {.name = "cross_entropy"},
+      {.name = "linear", .f32 = {2}, .multiplies = true},
+      {.name = "matmul", .multiplies = true},
+      {.name = "scaled_dot_product_attention", .roundings = 4, .multiplies = true},
+  };
+  return ops;
+}
+
+TEST_CASE("operations on bf16 agree with the reference as closely as their roundings let them") {
+  const std::vector<OpTest> all = all_ops();
+  for (const Bf16Op& op : bf16_ops()) {
+    CAPTURE(op.name);
+    const auto test = std::ranges::find(all, op.name, &OpTest::name);
+    REQUIRE(test != all.end());
+    if (op.multiplies && !nn::bf16_supported()) {
+      MESSAGE(op.name << " is left out: this CPU has no instructions for bf16");
+      continue;
+    }
+    check_bf16(*test, op);
+  }
+}
+
+namespace {
+
+Tensor narrow(const Tensor& x) { return to(x, Dtype::bf16); }
+
+float element(const Tensor& x, std::int64_t i) { return to(x, Dtype::f32).data<float>()[i]; }
+
+}  // namespace
+
+TEST_CASE("to rounds to the nearest and back, and hands gradients through") {
+  const Tensor x = from({1.0f, 1.00390625f, 1.01171875f, -3.0e38f, INFINITY, -INFINITY, NAN, 1e-40f}, {8});
+  const Tensor y = narrow(x);
+  CHECK(y.dtype() == Dtype::bf16);
+  CHECK(element(y, 0) == 1.0f);
+  CHECK(element(y, 1) == 1.0f);       // halfway, to even
+  CHECK(element(y, 2) == 1.015625f);  // likewise
+  CHECK(element(y, 4) == INFINITY);
+  CHECK(element(y, 5) == -INFINITY);
+  CHECK(std::isnan(element(y, 6)));
+  CHECK(element(y, 7) == 0x1p-133f);  // below the normal numbers, too
+  CHECK(to(y, Dtype::bf16).same(y));
+  CHECK_THROWS_WITH_AS(to(x, Dtype::i64), "to: input f32 [8] to i64, expected f32 or bf16", ShapeError);
+  CHECK_THROWS_WITH_AS(to(arange(2), Dtype::f32), "to: input [2] is i64, expected f32 or bf16", ShapeError);
+
+  const Tensor a = ones({3}), b = narrow(ones({3}));
+  Tape tape;
+  tape.watch(a);
+  tape.watch(b);
+  tape.backward(sum(to(narrow(a) * b, Dtype::f32)));
+  CHECK(tape.gradient(a).dtype() == Dtype::f32);
+  CHECK(tape.gradient(b).dtype() == Dtype::bf16);
+  CHECK(element(tape.gradient(a), 0) == 1.0f);
+}
+
+TEST_CASE("f32 and bf16 do not mix, and the error names both") {
+  const Tensor a = ones({2, 2}), b = narrow(a);
+  CHECK_THROWS_WITH_AS(a + b, "add: a [2, 2] is f32, b [2, 2] is bf16, expected the same dtype", ShapeError);
+  CHECK_THROWS_WITH_AS(b * a, "mul: a [2, 2] is bf16, b [2, 2] is f32, expected the same dtype", ShapeError);
+  CHECK_THROWS_WITH_AS(linear(b, a), "linear: input [2, 2] is bf16, weight [2, 2] is f32, expected the same dtype",
+                       ShapeError);
+  CHECK(element(0.5 * b + 1, 0) == 1.5f);  // numbers go with anything
+}
+
+TEST_CASE("parameters in bf16 gather their gradients in f32") {
+  if (!nn::bf16_supported()) {
+    MESSAGE("left out: this CPU has no instructions for bf16");
+    return;
+  }
+  const Parameter weight(narrow(ones({2, 3})), Role::weight), table(narrow(ones({4, 3})), Role::embedding);
+  for (int pass = 1; pass <= 2; ++pass) {  // the second adds to what is there
+    Tape tape;
+    // An f32 input is rounded first. The table serves as an embedding, as a weight and by a part of it.
+    const Tensor y = linear(full({5, 3}, 1.0f), weight);
+    CHECK(y.dtype() == Dtype::bf16);
+    const Tensor z = linear(embedding(indices({1, 1, 3}), table) + slice(table, 0, 0, 1), table);
+    tape.backward(cross_entropy(z, indices({0, 1, 2})) + sum(to(y, Dtype::f32)));
+    CHECK(weight.gradient().dtype() == Dtype::f32);
+    CHECK(weight.gradient().data<float>()[0] == 5.0f * static_cast<float>(pass));
+    CHECK(table.gradient().dtype() == Dtype::f32);
+  }
+  // Four hundred small ones that bf16 would lose beside the first.
+  const Parameter row(narrow(zeros({1, 1})), Role::embedding);
+  Tape tape;
+  Tensor ids = zeros({401}, Dtype::i64), factors = full({401, 1}, 0.00390625f);
+  factors.mutable_data<float>()[0] = 1.0f;
+  tape.backward(sum(to(embedding(ids, row) * narrow(factors), Dtype::f32)));
+  CHECK(row.gradient().data<float>()[0] == 2.5625f);
+}
+
+TEST_CASE("NaN and infinity pass through operations on bf16") {
+  const Tensor x = narrow(from({NAN, INFINITY, -INFINITY, 3.0e38f}, {4}));
+  CHECK(std::isnan(element(relu(x), 0)));
+  CHECK(element(relu(x), 1) == INFINITY);
+  CHECK(element(relu(x), 2) == 0.0f);
+  CHECK(std::isnan(element(gelu(x), 0)));
+  CHECK(element(gelu(x), 1) == INFINITY);
+  CHECK(element(x + x, 3) == INFINITY);
+  CHECK(std::isnan(element(layer_norm(x, ones({4}), zeros({4})), 3)));
+  CHECK(std::isnan(cross_entropy(reshape(x, {1, 4}), indices({3})).item()));
+}
+
+}  // namespace temper::test
