@@ -34,10 +34,11 @@ float inverse_deviation(const BatchNorm& s, float variance) {
 
 }  // namespace
 
-void batch_norm_statistics(const BatchNorm& s, const float* x, float* mean, float* variance) {
+template <class T>
+void batch_norm_statistics(const BatchNorm& s, const T* x, float* mean, float* variance) {
   const Index c = s.channels, step = rows_per_chunk(s), chunks = chunk_count(s.rows, step);
   const Scratch<float> means(chunks * c), squares(chunks * c);
-  const auto kernel = table().column_moments;
+  const auto kernel = table_of<T>().column_moments;
   parallel_chunks(s.rows, step, [&](Index chunk, Index begin, Index end) {
     kernel(x + begin * c, end - begin, c, means.row(chunk, c), squares.row(chunk, c));
   });
@@ -65,25 +66,27 @@ void batch_norm_statistics(const BatchNorm& s, const float* x, float* mean, floa
   }
 }
 
-void batch_norm(const BatchNorm& s, const float* x, const float* gain, const float* bias, const float* mean,
-                const float* variance, const float* residual, bool relu, float* y) {
+template <class T>
+void batch_norm(const BatchNorm& s, const T* x, const float* gain, const float* bias, const float* mean,
+                const float* variance, const std::type_identity_t<T>* residual, bool relu, T* y) {
   const Index c = s.channels;
   const Scratch<float> scale(c);
   for (Index i = 0; i < c; ++i) scale.data()[i] = gain[i] * inverse_deviation(s, variance[i]);
-  const auto kernel = table().batch_norm;
+  const auto kernel = table_of<T>().batch_norm;
   parallel_for(s.rows, 4 * rows_per_chunk(s), [&](Index begin, Index end) {
     kernel({x + begin * c, mean, scale.data(), bias, residual != nullptr ? residual + begin * c : nullptr, relu},
            end - begin, c, y + begin * c);
   });
 }
 
-void batch_norm_backward(const BatchNorm& s, const BatchNormInputs& inputs, const float* dy, float* dx, float* dgain,
-                         float* dbias, float* dresidual) {
+template <class T>
+void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, const T* dy, T* dx, float* dgain,
+                         float* dbias, std::type_identity_t<T>* dresidual) {
   const Index c = s.channels, step = rows_per_chunk(s), chunks = chunk_count(s.rows, step);
   const Scratch<float> sums(chunks * c), products(chunks * c);
   const auto x_at = [&](Index row) { return inputs.x + row * c; };
   const auto y_at = [&](Index row) { return inputs.y != nullptr ? inputs.y + row * c : nullptr; };
-  const auto kernel = table().batch_norm_sums;
+  const auto kernel = table_of<T>().batch_norm_sums;
   parallel_chunks(s.rows, step, [&](Index chunk, Index begin, Index end) {
     kernel({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, sums.row(chunk, c),
            products.row(chunk, c));
@@ -112,11 +115,22 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs& inputs, cons
     slope[i] = static_cast<float>(normal * share * static_cast<double>(inverse));
   }
   if (dx == nullptr && dresidual == nullptr) return;
-  const auto backward = table().batch_norm_backward;
+  const auto backward = table_of<T>().batch_norm_backward;
   parallel_for(s.rows, 4 * step, [&](Index begin, Index end) {
     backward({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, {scale, level, slope},
              dx != nullptr ? dx + begin * c : nullptr, dresidual != nullptr ? dresidual + begin * c : nullptr);
   });
 }
+
+template void batch_norm_statistics(const BatchNorm&, const float*, float*, float*);
+template void batch_norm_statistics(const BatchNorm&, const BFloat16*, float*, float*);
+template void batch_norm(const BatchNorm&, const float*, const float*, const float*, const float*, const float*,
+                         const float*, bool, float*);
+template void batch_norm(const BatchNorm&, const BFloat16*, const float*, const float*, const float*, const float*,
+                         const BFloat16*, bool, BFloat16*);
+template void batch_norm_backward(const BatchNorm&, const BatchNormInputs<float>&, const float*, float*, float*, float*,
+                                  float*);
+template void batch_norm_backward(const BatchNorm&, const BatchNormInputs<BFloat16>&, const BFloat16*, BFloat16*,
+                                  float*, float*, BFloat16*);
 
 }  // namespace temper::kernels

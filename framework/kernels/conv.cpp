@@ -1,6 +1,7 @@
 #include "framework/kernels/conv.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/onednn.hpp"
@@ -14,13 +15,14 @@ using onednn::Key;
 using onednn::Op;
 using onednn::Program;
 
-/// The arguments that oneDNN's three convolutions share.
+/// The arguments that oneDNN's three convolutions share. The weights' gradient is added up in f32 whatever they are.
 struct Descriptors {
-  explicit Descriptors(const Conv2d& s)
-      : x(onednn::nhwc(s.n, s.in, s.h, s.w)),
-        y(onednn::nhwc(s.n, s.out, s.out_h(), s.out_w())),
-        plain_weight(onednn::dense(weight_dims(s))),
-        any_weight(weight_dims(s), memory::data_type::f32, memory::format_tag::any),
+  Descriptors(const Conv2d& s, onednn::Type type)
+      : x(onednn::nhwc(s.n, s.in, s.h, s.w, type)),
+        y(onednn::nhwc(s.n, s.out, s.out_h(), s.out_w(), type)),
+        plain_weight(onednn::dense(weight_dims(s), type)),
+        any_weight(weight_dims(s), type, memory::format_tag::any),
+        any_gradient(weight_dims(s), onednn::Type::f32, memory::format_tag::any),
         bias(onednn::dense({s.out})),
         strides{s.stride_h, s.stride_w},
         dilation{s.dilation_h - 1, s.dilation_w - 1},
@@ -42,13 +44,21 @@ struct Descriptors {
                                                                   strides, dilation, padding, padding);
   }
 
-  memory::desc x, y, plain_weight, any_weight, bias;
+  memory::desc x, y, plain_weight, any_weight, any_gradient, bias;
   memory::dims strides, dilation, padding;
 };
 
+template <class T, class G = T>
 Key key(Op op, const Conv2d& s, bool flag) {
   return Key(op, {s.n, s.h, s.w, s.in, s.out, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h, s.padding_w,
-                  s.dilation_h, s.dilation_w, s.groups, flag});
+                  s.dilation_h, s.dilation_w, s.groups, flag, static_cast<Index>(onednn::type_of<T>),
+                  static_cast<Index>(onednn::type_of<G>)});
+}
+
+template <class T>
+Descriptors descriptors(const Conv2d& s) {
+  if (std::is_same_v<T, BFloat16>) onednn::require_bf16("conv2d");
+  return {s, onednn::type_of<T>};
 }
 
 /// The weights as the primitive wants them, packed from an operand.
@@ -62,15 +72,16 @@ int packed(Program& program, const memory::desc& plain, const memory::desc& want
 
 }  // namespace
 
-void conv2d(const Conv2d& shape, const float* x, const float* weight, const float* bias, float* y) {
+template <class T>
+void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y) {
   if (shape.n == 0) return;
   const bool has_bias = bias != nullptr;
-  onednn::run(key(Op::conv_forward, shape, has_bias), {weight, x, bias, y}, [&](Program& program) {
-    const Descriptors descriptors(shape);
-    const auto pd = descriptors.forward(has_bias);
-    const int weights = packed(program, descriptors.plain_weight, pd.weights_desc());
-    const int source = program.operand(descriptors.x), biases = program.operand(descriptors.bias);
-    const int result = program.operand(descriptors.y);
+  onednn::run(key<T>(Op::conv_forward, shape, has_bias), {weight, x, bias, y}, [&](Program& program) {
+    const Descriptors d = descriptors<T>(shape);
+    const auto pd = d.forward(has_bias);
+    const int weights = packed(program, d.plain_weight, pd.weights_desc());
+    const int source = program.operand(d.x), biases = program.operand(d.bias);
+    const int result = program.operand(d.y);
     if (has_bias) {
       program.add(
           "convolution", pd,
@@ -81,10 +92,11 @@ void conv2d(const Conv2d& shape, const float* x, const float* weight, const floa
   });
 }
 
-void conv2d_backward_data(const Conv2d& shape, const float* dy, const float* weight, float* dx) {
+template <class T>
+void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx) {
   if (shape.n == 0) return;
-  onednn::run(key(Op::conv_backward_data, shape, false), {weight, dy, dx}, [&](Program& program) {
-    Descriptors d(shape);
+  onednn::run(key<T>(Op::conv_backward_data, shape, false), {weight, dy, dx}, [&](Program& program) {
+    Descriptors d = descriptors<T>(shape);
     if (mutant(Mutant::conv_dx_swaps_padding)) std::swap(d.padding[0], d.padding[1]);
     const auto pd = onednn::describe_backward<dnnl::convolution_backward_data>(
         onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_weight, d.y, d.strides,
@@ -96,25 +108,35 @@ void conv2d_backward_data(const Conv2d& shape, const float* dy, const float* wei
   });
 }
 
-void conv2d_backward_weights(const Conv2d& shape, const float* x, const float* dy, float* dw, bool accumulate) {
+template <class T, class G>
+void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate) {
   if (mutant(Mutant::conv_dw_overwrites)) accumulate = false;
   if (shape.n == 0) {
-    if (!accumulate) std::fill_n(dw, shape.weights(), 0.0f);
+    if (!accumulate) std::fill_n(dw, shape.weights(), G{});
     return;
   }
-  onednn::run(key(Op::conv_backward_weights, shape, accumulate), {x, dy, dw}, [&](Program& program) {
-    Descriptors d(shape);
+  onednn::run(key<T, G>(Op::conv_backward_weights, shape, accumulate), {x, dy, dw}, [&](Program& program) {
+    Descriptors d = descriptors<T>(shape);
     if (mutant(Mutant::conv_dw_swaps_dilation)) std::swap(d.dilation[0], d.dilation[1]);
+    const memory::desc plain = onednn::dense(Descriptors::weight_dims(shape), onednn::type_of<G>);
     const auto pd = onednn::describe_backward<dnnl::convolution_backward_weights>(
-        onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_weight, d.y, d.strides,
-        d.dilation, d.padding, d.padding);
-    const int source = program.operand(d.x), gradient = program.operand(d.y), result = program.operand(d.plain_weight);
-    const bool direct = !accumulate && pd.diff_weights_desc() == d.plain_weight;
+        onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_gradient, d.y,
+        d.strides, d.dilation, d.padding, d.padding);
+    const int source = program.operand(d.x), gradient = program.operand(d.y), result = program.operand(plain);
+    const bool direct = !accumulate && pd.diff_weights_desc() == plain;
     const int weights = direct ? result : program.temporary(pd.diff_weights_desc());
     program.add("convolution backward weights", pd,
                 {{DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_WEIGHTS, weights}});
     if (!direct) program.add_reorder(weights, result, accumulate);
   });
 }
+
+template void conv2d(const Conv2d&, const float*, const float*, const float*, float*);
+template void conv2d(const Conv2d&, const BFloat16*, const BFloat16*, const float*, BFloat16*);
+template void conv2d_backward_data(const Conv2d&, const float*, const float*, float*);
+template void conv2d_backward_data(const Conv2d&, const BFloat16*, const BFloat16*, BFloat16*);
+template void conv2d_backward_weights(const Conv2d&, const float*, const float*, float*, bool);
+template void conv2d_backward_weights(const Conv2d&, const BFloat16*, const BFloat16*, float*, bool);
+template void conv2d_backward_weights(const Conv2d&, const BFloat16*, const BFloat16*, BFloat16*, bool);
 
 }  // namespace temper::kernels

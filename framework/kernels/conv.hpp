@@ -23,12 +23,18 @@ struct Conv2d {
   Index weights() const { return out * (in / groups) * kernel_h * kernel_w; }
 };
 
+// T is float or BFloat16, whose products are summed in float.
+// Throws: ValueError for BFloat16 where the CPU cannot multiply that.
+
 /// y [n, out_h, out_w, out]; `bias` [out] may be null.
-void conv2d(const Conv2d& shape, const float* x, const float* weight, const float* bias, float* y);
+template <class T>
+void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y);
 /// dx [n, h, w, in] =
-void conv2d_backward_data(const Conv2d& shape, const float* dy, const float* weight, float* dx);
-/// dw = or, when `accumulate`, +=. The bits may depend on the number of threads. The bias's gradient is
-/// sum_rows(dy).
-void conv2d_backward_weights(const Conv2d& shape, const float* x, const float* dy, float* dw, bool accumulate);
+template <class T>
+void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx);
+/// dw = or, when `accumulate`, +=; G is T or float. The bits may depend on the number of threads. The bias's gradient
+/// is sum_rows(dy).
+template <class T, class G>
+void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate);
 
 }  // namespace temper::kernels

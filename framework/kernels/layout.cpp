@@ -8,6 +8,7 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/mutants_internal.hpp"
+#include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
@@ -103,11 +104,6 @@ void permute_tiles(const float* x, const Permutation& p, int q, Index total, flo
 
 }  // namespace
 
-void transpose(const float* x, Index batch, Index rows, Index cols, float* y) {
-  constexpr std::array<int, 3> order = {0, 2, 1};
-  permute(x, {batch, rows, cols}, order, sizeof(float), y);
-}
-
 void permute(const void* x, const Shape& x_shape, std::span<const int> axes, std::size_t element, void* y) {
   const Index total = x_shape.numel();
   if (total == 0) return;
@@ -158,21 +154,27 @@ template void add_blocks(const float*, Index, float*, Index, Index, Index);
 template void add_blocks(const BFloat16*, Index, BFloat16*, Index, Index, Index);
 template void add_blocks(const BFloat16*, Index, float*, Index, Index, Index);
 
-void gather(const float* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* y) {
+template <class T>
+void gather(const T* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, T* y) {
   parallel_for(outer * m * inner, grain, [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) y[i] = x[(i / (m * inner) * n + index[i]) * inner + i % inner];
   });
 }
 
-void gather_backward(const float* dy, const std::int64_t* index, Index outer, Index n, Index m, Index inner,
-                     float* dx) {
+template void gather(const float*, const std::int64_t*, Index, Index, Index, Index, float*);
+template void gather(const BFloat16*, const std::int64_t*, Index, Index, Index, Index, BFloat16*);
+
+template <class T>
+void gather_backward(const T* dy, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* dx) {
   // Places that share an index are in one block of `outer`: split there, and each sum runs in order.
   parallel_for(outer, std::max<Index>(1, grain / std::max<Index>(1, m * inner)), [=](Index begin, Index end) {
     for (Index i = begin * m * inner; i < end * m * inner; ++i) {
       float& target = dx[(i / (m * inner) * n + index[i]) * inner + i % inner];
-      target = mutant(Mutant::gather_overwrites) ? dy[i] : target + dy[i];
+      target = mutant(Mutant::gather_overwrites) ? widened(dy[i]) : target + widened(dy[i]);
     }
   });
 }
+template void gather_backward(const float*, const std::int64_t*, Index, Index, Index, Index, float*);
+template void gather_backward(const BFloat16*, const std::int64_t*, Index, Index, Index, Index, float*);
 
 }  // namespace temper::kernels

@@ -9,9 +9,6 @@
 
 namespace temper::kernels {
 
-/// y[batch, cols, rows] from x[batch, rows, cols].
-void transpose(const float* x, Index batch, Index rows, Index cols, float* y);
-
 /// y has the axes of x in the order of `axes`, a permutation of 0 to rank - 1; elements of 1, 2, 4 or 8 bytes.
 void permute(const void* x, const Shape& x_shape, std::span<const int> axes, std::size_t element, void* y);
 
@@ -23,8 +20,10 @@ template <class X, class Y>
 void add_blocks(const X* from, Index from_stride, Y* to, Index to_stride, Index n, Index count);
 
 /// y[outer, m, inner]: y[o, j, i] = x[o, index[o, j, i], i] for x[outer, n, inner].
-void gather(const float* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* y);
+template <class T>
+void gather(const T* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, T* y);
 /// dx[o, index[o, j, i], i] += dy[o, j, i]
-void gather_backward(const float* dy, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* dx);
+template <class T>
+void gather_backward(const T* dy, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* dx);
 
 }  // namespace temper::kernels

@@ -16,6 +16,11 @@ Index rows_per_chunk(const Pool2d& shape) {
   return std::max<Index>(1, (Index{1} << 15) / std::max<Index>(1, work));
 }
 
+/// The same of rows of the input.
+Index input_rows_per_chunk(const Pool2d& shape) {
+  return std::max<Index>(1, rows_per_chunk(shape) * shape.h / shape.out_h);
+}
+
 /// Part of an image that one output of an adaptive pooling covers.
 struct Window {
   Index image, top, bottom, left, right;
@@ -40,28 +45,41 @@ Window window_of(const AdaptivePool2d& shape, Index number) {
 
 }  // namespace
 
-void max_pool2d(const Pool2d& shape, const float* x, float* y, float* which) {
-  const auto kernel = table().max_pool;
+template <class T>
+void max_pool2d(const Pool2d& shape, const T* x, T* y, std::byte* which) {
+  const auto kernel = table_of<T>().max_pool;
   parallel_for(shape.n * shape.out_h, rows_per_chunk(shape),
                [&](Index begin, Index end) { kernel(shape, begin, end, x, y, which); });
 }
+template void max_pool2d(const Pool2d&, const float*, float*, std::byte*);
+template void max_pool2d(const Pool2d&, const BFloat16*, BFloat16*, std::byte*);
 
-void max_pool2d_backward(const Pool2d& shape, const float* dy, const float* which, float* dx) {
-  const auto kernel = table().max_pool_backward;
-  // Windows may overlap: an image is the smallest piece that is one thread's own.
-  parallel_for(shape.n, 1, [&](Index begin, Index end) { kernel(shape, begin, end, dy, which, dx); });
+template <class T>
+void max_pool2d_backward(const Pool2d& shape, const T* dy, const std::byte* which, T* dx) {
+  const auto kernel = table_of<T>().max_pool_backward;
+  parallel_for(shape.n * shape.h, input_rows_per_chunk(shape),
+               [&](Index begin, Index end) { kernel(shape, begin, end, dy, which, dx); });
 }
+template void max_pool2d_backward(const Pool2d&, const float*, const std::byte*, float*);
+template void max_pool2d_backward(const Pool2d&, const BFloat16*, const std::byte*, BFloat16*);
 
-void avg_pool2d(const Pool2d& shape, const float* x, float* y) {
-  const auto kernel = table().avg_pool;
+template <class T>
+void avg_pool2d(const Pool2d& shape, const T* x, T* y) {
+  const auto kernel = table_of<T>().avg_pool;
   parallel_for(shape.n * shape.out_h, rows_per_chunk(shape),
                [&](Index begin, Index end) { kernel(shape, begin, end, x, y); });
 }
+template void avg_pool2d(const Pool2d&, const float*, float*);
+template void avg_pool2d(const Pool2d&, const BFloat16*, BFloat16*);
 
-void avg_pool2d_backward(const Pool2d& shape, const float* dy, float* dx) {
-  const auto kernel = table().avg_pool_backward;
-  parallel_for(shape.n, 1, [&](Index begin, Index end) { kernel(shape, begin, end, dy, dx); });
+template <class T>
+void avg_pool2d_backward(const Pool2d& shape, const T* dy, T* dx) {
+  const auto kernel = table_of<T>().avg_pool_backward;
+  parallel_for(shape.n * shape.h, input_rows_per_chunk(shape),
+               [&](Index begin, Index end) { kernel(shape, begin, end, dy, dx); });
 }
+template void avg_pool2d_backward(const Pool2d&, const float*, float*);
+template void avg_pool2d_backward(const Pool2d&, const BFloat16*, BFloat16*);
 
 void adaptive_avg_pool2d(const AdaptivePool2d& shape, const float* x, float* y) {
   const auto [n, h, w, channels, out_h, out_w] = shape;

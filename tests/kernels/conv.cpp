@@ -155,11 +155,11 @@ TEST_CASE("conv2d with groups, dilation, strides beyond the kernel, one output c
 TEST_CASE("conv2d of an empty batch writes nothing but a zero weight gradient") {
   const Conv2d s{.n = 0, .h = 4, .w = 4, .in = 2, .out = 3};
   Floats weight(6, 1.0f), bias(3, 1.0f), dw(6, 5.0f);
-  temper::kernels::conv2d(s, nullptr, weight.data(), bias.data(), nullptr);
-  temper::kernels::conv2d_backward_data(s, nullptr, weight.data(), nullptr);
-  temper::kernels::conv2d_backward_weights(s, nullptr, nullptr, dw.data(), true);
+  temper::kernels::conv2d<float>(s, nullptr, weight.data(), bias.data(), nullptr);
+  temper::kernels::conv2d_backward_data<float>(s, nullptr, weight.data(), nullptr);
+  temper::kernels::conv2d_backward_weights<float>(s, nullptr, nullptr, dw.data(), true);
   CHECK(dw == Floats(6, 5.0f));
-  temper::kernels::conv2d_backward_weights(s, nullptr, nullptr, dw.data(), false);
+  temper::kernels::conv2d_backward_weights<float>(s, nullptr, nullptr, dw.data(), false);
   CHECK(dw == Floats(6, 0.0f));
 }
 

@@ -57,9 +57,13 @@ class Guarded {
   static constexpr std::size_t guard = 67;  // odd, so that the elements are not aligned
   static T fence() {
     if constexpr (std::is_same_v<T, float>) return nan;
-    return static_cast<T>(77);
+    if constexpr (std::is_same_v<T, BFloat16>) return {0x7fff};  // NaN
+    return T(77);
   }
-  static bool same(T a, T b) { return a == b || (a != a && b != b); }
+  static bool same(T a, T b) {
+    if constexpr (std::is_same_v<T, BFloat16>) return a.bits == b.bits;
+    if constexpr (!std::is_same_v<T, BFloat16>) return a == b || (a != a && b != b);
+  }
 
   std::vector<T> memory_;
 };

@@ -1,5 +1,6 @@
 #include "framework/kernels/pool.hpp"
 
+#include <cstring>
 #include <limits>
 
 #include "framework/kernels/isa.hpp"
@@ -43,6 +44,25 @@ void each_tap(const Pool2d& s, Tap tap) {
   }
 }
 
+using Bytes = std::vector<std::byte>;
+
+/// Numbers of a window's elements as max_pool2d writes them.
+std::vector<float> numbers(const Pool2d& s, const Bytes& which) {
+  std::vector<float> result(outputs(s));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (s.number_bytes() == 1) {
+      result[i] = static_cast<float>(which[i]);
+    } else {
+      std::memcpy(&result[i], which.data() + 4 * i, 4);
+    }
+  }
+  return result;
+}
+
+Bytes room_for_numbers(const Pool2d& s) {
+  return Bytes(outputs(s) * static_cast<std::size_t>(s.number_bytes()), std::byte{99});
+}
+
 /// Equal, NaN included.
 bool same(const Floats& a, const Floats& b) {
   return std::ranges::equal(a, b, [](float u, float v) { return u == v || (std::isnan(u) && std::isnan(v)); });
@@ -64,17 +84,20 @@ void check_max(const Pool2d& s, const Floats& x, Random& random) {
   for (std::size_t i = 0; i < outputs(s); ++i) expected_dx[from[i]].add(dy[i]);
 
   // One element beyond the end of each result, to see it untouched.
-  Floats y(outputs(s) + 1, 99.0f), which = y, alone = y, dx(inputs(s) + 1, 99.0f);
+  Floats y(outputs(s) + 1, 99.0f), alone = y, dx(inputs(s) + 1, 99.0f);
+  Bytes which = room_for_numbers(s);
+  which.push_back(std::byte{99});
   temper::kernels::max_pool2d(s, x.data(), y.data(), which.data());
   temper::kernels::max_pool2d(s, x.data(), alone.data(), nullptr);
   temper::kernels::max_pool2d_backward(s, dy.data(), which.data(), dx.data());
-  for (Floats* result : {&y, &which, &alone, &dx}) {
+  CHECK(which.back() == std::byte{99});
+  for (Floats* result : {&y, &alone, &dx}) {
     CHECK(result->back() == 99.0f);
     result->pop_back();
   }
   CHECK(same(y, expected));
   CHECK(same(alone, expected));
-  CHECK(std::ranges::equal(which, taken, [](float a, Index b) { return a == static_cast<float>(b); }));
+  CHECK(std::ranges::equal(numbers(s, which), taken, [](float a, Index b) { return a == static_cast<float>(b); }));
   CHECK(worst(dx, expected_dx) <= 1.0);
 }
 
@@ -138,7 +161,9 @@ Pool2d random_case(Random& random) {
 }
 
 struct Results {
-  Floats y, which, dx, mean, dmean;
+  Floats y;
+  Bytes which;
+  Floats dx, mean, dmean;
   friend bool operator==(const Results&, const Results&) = default;
 };
 
@@ -155,6 +180,9 @@ TEST_CASE("pooling agrees with loops at channel counts around the vectors' width
   }
   check({.n = 0, .h = 4, .w = 4, .channels = 3, .kernel_h = 2, .kernel_w = 2}, random);
   check({.n = 2, .h = 7, .w = 7, .channels = 20, .kernel_h = 7, .kernel_w = 7}, random);
+  // Windows of 255 and 272 elements: the last that bytes number, and more.
+  check({.n = 2, .h = 16, .w = 20, .channels = 17, .kernel_h = 15, .kernel_w = 17, .stride_w = 2}, random);
+  check({.n = 2, .h = 17, .w = 20, .channels = 17, .kernel_h = 16, .kernel_w = 17, .stride_w = 2}, random);
 }
 
 TEST_CASE("pooling of random shapes") {
@@ -177,7 +205,7 @@ TEST_CASE("pooling has the same bits on any number of threads and any instructio
                           .padding_w = 1});
   const Floats x = random.floats(static_cast<Index>(inputs(s))), dy = random.floats(static_cast<Index>(outputs(s)));
   const auto empty = [&] {
-    return Results{Floats(outputs(s)), Floats(outputs(s)), Floats(inputs(s)), Floats(outputs(s)), Floats(inputs(s))};
+    return Results{Floats(outputs(s)), room_for_numbers(s), Floats(inputs(s)), Floats(outputs(s)), Floats(inputs(s))};
   };
   Results first;
   for (const int count : {1, 2, 3}) {
@@ -196,9 +224,9 @@ TEST_CASE("pooling has the same bits on any number of threads and any instructio
     Results r = empty();
     const auto& kernels = temper::kernels::table(isa);
     kernels.max_pool(s, 0, s.n * s.out_h, x.data(), r.y.data(), r.which.data());
-    kernels.max_pool_backward(s, 0, s.n, dy.data(), r.which.data(), r.dx.data());
+    kernels.max_pool_backward(s, 0, s.n * s.h, dy.data(), r.which.data(), r.dx.data());
     kernels.avg_pool(s, 0, s.n * s.out_h, x.data(), r.mean.data());
-    kernels.avg_pool_backward(s, 0, s.n, dy.data(), r.dmean.data());
+    kernels.avg_pool_backward(s, 0, s.n * s.h, dy.data(), r.dmean.data());
     CHECK(r == first);
   }
 }

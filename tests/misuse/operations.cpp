@@ -72,7 +72,7 @@ TEST_CASE("shapes and dtypes that do not fit an operation") {
                           [](Program& p) {
                             return p.model(ones({2, 2, 2, 1}));
                           }),
-      refuses<ShapeError>("conv2d: input f32 [4, 4, 1], expected f32 [N, H, W, C]",
+      refuses<ShapeError>("conv2d: input f32 [4, 4, 1], expected f32 or bf16 [N, H, W, C]",
                           [](Program& p) {
                             return p.model(ones({4, 4, 1}));
                           }),

@@ -10,6 +10,7 @@
 #include <temper/models/bert/heads.hpp>
 #include <temper/models/gpt/generate.hpp>
 #include <temper/models/gpt/gpt.hpp>
+#include <temper/models/resnet/resnet.hpp>
 #include <temper/temper.hpp>
 
 using namespace temper;
@@ -132,6 +133,24 @@ TEST_CASE("a BERT in bf16 learns masked words and classes as in f32") {
         },
         0.8);
   }
+}
+
+TEST_CASE("a ResNet in bf16 learns as in f32") {
+  if (left_out()) return;
+  check_follows(
+      [](bool narrow) {
+        manual_seed(9);
+        const models::ResNet model({.blocks = {1, 1}, .classes = 4});
+        if (narrow) nn::to_bf16(model);
+        // Noise around an image for each class.
+        const Tensor centers = normal({4, 12, 12, 3}), labels = indices({0, 1, 2, 3, 0, 1, 2, 3});
+        optim::SGD sgd(model.parameters(), {.lr = 0.1, .momentum = 0.9});
+        return losses(sgd, 40, [&](int) {
+          const Tensor images = concat({centers, centers}, 0) + normal({8, 12, 12, 3}, 0.0f, 0.3f);
+          return cross_entropy(model(images), labels, {.label_smoothing = 0.1f});
+        });
+      },
+      0.6);
 }
 
 TEST_CASE("a run in bf16 is resumed with its masters, bit for bit") {

@@ -8,6 +8,7 @@
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
+#include <temper/core/random.hpp>
 #include <temper/nn/bf16.hpp>
 
 #include "tests/ops/op_test.hpp"
@@ -38,6 +39,14 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "layer_norm", .f32 = {1, 2}},
       {.name = "rms_norm", .f32 = {1}},
       {.name = "cross_entropy"},
+      {.name = "batch_norm", .f32 = {1, 2, 3, 4}},
+      {.name = "conv2d", .f32 = {2}, .multiplies = true},
+      {.name = "max_pool2d"},
+      {.name = "avg_pool2d"},
+      {.name = "global_avg_pool2d"},
+      {.name = "flatten_chw"},
+      {.name = "expand"},
+      {.name = "gather"},
       {.name = "linear", .f32 = {2}, .multiplies = true},
       {.name = "matmul", .multiplies = true},
       {.name = "scaled_dot_product_attention", .roundings = 4, .multiplies = true},
@@ -127,6 +136,89 @@ TEST_CASE("parameters in bf16 gather their gradients in f32") {
   CHECK(row.gradient().data<float>()[0] == 2.5625f);
 }
 
+TEST_CASE("operations on images in bf16 are those in f32, rounded once, and so are their gradients") {
+  const auto check = [](const char* name, const auto& operation, const Tensor& x) {
+    CAPTURE(name);
+    const auto run = [&](const Tensor& input) {
+      Tape tape;
+      tape.watch(input);
+      const Tensor y = operation(input);
+      CHECK(y.dtype() == input.dtype());
+      Tensor dy = empty(y.shape());
+      float value = 0.3f;
+      for (float& slope : dy.mutable_values<float>()) slope = std::sin(value += 0.7f);
+      tape.backward(sum(to(y, Dtype::f32) * to(narrow(dy), Dtype::f32)));
+      return std::pair(narrow(y), narrow(tape.gradient(input)));
+    };
+    const auto [y, dx] = run(narrow(x));
+    const auto [expected_y, expected_dx] = run(to(narrow(x), Dtype::f32));
+    const auto same = [](BFloat16 a, BFloat16 b) { return a.bits == b.bits; };
+    CHECK(std::ranges::equal(y.template values<BFloat16>(), expected_y.template values<BFloat16>(), same));
+    CHECK(std::ranges::equal(dx.template values<BFloat16>(), expected_dx.template values<BFloat16>(), same));
+  };
+  manual_seed(10);
+  const Tensor x = normal({2, 6, 8, 19}), other = narrow(normal({2, 6, 8, 19}));
+  const Tensor weight = normal({19}), bias = normal({19});
+  for (const bool frozen : {false, true}) {
+    const BatchNormOptions options{.frozen = frozen};
+    const auto normed = [&](const Tensor& in, const Tensor& residual) {
+      return batch_norm_relu(in, weight, bias, full({19}, 0.1f), ones({19}), options, residual);
+    };
+    check(
+        "batch_norm",
+        [&](const Tensor& in) { return batch_norm(in, weight, bias, full({19}, 0.1f), ones({19}), options); }, x);
+    check(
+        "batch_norm_relu", [&](const Tensor& in) { return normed(in, Tensor()); }, x);
+    check(
+        "... of a sum", [&](const Tensor& in) { return normed(in, to(other, in.dtype())); }, x);
+    check(
+        "... with respect to the residual", [&](const Tensor& in) { return normed(to(other, in.dtype()), in); }, x);
+  }
+  for (const PoolOptions& options : {PoolOptions{.kernel = 2}, {.kernel = 3, .stride = 2, .padding = 1}}) {
+    check(
+        "max_pool2d", [&](const Tensor& in) { return max_pool2d(in, options); }, x);
+    check(
+        "max_pool2d_relu", [&](const Tensor& in) { return max_pool2d_relu(in, options); }, x);
+    check(
+        "avg_pool2d",
+        [&](const Tensor& in) {
+          return avg_pool2d(in, {.kernel = options.kernel, .stride = options.stride, .padding = options.padding});
+        },
+        x);
+  }
+  check(
+      "global_avg_pool2d", [](const Tensor& in) { return global_avg_pool2d(in); }, x);
+  check(
+      "flatten_chw", [](const Tensor& in) { return flatten_chw(in); }, x);
+}
+
+TEST_CASE("conv2d on bf16: the input is rounded to the weight's type, and the weight's gradient is f32") {
+  const Tensor x = ones({2, 4, 4, 3}), weight = full({5, 3, 3, 3}, 0.5f);
+  CHECK_THROWS_WITH_AS(conv2d(narrow(x), weight),
+                       "conv2d: weight f32 [5, 3, 3, 3], expected bf16 [out, in / groups, kernel_h, kernel_w]",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(batch_norm_relu(narrow(x), ones({3}), ones({3}), ones({3}), ones({3}), {}, x),
+                       "batch_norm_relu: residual f32 [2, 4, 4, 3], input bf16 [2, 4, 4, 3] expects the same",
+                       ShapeError);
+  if (!nn::bf16_supported()) {
+    MESSAGE("left out: this CPU has no instructions for bf16");
+    return;
+  }
+  const Parameter parameter(narrow(weight), Role::weight);
+  for (int pass = 1; pass <= 2; ++pass) {  // the second adds to what is there
+    Tape tape;
+    tape.watch(x);
+    const Tensor y = conv2d(x, parameter, full({5}, 0.25f));
+    CHECK(y.dtype() == Dtype::bf16);
+    CHECK(element(y, 0) == 13.75f);
+    tape.backward(sum(to(y, Dtype::f32)));
+    CHECK(tape.gradient(x).dtype() == Dtype::f32);
+    CHECK(tape.gradient(x).data<float>()[0] == 2.5f);
+    CHECK(parameter.gradient().dtype() == Dtype::f32);
+    CHECK(parameter.gradient().data<float>()[7] == 8.0f * static_cast<float>(pass));
+  }
+}
+
 TEST_CASE("NaN and infinity pass through operations on bf16") {
   const Tensor x = narrow(from({NAN, INFINITY, -INFINITY, 3.0e38f}, {4}));
   CHECK(std::isnan(element(relu(x), 0)));
@@ -136,6 +228,11 @@ TEST_CASE("NaN and infinity pass through operations on bf16") {
   CHECK(element(gelu(x), 1) == INFINITY);
   CHECK(element(x + x, 3) == INFINITY);
   CHECK(std::isnan(element(layer_norm(x, ones({4}), zeros({4})), 3)));
+  const Tensor images = reshape(x, {1, 2, 2, 1});
+  CHECK(std::isnan(element(max_pool2d(images, {.kernel = 2}), 0)));
+  CHECK(std::isnan(element(global_avg_pool2d(images), 0)));
+  CHECK(std::isnan(element(batch_norm_relu(images, ones({1}), ones({1}), ones({1}), ones({1})), 0)));
+  CHECK(element(batch_norm_relu(images, ones({1}), ones({1}), ones({1}), ones({1})), 1) == INFINITY);
   CHECK(std::isnan(cross_entropy(reshape(x, {1, 4}), indices({3})).item()));
 }
 

@@ -172,7 +172,7 @@ TEST_CASE("what does not fit is refused, with names and shapes") {
       [&] {
         conv2d(ones({8, 8, 3}), ones({4, 3, 3, 3}));
       },
-      "conv2d: input f32 [8, 8, 3], expected f32 [N, H, W, C]");
+      "conv2d: input f32 [8, 8, 3], expected f32 or bf16 [N, H, W, C]");
   check_error<ShapeError>(
       [&] {
         conv2d(x, ones({4, 3, 3}));

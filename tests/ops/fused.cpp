@@ -64,7 +64,7 @@ TEST_CASE("batch_norm_relu is relu after batch_norm and an addition, bit for bit
     same(fused, [&](const Tensors& in) { return relu(normed(in) + in[3]); }, {x, weight, bias, residual});
   }
   CHECK_THROWS_WITH_AS(batch_norm_relu(ones({4, 3}), ones({3}), ones({3}), ones({3}), ones({3}), {}, ones({3})),
-                       "batch_norm_relu: residual f32 [3], input [4, 3] expects the same", ShapeError);
+                       "batch_norm_relu: residual f32 [3], input f32 [4, 3] expects the same", ShapeError);
 }
 
 TEST_CASE("linear_relu is relu after linear") {

@@ -34,7 +34,7 @@ std::vector<OpTest> image_ops() {
                            [] {
                              return conv2d(ones({1, 8, 8, 3}), ones({4, 1, 3, 3}));
                            }),
-        throws<ShapeError>("conv2d: input f32 [8, 8, 3], expected f32 [N, H, W, C]",
+        throws<ShapeError>("conv2d: input f32 [8, 8, 3], expected f32 or bf16 [N, H, W, C]",
                            [] {
                              return conv2d(ones({8, 8, 3}), ones({4, 3, 3, 3}));
                            }),
@@ -64,7 +64,7 @@ std::vector<OpTest> image_ops() {
                            [] {
                              return max_pool2d(ones({1, 8, 8, 1}), {.kernel = 3, .padding = 2});
                            }),
-        throws<ShapeError>("max_pool2d: input f32 [8, 8, 1], expected f32 [N, H, W, C]",
+        throws<ShapeError>("max_pool2d: input f32 [8, 8, 1], expected f32 or bf16 [N, H, W, C]",
                            [] {
                              return max_pool2d(ones({8, 8, 1}), {.kernel = 2});
                            })}},
@@ -87,7 +87,7 @@ std::vector<OpTest> image_ops() {
       {"adaptive_avg_pool2d",
        [](const Tensors& x, const Attributes& a) { return adaptive_avg_pool2d(x[0], pair(a, "output", 1)); },
        reference::adaptive_avg_pool2d,
-       {throws<ShapeError>("adaptive_avg_pool2d: input f32 [8, 8], expected f32 [N, H, W, C]",
+       {throws<ShapeError>("adaptive_avg_pool2d: input f32 [8, 8], expected f32 or bf16 [N, H, W, C]",
                            [] {
                              return adaptive_avg_pool2d(ones({8, 8}), 2);
                            }),
@@ -98,7 +98,7 @@ std::vector<OpTest> image_ops() {
       {"global_avg_pool2d",
        [](const Tensors& x, const Attributes&) { return global_avg_pool2d(x[0]); },
        reference::global_avg_pool2d,
-       {throws<ShapeError>("global_avg_pool2d: input f32 [8, 8], expected f32 [N, H, W, C]",
+       {throws<ShapeError>("global_avg_pool2d: input f32 [8, 8], expected f32 or bf16 [N, H, W, C]",
                            [] {
                              return global_avg_pool2d(ones({8, 8}));
                            }),

@@ -80,6 +80,6 @@ TEST_CASE("pooling refuses what does not fit") {
                        ValueError);
   CHECK_THROWS_WITH_AS(avg_pool2d(x, {.kernel = 0}), "avg_pool2d: kernel 0 x 0, expected at least 1", ValueError);
   CHECK_THROWS_WITH_AS(avg_pool2d(ones({4, 4}), {.kernel = 2}),
-                       "avg_pool2d: input f32 [4, 4], expected f32 [N, H, W, C]", ShapeError);
+                       "avg_pool2d: input f32 [4, 4], expected f32 or bf16 [N, H, W, C]", ShapeError);
   CHECK(max_pool2d(ones({0, 4, 4, 2}), {.kernel = 2}).shape() == Shape{0, 2, 2, 2});
 }

@@ -14,8 +14,8 @@ namespace {
 
 void check(const char* operation, const Tensor& x,
            std::initializer_list<std::pair<const char*, const Tensor*>> per_channel, const BatchNormOptions& options) {
-  if (x.dtype() != Dtype::f32 || x.rank() < 2) {
-    fail<ShapeError>("{}: input {} {}, expected f32 [..., C]", operation, x.dtype(), x.shape());
+  if ((x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) || x.rank() < 2) {
+    fail<ShapeError>("{}: input {} {}, expected f32 or bf16 [..., C]", operation, x.dtype(), x.shape());
   }
   for (const auto& [name, tensor] : per_channel) {
     if (tensor->dtype() != Dtype::f32 || !(tensor->shape() == Shape{x.size(-1)})) {
@@ -41,9 +41,9 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
                   Tensor running_var, const BatchNormOptions& options, const Tensor& residual, bool relu) {
   check(name, x, {{"weight", &weight}, {"bias", &bias}, {"running_mean", &running_mean}, {"running_var", &running_var}},
         options);
-  if (residual.defined() && (residual.dtype() != Dtype::f32 || !(residual.shape() == x.shape()))) {
-    fail<ShapeError>("{}: residual {} {}, input {} expects the same", name, residual.dtype(), residual.shape(),
-                     x.shape());
+  if (residual.defined() && (residual.dtype() != x.dtype() || !(residual.shape() == x.shape()))) {
+    fail<ShapeError>("{}: residual {} {}, input {} {} expects the same", name, residual.dtype(), residual.shape(),
+                     x.dtype(), x.shape());
   }
   const bool own_statistics = training() && !options.frozen;
   const std::int64_t channels = x.size(-1), rows = channels == 0 ? 0 : x.numel() / channels;
@@ -51,13 +51,15 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
     fail<ValueError>("{}: input {} has {} value{} a channel, training needs at least 2", name, x.shape(), rows,
                      rows == 1 ? "" : "s");
   }
-  Tensor y = empty(x.shape());
+  Tensor y = empty(x.shape(), x.dtype());
   const kernels::BatchNorm shape{.rows = rows, .channels = channels, .epsilon = options.eps};
   Tensor mean = running_mean, variance = running_var;
   if (own_statistics) {
     mean = empty({channels});
     variance = empty({channels});
-    kernels::batch_norm_statistics(shape, x.data<float>(), mean.mutable_data<float>(), variance.mutable_data<float>());
+    detail::with_type(x.dtype(), [&]<class T>() {
+      kernels::batch_norm_statistics(shape, x.data<T>(), mean.mutable_data<float>(), variance.mutable_data<float>());
+    });
     if (!detail::recomputing()) {
       move_towards(running_mean, mean, options.momentum, 1.0f);
       const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
@@ -65,24 +67,28 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
     }
   }
   if (x.numel() > 0) {
-    kernels::batch_norm(shape, x.data<float>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),
-                        variance.data<float>(), residual.defined() ? residual.data<float>() : nullptr, relu,
-                        y.mutable_data<float>());
+    detail::with_type(x.dtype(), [&]<class T>() {
+      kernels::batch_norm(shape, x.data<T>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),
+                          variance.data<float>(), residual.defined() ? residual.data<T>() : nullptr, relu,
+                          y.mutable_data<T>());
+    });
   }
   return record(name, y, {x, weight, bias, residual},
                 [x = save(x), weight = save(weight), mean = save(mean), variance = save(variance),
                  y = relu ? save(y) : Saved(), shape, own_statistics](const Tensor& dy, Gradients& gradients) {
                   Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();
-                  Tensor dx = gradients.wants(0) ? empty(x->shape()) : Tensor();
+                  Tensor dx = gradients.wants(0) ? empty(x->shape(), x->dtype()) : Tensor();
                   Tensor dweight = zeros(weight->shape()), dbias = zeros(weight->shape());
-                  const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<float>() : nullptr; };
                   if (x->numel() > 0) {
-                    kernels::batch_norm_backward(
-                        shape,
-                        {x->data<float>(), weight->data<float>(), mean->data<float>(), variance->data<float>(),
-                         y->defined() ? y->data<float>() : nullptr, own_statistics},
-                        dy.data<float>(), target(dx), dweight.mutable_data<float>(), dbias.mutable_data<float>(),
-                        target(dresidual));
+                    detail::with_type(x->dtype(), [&]<class T>() {
+                      const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<T>() : nullptr; };
+                      kernels::batch_norm_backward(
+                          shape,
+                          {x->data<T>(), weight->data<float>(), mean->data<float>(), variance->data<float>(),
+                           y->defined() ? y->data<T>() : nullptr, own_statistics},
+                          dy.data<T>(), target(dx), dweight.mutable_data<float>(), dbias.mutable_data<float>(),
+                          target(dresidual));
+                    });
                   }
                   if (dx.defined()) gradients.give(0, std::move(dx));
                   gradients.give(1, std::move(dweight));

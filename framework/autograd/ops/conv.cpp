@@ -1,3 +1,4 @@
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/conv.hpp>
 #include <temper/autograd/tape.hpp>
 
@@ -17,9 +18,9 @@ kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias,
   detail::check_at_least("conv2d", "dilation", options.dilation, 1);
   const std::int64_t groups = options.groups;
   if (groups < 1) fail<ValueError>("conv2d: groups {}, expected at least 1", groups);
-  if (weight.dtype() != Dtype::f32 || weight.rank() != 4) {
-    fail<ShapeError>("conv2d: weight {} {}, expected f32 [out, in / groups, kernel_h, kernel_w]", weight.dtype(),
-                     weight.shape());
+  if (weight.dtype() != x.dtype() || weight.rank() != 4) {
+    fail<ShapeError>("conv2d: weight {} {}, expected {} [out, in / groups, kernel_h, kernel_w]", weight.dtype(),
+                     weight.shape(), x.dtype());
   }
   if (weight.numel() == 0) fail<ShapeError>("conv2d: weight {} is empty", weight.shape());
   if (x.size(3) != weight.size(1) * groups) {
@@ -55,26 +56,37 @@ kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias,
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  if (weight.dtype() == Dtype::bf16 && x.defined() && x.dtype() == Dtype::f32) {
+    return conv2d(to(x, Dtype::bf16), weight, bias, options);
+  }
   const kernels::Conv2d shape = check(x, weight, bias, options);
-  Tensor y = empty({shape.n, shape.out_h(), shape.out_w(), shape.out});
-  kernels::conv2d(shape, x.data<float>(), weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr,
-                  y.mutable_data<float>());
+  Tensor y = empty({shape.n, shape.out_h(), shape.out_w(), shape.out}, x.dtype());
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::conv2d(shape, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<float>() : nullptr,
+                    y.mutable_data<T>());
+  });
   return record("conv2d", y, {x, weight, bias},
                 [x = save(x), weight = save(weight), shape](const Tensor& dy, Gradients& gradients) {
-                  const float* const g = dy.data<float>();
                   if (gradients.wants(0)) {
-                    Tensor dx = empty(x->shape());
-                    kernels::conv2d_backward_data(shape, g, weight->data<float>(), dx.mutable_data<float>());
+                    Tensor dx = empty(x->shape(), x->dtype());
+                    detail::with_type(dy.dtype(), [&]<class T>() {
+                      kernels::conv2d_backward_data(shape, dy.data<T>(), weight->data<T>(), dx.mutable_data<T>());
+                    });
                     gradients.give(0, std::move(dx));
                   }
                   if (gradients.wants(1)) {
                     auto [dw, accumulate] = gradients.into(1);
-                    kernels::conv2d_backward_weights(shape, x->data<float>(), g, dw.mutable_data<float>(), accumulate);
+                    detail::with_types(dy.dtype(), dw, [&]<class T, class G>() {
+                      kernels::conv2d_backward_weights(shape, x->data<T>(), dy.data<T>(), dw.mutable_data<G>(),
+                                                       accumulate);
+                    });
                   }
                   if (gradients.wants(2)) {
                     auto [db, accumulate] = gradients.into(2);
-                    kernels::sum_rows(g, shape.n * shape.out_h() * shape.out_w(), shape.out, db.mutable_data<float>(),
-                                      accumulate);
+                    detail::with_type(dy.dtype(), [&]<class T>() {
+                      kernels::sum_rows(dy.data<T>(), shape.n * shape.out_h() * shape.out_w(), shape.out,
+                                        db.mutable_data<float>(), accumulate);
+                    });
                   }
                 });
 }

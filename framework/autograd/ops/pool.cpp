@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/pool.hpp>
 #include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/tape.hpp>
+#include <temper/core/buffer.hpp>
 
 #include "framework/autograd/ops/spatial_internal.hpp"
 #include "framework/kernels/pool.hpp"
@@ -38,13 +39,17 @@ kernels::Pool2d check(const char* operation, const Tensor& x, const Pair2& kerne
 Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options, bool relu) {
   kernels::Pool2d shape = check(name, x, options.kernel, options.stride, options.padding);
   shape.relu = relu;
-  Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels});
-  Tensor which = recording() ? empty(y.shape()) : Tensor();
-  kernels::max_pool2d(shape, x.data<float>(), y.mutable_data<float>(),
-                      which.defined() ? which.mutable_data<float>() : nullptr);
+  Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}, x.dtype());
+  detail::Buffer which;
+  if (recording()) which = detail::Buffer(static_cast<std::size_t>(y.numel() * shape.number_bytes()));
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::max_pool2d(shape, x.data<T>(), y.mutable_data<T>(), which ? which.data() : nullptr);
+  });
   return record(name, y, {x}, [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x_shape);
-    kernels::max_pool2d_backward(shape, dy.data<float>(), which.data<float>(), dx.mutable_data<float>());
+    Tensor dx = empty(x_shape, dy.dtype());
+    detail::with_type(dy.dtype(), [&]<class T>() {
+      kernels::max_pool2d_backward(shape, dy.data<T>(), which.data(), dx.mutable_data<T>());
+    });
     gradients.give(0, std::move(dx));
   });
 }
@@ -59,17 +64,19 @@ Tensor max_pool2d_relu(const Tensor& x, const PoolOptions& options) {
 Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {
   kernels::Pool2d shape = check("avg_pool2d", x, options.kernel, options.stride, options.padding);
   shape.count_padding = options.count_include_pad;
-  Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels});
-  kernels::avg_pool2d(shape, x.data<float>(), y.mutable_data<float>());
+  Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}, x.dtype());
+  detail::with_type(x.dtype(), [&]<class T>() { kernels::avg_pool2d(shape, x.data<T>(), y.mutable_data<T>()); });
   return record("avg_pool2d", y, {x}, [shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x_shape);
-    kernels::avg_pool2d_backward(shape, dy.data<float>(), dx.mutable_data<float>());
+    Tensor dx = empty(x_shape, dy.dtype());
+    detail::with_type(dy.dtype(),
+                      [&]<class T>() { kernels::avg_pool2d_backward(shape, dy.data<T>(), dx.mutable_data<T>()); });
     gradients.give(0, std::move(dx));
   });
 }
 
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair2 output) {
   detail::check_image("adaptive_avg_pool2d", x);
+  detail::require("adaptive_avg_pool2d", "input", x);
   detail::check_at_least("adaptive_avg_pool2d", "output", output, 1);
   const kernels::AdaptivePool2d shape{x.size(0), x.size(1), x.size(2), x.size(3), output.h, output.w};
   Tensor y = empty({shape.n, output.h, output.w, shape.channels});

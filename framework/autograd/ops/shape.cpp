@@ -125,16 +125,15 @@ Tensor flatten(const Tensor& x, int from_axis) {
 }
 
 Tensor flatten_chw(const Tensor& x) {
-  require("flatten_chw", "input", x);
+  detail::require_float("flatten_chw", "input", x);
   if (x.rank() != 4) fail<ShapeError>("flatten_chw: input {}, expected images [N, H, W, C]", x.shape());
   const std::int64_t n = x.size(0), places = x.size(1) * x.size(2), channels = x.size(3);
-  Tensor y = empty({n, channels * places});
-  kernels::transpose(x.data<float>(), n, places, channels, y.mutable_data<float>());
-  return record("flatten_chw", y, {x}, [n, places, channels, x = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x);
-    kernels::transpose(dy.data<float>(), n, channels, places, dx.mutable_data<float>());
-    gradients.give(0, dx);
-  });
+  const Axes swapped = {0, 2, 1};
+  const Tensor y = permuted(x.view({n, places, channels}), swapped).view({n, channels * places});
+  return record("flatten_chw", y, {x},
+                [n, places, channels, swapped, x = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, permuted(dy.view({n, channels, places}), swapped).view(x));
+                });
 }
 
 Tensor permute(const Tensor& x, const Axes& axes) {
@@ -268,12 +267,13 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t size, int axis) {
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
-  require("expand", "input", x);
+  detail::require_float("expand", "input", x);
   if (!(broadcast_shapes("expand", x.shape(), shape) == shape)) {
     fail<ShapeError>("expand: input {} does not broadcast to {}", x.shape(), shape);
   }
-  Tensor y = empty(shape);
-  kernels::expand(x.data<float>(), x.shape(), 1.0f, y.mutable_data<float>(), shape);
+  Tensor y = empty(shape, x.dtype());
+  detail::with_type(x.dtype(),
+                    [&]<class T>() { kernels::expand(x.data<T>(), x.shape(), 1.0f, y.mutable_data<T>(), shape); });
   return record("expand", y, {x},
                 [x = x.shape()](const Tensor& dy, Gradients& gradients) { detail::give_reduced(gradients, 0, x, dy); });
 }
@@ -299,7 +299,7 @@ Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value)
 }
 
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
-  require("gather", "input", x);
+  detail::require_float("gather", "input", x);
   require("gather", "index", index, Dtype::i64);
   const int along = require_axis("gather", "input", x, axis);
   if (index.rank() != x.rank() || !(index.shape().resized(along, 0) == x.shape().resized(along, 0))) {
@@ -311,14 +311,22 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
     if (i < 0 || i >= n) fail<ValueError>("gather: index {} is outside axis {} of input {}", i, axis, x.shape());
   }
   const std::int64_t m = index.size(along);
-  Tensor y = empty(index.shape());
-  kernels::gather(x.data<float>(), index.data<std::int64_t>(), outer, n, m, inner, y.mutable_data<float>());
+  Tensor y = empty(index.shape(), x.dtype());
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::gather(x.data<T>(), index.data<std::int64_t>(), outer, n, m, inner, y.mutable_data<T>());
+  });
   return record("gather", y, {x},
-                [outer = outer, n = n, m, inner = inner, index = save(index)](const Tensor& dy, Gradients& gradients) {
+                [outer = outer, n = n, m, inner = inner, x = x.shape(), index = save(index)](const Tensor& dy,
+                                                                                             Gradients& gradients) {
+                  const std::int64_t* places = index->data<std::int64_t>();
+                  if (dy.dtype() == Dtype::bf16) {  // places may repeat: summed in f32
+                    Tensor dx = zeros(x);
+                    kernels::gather_backward(dy.data<BFloat16>(), places, outer, n, m, inner, dx.mutable_data<float>());
+                    return gradients.give(0, std::move(dx));
+                  }
                   auto [dx, accumulate] = gradients.into(0);
-                  float* target = dx.mutable_data<float>();
-                  if (!accumulate) std::fill_n(target, dx.numel(), 0.0f);
-                  kernels::gather_backward(dy.data<float>(), index->data<std::int64_t>(), outer, n, m, inner, target);
+                  if (!accumulate) dx.fill(0.0f);
+                  kernels::gather_backward(dy.data<float>(), places, outer, n, m, inner, dx.mutable_data<float>());
                 });
 }
 

@@ -17,7 +17,7 @@ Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes);
 /// All axes from `from_axis` on as one, sharing memory: [N, 4, 5] -> [N, 20].
 Tensor flatten(const Tensor& x, int from_axis = 1);
-/// Images [N, H, W, C] as features [N, C * H * W] in the order C, H, W, the one PyTorch's weights expect. f32.
+/// Images [N, H, W, C] as features [N, C * H * W] in the order C, H, W, the one PyTorch's weights expect. f32 or bf16.
 Tensor flatten_chw(const Tensor& x);
 
 /// The axes in another order: permute(x, {0, 2, 1}).
@@ -36,7 +36,7 @@ Tensor stack(std::initializer_list<Tensor> tensors, int axis = 0);
 /// Parts of `size` along an axis; the last may be smaller.
 std::vector<Tensor> split(const Tensor& x, std::int64_t size, int axis = 0);
 
-/// x broadcast to a shape. f32.
+/// x broadcast to a shape. f32 or bf16.
 Tensor expand(const Tensor& x, const Shape& shape);
 
 /// How much is added at the two ends of an axis.
@@ -48,7 +48,7 @@ struct Padding {
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value = 0.0f);
 Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value = 0.0f);
 
-/// Along an axis the elements an i64 index names, whose other sizes are those of x (f32):
+/// Along an axis the elements an i64 index names, whose other sizes are those of x (f32 or bf16):
 /// gather(x, 1, index)[i, j] = x[i, index[i, j]]. Throws also: ValueError for an index outside the axis.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 

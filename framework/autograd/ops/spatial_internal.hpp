@@ -9,11 +9,11 @@
 
 namespace temper::detail {
 
-/// Throws unless x is f32 [N, H, W, C] with something in each image.
+/// Throws unless x is f32 or bf16 [N, H, W, C] with something in each image.
 inline void check_image(const char* operation, const Tensor& x) {
   require_defined(operation, "input", x);
-  if (x.dtype() != Dtype::f32 || x.rank() != 4) {
-    fail<ShapeError>("{}: input {} {}, expected f32 [N, H, W, C]", operation, x.dtype(), x.shape());
+  if ((x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) || x.rank() != 4) {
+    fail<ShapeError>("{}: input {} {}, expected f32 or bf16 [N, H, W, C]", operation, x.dtype(), x.shape());
   }
   if (x.shape().without_axis(0).numel() == 0) fail<ShapeError>("{}: input {} has empty images", operation, x.shape());
 }

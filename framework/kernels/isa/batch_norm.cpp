@@ -22,7 +22,8 @@ Vec sum_of_rows(Index rows, F f) {
   return (s0 + s1) + (s2 + s3);
 }
 
-void column_moments(const float* x, Index rows, Index cols, float* mean, float* squares) {
+template <class T>
+void column_moments(const T* x, Index rows, Index cols, float* mean, float* squares) {
   const Vec share(1.0f / static_cast<float>(rows));
   for_each_vector(cols, [=](Index i, Index count) {
     const auto at = [=](Index row) { return load_upto(x + row * cols + i, count); };
@@ -36,8 +37,8 @@ void column_moments(const float* x, Index rows, Index cols, float* mean, float* 
   });
 }
 
-template <bool residual, bool relu>
-void apply(const BatchNormPass& pass, Index rows, Index cols, float* y) {
+template <bool residual, bool relu, class T>
+void apply(const BatchNormPass<T>& pass, Index rows, Index cols, T* y) {
   const auto [x, mean, scale, bias, added, _] = pass;
   for (Index row = 0; row < rows; ++row) {
     const Index at = row * cols;
@@ -51,24 +52,25 @@ void apply(const BatchNormPass& pass, Index rows, Index cols, float* y) {
   }
 }
 
-void batch_norm(const BatchNormPass& pass, Index rows, Index cols, float* y) {
+template <class T>
+void batch_norm(const BatchNormPass<T>& pass, Index rows, Index cols, T* y) {
   if (pass.residual != nullptr) {
-    (pass.relu ? apply<true, true> : apply<true, false>)(pass, rows, cols, y);
+    (pass.relu ? apply<true, true, T> : apply<true, false, T>)(pass, rows, cols, y);
   } else {
-    (pass.relu ? apply<false, true> : apply<false, false>)(pass, rows, cols, y);
+    (pass.relu ? apply<false, true, T> : apply<false, false, T>)(pass, rows, cols, y);
   }
 }
 
 /// dy, or what ReLU lets through of it.
-template <bool relu>
-Vec through(const BatchNormGradient& g, Index at, Index count) {
+template <bool relu, class T>
+Vec through(const BatchNormGradient<T>& g, Index at, Index count) {
   const Vec dy = load_upto(g.dy + at, count);
   if constexpr (relu) return xsimd::select(load_upto(g.y + at, count) <= zero(), zero(), dy);
   return dy;
 }
 
-template <bool relu>
-void sums(const BatchNormGradient& g, Index rows, Index cols, float* sum, float* product) {
+template <bool relu, class T>
+void sums(const BatchNormGradient<T>& g, Index rows, Index cols, float* sum, float* product) {
   for_each_vector(cols, [=](Index i, Index count) {
     const Vec center = load_upto(g.mean + i, count);
     Vec products[4] = {zero(), zero(), zero(), zero()};
@@ -83,13 +85,14 @@ void sums(const BatchNormGradient& g, Index rows, Index cols, float* sum, float*
   });
 }
 
-void batch_norm_sums(const BatchNormGradient& g, Index rows, Index cols, float* sum, float* product) {
-  (g.y != nullptr ? sums<true> : sums<false>)(g, rows, cols, sum, product);
+template <class T>
+void batch_norm_sums(const BatchNormGradient<T>& g, Index rows, Index cols, float* sum, float* product) {
+  (g.y != nullptr ? sums<true, T> : sums<false, T>)(g, rows, cols, sum, product);
 }
 
-template <bool relu>
-void backward(const BatchNormGradient& g, Index rows, Index cols, const BatchNormFactors& factors, float* dx,
-              float* dresidual) {
+template <bool relu, class T>
+void backward(const BatchNormGradient<T>& g, Index rows, Index cols, const BatchNormFactors& factors, T* dx,
+              T* dresidual) {
   for (Index row = 0; row < rows; ++row) {
     for_each_vector(cols, [=](Index i, Index count) {
       const Index at = row * cols + i;
@@ -105,18 +108,25 @@ void backward(const BatchNormGradient& g, Index rows, Index cols, const BatchNor
   }
 }
 
-void batch_norm_backward(const BatchNormGradient& g, Index rows, Index cols, const BatchNormFactors& factors, float* dx,
-                         float* dresidual) {
-  (g.y != nullptr ? backward<true> : backward<false>)(g, rows, cols, factors, dx, dresidual);
+template <class T>
+void batch_norm_backward(const BatchNormGradient<T>& g, Index rows, Index cols, const BatchNormFactors& factors, T* dx,
+                         T* dresidual) {
+  (g.y != nullptr ? backward<true, T> : backward<false, T>)(g, rows, cols, factors, dx, dresidual);
+}
+
+template <class T>
+void fill_storage(StorageTable<T>& table) {
+  table.column_moments = column_moments<T>;
+  table.batch_norm = batch_norm<T>;
+  table.batch_norm_sums = batch_norm_sums<T>;
+  table.batch_norm_backward = batch_norm_backward<T>;
 }
 
 }  // namespace
 
 void fill_batch_norm(IsaTable& table) {
-  table.column_moments = column_moments;
-  table.batch_norm = batch_norm;
-  table.batch_norm_sums = batch_norm_sums;
-  table.batch_norm_backward = batch_norm_backward;
+  fill_storage<float>(table);
+  fill_storage(table.bf16);
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -1,12 +1,56 @@
 #include "framework/kernels/pool.hpp"
 
+#include <type_traits>
+
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
+// Numbers of a window's elements, stored as bytes and compared as floats.
+
+static inline Vec load(const std::uint8_t* p) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+#elif defined(TEMPER_ISA_avx2)
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+#else
+  int bytes;
+  __builtin_memcpy(&bytes, p, sizeof bytes);
+  const __m128i zero = _mm_setzero_si128(), words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), zero);
+  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(words, zero));
+#endif
+}
+static inline void store(std::uint8_t* p, Vec v) {
+#if defined(TEMPER_ISA_avx512)
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
+#elif defined(TEMPER_ISA_avx2)
+  const __m256i numbers = _mm256_cvtps_epi32(v);
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+#else
+  const __m128i numbers = _mm_cvtps_epi32(v), words = _mm_packs_epi32(numbers, numbers);
+  const int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+  __builtin_memcpy(p, &bytes, sizeof bytes);
+#endif
+}
+static inline Vec load_part(const std::uint8_t* p, Index count) {
+  std::uint8_t bytes[width] = {};
+  for (Index i = 0; i < count; ++i) bytes[i] = p[i];
+  return load(bytes);
+}
+static inline void store_part(std::uint8_t* p, Vec v, Index count) {
+  std::uint8_t bytes[width];
+  store(bytes, v);
+  for (Index i = 0; i < count; ++i) p[i] = bytes[i];
+}
+
 namespace {
+
+/// What no element has for a number.
+template <class Number>
+constexpr float none = std::is_same_v<Number, float> ? -1.0f : 255.0f;
 
 /// The part of a window that lies inside the image, counted from the window's own start.
 struct Span {
@@ -21,18 +65,25 @@ Span window(Index out, Index stride, Index padding, Index kernel, Index size) {
 
 /// How vectors of channels are read and written: whole ones, or the last few of a pixel.
 struct Whole {
-  Vec load(const float* p) const { return TEMPER_ISA::load(p); }
-  void store(float* p, Vec v) const { TEMPER_ISA::store(p, v); }
+  template <class T>
+  Vec load(const T* p) const {
+    return TEMPER_ISA::load(p);
+  }
+  template <class T>
+  void store(T* p, Vec v) const {
+    TEMPER_ISA::store(p, v);
+  }
 };
 
 /// The last channels, too few for a vector, are computed with a whole one that runs on into the next pixel wherever
 /// memory goes on: few channels are common, and a partial load costs more than all the rest. Pixels are written in
 /// ascending order, so that what runs over into the next one is overwritten by it.
+template <class T>
 struct Rest {
   Index count;
-  const float* end;
-  Vec load(const float* p) const { return end - p >= width ? TEMPER_ISA::load(p) : load_part(p, count); }
-  void store(float* p, Vec v) const {
+  const T* end;
+  Vec load(const T* p) const { return end - p >= width ? TEMPER_ISA::load(p) : load_part(p, count); }
+  void store(T* p, Vec v) const {
     if (end - p >= width) {
       TEMPER_ISA::store(p, v);
     } else {
@@ -64,12 +115,12 @@ void each_pixel(const Pool2d& s, Index begin, Index end, F f) {
 }
 
 /// Calls f(address, number) for each element of a window; `first` is the first.
-template <class Float, class F>
-void each_tap(const Pool2d& s, const Pixel& pixel, Float* first, F f) {
+template <class T, class F>
+void each_tap(const Pool2d& s, const Pixel& pixel, const T* first, F f) {
   Vec number(static_cast<float>(pixel.number));
   const Vec next(1.0f), next_row(static_cast<float>(s.kernel_w - pixel.columns));
   if (pixel.rows == 2 && pixel.columns == 2) {  // by far the most common
-    Float* const second = first + s.w * s.channels;
+    const T* const second = first + s.w * s.channels;
     const Vec below = number + Vec(static_cast<float>(s.kernel_w));
     f(first, number);
     f(first + s.channels, number + next);
@@ -78,124 +129,183 @@ void each_tap(const Pool2d& s, const Pixel& pixel, Float* first, F f) {
     return;
   }
   for (Index i = 0; i < pixel.rows; ++i, first += s.w * s.channels, number += next_row) {
-    Float* p = first;
+    const T* p = first;
     for (Index j = 0; j < pixel.columns; ++j, p += s.channels, number += next) f(p, number);
   }
 }
 
-Vec area(const Pool2d& s, const Pixel& pixel) {
-  if (mutant(Mutant::avg_pool_counts_inside)) return Vec(static_cast<float>(pixel.rows * pixel.columns));
-  return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w : pixel.rows * pixel.columns));
+/// What the average of a window that has so many rows and columns inside the image divides by.
+Vec area(const Pool2d& s, Index rows, Index columns) {
+  if (mutant(Mutant::avg_pool_counts_inside)) return Vec(static_cast<float>(rows * columns));
+  return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w : rows * columns));
 }
 
-void max_pool(const Pool2d& s, Index begin, Index end, const float* x, float* y, float* which) {
+template <class T, class Number>
+void max_pool(const Pool2d& s, Index begin, Index end, const T* x, T* y, Number* which) {
   const Index whole = s.channels / width * width, rest = s.channels - whole;
-  const float* const x_end = x + s.n * s.h * s.w * s.channels;
+  const T* const x_end = x + s.n * s.h * s.w * s.channels;
   const Index out_end = end * s.out_w * s.channels;
   each_pixel(s, begin, end, [&](const Pixel& pixel) {
     const auto take = [&](Index c, auto in, auto out, auto out_which) {
       Vec best = in.load(x + pixel.input + c), taken(static_cast<float>(pixel.number));
-      each_tap(s, pixel, x + pixel.input + c, [&](const float* p, Vec number) {
+      each_tap(s, pixel, x + pixel.input + c, [&](const T* p, Vec number) {
         const Vec v = in.load(p);
         const Mask better = (mutant(Mutant::max_pool_last_tie) ? v >= best : v > best) | xsimd::isnan(v);
         best = xsimd::select(better, v, best);
         taken = xsimd::select(better, number, taken);
       });
       if (s.relu) {
-        taken = xsimd::select(best <= Vec(0.0f), Vec(-1.0f), taken);
+        taken = xsimd::select(best <= Vec(0.0f), Vec(none<Number>), taken);
         best = xsimd::select(best < Vec(0.0f), Vec(0.0f), best);
       }
       out.store(y + pixel.out + c, best);
       if (which != nullptr) out_which.store(which + pixel.out + c, taken);
     };
     for (Index c = 0; c < whole; c += width) take(c, Whole{}, Whole{}, Whole{});
-    if (rest > 0) take(whole, Rest{rest, x_end}, Rest{rest, y + out_end}, Rest{rest, which + out_end});
+    if (rest > 0) take(whole, Rest<T>{rest, x_end}, Rest<T>{rest, y + out_end}, Rest<Number>{rest, which + out_end});
   });
 }
 
-void avg_pool(const Pool2d& s, Index begin, Index end, const float* x, float* y) {
+template <class T>
+void avg_pool(const Pool2d& s, Index begin, Index end, const T* x, T* y) {
   const Index whole = s.channels / width * width, rest = s.channels - whole;
-  const float* const x_end = x + s.n * s.h * s.w * s.channels;
-  const float* const y_end = y + end * s.out_w * s.channels;
+  const T* const x_end = x + s.n * s.h * s.w * s.channels;
+  const T* const y_end = y + end * s.out_w * s.channels;
   each_pixel(s, begin, end, [&](const Pixel& pixel) {
-    const Vec divisor = area(s, pixel);
+    const Vec divisor = area(s, pixel.rows, pixel.columns);
     const auto mean = [&](Index c, auto in, auto out) {
       Vec sum(0.0f);
-      each_tap(s, pixel, x + pixel.input + c, [&](const float* p, Vec) { sum += in.load(p); });
+      each_tap(s, pixel, x + pixel.input + c, [&](const T* p, Vec) { sum += in.load(p); });
       out.store(y + pixel.out + c, sum / divisor);
     };
     for (Index c = 0; c < whole; c += width) mean(c, Whole{}, Whole{});
-    if (rest > 0) mean(whole, Rest{rest, x_end}, Rest{rest, y_end});
+    if (rest > 0) mean(whole, Rest<T>{rest, x_end}, Rest<T>{rest, y_end});
   });
 }
 
-/// Gives each element of each window of images begin to end its part of the pixel's gradient. share(pixel, c, in), with
-/// `in` to read dy's kind of array at channel c, returns part(dy, number).
-template <class Share>
-void spread(const Pool2d& s, Index begin, Index end, const float* dy, float* dx, Share share) {
-  const Index whole = s.channels / width * width, rest = s.channels - whole;
-  const Index image_size = s.h * s.w * s.channels;
-  const float* const dy_end = dy + s.n * s.out_h * s.out_w * s.channels;
-  alignas(64) float lanes[width];
-  for (Index i = 0; i < width; ++i) lanes[i] = i < rest ? 1.0f : 0.0f;
-  const Mask own = Vec::load_aligned(lanes) > Vec(0.0f);
-  for (Index image = begin; image < end; ++image) {
-    float* const dx_begin = dx + image * image_size;
-    float* const dx_end = dx_begin + image_size;
-    for (float* p = dx_begin; p < dx_end; ++p) *p = 0.0f;
-    each_pixel(s, image * s.out_h, (image + 1) * s.out_h, [&](const Pixel& pixel) {
-      const auto add = [&](Index c, Vec g, auto part, auto in) {
-        each_tap(s, pixel, dx + pixel.input + c,
-                 [&](float* p, Vec number) { in.store(p, in.load(p) + part(g, number)); });
-      };
-      for (Index c = 0; c < whole; c += width) add(c, load(dy + pixel.out + c), share(pixel, c, Whole{}), Whole{});
-      if (rest > 0) {
-        // What belongs to the next pixel is not added here.
-        const Rest in{rest, dy_end};
-        add(whole, xsimd::select(own, in.load(dy + pixel.out + whole), Vec(0.0f)), share(pixel, whole, in),
-            Rest{rest, dx_end});
-      }
-    });
+template <class T>
+void max_pool_either(const Pool2d& s, Index begin, Index end, const T* x, T* y, std::byte* which) {
+  if (s.number_bytes() == 1) return max_pool(s, begin, end, x, y, reinterpret_cast<std::uint8_t*>(which));
+  max_pool(s, begin, end, x, y, reinterpret_cast<float*>(which));
+}
+
+/// The windows along one axis that a place of the padded image lies in.
+struct Windows {
+  Index first, end;
+
+  Windows(Index place, Index stride, Index kernel, Index count)
+      : first(place < kernel ? 0 : (place - kernel) / stride + 1),
+        end(place / stride < count ? place / stride + 1 : count) {}
+
+  /// To the next place. Divisions would cost more than all the rest.
+  void advance(Index place, Index stride, Index kernel, Index count) {
+    if (first * stride + kernel <= place) ++first;
+    if (end < count && end * stride <= place) ++end;
+  }
+};
+
+/// One pixel of the input and the windows that it lies in.
+struct Covered {
+  Index input;  // offset of its first channel
+  Index out;    // that of the first window's result
+  Windows rows, columns;
+  Index number;  // its own in the first window
+};
+
+/// Calls f(covered) for rows begin to end of all images.
+template <class F>
+void each_covered(const Pool2d& s, Index begin, Index end, F f) {
+  for (Index row = begin; row < end; ++row) {
+    const Index image = row / s.h, down = row % s.h + s.padding_h;
+    const Windows rows(down, s.stride_h, s.kernel_h, s.out_h);
+    Windows columns(s.padding_w, s.stride_w, s.kernel_w, s.out_w);
+    for (Index column = 0; column < s.w; ++column) {
+      const Index across = column + s.padding_w;
+      columns.advance(across, s.stride_w, s.kernel_w, s.out_w);
+      f(Covered{(row * s.w + column) * s.channels,
+                ((image * s.out_h + rows.first) * s.out_w + columns.first) * s.channels, rows, columns,
+                (down - rows.first * s.stride_h) * s.kernel_w + across - columns.first * s.stride_w});
+    }
   }
 }
 
-/// Windows that neither overlap nor leave anything out, of whole vectors: each place is written once, and nothing has
-/// to be cleared before.
-void max_pool_backward_tiled(const Pool2d& s, Index begin, Index end, const float* dy, const float* which, float* dx) {
-  each_pixel(s, begin * s.out_h, end * s.out_h, [&](const Pixel& pixel) {
-    for (Index c = 0; c < s.channels; c += width) {
-      const Vec g = load(dy + pixel.out + c), taken = load(which + pixel.out + c);
-      each_tap(s, pixel, dx + pixel.input + c,
-               [&](float* p, Vec number) { store(p, xsimd::select(taken == number, g, Vec(0.0f))); });
-    }
+/// dx = the sum of part(out, offset of a window's result, its row, its column, number) over all windows that a pixel
+/// lies in: each is written once, and rounded once.
+template <class T, class Part>
+void gather(const Pool2d& s, Index begin, Index end, T* dx, Part part) {
+  const Index whole = s.channels / width * width, rest = s.channels - whole;
+  const T* const dx_end = dx + end * s.w * s.channels;
+  each_covered(s, begin, end, [&](const Covered& pixel) {
+    const auto sum = [&](Index c, auto out) {
+      Vec total(0.0f);
+      Index result_row = pixel.out + c, number_row = pixel.number;
+      for (Index i = pixel.rows.first; i < pixel.rows.end; ++i) {
+        Index result = result_row, number = number_row;
+        for (Index j = pixel.columns.first; j < pixel.columns.end; ++j) {
+          total += part(out, result, i, j, number);
+          result += s.channels;
+          number -= s.stride_w;
+        }
+        result_row += s.out_w * s.channels;
+        number_row -= s.stride_h * s.kernel_w;
+      }
+      out.store(dx + pixel.input + c, total);
+    };
+    for (Index c = 0; c < whole; c += width) sum(c, Whole{});
+    if (rest > 0) sum(whole, Rest<T>{rest, dx_end});
   });
 }
 
-void max_pool_backward(const Pool2d& s, Index begin, Index end, const float* dy, const float* which, float* dx) {
-  const bool tiled = s.kernel_h == s.stride_h && s.kernel_w == s.stride_w && s.out_h * s.kernel_h == s.h &&
-                     s.out_w * s.kernel_w == s.w && s.padding_h == 0 && s.padding_w == 0;
-  if (tiled && s.channels % width == 0) return max_pool_backward_tiled(s, begin, end, dy, which, dx);
-  const float* const which_end = which + s.n * s.out_h * s.out_w * s.channels;
-  spread(s, begin, end, dy, dx, [&](const Pixel& pixel, Index c, auto in) {
-    if constexpr (requires { in.end; }) in.end = which_end;
-    const Vec taken = in.load(which + pixel.out + c);
-    return [=](Vec g, Vec number) { return xsimd::select(taken == number, g, Vec(0.0f)); };
+/// Reads results as what is written is: whole vectors, or the last channels of a pixel.
+template <class T>
+Vec load_as(const Whole& out, const T* p, const T*) {
+  return out.load(p);
+}
+template <class T, class Out>
+Vec load_as(const Rest<Out>& out, const T* p, const T* end) {
+  return Rest<T>{out.count, end}.load(p);
+}
+
+template <class T, class Number>
+void max_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, const Number* which, T* dx) {
+  const Index results = s.n * s.out_h * s.out_w * s.channels;
+  gather(s, begin, end, dx, [=](auto out, Index result, Index, Index, Index number) {
+    const Mask taken = load_as(out, which + result, which + results) == Vec(static_cast<float>(number));
+    return xsimd::select(taken, load_as(out, dy + result, dy + results), Vec(0.0f));
   });
 }
 
-void avg_pool_backward(const Pool2d& s, Index begin, Index end, const float* dy, float* dx) {
-  spread(s, begin, end, dy, dx, [&](const Pixel& pixel, Index, auto) {
-    return [divisor = area(s, pixel)](Vec g, Vec) { return g / divisor; };
+template <class T>
+void max_pool_backward_either(const Pool2d& s, Index begin, Index end, const T* dy, const std::byte* which, T* dx) {
+  if (s.number_bytes() == 1) {
+    return max_pool_backward(s, begin, end, dy, reinterpret_cast<const std::uint8_t*>(which), dx);
+  }
+  max_pool_backward(s, begin, end, dy, reinterpret_cast<const float*>(which), dx);
+}
+
+template <class T>
+void avg_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, T* dx) {
+  const Index results = s.n * s.out_h * s.out_w * s.channels;
+  gather(s, begin, end, dx, [&](auto out, Index result, Index row, Index column, Index) {
+    const Span rows = window(row, s.stride_h, s.padding_h, s.kernel_h, s.h);
+    const Span columns = window(column, s.stride_w, s.padding_w, s.kernel_w, s.w);
+    return load_as(out, dy + result, dy + results) / area(s, rows.end - rows.begin, columns.end - columns.begin);
   });
+}
+
+template <class T>
+void fill_storage(StorageTable<T>& table) {
+  table.max_pool = max_pool_either<T>;
+  table.max_pool_backward = max_pool_backward_either<T>;
+  table.avg_pool = avg_pool<T>;
+  table.avg_pool_backward = avg_pool_backward<T>;
 }
 
 }  // namespace
 
 void fill_pool(IsaTable& table) {
-  table.max_pool = max_pool;
-  table.max_pool_backward = max_pool_backward;
-  table.avg_pool = avg_pool;
-  table.avg_pool_backward = avg_pool_backward;
+  fill_storage<float>(table);
+  fill_storage(table.bf16);
 }
 
 }  // namespace temper::kernels::TEMPER_ISA

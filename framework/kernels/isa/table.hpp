@@ -43,13 +43,18 @@ enum class PointwiseLoss : std::uint8_t { squared, absolute, huber, bce_with_log
 struct Pool2d;
 
 /// y = (x - mean) * scale + bias, plus the residual unless that is null, then ReLU if asked for.
+template <class T>
 struct BatchNormPass {
-  const float *x, *mean, *scale, *bias, *residual;
+  const T* x;
+  const float *mean, *scale, *bias;
+  const T* residual;
   bool relu;
 };
 /// What a batch norm's gradient is made of. With y, the output, dy is what comes after a ReLU.
+template <class T>
 struct BatchNormGradient {
-  const float *x, *y, *dy, *mean;
+  const T *x, *y, *dy;
+  const float* mean;
 };
 struct BatchNormFactors {
   const float *scale, *level, *slope;
@@ -103,6 +108,22 @@ struct StorageTable {
   void (*norm_backward)(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
                         const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias);
 
+  // batch_norm.cpp, over rows of `cols` channels
+  /// Each column's mean, and the sum of the squares of what is off it.
+  void (*column_moments)(const T* x, Index rows, Index cols, float* mean, float* squares);
+  void (*batch_norm)(const BatchNormPass<T>& pass, Index rows, Index cols, T* y);
+  /// The sums of dz and of dz * (x - mean), where dz is the gradient before ReLU.
+  void (*batch_norm_sums)(const BatchNormGradient<T>& gradient, Index rows, Index cols, float* sum, float* product);
+  /// dx = scale * (dz - level - (x - mean) * slope); dresidual = dz. Either may be null.
+  void (*batch_norm_backward)(const BatchNormGradient<T>& gradient, Index rows, Index cols,
+                              const BatchNormFactors& factors, T* dx, T* dresidual);
+
+  // pool.cpp; forward: rows begin to end of all images' outputs, backward: rows of all images
+  void (*max_pool)(const Pool2d& shape, Index begin, Index end, const T* x, T* y, std::byte* which);
+  void (*max_pool_backward)(const Pool2d& shape, Index begin, Index end, const T* dy, const std::byte* which, T* dx);
+  void (*avg_pool)(const Pool2d& shape, Index begin, Index end, const T* x, T* y);
+  void (*avg_pool_backward)(const Pool2d& shape, Index begin, Index end, const T* dy, T* dx);
+
   // random.cpp
   /// y = scale * x where the upper 24 bits of the element's random word are at least the threshold, else 0. x begins
   /// at element 64 * block.
@@ -150,16 +171,6 @@ struct IsaTable : StorageTable<float> {
                                                                                   Index stride_dy, float scale,
                                                                                   float* dx, Index n);
 
-  // batch_norm.cpp, over rows of `cols` channels
-  /// Each column's mean, and the sum of the squares of what is off it.
-  void (*column_moments)(const float* x, Index rows, Index cols, float* mean, float* squares);
-  void (*batch_norm)(const BatchNormPass& pass, Index rows, Index cols, float* y);
-  /// The sums of dz and of dz * (x - mean), where dz is the gradient before ReLU.
-  void (*batch_norm_sums)(const BatchNormGradient& gradient, Index rows, Index cols, float* sum, float* product);
-  /// dx = scale * (dz - level - (x - mean) * slope); dresidual = dz. Either may be null.
-  void (*batch_norm_backward)(const BatchNormGradient& gradient, Index rows, Index cols,
-                              const BatchNormFactors& factors, float* dx, float* dresidual);
-
   // random.cpp
   /// 64 random words: word w of counter 16 * block + c is words[16 * w + c].
   void (*philox_block)(const std::uint32_t* key, const std::uint32_t* nonce, std::uint64_t block, std::uint32_t* words);
@@ -167,13 +178,6 @@ struct IsaTable : StorageTable<float> {
   // layout.cpp
   /// y[c * stride_y + r] = x[r * stride_x + c]
   void (*transpose)(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y);
-
-  // pool.cpp; forward: rows begin to end of all images' outputs, backward: images begin to end
-  void (*max_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y, float* which);
-  void (*max_pool_backward)(const Pool2d& shape, Index begin, Index end, const float* dy, const float* which,
-                            float* dx);
-  void (*avg_pool)(const Pool2d& shape, Index begin, Index end, const float* x, float* y);
-  void (*avg_pool_backward)(const Pool2d& shape, Index begin, Index end, const float* dy, float* dx);
 };
 
 }  // namespace temper::kernels
