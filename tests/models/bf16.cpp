@@ -100,7 +100,7 @@ TEST_CASE("a GPT in bf16 learns as in f32") {
         const models::Gpt model(config);
         if (narrow) nn::to_bf16(model);
         optim::AdamW adamw(optim::decay_weights(model.parameters()), {.lr = 3e-3, .clip_norm = 1.0});
-        return losses(adamw, 120, [&](int step) { return gpt_loss(model, step); });
+        return losses(adamw, 40, [&](int step) { return gpt_loss(model, step); });
       },
       0.8);
 }
