@@ -11,27 +11,24 @@ def transformer(**sizes):
     return [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
 
 
-# name: (program, arguments, has convolutions, LibTorch's time over ours at least)
+# name: (program, arguments, has convolutions, LibTorch's time over ours at least: {dtype: ratio}). LibTorch is f32.
 WORKLOADS = {
-    "mlp-64": ("mlp", ["--batch", "64"], False, 2.5),
-    "mlp-512": ("mlp", ["--batch", "512"], False, 1.5),
-    "cnn-64": ("cnn", ["--batch", "64"], True, 2.2),
-    "resnet20-64": ("resnet", ["--batch", "64"], True, 1.4),
-    "gpt-4x128": ("gpt", transformer(layers=4, width=128, heads=4, vocabulary=65, context=64, batch=12), False, 1.8),
-    "gpt-6x384": ("gpt", transformer(layers=6, width=384, heads=6, vocabulary=8192, context=256, batch=8), False, 1.5),
-    "gpt2-124m": ("gpt", transformer(layers=12, width=768, heads=12, vocabulary=50257, context=64, batch=4), False, 1.9),
+    "mlp-64": ("mlp", ["--batch", "64"], False, {"f32": 2.5}),
+    "mlp-512": ("mlp", ["--batch", "512"], False, {"f32": 1.5}),
+    "cnn-64": ("cnn", ["--batch", "64"], True, {"f32": 2.2}),
+    "resnet20-64": ("resnet", ["--batch", "64"], True, {"f32": 1.4, "bf16": 2.0}),
+    "gpt-4x128": ("gpt", transformer(layers=4, width=128, heads=4, vocabulary=65, context=64, batch=12), False,
+                  {"f32": 1.8}),
+    "gpt-6x384": ("gpt", transformer(layers=6, width=384, heads=6, vocabulary=8192, context=256, batch=8), False,
+                  {"f32": 1.5, "bf16": 2.3}),
+    "gpt2-124m": ("gpt", transformer(layers=12, width=768, heads=12, vocabulary=50257, context=64, batch=4), False,
+                  {"f32": 1.9, "bf16": 2.8}),
     "bert-6x384": ("bert", transformer(layers=6, width=384, heads=6, vocabulary=8192, context=128, batch=16), False,
-                   1.4),
+                   {"f32": 1.4, "bf16": 2.1}),
 }
 
-# Our bf16 beside LibTorch's f32.
-BF16 = "-bf16"
-WORKLOADS |= {name + BF16: (*WORKLOADS[name][:3], floor)
-              for name, floor in {"gpt-6x384": 2.3, "gpt2-124m": 2.8, "bert-6x384": 2.1}.items()}
-
 # Largest difference of the losses of the first steps, relative to the loss.
-LOSS_TOLERANCE = 5e-4
-BF16_LOSS_TOLERANCE = 5e-3
+LOSS_TOLERANCE = {"f32": 5e-4, "bf16": 5e-3}
 
 OPENMP_BLAS = pathlib.Path("/usr/lib/x86_64-linux-gnu/openblas-openmp")
 
@@ -57,9 +54,9 @@ def run_side(runner, program, arguments, environment, check, warmup, seconds):
     return json.loads(runner.run(command, environment))
 
 
-def same_losses(name, ours, theirs):
+def same_losses(name, dtype, ours, theirs):
     for step, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        if not abs(a - b) <= (BF16_LOSS_TOLERANCE if name.endswith(BF16) else LOSS_TOLERANCE) * abs(b):
+        if not abs(a - b) <= LOSS_TOLERANCE[dtype] * abs(b):
             sys.exit(f"bench: {name} does not do the same work: loss of step {step} is {a} here, {b} in LibTorch")
 
 
@@ -71,33 +68,37 @@ def summary(runs):
 
 
 def run_workload(name, programs, environment, runner, options):
-    program, arguments, convolutions, floor = WORKLOADS[name]
+    """A row for each dtype; LibTorch's part is measured once, in the same rounds."""
+    program, arguments, convolutions, floors = WORKLOADS[name]
     ours, theirs = programs / f"compare-{program}-temper", programs / f"compare-{program}-torch"
     warmup, seconds = (0.01, 0.02) if options.quick else (0.3, 1.0)
+    by_dtype = {dtype: arguments + (["--dtype", dtype] if dtype != "f32" else []) for dtype in floors}
 
-    own_arguments = arguments + (["--dtype", "bf16"] if name.endswith(BF16) else [])
-    first = run_side(runner, ours, own_arguments, environment, 8, 0, 0)
-    settings = list(torch_settings(convolutions))
-    same_losses(name, first["losses"], run_side(runner, theirs, arguments, environment, 8, 0, 0)["losses"])
+    losses = run_side(runner, theirs, arguments, environment, 8, 0, 0)["losses"]
+    for dtype, own in by_dtype.items():
+        same_losses(name, dtype, run_side(runner, ours, own, environment, 8, 0, 0)["losses"], losses)
 
     # The two settings that look best take part in the rounds; LibTorch's figure is the better of theirs.
     def search(setting):
         _, extra, more = setting
         return run_side(runner, theirs, arguments + more, environment | extra, 1, warmup, seconds / 2)["median_ms"]
+    settings = list(torch_settings(convolutions))
     if options.quick:
         settings = settings[:2]
     finalists = sorted(settings, key=search)[:2]
 
-    runs, peers = [], [[] for _ in finalists]
+    runs, peers = {dtype: [] for dtype in by_dtype}, [[] for _ in finalists]
     for _ in range(1 if options.quick else options.rounds):
-        runs.append(run_side(runner, ours, own_arguments, environment, 1, warmup, seconds))
+        for dtype, own in by_dtype.items():
+            runs[dtype].append(run_side(runner, ours, own, environment, 1, warmup, seconds))
         for (_, extra, more), peer in zip(finalists, peers):
             peer.append(run_side(runner, theirs, arguments + more, environment | extra, 1, warmup, seconds))
-    temper = summary(runs)
     best, torch = min(((f[0], summary(p)) for f, p in zip(finalists, peers)), key=lambda pair: pair[1]["median_ms"])
-    return {"name": name, "temper": temper, "torch": torch, "torch_setting": best, "at_least": floor,
-            "ratio": torch["median_ms"] / temper["median_ms"],
-            "gflops": runs[0]["flops"] / temper["median_ms"] * 1e-6}
+    for dtype, floor in floors.items():
+        temper = summary(runs[dtype])
+        yield {"name": name if dtype == "f32" else f"{name}-{dtype}", "dtype": dtype, "temper": temper, "torch": torch,
+               "torch_setting": best, "at_least": floor, "ratio": torch["median_ms"] / temper["median_ms"],
+               "gflops": runs[dtype][0]["flops"] / temper["median_ms"] * 1e-6}
 
 
 def run(programs, environment, runner, options):
@@ -106,7 +107,7 @@ def run(programs, environment, runner, options):
     for name in WORKLOADS:
         if options.only in name:
             print(f"bench: {name} ...", file=sys.stderr)
-            rows.append(run_workload(name, programs, environment, runner, options))
+            rows += run_workload(name, programs, environment, runner, options)
     if not rows:
         sys.exit(f"bench: no workload has '{options.only}' in its name; there are: {', '.join(WORKLOADS)}")
     return {"machine": rows[0]["temper"]["facts"], "peer": rows[0]["torch"]["facts"], "load": load,

@@ -65,9 +65,9 @@ Tensor recompute(Run run) {
 /// something it needs was changed in place meanwhile. Source: Chen, Xu, Zhang, Guestrin, "Training deep nets with
 /// sublinear memory cost" (2016).
 template <class Block, std::same_as<Tensor>... Inputs>
-requires std::invocable < const std::remove_reference_t<Block>
-&, const Inputs&... > Tensor recompute(Block&& block, const Inputs&... inputs) {
+Tensor recompute(Block&& block, const Inputs&... inputs) {
   using Plain = std::remove_cvref_t<Block>;
+  static_assert(std::invocable<const Plain&, const Inputs&...>, "a block is a function of its inputs");
   if constexpr (std::is_lvalue_reference_v<Block> && !std::is_copy_constructible_v<Plain>) {
     return detail::recompute([&block, ... saved = save(inputs)]() -> Tensor { return block(*saved...); });
   } else {
