@@ -35,6 +35,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "dropout"},
       {.name = "sum"},
       {.name = "mean"},
+      {.name = "argmax"},
       {.name = "embedding", .roundings = 2},  // rows that repeat add up in bf16
       {.name = "layer_norm", .f32 = {1, 2}},
       {.name = "rms_norm", .f32 = {1}},

@@ -323,6 +323,19 @@ def test_resumed_files(bench):
     check(b"\x10\x15\x3a\x02\x08\x01" in files[1].read_bytes(), "the second event file does not say where it begins")
 
 
+def test_bf16(bench):
+    """Every program trains in bf16, and goes on from a checkpoint to the same bytes."""
+    for model in jobs.JOBS:
+        whole, out = bench.folder(), bench.folder()
+        for folder in (whole, out):
+            jobs.run(bench.command(model, "--dtype", "bf16", "--checkpoint-every", "5", out=folder))
+        (out / "checkpoints/last.safetensors").unlink()
+        text = jobs.run(bench.command(model, "--dtype", "bf16", "--checkpoint-every", "5", "--resume", out=out))
+        check("resumed at step" in text, text)
+        differ = jobs.differences(jobs.state(whole), jobs.state(out))
+        check(not differ, f"{model} goes on differently in bf16: {differ}")
+
+
 def test_other_conditions(bench):
     """Resuming under other conditions warns; with other options or data it refuses."""
     _, out = bench.mlp()

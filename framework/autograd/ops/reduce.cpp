@@ -112,12 +112,13 @@ Tensor min(const Tensor& x, const Axes& axes, ReduceOptions options) {
 }
 
 Tensor argmax(const Tensor& x, int axis, ReduceOptions options) {
-  require("argmax", "input", x);
+  detail::require_float("argmax", "input", x);
   const int along = require_axis("argmax", "input", x, axis);
   const auto [outer, size, inner] = detail::view_of(x.shape(), along);
   if (size == 0) fail<ValueError>("argmax: input {} has nothing to choose from along axis {}", x.shape(), axis);
   Tensor y = empty(options.keepdim ? x.shape().resized(along, 1) : x.shape().without_axis(along), Dtype::i64);
-  kernels::arg_extreme(Reduce::largest, x.data<float>(), outer, size, inner, y.mutable_data<std::int64_t>());
+  const Tensor values = detail::converted(x, Dtype::f32);
+  kernels::arg_extreme(Reduce::largest, values.data<float>(), outer, size, inner, y.mutable_data<std::int64_t>());
   return y;
 }
 
