@@ -82,7 +82,8 @@ void train(Run& run, const BertOptions& own) {
   const data::WordNet glosses(data::Split::train, {.path = folder}), held_out(data::Split::test, {.path = folder});
   const auto tokenizer = vocabulary(run, glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
   const std::int64_t size = run.options().batch_size;
-  data::Loader test(batches(held_out, tokenizer, {.batch_size = 256}));
+  // Every evaluation begins anew, or its batches and masks would depend on how many a killed run had made before.
+  const TextBatches test = batches(held_out, tokenizer, {.batch_size = 256});
   const Tensor pad = indices({tokenizer.pad()});
   const auto inputs = [&](const Tensor& tokens) { return BertInputs{.mask = not_equal(tokens, pad)}; };
 
@@ -90,7 +91,6 @@ void train(Run& run, const BertOptions& own) {
   BertForMaskedLM pretrained(config);
   if (own.pretrain > 0) {
     data::Loader masked(MaskedBatches(batches(glosses, tokenizer, {.batch_size = size}), tokenizer), {.shuffle = true});
-    data::Loader masked_test(MaskedBatches(batches(held_out, tokenizer, {.batch_size = 256}), tokenizer), {.seed = 1});
     const double steps = own.pretrain * static_cast<double>(masked.batches());
     const Phase phase{.name = "pretrain",
                       .steps = std::max<Step>(1, static_cast<Step>(steps)),
@@ -102,6 +102,7 @@ void train(Run& run, const BertOptions& own) {
     };
     const auto evaluate = [&] {
       const NoTape unrecorded;
+      data::Loader masked_test(MaskedBatches(test, tokenizer), {.seed = 1});
       double sum = 0;
       for (const auto& batch : masked_test) sum += loss(batch).item();
       return Metrics{{"masked loss", sum / static_cast<double>(masked_test.batches()), Better::smaller}};
@@ -123,7 +124,8 @@ void train(Run& run, const BertOptions& own) {
         return cross_entropy(logits(tokens), labels, smoothed);
       },
       [&] {
-        return Metrics{{"test accuracy", accuracy(logits, test)}};
+        data::Loader texts_held_out(test, {.seed = 1});
+        return Metrics{{"test accuracy", accuracy(logits, texts_held_out)}};
       });
   sample_mistakes(run, held_out, tokenizer, logits);
 }
