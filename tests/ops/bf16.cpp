@@ -38,6 +38,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "argmax"},
       {.name = "embedding", .roundings = 2},  // rows that repeat add up in bf16
       {.name = "layer_norm", .f32 = {1, 2}},
+      {.name = "add_layer_norm", .roundings = 2, .f32 = {2, 3}},  // the sum is rounded before it is normalized
       {.name = "rms_norm", .f32 = {1}},
       {.name = "cross_entropy"},
       {.name = "batch_norm", .f32 = {1, 2, 3, 4}},
@@ -49,6 +50,8 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "expand"},
       {.name = "gather"},
       {.name = "linear", .f32 = {2}, .multiplies = true},
+      {.name = "linear_gelu", .roundings = 2, .f32 = {2}, .multiplies = true},
+      {.name = "linear_silu", .roundings = 2, .f32 = {2}, .multiplies = true},
       {.name = "matmul", .multiplies = true},
       {.name = "scaled_dot_product_attention", .roundings = 4, .multiplies = true},
   };

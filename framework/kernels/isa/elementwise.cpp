@@ -152,7 +152,9 @@ struct Same {
 
 /// One number in all lanes.
 Vec spread(float x) { return Vec(x); }
-Vec spread(BFloat16 x) { return xsimd::bitwise_cast<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16)); }
+Vec spread(BFloat16 x) {
+  return xsimd::bitwise_cast<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16));
+}
 
 template <class F, class T>
 void binary(const T* a, Index stride_a, const T* b, Index stride_b, T* y, Index n) {
@@ -247,15 +249,27 @@ void convert(const X* x, Y* y, Index n) {
   transform(x, y, n, [](Vec v) { return v; });
 }
 
-template <class T>
-void relu_backward_rows(const T* y, const T* dy, Index rows, Index cols, T* dz, float* sum) {
-  if (sum == nullptr) return unary_backward<Relu>(y, dy, dz, rows * cols);
-  for (Index c = 0; c < cols; ++c) sum[c] = 0.0f;
-  for (Index row = 0; row < rows; ++row, y += cols, dy += cols, dz += cols) {
+template <class F, class T>
+void bias_activation(const T* x, const float* bias, Index rows, Index cols, T* y) {
+  if (bias == nullptr) return unary<F>(x, y, rows * cols);
+  for (Index row = 0; row < rows; ++row, x += cols, y += cols) {
+    transform(x, bias, y, cols, [](Vec v, Vec b) { return F::y(v + b); });
+  }
+}
+
+template <class F, class T>
+void bias_activation_backward(const T* x, const float* bias, const T* dy, Index rows, Index cols, T* dz, float* sum) {
+  if (bias == nullptr && sum == nullptr) return unary_backward<F>(x, dy, dz, rows * cols);
+  if (sum != nullptr) {
+    for (Index c = 0; c < cols; ++c) sum[c] = 0.0f;
+  }
+  for (Index row = 0; row < rows; ++row, x += cols, dy += cols, dz += cols) {
     for_each_vector(cols, [=](Index i, Index count) {
-      const Vec d = Relu::dx(load_upto(y + i, count), load_upto(dy + i, count));
+      Vec v = load_upto(x + i, count);
+      if (bias != nullptr && !mutant(Mutant::gelu_gradient_without_bias)) v = v + load_upto(bias + i, count);
+      const Vec d = F::dx(v, load_upto(dy + i, count));
       store_upto(dz + i, d, count);
-      store_upto(sum + i, load_upto(sum + i, count) + d, count);
+      if (sum != nullptr) store_upto(sum + i, load_upto(sum + i, count) + d, count);
     });
   }
 }
@@ -264,6 +278,12 @@ template <class F, class T>
 void enter(StorageTable<T>& table, Unary op) {
   table.unary[static_cast<std::size_t>(op)] = unary<F, T>;
   table.unary_backward[static_cast<std::size_t>(op)] = unary_backward<F, T>;
+}
+
+template <class F, class T>
+void enter(StorageTable<T>& table, Activation f) {
+  table.bias_activation[static_cast<std::size_t>(f)] = bias_activation<F, T>;
+  table.bias_activation_backward[static_cast<std::size_t>(f)] = bias_activation_backward<F, T>;
 }
 
 template <class F>
@@ -314,7 +334,10 @@ void fill_storage(StorageTable<T>& table) {
   table.accumulate = accumulate<T, T>;
   table.accumulate_in_float = accumulate<float, T>;
   table.affine = affine<T>;
-  table.relu_backward_rows = relu_backward_rows<T>;
+  enter<Relu>(table, Activation::relu);
+  enter<Gelu>(table, Activation::gelu);
+  enter<GeluTanh>(table, Activation::gelu_tanh);
+  enter<Silu>(table, Activation::silu);
 }
 
 }  // namespace

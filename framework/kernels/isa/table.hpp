@@ -31,6 +31,9 @@ enum class Unary : std::uint8_t {
 constexpr bool derivative_from_output(Unary op) {
   return op == Unary::exp || op == Unary::sqrt || op == Unary::relu || op == Unary::sigmoid || op == Unary::tanh;
 }
+/// Those that a linear layer's bias is added in one pass with.
+enum class Activation : std::uint8_t { relu, gelu, gelu_tanh, silu, count };
+constexpr bool derivative_from_output(Activation f) { return f == Activation::relu; }
 /// Functions of one tensor and two numbers.
 enum class Parametric : std::uint8_t { leaky_relu, clamp, count };
 /// `same` is 1 where both are equal or both NaN, else 0.
@@ -76,8 +79,14 @@ struct StorageTable {
   void (*accumulate_in_float)(float* y, const T* x, Index n);
   /// y = a * x + b
   void (*affine)(const T* x, float a, float b, T* y, Index n);
-  /// dz = dy where y is above 0 or NaN, else 0; dz may be dy. sum[cols] = the sum of its rows; it may be null.
-  void (*relu_backward_rows)(const T* y, const T* dy, Index rows, Index cols, T* dz, float* sum);
+  /// y = f(x + bias) of each row; y may be x, and bias null.
+  void (*bias_activation[static_cast<std::size_t>(Activation::count)])(const T* x, const float* bias, Index rows,
+                                                                       Index cols, T* y);
+  /// dz = dy * f'(x + bias), or with the output in place of x + bias where derivative_from_output; dz may be dy, and
+  /// bias null. sum[cols] = the sum of its rows; it may be null.
+  void (*bias_activation_backward[static_cast<std::size_t>(Activation::count)])(const T* x, const float* bias,
+                                                                                const T* dy, Index rows, Index cols,
+                                                                                T* dz, float* sum);
 
   // reduce.cpp
   double (*sum)(const T* x, Index n);
