@@ -95,14 +95,20 @@ T* matrix_of(T* operand, const AttentionLayout& layout, Index matrix, Index rows
   return operand + matrix / layout.heads * rows * layout.row_stride + matrix % layout.heads * width;
 }
 
-/// How far its rows are apart.
-Index stride_of(const AttentionLayout& layout, Index width) { return layout.heads == 0 ? width : layout.row_stride; }
+/// Asks for a row of a packed matrix before it is copied: its rows lie pages apart, where the CPU does not see ahead.
+template <class T>
+void prefetch(const T* matrix, Index row, Index rows, Index stride, Index width) {
+  constexpr Index ahead = 8, line = 64 / sizeof(T);
+  if (row + ahead >= rows) return;
+  for (Index i = 0; i < width; i += line) __builtin_prefetch(matrix + (row + ahead) * stride + i);
+}
 
 /// A matrix as the products want it: its rows next to each other, copied to `space` where they are not.
 template <class T>
 const T* gathered(const T* matrix, const AttentionLayout& layout, Index rows, Index width, T* space) {
   if (layout.heads == 0) return matrix;
   for (Index row = 0; row < rows; ++row) {
+    prefetch(matrix, row, rows, layout.row_stride, width);
     std::memcpy(space + row * width, matrix + row * layout.row_stride, static_cast<std::size_t>(width) * sizeof(T));
   }
   return space;
@@ -111,8 +117,9 @@ const T* gathered(const T* matrix, const AttentionLayout& layout, Index rows, In
 /// The way back, with rounding where T is not what is scattered.
 template <class From, class T>
 void scatter(const From* from, const AttentionLayout& layout, Index rows, Index width, T* matrix) {
-  const Index stride = stride_of(layout, width);
+  const Index stride = layout.heads == 0 ? width : layout.row_stride;
   for (Index row = 0; row < rows; ++row) {
+    if (layout.heads > 0) prefetch(matrix, row, rows, stride, width);
     if constexpr (std::is_same_v<From, T>) {
       std::memcpy(matrix + row * stride, from + row * width, static_cast<std::size_t>(width) * sizeof(T));
     } else {
@@ -141,15 +148,15 @@ float scores(const Attention& task, const Block& block, const T* q, const T* k, 
 /// What the blocks of a matrix are computed in. Of float the pairs are one array each.
 template <class T>
 struct Space {
-  float* p;              // scores
-  T* narrow;             // probabilities
-  float* out = nullptr;  // their sums of values
+  float* p;   // scores
+  T* narrow;  // probabilities
+  float* out = nullptr;
 };
 
-/// The stats of one block, and y, the rows of which are `stride` apart. Returns whether some row sees no key.
+/// y and stats of one block. Returns whether some row sees no key.
 template <class T>
 bool attend(const Attention& task, const Block& block, const T* q, const T* k, const T* v, const bool* mask,
-            const Space<T>& space, T* y, Index stride, float* stats) {
+            const Space<T>& space, T* y, float* stats) {
   const float scale = scores(task, block, q, k, mask, space.p);
   bool blind = false;
   for (Index row = 0; row < block.rows; ++row) {
@@ -159,27 +166,22 @@ bool attend(const Attention& task, const Block& block, const T* q, const T* k, c
     drop(task, block, row, space.narrow + at, seen);
     std::fill(space.narrow + at + seen, space.narrow + at + block.keys, T{});
   }
-  matmul({.m = block.rows, .n = task.out, .k = block.keys}, space.narrow, v, nullptr, space.out);
+  T* const result = y + block.begin * task.out;
+  float* out = space.out;
+  if constexpr (std::is_same_v<T, float>) out = result;
+  matmul({.m = block.rows, .n = task.out, .k = block.keys}, space.narrow, v, nullptr, out);
   for (Index row = 0; row < block.rows; ++row) {
-    float* const line = space.out + row * task.out;
-    T* const result = y + (block.begin + row) * stride;
-    const float share = stats[2 * (block.begin + row) + 1];
-    if constexpr (std::is_same_v<T, float>) {
-      table().affine(line, share, 0.0f, result, task.out);
-    } else {
-      table().affine(line, share, 0.0f, line, task.out);
-      table_of<T>().from_float(line, result, task.out);
-    }
+    table().affine(out + row * task.out, stats[2 * (block.begin + row) + 1], 0.0f, out + row * task.out, task.out);
   }
+  if constexpr (!std::is_same_v<T, float>) table_of<T>().from_float(out, result, block.rows * task.out);
   return blind;
 }
 
-/// What one matrix of the backward works on, all of it dense but for y.
+/// What one matrix of the backward works on, all of it dense.
 template <class T>
 struct Matrix {
   Index number;
-  const T *q, *k, *v, *dy, *y;
-  Index y_stride;
+  const T *q, *k, *v, *y, *dy;
   const float* stats;
   const bool* mask;
   T* dq;
@@ -198,7 +200,7 @@ void attend_backward(const Attention& task, const Matrix<T>& x, const Space<T>& 
     for (Index row = 0; row < block.rows; ++row) {
       const Index first = row * block.keys, seen = seen_by(task, block, row), at = block.begin + row;
       T *const p = probabilities.narrow + first, *const ds = slopes.narrow + first;
-      const float level = table_of<T>().dot(x.y + at * x.y_stride, dy + row * task.out, task.out);
+      const float level = table_of<T>().dot(x.y + at * task.out, dy + row * task.out, task.out);
       drop(task, block, row, slopes.p + first, seen);
       table_of<T>().attention_backward(probabilities.p + first, slopes.p + first, seen, scale, x.stats + 2 * at, level,
                                        mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale, p, ds);
@@ -227,18 +229,18 @@ template <class T>
 bool attention(const Attention& task, const AttentionOperands<const T>& x, T* y, const AttentionLayout& y_layout,
                float* stats) {
   const Index blocks = chunk_count(task.rows, block_rows);
-  const Index wide = task.keys * (task.width + task.out) + task.rows * task.width;
+  const Index wide = task.keys * (task.width + task.out) + task.rows * (task.width + task.out);
   const bool packed = x.layout.heads > 0, narrow = !std::is_same_v<T, float>;
   const Index square = block_rows * task.keys;
   std::atomic<bool> blind = false;
   // Whole matrices where they are copied together first, else block by block.
   const Index step = packed ? blocks : 1;
   parallel_for(task.matrices * blocks, step, [&](Index begin, Index end) {
-    Scratch room((narrow ? 2 : 1) * square + block_rows * task.out + (packed ? wide : 0), 8);
+    Scratch room(square + (narrow ? square + block_rows * task.out : 0) + (packed ? wide : 0), 8);
     Space<T> space{};
     space.p = room.take<float>(square);
     space.narrow = room.template take_beside<T>(space.p, square);
-    space.out = room.take<float>(block_rows * task.out);
+    if (narrow) space.out = room.take<float>(block_rows * task.out);
     const Index matrix = begin / blocks;
     const auto dense = [&](const T* operand, Index rows, Index width) {
       return gathered(matrix_of(operand, x.layout, matrix, rows, width), x.layout, rows, width,
@@ -247,12 +249,14 @@ bool attention(const Attention& task, const AttentionOperands<const T>& x, T* y,
     const T *const q = dense(x.q, task.rows, task.width), *const k = dense(x.k, task.keys, task.width);
     const T* const v = dense(x.v, task.keys, task.out);
     T* const target = matrix_of(y, y_layout, matrix, task.rows, task.out);
+    T* const out = packed ? room.take<T>(task.rows * task.out) : target;
     for (Index i = begin; i < end; ++i) {
-      if (attend(task, block_of(task, matrix, i % blocks), q, k, v, mask_of(task, matrix), space, target,
-                 stride_of(y_layout, task.out), stats + 2 * matrix * task.rows)) {
+      if (attend(task, block_of(task, matrix, i % blocks), q, k, v, mask_of(task, matrix), space, out,
+                 stats + 2 * matrix * task.rows)) {
         blind.store(true, std::memory_order_relaxed);
       }
     }
+    if (packed) scatter(out, y_layout, task.rows, task.out, target);
   });
   return blind;
 }
@@ -267,7 +271,7 @@ void attention_backward(const Attention& task, const AttentionOperands<const T>&
   const bool packed = x.layout.heads > 0;
   constexpr bool narrow = !std::is_same_v<T, float>;
   const Index square = block_rows * task.keys;
-  const Index wide = 2 * task.keys * (task.width + task.out) + task.rows * (2 * task.width + task.out);
+  const Index wide = 2 * task.keys * (task.width + task.out) + 2 * task.rows * (task.width + task.out);
   // A matrix at a time: its blocks all add to the same dk and dv.
   parallel_for(task.matrices, 1, [&](Index matrix, Index) {
     Scratch room((narrow ? 4 : 2) * square + (packed || narrow ? wide : 0), 16);
@@ -296,9 +300,8 @@ void attention_backward(const Attention& task, const AttentionOperands<const T>&
                         dense(x.q, x.layout, task.rows, task.width),
                         dense(x.k, x.layout, task.keys, task.width),
                         dense(x.v, x.layout, task.keys, task.out),
+                        dense(y, y_layout, task.rows, task.out),
                         dense(dy, y_layout, task.rows, task.out),
-                        matrix_of(y, y_layout, matrix, task.rows, task.out),
-                        stride_of(y_layout, task.out),
                         stats + 2 * matrix * task.rows,
                         mask_of(task, matrix),
                         target(gradients.q, task.rows, task.width),
