@@ -95,11 +95,10 @@ TEST_CASE("unary functions and their derivatives") {
 
 TEST_CASE("activations with a bias, their derivatives and the sums of those") {
   constexpr Index rows = 5;
-  const std::array<std::pair<Activation, Unary>, 4> activations = {
-      {{Activation::relu, Unary::relu},
-       {Activation::gelu, Unary::gelu},
-       {Activation::gelu_tanh, Unary::gelu_tanh},
-       {Activation::silu, Unary::silu}}};
+  const std::array<std::pair<Activation, Unary>, 4> activations = {{{Activation::relu, Unary::relu},
+                                                                    {Activation::gelu, Unary::gelu},
+                                                                    {Activation::gelu_tanh, Unary::gelu_tanh},
+                                                                    {Activation::silu, Unary::silu}}};
   static_assert(activations.size() == static_cast<std::size_t>(Activation::count));
   on_each_isa([&](const IsaTable& kernels) {
     for (const auto& [activation, unary] : activations) {
@@ -160,6 +159,10 @@ TEST_CASE("parametric functions and their derivatives") {
                                                               : v > 2.5 ? 2.5
                                                                         : v; },
         [](double v) { return v < -1.5 || v > 2.5 ? 0.0 : 1.0; });
+    check(
+        Parametric::over, 0.75f, 0.0f, [](double v) { return v / 0.75; }, [](double) { return 1 / 0.75; });
+    check(
+        Parametric::under, 0.75f, 0.0f, [](double v) { return 0.75 / v; }, [](double v) { return -0.75 / v / v; });
   });
 }
 

@@ -35,7 +35,7 @@ constexpr bool derivative_from_output(Unary op) {
 enum class Activation : std::uint8_t { relu, gelu, gelu_tanh, silu, count };
 constexpr bool derivative_from_output(Activation f) { return f == Activation::relu; }
 /// Functions of one tensor and two numbers.
-enum class Parametric : std::uint8_t { leaky_relu, clamp, count };
+enum class Parametric : std::uint8_t { leaky_relu, clamp, over, under, count };
 /// `same` is 1 where both are equal or both NaN, else 0.
 enum class Binary : std::uint8_t { add, sub, mul, div, maximum, minimum, same, count };
 /// Derivatives that are more than one Binary. Those of the other operand of maximum and minimum: swap a and b.
@@ -74,6 +74,12 @@ struct StorageTable {
   void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const T* x, const T* dy, T* dx, Index n);
   void (*binary[static_cast<std::size_t>(Binary::count)])(const T* a, Index stride_a, const T* b, Index stride_b, T* y,
                                                           Index n);
+  void (*parametric[static_cast<std::size_t>(Parametric::count)])(const T* x, float a, float b, T* y, Index n);
+  void (*parametric_backward[static_cast<std::size_t>(Parametric::count)])(const T* x, const T* dy, float a, float b,
+                                                                           T* dx, Index n);
+  void (*binary_backward[static_cast<std::size_t>(BinaryBackward::count)])(const T* a, Index stride_a, const T* b,
+                                                                           Index stride_b, const T* dy, Index stride_dy,
+                                                                           T* d, Index n);
   /// y += x
   void (*accumulate)(T* y, const T* x, Index n);
   void (*accumulate_in_float)(float* y, const T* x, Index n);
@@ -145,13 +151,6 @@ struct IsaTable : StorageTable<float> {
   StorageTable<BFloat16> bf16;
 
   // elementwise.cpp
-  void (*parametric[static_cast<std::size_t>(Parametric::count)])(const float* x, float a, float b, float* y, Index n);
-  void (*parametric_backward[static_cast<std::size_t>(Parametric::count)])(const float* x, const float* dy, float a,
-                                                                           float b, float* dx, Index n);
-  void (*binary_backward[static_cast<std::size_t>(BinaryBackward::count)])(const float* a, Index stride_a,
-                                                                           const float* b, Index stride_b,
-                                                                           const float* dy, Index stride_dy, float* d,
-                                                                           Index n);
   void (*compare[static_cast<std::size_t>(Compare::count)])(const float* a, Index stride_a, const float* b,
                                                             Index stride_b, bool* y, Index n);
   /// y = condition ? a : b
