@@ -10,6 +10,7 @@
 #include <temper/autograd/tape.hpp>
 
 #include "bench/op_shapes.hpp"
+#include "framework/kernels/attention.hpp"
 #include "framework/kernels/conv.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/embedding.hpp"
@@ -30,7 +31,7 @@ using benchmark::State;
 
 /// One of some large arrays of noise. Operations may overwrite them: they hold small numbers for ever.
 float* array(std::size_t which) {
-  static std::array<Tensor, 6> arrays;
+  static std::array<Tensor, 8> arrays;
   Tensor& x = arrays[which];
   if (!x.defined()) x = uniform({largest}, -1.0f, 1.0f);
   return x.mutable_data<float>();
@@ -60,6 +61,10 @@ void elementwise() {
     time(std::string(name) + "/temper", [=, f = op] { unary(f, array(0), array(1), n); });
     time(std::string(name) + "_backward/temper", [=, f = op] { unary_backward(f, array(0), array(1), array(2), n); });
   }
+  time("bias_gelu/temper", [] { bias_activation(Activation::gelu, array(0), array(4), tokens, hidden, array(1)); });
+  time("bias_gelu_backward/temper", [] {
+    bias_activation_backward(Activation::gelu, array(0), array(4), array(1), tokens, hidden, array(2), array(3), false);
+  });
   time("add/temper", [=] { binary(Binary::add, array(0), {n}, array(1), {n}, array(2), {n}); });
   time("bias_gradient/temper", [] { sum_rows(array(0), tokens, width, array(1), false); });
 }
@@ -73,6 +78,14 @@ void rows() {
   time("layer_norm_backward/temper", [] {
     norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(), array(1),
                   false, array(2), array(4));
+  });
+  time("add_layer_norm/temper", [] {
+    add_norm(array(0), array(5), tokens, width, array(3), array(4), 1e-5f, array(2), array(1),
+             mean.mutable_data<float>(), inverse.mutable_data<float>());
+  });
+  time("add_layer_norm_backward/temper", [] {  // added to what the residual stream has brought
+    norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(), array(1),
+                  true, array(2), array(4));
   });
   time("softmax/temper",
        [] { benchmark::DoNotOptimize(softmax(array(0), attention_rows, attention, 1, false, array(1))); });
@@ -109,6 +122,39 @@ void products() {
   time("linear_backward_weight/temper", [] {
     matmul({.m = width, .n = width, .k = tokens, .transpose_a = true}, array(0), array(1), nullptr, array(3));
   });
+  time("linear_backward_weight_added/temper", [] {  // to what the master buffer holds
+    static Tensor master = zeros({width, width});
+    matmul({.m = width, .n = width, .k = tokens, .transpose_a = true, .accumulate = true}, array(0), array(1), nullptr,
+           master.mutable_data<float>());
+  });
+  time("linear_gelu/temper", [] {
+    matmul({.m = tokens, .n = hidden, .k = width, .transpose_b = true}, array(0), array(1), nullptr, array(3));
+    bias_activation(Activation::gelu, array(3), array(2), tokens, hidden, array(4));
+  });
+}
+
+/// Causal self-attention of all heads.
+void attentions() {
+  static Tensor stats = empty({heads, attention, 2}), gradients = empty({3, heads, attention, head_width});
+  const Attention task{.matrices = heads,
+                       .rows = attention,
+                       .keys = attention,
+                       .width = head_width,
+                       .out = head_width,
+                       .scale = 0.125f,
+                       .causal = true,
+                       .leading = {heads}};
+  const auto forward = [task] {
+    return kernels::attention<float>(task, {array(0), array(1), array(2), {}}, array(3), {},
+                                     stats.mutable_data<float>());
+  };
+  time("causal_attention/temper", [=] { benchmark::DoNotOptimize(forward()); });
+  time("causal_attention_backward/temper", [=] {
+    float* const d = gradients.mutable_data<float>();
+    const Index n = heads * attention * head_width;
+    attention_backward<float>(task, {array(0), array(1), array(2), {}}, array(3), array(4), {}, stats.data<float>(),
+                              {d, d + n, d + 2 * n, {}});
+  });
 }
 
 void spatial() {
@@ -134,52 +180,212 @@ void spatial() {
                     .stride_w = 2,
                     .out_h = side,
                     .out_w = side};
-  static Tensor which = empty({images, side, side, in});
-  time("max_pool/temper", [=] { max_pool2d(pool, array(0), array(1), which.mutable_data<float>()); });
-  time("max_pool_backward/temper", [=] { max_pool2d_backward(pool, array(1), which.data<float>(), array(2)); });
+  static std::vector<std::byte> which(images * side * side * in);
+  time("max_pool/temper", [=] { max_pool2d(pool, array(0), array(1), which.data()); });
+  time("max_pool_backward/temper", [=] { max_pool2d_backward(pool, array(1), which.data(), array(2)); });
 }
 
 #if DNNL_VERSION_MAJOR < 3  // the descriptors of these primitives are others since
 
-/// Times a primitive on arrays, in the order of its operands.
-template <class Description>
-void time_primitive(const std::string& name, const Description& description,
-                    std::initializer_list<std::pair<int, dnnl::memory::desc>> operands) {
-  auto program = std::make_shared<onednn::Program>();
-  std::vector<onednn::Program::Argument> arguments;
-  for (const auto& [argument, desc] : operands) arguments.push_back({argument, program->operand(desc)});
-  switch (arguments.size()) {
-    case 2: program->add(name.c_str(), description, {arguments[0], arguments[1]}); break;
-    case 3: program->add(name.c_str(), description, {arguments[0], arguments[1], arguments[2]}); break;
+/// An argument of a primitive: how it lies in memory, and in which array.
+struct Operand {
+  int argument;
+  dnnl::memory::desc desc;
+  std::size_t array;
+};
+
+/// Primitives that run one after the other.
+class Chain {
+ public:
+  template <class Description>
+  Chain& then(const Description& description, std::initializer_list<Operand> operands) {
+    std::vector<onednn::Program::Argument> arguments;
+    for (const auto& [argument, desc, which] : operands) {
+      arguments.push_back({argument, program_->operand(desc)});
+      arrays_.push_back(array(which));
+    }
+    program_->add("benchmark", description, arguments);
+    return *this;
   }
-  time(name + "/onednn", [program] { onednn::execute(*program, {array(0), array(1), array(2)}); });
+  void time_as(const char* name) const {
+    time(std::string(name) + "/onednn", [program = program_, p = arrays_] { onednn::execute(*program, p); });
+  }
+
+ private:
+  std::shared_ptr<onednn::Program> program_ = std::make_shared<onednn::Program>();
+  std::vector<const void*> arrays_;
+};
+
+using dnnl::algorithm;
+using dnnl::prop_kind;
+using onednn::describe;
+using onednn::describe_backward;
+
+dnnl::primitive_attr then_gelu() {
+  dnnl::primitive_attr attributes = onednn::attributes();
+  dnnl::post_ops after;
+  after.append_eltwise(1.0f, algorithm::eltwise_gelu_erf, 0.0f, 0.0f);
+  attributes.set_post_ops(after);
+  return attributes;
 }
 
-void primitives() {
-  using dnnl::algorithm;
-  using dnnl::prop_kind;
+void elementwise_primitives() {
   const auto attributes = onednn::attributes();
-  const auto x = onednn::dense({tokens, width}), scores = onednn::dense({attention_rows, attention});
+  const auto x = onednn::dense({tokens, width}), row = onednn::dense({1, width});
   const std::array<std::pair<const char*, algorithm>, 4> functions = {{{"relu", algorithm::eltwise_relu},
                                                                        {"gelu", algorithm::eltwise_gelu_erf},
                                                                        {"gelu_tanh", algorithm::eltwise_gelu_tanh},
                                                                        {"silu", algorithm::eltwise_swish}}};
   for (const auto& [name, kind] : functions) {
     const float alpha = kind == algorithm::eltwise_swish ? 1.0f : 0.0f;
-    const auto forward =
-        onednn::describe<dnnl::eltwise_forward>(attributes, prop_kind::forward_training, kind, x, alpha, 0.0f);
-    time_primitive(name, forward, {{DNNL_ARG_SRC, x}, {DNNL_ARG_DST, x}});
-    time_primitive(std::string(name) + "_backward",
-                   onednn::describe_backward<dnnl::eltwise_backward>(attributes, forward, kind, x, x, alpha, 0.0f),
-                   {{DNNL_ARG_SRC, x}, {DNNL_ARG_DIFF_DST, x}, {DNNL_ARG_DIFF_SRC, x}});
+    const auto forward = describe<dnnl::eltwise_forward>(attributes, prop_kind::forward_training, kind, x, alpha, 0.0f);
+    Chain().then(forward, {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_DST, x, 1}}).time_as(name);
+    Chain()
+        .then(describe_backward<dnnl::eltwise_backward>(attributes, forward, kind, x, x, alpha, 0.0f),
+              {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_DIFF_DST, x, 1}, {DNNL_ARG_DIFF_SRC, x, 2}})
+        .time_as((std::string(name) + "_backward").c_str());
   }
-  time_primitive("add", onednn::describe<dnnl::binary>(attributes, algorithm::binary_add, x, x, x),
-                 {{DNNL_ARG_SRC_0, x}, {DNNL_ARG_SRC_1, x}, {DNNL_ARG_DST, x}});
-  const auto soft = onednn::describe<dnnl::softmax_forward>(attributes, prop_kind::forward_training, scores, 1);
-  time_primitive("softmax", soft, {{DNNL_ARG_SRC, scores}, {DNNL_ARG_DST, scores}});
-  time_primitive("softmax_backward",
-                 onednn::describe_backward<dnnl::softmax_backward>(attributes, soft, scores, scores, 1),
-                 {{DNNL_ARG_DST, scores}, {DNNL_ARG_DIFF_DST, scores}, {DNNL_ARG_DIFF_SRC, scores}});
+  Chain()
+      .then(describe<dnnl::binary>(attributes, algorithm::binary_add, x, x, x),
+            {{DNNL_ARG_SRC_0, x, 0}, {DNNL_ARG_SRC_1, x, 1}, {DNNL_ARG_DST, x, 2}})
+      .time_as("add");
+  const auto sum = [&](const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+    return describe<dnnl::reduction>(attributes, algorithm::reduction_sum, from, to, 0.0f, 0.0f);
+  };
+  Chain().then(sum(x, row), {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_DST, row, 1}}).time_as("bias_gradient");
+  const auto z = onednn::dense({tokens, hidden}), bias = onednn::dense({1, hidden});
+  Chain()
+      .then(describe<dnnl::binary>(then_gelu(), algorithm::binary_add, z, bias, z),
+            {{DNNL_ARG_SRC_0, z, 0}, {DNNL_ARG_SRC_1, bias, 4}, {DNNL_ARG_DST, z, 1}})
+      .time_as("bias_gelu");
+  const auto gelu = describe<dnnl::eltwise_forward>(attributes, prop_kind::forward_training,
+                                                    algorithm::eltwise_gelu_erf, z, 0.0f, 0.0f);
+  Chain()
+      .then(describe_backward<dnnl::eltwise_backward>(attributes, gelu, algorithm::eltwise_gelu_erf, z, z, 0.0f, 0.0f),
+            {{DNNL_ARG_SRC, z, 0}, {DNNL_ARG_DIFF_DST, z, 1}, {DNNL_ARG_DIFF_SRC, z, 2}})
+      .then(sum(z, bias), {{DNNL_ARG_SRC, z, 2}, {DNNL_ARG_DST, bias, 3}})
+      .time_as("bias_gelu_backward");
+}
+
+void row_primitives() {
+  const auto attributes = onednn::attributes();
+  const auto x = onednn::dense({tokens, width}), gain = onednn::dense({width}), line = onednn::dense({tokens});
+  const auto flags = dnnl::normalization_flags::use_scale | dnnl::normalization_flags::use_shift;
+  const auto norm =
+      describe<dnnl::layer_normalization_forward>(attributes, prop_kind::forward_training, x, 1e-5f, flags);
+  const auto norm_back =
+      describe_backward<dnnl::layer_normalization_backward>(attributes, norm, prop_kind::backward, x, x, 1e-5f, flags);
+  const auto add = describe<dnnl::binary>(attributes, algorithm::binary_add, x, x, x);
+  const auto forward = [&](Chain& chain, std::size_t from) -> Chain& {
+    return chain.then(norm, {{DNNL_ARG_SRC, x, from},
+                             {DNNL_ARG_SCALE, gain, 3},
+                             {DNNL_ARG_SHIFT, gain, 4},
+                             {DNNL_ARG_DST, x, 1},
+                             {DNNL_ARG_MEAN, line, 6},
+                             {DNNL_ARG_VARIANCE, line, 7}});
+  };
+  const auto backward = [&](Chain& chain) -> Chain& {
+    return chain.then(norm_back, {{DNNL_ARG_SRC, x, 0},
+                                  {DNNL_ARG_DIFF_DST, x, 5},
+                                  {DNNL_ARG_SCALE, gain, 3},
+                                  {DNNL_ARG_SHIFT, gain, 4},
+                                  {DNNL_ARG_MEAN, line, 6},
+                                  {DNNL_ARG_VARIANCE, line, 7},
+                                  {DNNL_ARG_DIFF_SRC, x, 1},
+                                  {DNNL_ARG_DIFF_SCALE, gain, 2},
+                                  {DNNL_ARG_DIFF_SHIFT, gain, 4}});
+  };
+  Chain plain, plain_back, added, added_back;
+  forward(plain, 0).time_as("layer_norm");
+  backward(plain_back).time_as("layer_norm_backward");
+  added.then(add, {{DNNL_ARG_SRC_0, x, 0}, {DNNL_ARG_SRC_1, x, 5}, {DNNL_ARG_DST, x, 2}});
+  forward(added, 2).time_as("add_layer_norm");
+  backward(added_back)
+      .then(add, {{DNNL_ARG_SRC_0, x, 1}, {DNNL_ARG_SRC_1, x, 5}, {DNNL_ARG_DST, x, 1}})
+      .time_as("add_layer_norm_backward");
+
+  const auto scores = onednn::dense({attention_rows, attention}), logits = onednn::dense({predictions, vocabulary});
+  const auto soft = describe<dnnl::softmax_forward>(attributes, prop_kind::forward_training, scores, 1);
+  Chain().then(soft, {{DNNL_ARG_SRC, scores, 0}, {DNNL_ARG_DST, scores, 1}}).time_as("softmax");
+  Chain()
+      .then(describe_backward<dnnl::softmax_backward>(attributes, soft, scores, scores, 1),
+            {{DNNL_ARG_DST, scores, 0}, {DNNL_ARG_DIFF_DST, scores, 1}, {DNNL_ARG_DIFF_SRC, scores, 2}})
+      .time_as("softmax_backward");
+  // The logarithms of all probabilities; nothing picks those of the labels.
+  const auto log = describe<dnnl::logsoftmax_forward>(attributes, prop_kind::forward_training, logits, 1);
+  Chain().then(log, {{DNNL_ARG_SRC, logits, 0}, {DNNL_ARG_DST, logits, 1}}).time_as("cross_entropy");
+  Chain()
+      .then(describe_backward<dnnl::logsoftmax_backward>(attributes, log, logits, logits, 1),
+            {{DNNL_ARG_DST, logits, 0}, {DNNL_ARG_DIFF_DST, logits, 1}, {DNNL_ARG_DIFF_SRC, logits, 2}})
+      .time_as("cross_entropy_backward");
+}
+
+void product_primitives() {
+  using dnnl::memory;
+  const auto attributes = onednn::attributes();
+  const auto matrix = [](Index rows, Index columns) { return onednn::dense({rows, columns}); };
+  const auto transposed = [](Index rows, Index columns) {  // stored as [columns, rows]
+    return memory::desc({rows, columns}, onednn::Type::f32, memory::dims{1, rows});
+  };
+  const auto product = [](const dnnl::primitive_attr& attr, const auto& a, const auto& b, const auto& y, auto... bias) {
+    return describe<dnnl::matmul>(attr, a, b, bias..., y);
+  };
+  const auto x = matrix(tokens, width), w = matrix(width, width), row = matrix(1, width);
+  const auto w_transposed = transposed(width, width), x_transposed = transposed(width, tokens);
+  Chain()
+      .then(product(attributes, x, w_transposed, x, row),
+            {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_WEIGHTS, w_transposed, 1}, {DNNL_ARG_BIAS, row, 2}, {DNNL_ARG_DST, x, 3}})
+      .time_as("linear");
+  Chain()
+      .then(product(attributes, x, w, x), {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_WEIGHTS, w, 1}, {DNNL_ARG_DST, x, 3}})
+      .time_as("linear_backward_input");
+  for (const bool added : {false, true}) {
+    Chain()
+        .then(product(added ? onednn::accumulating() : attributes, x_transposed, x, w),
+              {{DNNL_ARG_SRC, x_transposed, 0}, {DNNL_ARG_WEIGHTS, x, 1}, {DNNL_ARG_DST, w, added ? 6u : 3u}})
+        .time_as(added ? "linear_backward_weight_added" : "linear_backward_weight");
+  }
+  const auto up = transposed(width, hidden), z = matrix(tokens, hidden), bias = matrix(1, hidden);
+  Chain()
+      .then(product(then_gelu(), x, up, z, bias),
+            {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_WEIGHTS, up, 1}, {DNNL_ARG_BIAS, bias, 2}, {DNNL_ARG_DST, z, 3}})
+      .time_as("linear_gelu");
+}
+
+/// Of all keys, not scaled: what primitives there are for attention knows no mask.
+void attention_primitives() {
+  using dnnl::memory;
+  const auto attributes = onednn::attributes();
+  const auto stack = [](Index rows, Index columns) { return onednn::dense({heads, rows, columns}); };
+  const auto transposed = [](Index rows, Index columns) {
+    return memory::desc({heads, rows, columns}, onednn::Type::f32, memory::dims{rows * columns, 1, rows});
+  };
+  const auto x = stack(attention, head_width), p = stack(attention, attention);
+  const auto x_transposed = transposed(head_width, attention), p_transposed = transposed(attention, attention);
+  const auto scores = describe<dnnl::matmul>(attributes, x, x_transposed, p);
+  const auto values = describe<dnnl::matmul>(attributes, p, x, x);
+  const auto of_keys = describe<dnnl::matmul>(attributes, p_transposed, x, x);
+  const auto soft = describe<dnnl::softmax_forward>(attributes, prop_kind::forward_training, p, 2);
+  Chain()
+      .then(scores, {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_WEIGHTS, x_transposed, 1}, {DNNL_ARG_DST, p, 3}})
+      .then(soft, {{DNNL_ARG_SRC, p, 3}, {DNNL_ARG_DST, p, 4}})
+      .then(values, {{DNNL_ARG_SRC, p, 4}, {DNNL_ARG_WEIGHTS, x, 2}, {DNNL_ARG_DST, x, 5}})
+      .time_as("causal_attention");
+  Chain()
+      .then(of_keys, {{DNNL_ARG_SRC, p_transposed, 4}, {DNNL_ARG_WEIGHTS, x, 0}, {DNNL_ARG_DST, x, 3}})
+      .then(scores, {{DNNL_ARG_SRC, x, 0}, {DNNL_ARG_WEIGHTS, x_transposed, 2}, {DNNL_ARG_DST, p, 3}})
+      .then(describe_backward<dnnl::softmax_backward>(attributes, soft, p, p, 2),
+            {{DNNL_ARG_DST, p, 4}, {DNNL_ARG_DIFF_DST, p, 3}, {DNNL_ARG_DIFF_SRC, p, 5}})
+      .then(values, {{DNNL_ARG_SRC, p, 5}, {DNNL_ARG_WEIGHTS, x, 1}, {DNNL_ARG_DST, x, 3}})
+      .then(of_keys, {{DNNL_ARG_SRC, p_transposed, 5}, {DNNL_ARG_WEIGHTS, x, 0}, {DNNL_ARG_DST, x, 3}})
+      .time_as("causal_attention_backward");
+}
+
+void primitives() {
+  elementwise_primitives();
+  row_primitives();
+  product_primitives();
+  attention_primitives();
 }
 
 #else
@@ -243,6 +449,7 @@ void tiny_linears() {
   elementwise();
   rows();
   products();
+  attentions();
   spatial();
   primitives();
   tiny();

@@ -4,8 +4,11 @@
 #include <omp.h>
 #include <torch/torch.h>
 
+#include <cmath>
 #include <functional>
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "bench/op_shapes.hpp"
 
@@ -25,7 +28,7 @@ void time(const char* name, Make make) {
                                  at::set_num_threads(omp_get_max_threads());  // else it takes one
                                  torch::NoGradGuard pause;
                                  torch::manual_seed(1);
-                                 const auto body = make();
+                                 auto body = make();
                                  body();
                                  for (auto _ : state) benchmark::DoNotOptimize(body());
                                })
@@ -51,6 +54,15 @@ void elementwise() {
   time("silu_backward", [] {
     return [x = noise({tokens, width}), dy = noise({tokens, width})] { return at::silu_backward(dy, x); };
   });
+  time("bias_gelu", [] {
+    return [x = noise({tokens, hidden}), b = noise({hidden})] { return at::gelu(at::add(x, b)); };
+  });
+  time("bias_gelu_backward", [] {
+    return [x = noise({tokens, hidden}), dy = noise({tokens, hidden})] {
+      const Tensor dx = at::gelu_backward(dy, x);
+      return std::pair(dx, at::sum(dx, 0));
+    };
+  });
   time("add", [] { return [a = noise({tokens, width}), b = noise({tokens, width})] { return at::add(a, b); }; });
   time("bias_gradient", [] { return [x = noise({tokens, width})] { return at::sum(x, 0); }; });
 }
@@ -66,6 +78,21 @@ void rows() {
     const auto [y, mean, inverse] = at::native_layer_norm(x, {width}, w, b, 1e-5);
     return [x, w, b, mean = mean, inverse = inverse, dy = noise({tokens, width})] {
       return at::native_layer_norm_backward(dy, x, {width}, mean, inverse, w, b, {true, true, true});
+    };
+  });
+  time("add_layer_norm", [] {
+    return [x = noise({tokens, width}), y = noise({tokens, width}), w = noise({width}), b = noise({width})] {
+      const Tensor sum = at::add(x, y);
+      return std::pair(sum, at::native_layer_norm(sum, {width}, w, b, 1e-5));
+    };
+  });
+  time("add_layer_norm_backward", [] {
+    const Tensor x = noise({tokens, width}), w = noise({width}), b = noise({width});
+    const auto [y, mean, inverse] = at::native_layer_norm(x, {width}, w, b, 1e-5);
+    return [x, w, b, mean = mean, inverse = inverse, dy = noise({tokens, width}),
+            dsum = noise({tokens, width})]() mutable {
+      const auto [dx, dw, db] = at::native_layer_norm_backward(dy, x, {width}, mean, inverse, w, b, {true, true, true});
+      return std::tuple(dsum.add_(dx), dw, db);
     };
   });
   time("softmax", [] { return [x = noise({attention_rows, attention})] { return at::softmax(x, 1); }; });
@@ -102,6 +129,37 @@ void products() {
   });
   time("linear_backward_weight", [] {
     return [dy = noise({tokens, width}), x = noise({tokens, width})] { return at::mm(dy.t(), x); };
+  });
+  time("linear_backward_weight_added", [] {
+    return [dy = noise({tokens, width}), x = noise({tokens, width}), dw = torch::zeros({width, width})]() mutable {
+      return dw.add_(at::mm(dy.t(), x));
+    };
+  });
+  time("linear_gelu", [] {
+    return [x = noise({tokens, width}), w = noise({hidden, width}), b = noise({hidden})] {
+      return at::gelu(at::linear(x, w, b));
+    };
+  });
+}
+
+void attentions() {
+  const auto operand = [] { return noise({heads, attention, head_width}); };
+  const auto probabilities = [](const Tensor& q, const Tensor& k, const Tensor& mask) {
+    return at::softmax(at::baddbmm(mask, q, k.transpose(1, 2), 1, 0.125), 2);
+  };
+  const auto mask = [] { return torch::full({attention, attention}, -INFINITY).triu(1); };
+  time("causal_attention", [operand, probabilities, mask] {
+    return [probabilities, q = operand(), k = operand(), v = operand(), m = mask()] {
+      return at::bmm(probabilities(q, k, m), v);
+    };
+  });
+  time("causal_attention_backward", [operand, probabilities, mask] {
+    const Tensor q = operand(), k = operand(), v = operand();
+    return [q, k, v, p = probabilities(q, k, mask()), dy = operand()] {
+      const Tensor dv = at::bmm(p.transpose(1, 2), dy), dp = at::bmm(dy, v.transpose(1, 2));
+      const Tensor ds = at::_softmax_backward_data(dp, p, 2, torch::kFloat).mul_(0.125);
+      return std::tuple(at::bmm(ds, k), at::bmm(ds.transpose(1, 2), q), dv);
+    };
   });
 }
 
@@ -153,6 +211,7 @@ void tiny() {
   elementwise();
   rows();
   products();
+  attentions();
   spatial();
   tiny();
   return true;

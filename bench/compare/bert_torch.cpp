@@ -29,6 +29,7 @@ struct BertImpl : nn::Module {
   explicit BertImpl(const workload::Options& o) {
     tokens = register_module("tokens", nn::Embedding(o.vocabulary, o.width));
     positions = register_module("positions", nn::Embedding(o.context, o.width));
+    types = register_module("types", nn::Embedding(1, o.width));
     norm = register_module("norm", nn::LayerNorm(nn::LayerNormOptions({o.width})));
     for (long i = 0; i < o.layers; ++i) blocks->push_back(Block(o.width, o.heads));
     register_module("blocks", blocks);
@@ -36,11 +37,11 @@ struct BertImpl : nn::Module {
     head_norm = register_module("head_norm", nn::LayerNorm(nn::LayerNormOptions({o.width})));
   }
   Tensor forward(const Tensor& ids) {
-    Tensor x = norm(tokens(ids) + positions->weight);
+    Tensor x = norm(tokens(ids) + positions->weight + types->weight);
     for (const auto& block : *blocks) x = block->as<Block>()->forward(x);
     return nn::functional::linear(head_norm(at::gelu(transform(x))), tokens->weight);
   }
-  nn::Embedding tokens{nullptr}, positions{nullptr};
+  nn::Embedding tokens{nullptr}, positions{nullptr}, types{nullptr};
   nn::LayerNorm norm{nullptr}, head_norm{nullptr};
   nn::ModuleList blocks;
   nn::Linear transform{nullptr};

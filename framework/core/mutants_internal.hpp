@@ -50,6 +50,8 @@ enum class Mutant : int {
   adam_decays_by_one = 38,          // AdamW's weight decay is not multiplied by the learning rate
   sgd_dampens_first = 39,           // SGD dampens the first gradient, too
   clip_enlarges = 40,               // clipping enlarges gradients shorter than the limit
+  gelu_gradient_without_bias = 41,  // a linear layer's gradient through GELU forgets to add the bias again
+  norm_dx_overwrites = 42,          // = for += where a norm's gradient meets that of the residual stream
 };
 
 #if defined(TEMPER_MUTANTS)

@@ -75,15 +75,21 @@ void unary_backward(Unary op, const T* x, const T* dy, T* dx, Index n) {
 template void unary_backward(Unary, const float*, const float*, float*, Index);
 template void unary_backward(Unary, const BFloat16*, const BFloat16*, BFloat16*, Index);
 
-void parametric(Parametric op, const float* x, float a, float b, float* y, Index n) {
-  const auto kernel = table().parametric[index(op)];
+template <class T>
+void parametric(Parametric op, const T* x, float a, float b, T* y, Index n) {
+  const auto kernel = table_of<T>().parametric[index(op)];
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, a, b, y + begin, end - begin); });
 }
+template void parametric(Parametric, const float*, float, float, float*, Index);
+template void parametric(Parametric, const BFloat16*, float, float, BFloat16*, Index);
 
-void parametric_backward(Parametric op, const float* x, const float* dy, float a, float b, float* dx, Index n) {
-  const auto kernel = table().parametric_backward[index(op)];
+template <class T>
+void parametric_backward(Parametric op, const T* x, const T* dy, float a, float b, T* dx, Index n) {
+  const auto kernel = table_of<T>().parametric_backward[index(op)];
   parallel_for(n, grain, [=](Index begin, Index end) { kernel(x + begin, dy + begin, a, b, dx + begin, end - begin); });
 }
+template void parametric_backward(Parametric, const float*, const float*, float, float, float*, Index);
+template void parametric_backward(Parametric, const BFloat16*, const BFloat16*, float, float, BFloat16*, Index);
 
 template <class T>
 void binary(Binary op, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, T* y, const Shape& y_shape) {
@@ -96,14 +102,19 @@ void binary(Binary op, const T* a, const Shape& a_shape, const T* b, const Shape
 template void binary(Binary, const float*, const Shape&, const float*, const Shape&, float*, const Shape&);
 template void binary(Binary, const BFloat16*, const Shape&, const BFloat16*, const Shape&, BFloat16*, const Shape&);
 
-void binary_backward(BinaryBackward op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
-                     const float* dy, float* d, const Shape& y_shape) {
-  const auto kernel = table().binary_backward[index(op)];
+template <class T>
+void binary_backward(BinaryBackward op, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, const T* dy,
+                     T* d, const Shape& y_shape) {
+  const auto kernel = table_of<T>().binary_backward[index(op)];
   Broadcast<2>(y_shape, {&a_shape, &b_shape})
       .for_each_run([=](const auto& at, const auto& stride, Index begin, Index n) {
         kernel(a + at[0], stride[0], b + at[1], stride[1], dy + begin, 1, d + begin, n);
       });
 }
+template void binary_backward(BinaryBackward, const float*, const Shape&, const float*, const Shape&, const float*,
+                              float*, const Shape&);
+template void binary_backward(BinaryBackward, const BFloat16*, const Shape&, const BFloat16*, const Shape&,
+                              const BFloat16*, BFloat16*, const Shape&);
 
 void power(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y, const Shape& y_shape) {
   binary_by_element(a, a_shape, b, b_shape, y, y_shape,

@@ -17,15 +17,19 @@ void unary(Unary op, const T* x, T* y, Index n);
 /// dx = dy * f'(x), with the output in place of x where derivative_from_output; dx may be dy.
 template <class T>
 void unary_backward(Unary op, const T* x, const T* dy, T* dx, Index n);
-void parametric(Parametric op, const float* x, float a, float b, float* y, Index n);
-void parametric_backward(Parametric op, const float* x, const float* dy, float a, float b, float* dx, Index n);
+template <class T>
+void parametric(Parametric op, const T* x, float a, float b, T* y, Index n);
+/// dx may be dy.
+template <class T>
+void parametric_backward(Parametric op, const T* x, const T* dy, float a, float b, T* dx, Index n);
 
 /// y = op(a, b)
 template <class T>
 void binary(Binary op, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, T* y, const Shape& y_shape);
 /// d, of y_shape, is the derivative times dy.
-void binary_backward(BinaryBackward op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
-                     const float* dy, float* d, const Shape& y_shape);
+template <class T>
+void binary_backward(BinaryBackward op, const T* a, const Shape& a_shape, const T* b, const Shape& b_shape, const T* dy,
+                     T* d, const Shape& y_shape);
 /// y = a ^ b, by the C library's powf: exp(b log a) in float would lose digits as b log a grows.
 void power(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y, const Shape& y_shape);
 /// The derivatives of a ^ b by a and by b, times dy.

@@ -8,6 +8,7 @@
 
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/bfloat16.hpp"
+#include "framework/kernels/broadcast_internal.hpp"
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/onednn.hpp"
 
@@ -119,22 +120,36 @@ template void sum_rows(const float*, Index, Index, float*, bool);
 template void sum_rows(const BFloat16*, Index, Index, float*, bool);
 
 template <class T>
-void relu_backward(const T* y, const T* dy, Index rows, Index columns, T* dz, float* sum, bool accumulate) {
+void bias_activation(Activation f, const T* x, const float* bias, Index rows, Index columns, T* y) {
+  if (columns == 0) return;
+  const auto kernel = table_of<T>().bias_activation[static_cast<std::size_t>(f)];
+  parallel_for(rows, std::max<Index>(1, elementwise_grain / columns), [=](Index begin, Index end) {
+    kernel(x + begin * columns, bias, end - begin, columns, y + begin * columns);
+  });
+}
+template void bias_activation(Activation, const float*, const float*, Index, Index, float*);
+template void bias_activation(Activation, const BFloat16*, const float*, Index, Index, BFloat16*);
+
+template <class T>
+void bias_activation_backward(Activation f, const T* x, const float* bias, const T* dy, Index rows, Index columns,
+                              T* dz, float* sum, bool accumulate) {
   if (sum != nullptr && !accumulate) std::fill_n(sum, columns, 0.0f);
   if (columns == 0 || rows == 0) return;
   const Index grain = std::clamp<Index>((Index{1} << 14) / columns, 16, 128);  // longer float sums lose digits
   const Index chunks = chunk_count(rows, grain);
   const detail::Buffer memory(static_cast<std::size_t>(sum != nullptr ? chunks * columns : 0) * sizeof(float));
   auto* const partial = reinterpret_cast<float*>(memory.data());
+  const auto kernel = table_of<T>().bias_activation_backward[static_cast<std::size_t>(f)];
   parallel_chunks(rows, grain, [&](Index chunk, Index begin, Index end) {
     const Index at = begin * columns;
-    table_of<T>().relu_backward_rows(y + at, dy + at, end - begin, columns, dz + at,
-                                     sum != nullptr ? partial + chunk * columns : nullptr);
+    kernel(x + at, bias, dy + at, end - begin, columns, dz + at, sum != nullptr ? partial + chunk * columns : nullptr);
   });
   if (sum == nullptr) return;
   for (Index chunk = 0; chunk < chunks; ++chunk) table().accumulate(sum, partial + chunk * columns, columns);
 }
-template void relu_backward(const float*, const float*, Index, Index, float*, float*, bool);
-template void relu_backward(const BFloat16*, const BFloat16*, Index, Index, BFloat16*, float*, bool);
+template void bias_activation_backward(Activation, const float*, const float*, const float*, Index, Index, float*,
+                                       float*, bool);
+template void bias_activation_backward(Activation, const BFloat16*, const float*, const BFloat16*, Index, Index,
+                                       BFloat16*, float*, bool);
 
 }  // namespace temper::kernels

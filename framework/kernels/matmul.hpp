@@ -28,10 +28,15 @@ void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y
 template <class T>
 void sum_rows(const T* x, Index rows, Index columns, float* y, bool accumulate);
 
-/// dz [rows, columns] = dy where y, the output of a ReLU, is above 0 or NaN, else 0; dz may be dy. `sum` [columns] =
-/// (or
-/// += when `accumulate`) the sum of its rows, unless it is null. Same bits for any number of threads.
+/// y [rows, columns] = f(x + bias); y may be x. `bias` [columns] may be null.
 template <class T>
-void relu_backward(const T* y, const T* dy, Index rows, Index columns, T* dz, float* sum, bool accumulate);
+void bias_activation(Activation f, const T* x, const float* bias, Index rows, Index columns, T* y);
+
+/// dz [rows, columns] = dy * f'(x + bias), with the output in place of x + bias where derivative_from_output; dz may be
+/// dy. `sum` [columns] = (or += when `accumulate`) the sum of its rows, unless it is null. Same bits for any number of
+/// threads.
+template <class T>
+void bias_activation_backward(Activation f, const T* x, const float* bias, const T* dy, Index rows, Index columns,
+                              T* dz, float* sum, bool accumulate);
 
 }  // namespace temper::kernels

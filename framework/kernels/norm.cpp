@@ -28,6 +28,25 @@ template void norm(const float*, Index, Index, const float*, const float*, float
 template void norm(const BFloat16*, Index, Index, const float*, const float*, float, BFloat16*, float*, float*);
 
 template <class T>
+void add_norm(const T* a, const T* b, Index rows, Index cols, const float* weight, const float* bias, float eps, T* sum,
+              T* y, float* mean, float* inverse) {
+  if (cols == 0) return;
+  const auto kernel = table_of<T>().norm;
+  const auto add = table_of<T>().binary[static_cast<std::size_t>(Binary::add)];
+  parallel_for(rows, std::max<Index>(1, grain / cols), [=](Index begin, Index end) {
+    for (Index row = begin; row < end; ++row) {  // what is added is normalized while it is in the cache
+      const Index at = row * cols;
+      add(a + at, 1, b + at, 1, sum + at, cols);
+      kernel(sum + at, 1, cols, weight, bias, eps, y + at, mean != nullptr ? mean + row : nullptr, inverse + row);
+    }
+  });
+}
+template void add_norm(const float*, const float*, Index, Index, const float*, const float*, float, float*, float*,
+                       float*, float*);
+template void add_norm(const BFloat16*, const BFloat16*, Index, Index, const float*, const float*, float, BFloat16*,
+                       BFloat16*, float*, float*);
+
+template <class T>
 void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
                    const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias) {
   if (cols == 0) return;

@@ -9,6 +9,10 @@ namespace temper::kernels {
 template <class T>
 void norm(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
           float* inverse);
+/// sum = a + b, and the norm of that.
+template <class T>
+void add_norm(const T* a, const T* b, Index rows, Index cols, const float* weight, const float* bias, float eps, T* sum,
+              T* y, float* mean, float* inverse);
 /// Each of dx[rows, cols], to which it adds when `accumulate`, dweight[cols] and dbias[cols] may be null.
 template <class T>
 void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,

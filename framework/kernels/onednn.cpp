@@ -159,8 +159,7 @@ int Program::temporary(const dnnl::memory::desc& desc) {
   return add_memory(desc, Place::temporary, offset);
 }
 
-void Program::add(const char* what, const dnnl::primitive_desc_base& description,
-                  std::initializer_list<Argument> arguments) {
+void Program::add(const char* what, const dnnl::primitive_desc_base& description, std::span<const Argument> arguments) {
   {
     Implementations& record = implementation_record();
     const std::lock_guard lock(record.mutex);
@@ -185,11 +184,11 @@ void Program::add_reorder(int from, int to, bool accumulate) {
   add("reorder", description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
 }
 
-void Program::run(const dnnl::stream& stream, std::byte* workspace, std::initializer_list<const void*> operands) {
+void Program::run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands) {
   for (Memory& memory : memories_) {
     const void* address = nullptr;
     switch (memory.place) {
-      case Place::operand: address = operands.begin()[memory.where]; break;
+      case Place::operand: address = operands[memory.where]; break;
       case Place::temporary: address = workspace + memory.where; break;
       case Place::scratchpad: address = workspace + temporary_bytes_; break;
     }
@@ -224,7 +223,7 @@ Program& keep(const Key& key, Program program) {
   return state.programs.front().second;
 }
 
-void execute(Program& program, std::initializer_list<const void*> operands) {
+void execute(Program& program, std::span<const void* const> operands) {
   ThreadState& state = this_thread();
   const std::size_t bytes = program.workspace_bytes();
   if (bytes > 0 && (!state.workspace || state.workspace.bytes() < bytes)) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <initializer_list>
 #include <set>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -97,12 +98,15 @@ class Program {
   int temporary(const dnnl::memory::desc& desc);
 
   /// One more primitive. Its scratchpad and the record of its implementation are seen to.
-  void add(const char* what, const dnnl::primitive_desc_base& description, std::initializer_list<Argument> arguments);
+  void add(const char* what, const dnnl::primitive_desc_base& description, std::span<const Argument> arguments);
+  void add(const char* what, const dnnl::primitive_desc_base& description, std::initializer_list<Argument> arguments) {
+    add(what, description, std::span(arguments.begin(), arguments.size()));
+  }
   /// Copies between layouts; adds to what is there when `accumulate`.
   void add_reorder(int from, int to, bool accumulate = false);
 
   /// `workspace` is 64-byte aligned and has workspace_bytes().
-  void run(const dnnl::stream& stream, std::byte* workspace, std::initializer_list<const void*> operands);
+  void run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands);
   std::size_t workspace_bytes() const { return temporary_bytes_ + scratchpad_bytes_; }
 
  private:
@@ -131,7 +135,7 @@ Program* find(const Key& key);
 /// Keeps a program; the one that was not used for longest goes when there are too many.
 Program& keep(const Key& key, Program program);
 /// Runs it in this thread's workspace.
-void execute(Program& program, std::initializer_list<const void*> operands);
+void execute(Program& program, std::span<const void* const> operands);
 [[noreturn]] void fail_with(const dnnl::error& error);
 
 /// A dense f32 matrix, stored by columns when `transposed`.
@@ -157,7 +161,7 @@ void run(const Key& key, std::initializer_list<const void*> operands, Compile&& 
       fail_with(error);
     }
   }
-  execute(*program, operands);
+  execute(*program, std::span(operands.begin(), operands.size()));
 }
 
 /// Programs this thread keeps now, and at most.

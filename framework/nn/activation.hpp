@@ -32,6 +32,7 @@ class GELU : public Layer {
  public:
   explicit GELU(GeluForm form = GeluForm::erf) : form_(form) {}
   std::string description() const override { return form_ == GeluForm::erf ? "GELU" : "GELU(tanh)"; }
+  GeluForm form() const { return form_; }
 
  protected:
   Tensor forward(const Tensor& x) const override;

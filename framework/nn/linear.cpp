@@ -4,6 +4,7 @@
 #include <temper/nn/init.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/observer_internal.hpp"
 
 namespace temper::nn {
 
@@ -22,8 +23,22 @@ std::string Linear::description() const {
   return fmt::format("Linear({}, {}{})", weight.shape()[1], weight.shape()[0], bias.defined() ? "" : ", no bias");
 }
 
-Tensor Linear::forward(const Tensor& x) const { return bias.defined() ? linear(x, weight, bias) : linear(x, weight); }
+Tensor Linear::forward(const Tensor& x) const { return linear(x, weight, optional_bias()); }
 
-Tensor Linear::relu(const Tensor& x) const { return linear_relu(x, weight, bias.defined() ? bias.value() : Tensor()); }
+Tensor Linear::optional_bias() const { return bias.defined() ? bias.value() : Tensor(); }
+
+// An observer wants to see what the layer gives.
+
+Tensor Linear::relu(const Tensor& x) const {
+  return observed() ? temper::relu((*this)(x)) : linear_relu(x, weight, optional_bias());
+}
+
+Tensor Linear::gelu(const Tensor& x, GeluForm form) const {
+  return observed() ? temper::gelu((*this)(x), form) : linear_gelu(x, weight, optional_bias(), form);
+}
+
+Tensor Linear::silu(const Tensor& x) const {
+  return observed() ? temper::silu((*this)(x)) : linear_silu(x, weight, optional_bias());
+}
 
 }  // namespace temper::nn

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <temper/autograd/ops/activation.hpp>
 #include <temper/nn/module.hpp>
 
 namespace temper::nn {
@@ -20,11 +21,17 @@ class Linear : public Layer {
   Parameter weight;
   Parameter bias;  ///< undefined without bias
 
-  /// relu of the result, in fewer passes over memory.
+  // An activation of the result, in fewer passes over memory.
+
   Tensor relu(const Tensor& x) const;
+  Tensor gelu(const Tensor& x, GeluForm form = GeluForm::erf) const;
+  Tensor silu(const Tensor& x) const;
 
  protected:
   Tensor forward(const Tensor& x) const override;
+
+ private:
+  Tensor optional_bias() const;
 };
 
 }  // namespace temper::nn

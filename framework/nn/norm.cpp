@@ -68,6 +68,12 @@ Tensor LayerNorm::forward(const Tensor& x) const {
   return layer_norm(x, weight, bias.defined() ? bias.value() : Tensor(), {.eps = eps_});
 }
 
+SumAndNorm LayerNorm::add(const Tensor& x, const Tensor& y) const {
+  if (!observed()) return add_layer_norm(x, y, weight, bias.defined() ? bias.value() : Tensor(), {.eps = eps_});
+  const Tensor sum = x + y;
+  return {sum, (*this)(sum)};
+}
+
 RMSNorm::RMSNorm(std::int64_t features, float eps)
     : weight(gain(checked("RMSNorm", "features", features))), eps_(eps) {}
 

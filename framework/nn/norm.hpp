@@ -1,5 +1,6 @@
 #pragma once
 
+#include <temper/autograd/ops/norm.hpp>
 #include <temper/nn/module.hpp>
 
 namespace temper::nn {
@@ -48,6 +49,8 @@ class LayerNorm : public Layer {
 
   void members(Members& members) const override;
   std::string description() const override;
+  /// x + y and its norm, in one pass over memory.
+  SumAndNorm add(const Tensor& x, const Tensor& y) const;
 
   Parameter weight;
   Parameter bias;  ///< undefined without bias

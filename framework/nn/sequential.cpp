@@ -20,12 +20,15 @@ const L* exactly(const Layer& layer) {
   return typeid(layer) == typeid(L) ? static_cast<const L*>(&layer) : nullptr;
 }
 
-/// Two neighbours of which one is a ReLU, computed together; undefined where nothing is gained.
+/// Two neighbours of which one is an activation, computed together; undefined where nothing is gained.
 Tensor together(const Layer& first, const Layer& second, const Tensor& x) {
   if (exactly<ReLU>(first) != nullptr) {
     if (const auto* pool = exactly<MaxPool2d>(second)) return pool->relu(x);
+  } else if (const auto* linear = exactly<Linear>(first)) {
+    if (exactly<ReLU>(second) != nullptr) return linear->relu(x);
+    if (const auto* gelu = exactly<GELU>(second)) return linear->gelu(x, gelu->form());
+    if (exactly<SiLU>(second) != nullptr) return linear->silu(x);
   } else if (exactly<ReLU>(second) != nullptr) {
-    if (const auto* linear = exactly<Linear>(first)) return linear->relu(x);
     if (const auto* norm = exactly<BatchNorm2d>(first)) return norm->relu(x);
     if (const auto* pool = exactly<MaxPool2d>(first)) return pool->relu(x);
   }

@@ -1,6 +1,5 @@
 #include <temper/models/bert/bert.hpp>
 
-#include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/shape.hpp>
 #include <temper/autograd/recompute.hpp>
@@ -53,8 +52,8 @@ BertBlock::BertBlock(const BertConfig& config)
 }
 
 Tensor BertBlock::operator()(const Tensor& x, const Tensor& mask) const {
-  const Tensor attended = attention_norm(x + dropout_(attention(x, x, mask)));
-  return norm(attended + dropout_(down(gelu(up(attended)))));
+  const Tensor attended = attention_norm.add(x, dropout_(attention(x, x, mask))).norm;
+  return norm.add(attended, dropout_(down(up.gelu(attended)))).norm;
 }
 
 void BertBlock::members(nn::Members& members) const {

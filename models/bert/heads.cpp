@@ -47,7 +47,7 @@ BertForMaskedLM::BertForMaskedLM(const BertConfig& config)
 }
 
 Tensor BertForMaskedLM::decode(const Tensor& features) const {
-  return linear(norm(gelu(transform(features))), bert.token_embedding.weight, bias);
+  return linear(norm(transform.gelu(features)), bert.token_embedding.weight, bias);
 }
 
 Tensor BertForMaskedLM::operator()(const Tensor& tokens, const BertInputs& inputs) const {

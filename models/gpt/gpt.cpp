@@ -66,9 +66,12 @@ void GptBlock::members(nn::Members& members) const {
   members("down", down);
 }
 
-Tensor GptBlock::feed_forward(const Tensor& x) const { return x + dropout_(down(gelu(up(norm2(x)), GeluForm::tanh))); }
+Tensor GptBlock::feed_forward(const Tensor& x, const Tensor& attended) const {
+  const auto [sum, normed] = norm2.add(x, attended);
+  return sum + dropout_(down(up.gelu(normed, GeluForm::tanh)));
+}
 
-Tensor GptBlock::forward(const Tensor& x) const { return feed_forward(x + dropout_(attention(norm1(x)))); }
+Tensor GptBlock::forward(const Tensor& x) const { return feed_forward(x, dropout_(attention(norm1(x)))); }
 
 Gpt::Gpt(const GptConfig& config)
     : token_embedding(checked(config).vocabulary, config.width),
@@ -130,7 +133,7 @@ Tensor Gpt::operator()(const Tensor& tokens, GptCache& cache) const {
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const nn::MultiheadAttention& attention = blocks[i].attention;
     const Tensor qkv = linear(blocks[i].norm1(x), attention.in_proj_weight, attention.in_proj_bias);
-    x = blocks[i].feed_forward(x + attention.out_proj(cache.attend(i, qkv)));
+    x = blocks[i].feed_forward(x, attention.out_proj(cache.attend(i, qkv)));
   }
   cache.advance(count);
   return logits(x);

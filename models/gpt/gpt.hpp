@@ -53,7 +53,8 @@ class GptBlock : public nn::Layer {
 
  private:
   friend class Gpt;
-  Tensor feed_forward(const Tensor& x) const;
+  /// The block's second half for x + attended.
+  Tensor feed_forward(const Tensor& x, const Tensor& attended) const;
 
   nn::Dropout dropout_;
 };

@@ -255,13 +255,24 @@ def matmul(a, b, transpose_a=False, transpose_b=False):
     return (a.mT if transpose_a else a) @ (b.mT if transpose_b else b)
 
 
-@op(case(normal(1, 1), normal(1, 1), normal(1)), case(normal(7, 9), normal(8, 9), normal(8)),
-    case(normal(1, 17), normal(33, 17), normal(33)), case(normal(16, 31), normal(15, 31), normal(15)),
-    case(normal(33, 16), normal(16, 16), normal(16)), case(normal(9, 8), normal(1, 8), normal(1)),
-    case(normal(2, 3, 15), normal(7, 15), normal(7)), case(normal(2, 2, 2, 9), normal(17, 9), normal(17)),
-    case(normal(7, 9), normal(8, 9)), case(normal(33, 17), normal(31, 17)), case(normal(5), normal(3, 5), normal(3)),
-    case(normal(0, 9), normal(8, 9), normal(8)), case(normal(4, 128), normal(10, 128), normal(10)))
+def linear_cases(**attributes):
+    return [case(normal(*x), *[normal(*shape) for shape in parameters], **attributes) for x, *parameters in
+            [((1, 1), (1, 1), (1,)), ((7, 9), (8, 9), (8,)), ((1, 17), (33, 17), (33,)), ((16, 31), (15, 31), (15,)),
+             ((33, 16), (16, 16), (16,)), ((9, 8), (1, 8), (1,)), ((2, 3, 15), (7, 15), (7,)),
+             ((2, 2, 2, 9), (17, 9), (17,)), ((7, 9), (8, 9)), ((33, 17), (31, 17)), ((5,), (3, 5), (3,)),
+             ((0, 9), (8, 9), (8,)), ((4, 128), (10, 128), (10,))]]
+
+
+@op(*linear_cases())
 def linear(x, w, b=None): return F.linear(x, w, b)
+
+
+@op(*linear_cases(), *linear_cases(tanh=True))
+def linear_gelu(x, w, b=None, tanh=False): return F.gelu(F.linear(x, w, b), approximate="tanh" if tanh else "none")
+
+
+@op(*linear_cases())
+def linear_silu(x, w, b=None): return F.silu(F.linear(x, w, b))
 
 
 # Images ------------------------------------------------------------------------------------------
@@ -367,6 +378,15 @@ def norm_cases(*parameters):
 
 @op(*norm_cases(1, 0), case(normal(2, 3, 9), normal(3, 9), normal(3, 9)), case(normal(4, 15), normal(15)))
 def layer_norm(x, gain, bias=None, eps=1e-5): return F.layer_norm(x, gain.shape, gain, bias, eps)
+
+
+@op(*[case(rows(n, c, scale), rows(n, c, scale, mean), normal(c, mean=1), normal(c)) for n, c, scale, mean in
+      [(3, 7, 1, 0), (2, 8, 1, 0), (4, 9, 1, 0), (1, 15, 1, 0), (2, 16, 1, 0), (5, 17, 1, 0), (3, 31, 1, 0),
+       (2, 33, 1, 0), (0, 8, 1, 0), (17, 2, 1, 0), (3, 16, 1e-2, 0), (2, 33, 1, 10)]],
+    case(rows(3, 8, 1e-2), rows(3, 8, 1e-2), normal(8, mean=1), normal(8), eps=1e-3),
+    case(normal(2, 3, 9), normal(2, 3, 9), normal(3, 9), normal(3, 9)),
+    case(normal(4, 15), normal(4, 15), normal(15)))
+def add_layer_norm(x, y, gain, bias=None, eps=1e-5): return x + y, F.layer_norm(x + y, gain.shape, gain, bias, eps)
 
 
 @op(*norm_cases(1), case(normal(2, 3, 9), normal(3, 9)))

@@ -116,6 +116,23 @@ TEST_CASE("elementwise kernels of bf16 are those of float, rounded") {
       check(
           n, [&](BFloat16* y) { kernels.bf16.dropout(key, nonce, 5, 0x1p22f, 1.25f, x.data(), y, n); },
           [&](float* y) { kernels.dropout(key, nonce, 5, 0x1p22f, 1.25f, wx.data(), y, n); });
+      const Wide bias = numbers(n, 4);
+      for (std::size_t f = 0; f < static_cast<std::size_t>(Activation::count); ++f) {
+        CAPTURE(f);
+        check(
+            n, [&](BFloat16* y) { kernels.bf16.bias_activation[f](x.data(), bias.data(), 1, n, y); },
+            [&](float* y) { kernels.bias_activation[f](wx.data(), bias.data(), 1, n, y); });
+        Wide sums(static_cast<std::size_t>(n)), wide_sums = sums;
+        check(
+            n,
+            [&](BFloat16* dz) {
+              kernels.bf16.bias_activation_backward[f](x.data(), bias.data(), dy.data(), 1, n, dz, sums.data());
+            },
+            [&](float* dz) {
+              kernels.bias_activation_backward[f](wx.data(), bias.data(), wdy.data(), 1, n, dz, wide_sums.data());
+            });
+        for (std::size_t i = 0; i < sums.size(); ++i) CHECK(same_bits(sums[i], wide_sums[i]));
+      }
       Wide sum = numbers(n, 3), wide_sum = sum;
       kernels.bf16.accumulate_in_float(sum.data(), dy.data(), n);
       kernels.accumulate(wide_sum.data(), wdy.data(), n);

@@ -93,6 +93,50 @@ TEST_CASE("unary functions and their derivatives") {
   });
 }
 
+TEST_CASE("activations with a bias, their derivatives and the sums of those") {
+  constexpr Index rows = 5;
+  const std::array<std::pair<Activation, Unary>, 4> activations = {{{Activation::relu, Unary::relu},
+                                                                    {Activation::gelu, Unary::gelu},
+                                                                    {Activation::gelu_tanh, Unary::gelu_tanh},
+                                                                    {Activation::silu, Unary::silu}}};
+  static_assert(activations.size() == static_cast<std::size_t>(Activation::count));
+  on_each_isa([&](const IsaTable& kernels) {
+    for (const auto& [activation, unary] : activations) {
+      const auto forward = kernels.bias_activation[index(activation)];
+      const auto backward = kernels.bias_activation_backward[index(activation)];
+      for (Index cols = 1; cols <= longest; ++cols) {
+        CAPTURE(index(activation));
+        CAPTURE(cols);
+        const Index n = rows * cols;
+        const Floats x(wild_numbers(n, 1)), bias(numbers(cols, 2)), dy(numbers(n, 3));
+        for (const bool biased : {false, true}) {
+          // What the parts give, one after the other.
+          Floats z(n), y(n), dz(n), got(n), slope(n), sums(cols), alone(n);
+          for (Index i = 0; i < n; ++i) z.data()[i] = biased ? x[i] + bias[i % cols] : x[i];
+          kernels.unary[index(unary)](z.data(), y.data(), n);
+          const bool output = derivative_from_output(activation);
+          kernels.unary_backward[index(unary)](output ? y.data() : z.data(), dy.data(), dz.data(), n);
+          const float* const row = biased ? bias.data() : nullptr;
+          forward(x.data(), row, rows, cols, got.data());
+          backward(output ? y.data() : x.data(), output ? nullptr : row, dy.data(), rows, cols, slope.data(),
+                   sums.data());
+          std::copy_n(dy.data(), n, alone.data());  // over dy itself, and without the sums
+          backward(output ? y.data() : x.data(), output ? nullptr : row, alone.data(), rows, cols, alone.data(),
+                   nullptr);
+          bool right = got.intact() && slope.intact() && sums.intact() && alone.intact();
+          std::vector<float> expected(static_cast<std::size_t>(cols));
+          for (Index i = 0; i < n; ++i) {
+            right = right && same_bits(got[i], y[i]) && same_bits(slope[i], dz[i]) && same_bits(alone[i], dz[i]);
+            expected[static_cast<std::size_t>(i % cols)] += dz[i];
+          }
+          for (Index i = 0; i < cols; ++i) right = right && same_bits(sums[i], expected[static_cast<std::size_t>(i)]);
+          CHECK(right);
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("parametric functions and their derivatives") {
   const Floats x(wild_numbers(longest, 3)), dy(numbers(longest, 4));
   on_each_isa([&](const IsaTable& kernels) {
@@ -115,6 +159,10 @@ TEST_CASE("parametric functions and their derivatives") {
                                                               : v > 2.5 ? 2.5
                                                                         : v; },
         [](double v) { return v < -1.5 || v > 2.5 ? 0.0 : 1.0; });
+    check(
+        Parametric::over, 0.75f, 0.0f, [](double v) { return v / 0.75; }, [](double) { return 1 / 0.75; });
+    check(
+        Parametric::under, 0.75f, 0.0f, [](double v) { return 0.75 / v; }, [](double v) { return -0.75 / v / v; });
   });
 }
 

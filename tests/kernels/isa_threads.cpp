@@ -9,6 +9,7 @@
 #include "framework/kernels/embedding.hpp"
 #include "framework/kernels/layout.hpp"
 #include "framework/kernels/loss.hpp"
+#include "framework/kernels/matmul.hpp"
 #include "framework/kernels/norm.hpp"
 #include "framework/kernels/reduce.hpp"
 #include "framework/kernels/softmax.hpp"
@@ -83,6 +84,18 @@ TEST_CASE("the same bits for 1 to 4 threads") {
     norm_backward(x.data(), t.data(), rows, cols, w.data(), mean.data(), inverse.data(), out, false, out + total,
                   out + total + cols);
   });
+  check_threads("sum and norm", 2 * total, [&](float* out) {
+    std::vector<float> mean(rows), inverse(rows);
+    add_norm(x.data(), t.data(), rows, cols, w.data(), w.data(), 1e-5f, out, out + total, mean.data(), inverse.data());
+  });
+  for (const Activation f : {Activation::relu, Activation::gelu}) {
+    check_threads("activation with a bias, backward", total + cols, [&](float* out) {
+      std::vector<float> y(total);
+      bias_activation(f, x.data(), w.data(), rows, cols, y.data());
+      bias_activation_backward(f, y.data(), w.data(), t.data(), rows, cols, out, out + total, false);
+      bias_activation_backward(f, y.data(), w.data(), t.data(), rows, cols, out, out + total, true);
+    });
+  }
   check_threads("dropout", total, [&](float* y) {
     dropout(detail::RandomStream(1, detail::RandomUse::dropout, 2), 0.5, x.data(), y, total);
   });

@@ -256,6 +256,9 @@ TEST_CASE("layers are their operations") {
   fill(layer_norm);
   check_same(layer_norm, x, temper::layer_norm(x, layer_norm.weight, layer_norm.bias, {.eps = 0.1f}));
   check_same(no_bias, x, temper::layer_norm(x, no_bias.weight, {}));
+  const auto [total, normed] = layer_norm.add(x, x);
+  CHECK(std::ranges::equal(total.values<float>(), (x + x).values<float>()));
+  CHECK(std::ranges::equal(normed.values<float>(), layer_norm(x + x).values<float>()));
   const nn::RMSNorm rms_norm(6, 0.2f);
   fill(rms_norm);
   check_same(rms_norm, x, temper::rms_norm(x, rms_norm.weight, {.eps = 0.2f}));

@@ -142,7 +142,9 @@ TEST_CASE("a Sequential that computes neighbours together gives what its layers 
   manual_seed(3);
   const nn::Sequential model(nn::Conv2d(3, 16, {.kernel = 3, .padding = 1}), nn::ReLU(), nn::MaxPool2d(2),
                              nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2), nn::ReLU(), nn::Flatten(),
-                             nn::Linear(16, 5), nn::ReLU(), nn::Linear(5, 2), nn::ReLU());
+                             nn::Linear(16, 5), nn::ReLU(), nn::Linear(5, 7), nn::GELU(GeluForm::tanh),
+                             nn::Linear(7, 6, {.bias = false}), nn::GELU(), nn::Linear(6, 5), nn::SiLU(),
+                             nn::Linear(5, 2), nn::ReLU());
   const Tensor x = normal({2, 4, 4, 3});
   const auto gradients = [&](bool together) {
     Tape tape;

@@ -20,12 +20,15 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "add"},
       {.name = "sub"},
       {.name = "mul", .roundings = 2},  // products that are summed again where an operand was broadcast
+      {.name = "div", .roundings = 2},
       {.name = "neg"},
       {.name = "exp", .roundings = 2},  // the derivative is made of the rounded output, here and below
       {.name = "log"},
       {.name = "sqrt", .roundings = 2},
       {.name = "abs"},
+      {.name = "clamp"},
       {.name = "relu"},
+      {.name = "leaky_relu"},
       {.name = "gelu"},
       {.name = "gelu_tanh"},
       {.name = "silu"},
@@ -38,6 +41,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "argmax"},
       {.name = "embedding", .roundings = 2},  // rows that repeat add up in bf16
       {.name = "layer_norm", .f32 = {1, 2}},
+      {.name = "add_layer_norm", .roundings = 2, .f32 = {2, 3}},  // the sum is rounded before it is normalized
       {.name = "rms_norm", .f32 = {1}},
       {.name = "cross_entropy"},
       {.name = "batch_norm", .f32 = {1, 2, 3, 4}},
@@ -49,6 +53,8 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "expand"},
       {.name = "gather"},
       {.name = "linear", .f32 = {2}, .multiplies = true},
+      {.name = "linear_gelu", .roundings = 2, .f32 = {2}, .multiplies = true},
+      {.name = "linear_silu", .roundings = 2, .f32 = {2}, .multiplies = true},
       {.name = "matmul", .multiplies = true},
       {.name = "scaled_dot_product_attention", .roundings = 4, .multiplies = true},
   };
@@ -109,6 +115,35 @@ TEST_CASE("f32 and bf16 do not mix, and the error names both") {
   CHECK_THROWS_WITH_AS(linear(b, a), "linear: input [2, 2] is bf16, weight [2, 2] is f32, expected the same dtype",
                        ShapeError);
   CHECK(element(0.5 * b + 1, 0) == 1.5f);  // numbers go with anything
+}
+
+TEST_CASE("a number beside bf16 is f32: the result is rounded once, and so is the gradient") {
+  manual_seed(4);
+  const Tensor x = narrow(normal({1000})), slopes = narrow(normal({1000}));
+  const auto check = [&](const char* name, const auto& operation) {
+    CAPTURE(name);
+    const auto run = [&](const Tensor& input) {
+      Tape tape;
+      tape.watch(input);
+      const Tensor y = operation(input);
+      CHECK(y.dtype() == input.dtype());
+      tape.backward(sum(to(y, Dtype::f32) * to(slopes, Dtype::f32)));
+      return std::pair(narrow(y), narrow(tape.gradient(input)));
+    };
+    const auto [y, dx] = run(x);
+    const auto [expected_y, expected_dx] = run(to(x, Dtype::f32));
+    const auto same = [](BFloat16 a, BFloat16 b) { return a.bits == b.bits; };
+    CHECK(std::ranges::equal(y.template values<BFloat16>(), expected_y.template values<BFloat16>(), same));
+    CHECK(std::ranges::equal(dx.template values<BFloat16>(), expected_dx.template values<BFloat16>(), same));
+  };
+  check("x + 0.1", [](const Tensor& in) { return in + 0.1; });
+  check("0.1 + x", [](const Tensor& in) { return 0.1 + in; });
+  check("x - 0.1", [](const Tensor& in) { return in - 0.1; });
+  check("0.1 - x", [](const Tensor& in) { return 0.1 - in; });
+  check("x * 0.1", [](const Tensor& in) { return in * 0.1; });
+  check("0.1 * x", [](const Tensor& in) { return 0.1 * in; });
+  check("x / 0.3", [](const Tensor& in) { return in / 0.3; });
+  check("0.3 / x", [](const Tensor& in) { return 0.3 / in; });
 }
 
 TEST_CASE("parameters in bf16 gather their gradients in f32") {

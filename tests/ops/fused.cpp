@@ -67,20 +67,77 @@ TEST_CASE("batch_norm_relu is relu after batch_norm and an addition, bit for bit
                        "batch_norm_relu: residual f32 [3], input f32 [4, 3] expects the same", ShapeError);
 }
 
-TEST_CASE("linear_relu is relu after linear") {
+TEST_CASE("linear_relu, linear_gelu and linear_silu are linear and the activation after it") {
   manual_seed(6);
-  const auto fused = [](const Tensors& in) { return linear_relu(in[0], in[1], in.size() > 2 ? in[2] : Tensor()); };
-  const auto parts = [](const Tensors& in) { return relu(linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor())); };
-  for (const std::int64_t rows : {1, 3, 300}) {
-    const Tensor x = normal({rows, 13}), weight = normal({21, 13}), bias = normal({21});
-    same(fused, parts, {x, weight});
-    same(fused, parts, {x, weight, bias}, 2e-6f);  // the bias's gradient is added up in another order
+  using Fused = std::function<Tensor(const Tensor&, const Tensor&, const Tensor&)>;
+  using Activation = std::function<Tensor(const Tensor&)>;
+  const auto gelu_form = [](GeluForm form) {
+    return std::pair<Fused, Activation>(
+        [=](const Tensor& x, const Tensor& w, const Tensor& b) { return linear_gelu(x, w, b, form); },
+        [=](const Tensor& x) { return gelu(x, form); });
+  };
+  for (const auto& [operation, activation] : {std::pair<Fused, Activation>(linear_relu, relu),
+                                              {linear_silu, silu},
+                                              gelu_form(GeluForm::erf),
+                                              gelu_form(GeluForm::tanh)}) {
+    const auto fused = [&](const Tensors& in) { return operation(in[0], in[1], in.size() > 2 ? in[2] : Tensor()); };
+    const auto parts = [&](const Tensors& in) {
+      return activation(linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor()));
+    };
+    for (const std::int64_t rows : {1, 3, 300}) {
+      const Tensor x = normal({rows, 13}), weight = normal({21, 13}), bias = normal({21});
+      same(fused, parts, {x, weight});
+      same(fused, parts, {x, weight, bias}, 2e-6f);  // the bias and its gradient are added in another order
+      CHECK(std::ranges::equal(fused({x, weight, bias}).values<float>(),  // unrecorded, in place
+                               run(fused, {x, weight, bias})[0].values<float>()));
+    }
+    Tensor x = ones({2, 3});
+    x.mutable_data<float>()[1] = NAN;
+    CHECK(std::isnan(fused({x, ones({2, 3}), ones({2})}).values<float>()[0]));
   }
-  Tensor x = ones({2, 3});
-  x.mutable_data<float>()[1] = NAN;
-  CHECK(std::isnan(linear_relu(x, ones({2, 3})).values<float>()[0]));
   CHECK_THROWS_WITH_AS(linear_relu(ones({2, 3}), ones({4, 5})),
                        "linear_relu: input [2, 3] has 3 features, weight [4, 5] expects 5", ShapeError);
+}
+
+TEST_CASE("a gradient through a fused activation notices that its bias was changed in place") {
+  const Tensor x = ones({2, 3}), weight = ones({4, 3});
+  for (const bool relu : {false, true}) {
+    Tensor bias = ones({4});
+    Tape tape;
+    tape.watch(x);
+    const Tensor loss = sum(relu ? linear_relu(x, weight, bias) : linear_gelu(x, weight, bias));
+    bias.fill(2.0f);
+    if (relu) {
+      CHECK_NOTHROW(tape.backward(loss));  // which looks at the output alone
+    } else {
+      CHECK_THROWS_AS(tape.backward(loss), TapeError);
+    }
+  }
+}
+
+TEST_CASE("add_layer_norm is an addition and layer_norm, bit for bit, and so are its gradients") {
+  manual_seed(10);
+  for (const std::int64_t rows : {1, 3, 300}) {
+    const Tensors inputs = {normal({rows, 19}), normal({rows, 19}), normal({19}), normal({19})};
+    // As in a block whose norms come first: the sum goes on by itself, and so does what its norm was used for.
+    const auto before = [](const Tensor& sum, const Tensor& normed) { return sum * 0.5f + tanh(normed); };
+    same(
+        [&](const Tensors& in) {
+          const auto [sum, normed] = add_layer_norm(in[0], in[1], in[2], in[3], {.eps = 1e-3f});
+          return before(sum, normed);
+        },
+        [&](const Tensors& in) {
+          const Tensor sum = in[0] + in[1];
+          return before(sum, layer_norm(sum, in[2], in[3], {.eps = 1e-3f}));
+        },
+        inputs);
+    // As where they come last.
+    same([](const Tensors& in) { return add_layer_norm(in[0], in[1], in[2], in[3]).norm; },
+         [](const Tensors& in) { return layer_norm(in[0] + in[1], in[2], in[3]); }, inputs);
+    // One tensor on both sides.
+    same([](const Tensors& in) { return add_layer_norm(in[0], in[0], in[2], in[3]).norm; },
+         [](const Tensors& in) { return layer_norm(in[0] + in[0], in[2], in[3]); }, inputs);
+  }
 }
 
 TEST_CASE("max_pool2d_relu is max_pool2d after relu, bit for bit") {

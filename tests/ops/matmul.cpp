@@ -48,9 +48,34 @@ std::vector<OpTest> matmul_ops() {
                            [] {
                              return linear(ones({7, 4}), ones({4}));
                            })}},
+      {"linear_gelu",
+       [](const Tensors& x, const Attributes& a) {
+         return linear_gelu(x[0], x[1], x.size() > 2 ? x[2] : Tensor(),
+                            a.value("tanh", false) ? GeluForm::tanh : GeluForm::erf);
+       },
+       reference::linear_gelu,
+       {throws<ShapeError>("linear_gelu: input [7, 9] has 9 features, weight [4, 8] expects 8",
+                           [] {
+                             return linear_gelu(ones({7, 9}), ones({4, 8}));
+                           }),
+        throws<ShapeError>("linear_gelu: bias [5], weight [4, 9] expects [4]",
+                           [] {
+                             return linear_gelu(ones({7, 9}), ones({4, 9}), ones({5}));
+                           })}},
+      {"linear_silu",
+       [](const Tensors& x, const Attributes&) { return linear_silu(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); },
+       reference::linear_silu,
+       {throws<ShapeError>("linear_silu: weight [4], expected [out, in]",
+                           [] {
+                             return linear_silu(ones({7, 4}), ones({4}));
+                           }),
+        throws<ShapeError>("linear_silu: bias [5], weight [4, 9] expects [4]",
+                           [] {
+                             return linear_silu(ones({7, 9}), ones({4, 9}), ones({5}));
+                           })}},
   };
 }
 
-TEST_CASE("matmul, linear") { check(matmul_ops()); }
+TEST_CASE("matmul, linear with and without an activation") { check(matmul_ops()); }
 
 }  // namespace temper::test

@@ -30,6 +30,25 @@ std::vector<OpTest> norm_ops() {
                            [] {
                              return layer_norm(ones({4, 8}), ones({8}), ones({8}), {.eps = -1});
                            })}},
+      {"add_layer_norm",
+       [](const Tensors& x, const Attributes& a) {
+         const auto [sum, norm] =
+             add_layer_norm(x[0], x[1], x[2], x.size() > 3 ? x[3] : Tensor(), {.eps = a.value("eps", 1e-5f)});
+         return Tensors{sum, norm};
+       },
+       reference::add_layer_norm,
+       {throws<ShapeError>("add_layer_norm: y [4, 1], input [4, 8] expects the same",
+                           [] {
+                             return add_layer_norm(ones({4, 8}), ones({4, 1}), ones({8}), ones({8})).norm;
+                           }),
+        throws<ShapeError>("add_layer_norm: input [4, 8] is f32, y [4, 8] is bf16, expected the same dtype",
+                           [] {
+                             return add_layer_norm(ones({4, 8}), zeros({4, 8}, Dtype::bf16), ones({8}), {}).norm;
+                           }),
+        throws<ShapeError>("add_layer_norm: input [4, 8] does not end in the shape [9] of weight",
+                           [] {
+                             return add_layer_norm(ones({4, 8}), ones({4, 8}), ones({9}), ones({9})).norm;
+                           })}},
       {"rms_norm",
        [](const Tensors& x, const Attributes& a) {
          return a.contains("eps") ? rms_norm(x[0], x[1], {.eps = a["eps"]}) : rms_norm(x[0], x[1]);

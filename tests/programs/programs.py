@@ -336,6 +336,18 @@ def test_bf16(bench):
         check(not differ, f"{model} goes on differently in bf16: {differ}")
 
 
+def test_bf16_without_instructions(bench):
+    """Where the CPU cannot multiply in bf16, --dtype bf16 says so once and trains as f32 does."""
+    # oneDNN reads it, in its versions' two spellings, and then knows of no more than this.
+    env = os.environ | {name: "AVX2" for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")}
+    text, narrow = bench.mlp("--dtype", "bf16", env=env)
+    said = text.count("--dtype bf16: this CPU has no instructions for it; training in f32\n")
+    check(said == 1, f"the line about f32 is there {said} times:\n{text}")
+    text, wide = bench.mlp("--dtype", "f32", env=env)
+    check("training in f32" not in text, f"f32 is no surprise:\n{text}")
+    check(weights(narrow) == weights(wide), "the weights are not those of f32")
+
+
 def test_other_conditions(bench):
     """Resuming under other conditions warns; with other options or data it refuses."""
     _, out = bench.mlp()

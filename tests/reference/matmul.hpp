@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tests/reference/array.hpp"
+#include "tests/reference/elementwise.hpp"
 
 namespace temper::reference {
 
@@ -40,5 +41,15 @@ inline const auto linear = []<class T>(const Arrays<T>& x, const Attributes&) {
   });
   return Arrays<T>{y};
 };
+
+/// A reference that applies another one to what `linear` gives.
+template <class F>
+auto of_linear(F f) {
+  return [f]<class T>(const Arrays<T>& x, const Attributes& a) { return f(linear(x, a), a); };
+}
+
+inline const auto linear_gelu =
+    of_linear([](const auto& x, const Attributes& a) { return a.value("tanh", false) ? gelu_tanh(x, a) : gelu(x, a); });
+inline const auto linear_silu = of_linear(silu);
 
 }  // namespace temper::reference

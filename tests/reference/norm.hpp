@@ -34,6 +34,13 @@ inline const auto layer_norm = []<class T>(const Arrays<T>& x, const Attributes&
   return Arrays<T>{y};
 };
 
+/// x + y and its layer_norm.
+inline const auto add_layer_norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  Arrays<T> rest(x.begin() + 1, x.end());
+  const Array<T> sum = rest[0] = add(Arrays<T>{x[0], x[1]}, a)[0];
+  return Arrays<T>{sum, layer_norm(rest, a)[0]};
+};
+
 /// x [..., C], gain [C]; C may be several axes. Source: Zhang, Sennrich, "Root mean square layer normalization" (2019).
 inline const auto rms_norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::int64_t c = x[1].numel(), rows = x[0].numel() / c;

@@ -24,16 +24,21 @@ Tensor computed(Binary op, const Tensor& a, const Tensor& b, const Shape& shape)
 }
 
 Tensor derivative(BinaryBackward op, const Tensor& a, const Tensor& b, const Tensor& dy) {
-  Tensor d = empty(dy.shape());
-  kernels::binary_backward(op, a.data<float>(), a.shape(), b.data<float>(), b.shape(), dy.data<float>(),
-                           d.mutable_data<float>(), dy.shape());
+  Tensor d = empty(dy.shape(), dy.dtype());
+  detail::with_type(dy.dtype(), [&]<class T>() {
+    kernels::binary_backward(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), dy.data<T>(), d.mutable_data<T>(),
+                             dy.shape());
+  });
   return d;
 }
 
-Tensor scaled(const Tensor& x, float factor) {
+constexpr float nothing = -0.0f;  // added to x it gives x, to 0 and -0 too
+
+/// factor * x + shift, unrecorded.
+Tensor affine(const Tensor& x, float factor, float shift) {
   Tensor y = empty(x.shape(), x.dtype());
-  detail::with_type(
-      x.dtype(), [&]<class T>() { kernels::affine(x.data<T>(), factor, 0.0f, y.mutable_data<T>(), x.numel()); });
+  detail::with_type(x.dtype(),
+                    [&]<class T>() { kernels::affine(x.data<T>(), factor, shift, y.mutable_data<T>(), x.numel()); });
   return y;
 }
 
@@ -61,8 +66,30 @@ Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tenso
 
 }  // namespace
 
-Tensor detail::number_for(const Tensor& x, float value) {
-  return converted(scalar(value), x.defined() && x.dtype() == Dtype::bf16 ? Dtype::bf16 : Dtype::f32);
+Tensor detail::affine(const char* name, const Tensor& x, double factor, double shift) {
+  require_float(name, "input", x);
+  const auto slope = static_cast<float>(factor);
+  return record(name, temper::affine(x, slope, static_cast<float>(shift)), {x},
+                [slope](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, slope == 1.0f ? dy : temper::affine(dy, slope, nothing));
+                });
+}
+
+Tensor detail::over(const Tensor& x, double number) {
+  require_float("div", "input", x);
+  const auto divide = [divisor = static_cast<float>(number)](const Tensor& in) {
+    Tensor y = empty(in.shape(), in.dtype());
+    with_type(in.dtype(), [&]<class T>() {
+      kernels::parametric(kernels::Parametric::over, in.data<T>(), divisor, 0.0f, y.mutable_data<T>(), in.numel());
+    });
+    return y;
+  };
+  return record("div", divide(x), {x},
+                [divide](const Tensor& dy, Gradients& gradients) { gradients.give(0, divide(dy)); });
+}
+
+Tensor detail::under(const Tensor& x, double number) {
+  return parametric("div", kernels::Parametric::under, x, static_cast<float>(number), 0.0f);
 }
 
 Tensor add(const Tensor& a, const Tensor& b) {
@@ -77,7 +104,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
   const Tensor y = computed(Binary::sub, a, b, checked_alike("sub", a, b));
   return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
-    if (gradients.wants(1)) give_reduced(gradients, 1, b, scaled(dy, -1.0f));
+    if (gradients.wants(1)) give_reduced(gradients, 1, b, affine(dy, -1.0f, nothing));
   });
 }
 
@@ -90,7 +117,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
-  const Tensor y = computed(Binary::div, a, b, checked("div", a, b));
+  const Tensor y = computed(Binary::div, a, b, checked_alike("div", a, b));
   return record("div", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), computed(Binary::div, dy, b, dy.shape()));
     if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), derivative(BinaryBackward::div_b, a, b, dy));

@@ -6,9 +6,9 @@
 
 namespace temper {
 
-// All operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. Sums,
-// differences, products and functions of one tensor are also there for bf16, which does not mix with f32. All throw:
-// ShapeError for other dtypes and for shapes that do not broadcast.
+// All operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. The
+// four of arithmetic, clamp and functions of one tensor are also there for bf16, which does not mix with f32. All
+// throw: ShapeError for other dtypes and for shapes that do not broadcast.
 
 /// a + b, a - b, a * b and a / b, element by element.
 Tensor add(const Tensor& a, const Tensor& b);
@@ -41,45 +41,48 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
 namespace detail {
-/// The number as a tensor of x's dtype, rounded to it.
-Tensor number_for(const Tensor& x, float value);
+/// factor * x + shift, x / number and number / x.
+Tensor affine(const char* name, const Tensor& x, double factor, double shift);
+Tensor over(const Tensor& x, double number);
+Tensor under(const Tensor& x, double number);
 }  // namespace detail
 
-/// A C++ number as an operand, on either side: `1 - x`, `2.5 * x`.
+/// A C++ number as an operand, on either side: `1 - x`, `2.5 * x`. It is f32 with bf16 tensors, too: only the result is
+/// rounded.
 template <class T>
 concept Number = std::integral<T> || std::floating_point<T>;
 
 template <Number T>
 Tensor operator+(const Tensor& a, T b) {
-  return add(a, detail::number_for(a, static_cast<float>(b)));
+  return detail::affine("add", a, 1.0, static_cast<double>(b));
 }
 template <Number T>
 Tensor operator+(T a, const Tensor& b) {
-  return add(detail::number_for(b, static_cast<float>(a)), b);
+  return detail::affine("add", b, 1.0, static_cast<double>(a));
 }
 template <Number T>
 Tensor operator-(const Tensor& a, T b) {
-  return sub(a, detail::number_for(a, static_cast<float>(b)));
+  return detail::affine("sub", a, 1.0, -static_cast<double>(b));
 }
 template <Number T>
 Tensor operator-(T a, const Tensor& b) {
-  return sub(detail::number_for(b, static_cast<float>(a)), b);
+  return detail::affine("sub", b, -1.0, static_cast<double>(a));
 }
 template <Number T>
 Tensor operator*(const Tensor& a, T b) {
-  return mul(a, detail::number_for(a, static_cast<float>(b)));
+  return detail::affine("mul", a, static_cast<double>(b), -0.0);
 }
 template <Number T>
 Tensor operator*(T a, const Tensor& b) {
-  return mul(detail::number_for(b, static_cast<float>(a)), b);
+  return detail::affine("mul", b, static_cast<double>(a), -0.0);
 }
 template <Number T>
 Tensor operator/(const Tensor& a, T b) {
-  return div(a, detail::number_for(a, static_cast<float>(b)));
+  return detail::over(a, static_cast<double>(b));
 }
 template <Number T>
 Tensor operator/(T a, const Tensor& b) {
-  return div(detail::number_for(b, static_cast<float>(a)), b);
+  return detail::under(b, static_cast<double>(a));
 }
 
 }  // namespace temper

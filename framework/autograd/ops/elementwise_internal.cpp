@@ -20,12 +20,14 @@ Tensor unary(const char* name, kernels::Unary op, const Tensor& x) {
 }
 
 Tensor parametric(const char* name, kernels::Parametric op, const Tensor& x, float a, float b) {
-  require(name, "input", x);
-  Tensor y = empty(x.shape());
-  kernels::parametric(op, x.data<float>(), a, b, y.mutable_data<float>(), x.numel());
+  require_float(name, "input", x);
+  Tensor y = empty(x.shape(), x.dtype());
+  with_type(x.dtype(), [&]<class T>() { kernels::parametric(op, x.data<T>(), a, b, y.mutable_data<T>(), x.numel()); });
   return record(name, y, {x}, [op, a, b, x = save(x)](const Tensor& dy, Gradients& gradients) {
     Tensor dx = overwritable(dy);
-    kernels::parametric_backward(op, x->data<float>(), dy.data<float>(), a, b, dx.mutable_data<float>(), dx.numel());
+    with_type(dy.dtype(), [&]<class T>() {
+      kernels::parametric_backward(op, x->data<T>(), dy.data<T>(), a, b, dx.mutable_data<T>(), dx.numel());
+    });
     gradients.give(0, dx);
   });
 }

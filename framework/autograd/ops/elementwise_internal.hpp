@@ -10,7 +10,7 @@ namespace temper::detail {
 
 /// Throws: ShapeError unless x is f32 or bf16. `name` is a string literal.
 Tensor unary(const char* name, kernels::Unary op, const Tensor& x);
-/// Throws: ShapeError unless x is f32.
+/// Likewise, with two numbers.
 Tensor parametric(const char* name, kernels::Parametric op, const Tensor& x, float a, float b);
 
 }  // namespace temper::detail

@@ -1,5 +1,9 @@
 #include <temper/autograd/ops/embedding.hpp>
 
+#include <algorithm>
+
+#include <temper/core/parallel.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/embedding.hpp"
 
@@ -26,7 +30,10 @@ Tensor embedding(const Tensor& ids, const Tensor& weight) {
     auto [dweight, accumulate] = gradients.into(0);
     detail::with_types(dy.dtype(), dweight, [&]<class T, class G>() {
       G* target = dweight.mutable_data<G>();
-      if (!accumulate) std::fill_n(target, dweight.numel(), G{});
+      if (!accumulate) {
+        parallel_for(dweight.numel(), 1 << 16,
+                     [=](auto begin, auto end) { std::fill(target + begin, target + end, G{}); });
+      }
       kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, target);
     });
   });

@@ -1,17 +1,18 @@
 #include <temper/autograd/ops/matmul.hpp>
 
 #include <algorithm>
+#include <optional>
 
 #include <temper/autograd/ops/cast.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
-#include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/matmul.hpp"
 
 namespace temper {
 
 using detail::require;
+using kernels::Activation;
 
 namespace {
 
@@ -113,44 +114,45 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   Shape y_shape = a.shape().resized(-2, whole.m).resized(-1, whole.n);
   const kernels::Matmul shape = stacked(whole);
   Tensor y = empty(y_shape, a.dtype());
-  detail::with_type(a.dtype(), [&]<class T>() {
-    kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>());
-  });
+  detail::with_type(a.dtype(),
+                    [&]<class T>() { kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>()); });
   return record("matmul", y, {a, b}, [a = save(a), b = save(b), shape](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) {
       const Gradients::Target da = gradients.into(0);
-      detail::with_types(dy.dtype(), da.tensor, [&]<class T, class G>() {
-        gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da);
-      });
+      detail::with_types(dy.dtype(), da.tensor,
+                         [&]<class T, class G>() { gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da); });
     }
     if (gradients.wants(1)) {
       const Gradients::Target db = gradients.into(1);
-      detail::with_types(dy.dtype(), db.tensor, [&]<class T, class G>() {
-        gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db);
-      });
+      detail::with_types(dy.dtype(), db.tensor,
+                         [&]<class T, class G>() { gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db); });
     }
   });
 }
 
 namespace {
 
-/// The gradient before ReLU; that of the bias, if wanted, is given in the same pass.
-Tensor before_relu(const Tensor& y, const Tensor& dy, std::int64_t rows, std::int64_t out, Gradients& gradients) {
+/// The gradient before the activation; that of the bias, if wanted, is given in the same pass. `kept` is the product
+/// without the bias, or the activation's output where derivative_from_output.
+Tensor before_activation(Activation activation, const Tensor& kept, const Tensor& bias, const Tensor& dy,
+                         std::int64_t rows, std::int64_t out, Gradients& gradients) {
   Tensor dz = detail::overwritable(dy);
   Gradients::Target db{};
   if (gradients.wants(2)) db = gradients.into(2);
   detail::with_type(dy.dtype(), [&]<class T>() {
-    kernels::relu_backward(y.data<T>(), dy.data<T>(), rows, out, dz.mutable_data<T>(),
-                           db.tensor.defined() ? db.tensor.mutable_data<float>() : nullptr, db.accumulate);
+    kernels::bias_activation_backward(activation, kept.data<T>(), bias.defined() ? bias.data<float>() : nullptr,
+                                      dy.data<T>(), rows, out, dz.mutable_data<T>(),
+                                      db.tensor.defined() ? db.tensor.mutable_data<float>() : nullptr, db.accumulate);
   });
   return dz;
 }
 
-Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
+Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                 std::optional<Activation> activation = {}) {
   detail::require_float(name, "input", x);
   detail::require_float(name, "weight", weight);
   if (weight.dtype() == Dtype::bf16 && x.dtype() == Dtype::f32) {
-    return linear_of(name, to(x, Dtype::bf16), weight, bias, relu);
+    return linear_of(name, to(x, Dtype::bf16), weight, bias, activation);
   }
   detail::require_alike(name, "weight", weight, "input", x);
   if (weight.rank() != 2) fail<ShapeError>("{}: weight {}, expected [out, in]", name, weight.shape());
@@ -167,49 +169,62 @@ Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const 
     }
   }
   const std::int64_t rows = x.shape().without_axis(-1).numel();
-  Tensor y = empty(x.shape().resized(-1, out), x.dtype());
+  Tensor y = empty(x.shape().resized(-1, out), x.dtype()), product = y;
+  const bool from_product = activation && !kernels::derivative_from_output(*activation);
+  if (from_product && recording()) product = empty(y.shape(), y.dtype());
   detail::with_type(x.dtype(), [&]<class T>() {
-    T* const result = y.mutable_data<T>();
+    const float* const row = bias.defined() ? bias.data<float>() : nullptr;
+    T* const z = product.mutable_data<T>();
+    // An activation passes over the product anyway, and a product without a bias has the choice of implementations.
     kernels::matmul({.m = rows, .n = out, .k = in, .transpose_b = true}, x.data<T>(), weight.data<T>(),
-                    bias.defined() ? bias.data<float>() : nullptr, result);
-    if (relu) kernels::unary<T>(kernels::Unary::relu, result, result, y.numel());
+                    activation ? nullptr : row, z);
+    if (activation) kernels::bias_activation(*activation, z, row, rows, out, y.mutable_data<T>());
   });
-  return record(name, y, {x, weight, bias},
-                [x = save(x), weight = save(weight), y = relu ? save(y) : Saved(), rows, in, out](
-                    const Tensor& dy, Gradients& gradients) {
-                  const Tensor dz = y->defined() ? before_relu(y, dy, rows, out, gradients) : dy;
-                  if (gradients.wants(0)) {
-                    auto [dx, accumulate] = gradients.into(0);
-                    detail::with_types(dz.dtype(), dx, [&]<class T, class G>() {
-                      kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, dz.data<T>(),
-                                      weight->data<T>(), nullptr, dx.mutable_data<G>());
-                    });
-                  }
-                  if (gradients.wants(1)) {
-                    auto [dw, accumulate] = gradients.into(1);
-                    if (mutant(Mutant::linear_dw_overwrites)) accumulate = false;
-                    detail::with_types(dz.dtype(), dw, [&]<class T, class G>() {
-                      kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate},
-                                      dz.data<T>(), x->data<T>(), nullptr, dw.mutable_data<G>());
-                    });
-                  }
-                  if (gradients.wants(2) && !y->defined()) {
-                    auto [db, accumulate] = gradients.into(2);
-                    detail::with_type(dz.dtype(), [&]<class T>() {
-                      kernels::sum_rows(dz.data<T>(), rows, out, db.mutable_data<float>(), accumulate);
-                    });
-                  }
-                });
+  return record(
+      name, y, {x, weight, bias},
+      [x = save(x), weight = save(weight), kept = activation ? save(product) : Saved(),
+       bias = from_product ? save(bias) : Saved(), activation, rows, in, out](const Tensor& dy, Gradients& gradients) {
+        const Tensor dz = activation ? before_activation(*activation, kept, bias, dy, rows, out, gradients) : dy;
+        if (gradients.wants(0)) {
+          auto [dx, accumulate] = gradients.into(0);
+          detail::with_types(dz.dtype(), dx, [&]<class T, class G>() {
+            kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, dz.data<T>(), weight->data<T>(),
+                            nullptr, dx.mutable_data<G>());
+          });
+        }
+        if (gradients.wants(1)) {
+          auto [dw, accumulate] = gradients.into(1);
+          if (mutant(Mutant::linear_dw_overwrites)) accumulate = false;
+          detail::with_types(dz.dtype(), dw, [&]<class T, class G>() {
+            kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate}, dz.data<T>(),
+                            x->data<T>(), nullptr, dw.mutable_data<G>());
+          });
+        }
+        if (gradients.wants(2) && !activation) {
+          auto [db, accumulate] = gradients.into(2);
+          detail::with_type(dz.dtype(), [&]<class T>() {
+            kernels::sum_rows(dz.data<T>(), rows, out, db.mutable_data<float>(), accumulate);
+          });
+        }
+      });
 }
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return linear_of("linear", x, weight, bias, false);
+  return linear_of("linear", x, weight, bias);
 }
 
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return linear_of("linear_relu", x, weight, bias, true);
+  return linear_of("linear_relu", x, weight, bias, Activation::relu);
+}
+
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, GeluForm form) {
+  return linear_of("linear_gelu", x, weight, bias, form == GeluForm::erf ? Activation::gelu : Activation::gelu_tanh);
+}
+
+Tensor linear_silu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return linear_of("linear_silu", x, weight, bias, Activation::silu);
 }
 
 }  // namespace temper

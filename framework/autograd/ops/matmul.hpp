@@ -1,5 +1,6 @@
 #pragma once
 
+#include <temper/autograd/ops/activation.hpp>
 #include <temper/tensor/tensor.hpp>
 
 namespace temper {
@@ -19,7 +20,11 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {
 /// Throws: ShapeError when the shapes or the dtypes do not fit.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
-/// relu(linear(x, weight, bias)) in fewer passes over memory. Throws: as linear.
+// An activation of linear(x, weight, bias) in fewer passes over memory: one adds the bias and applies it, one takes its
+// gradient and the bias's. Throws: as linear.
+
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, GeluForm form = GeluForm::erf);
+Tensor linear_silu(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace temper

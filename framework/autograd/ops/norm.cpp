@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/norm.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/norm.hpp"
 
 namespace temper {
@@ -30,6 +31,35 @@ std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, co
   return weight.numel();
 }
 
+/// Records y, the norm of x; `mean` is undefined where it was taken as 0.
+Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+                const Tensor& mean, const Tensor& inverse) {
+  return record(name, y, {x, weight, bias},
+                [x = save(x), weight = save(weight), mean, inverse](const Tensor& dy, Gradients& gradients) {
+                  const std::int64_t cols = weight->numel(), rows = x->numel() / cols;
+                  const auto wanted = [&](int input, const Shape& shape) {
+                    return gradients.wants(input) ? empty(shape) : Tensor();
+                  };
+                  // Added to what the residual stream has brought, if it has.
+                  Gradients::Target dx{};
+                  if (gradients.wants(0)) dx = gradients.into(0);
+                  if (mutant(Mutant::norm_dx_overwrites)) dx.accumulate = false;
+                  Tensor dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
+                  const auto target = []<class T>(Tensor& d, T*) {
+                    return d.defined() ? d.mutable_data<T>() : nullptr;
+                  };
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    float* const f32 = nullptr;
+                    kernels::norm_backward(x->data<T>(), dy.data<T>(), rows, cols, weight->data<float>(),
+                                           mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(),
+                                           target(dx.tensor, static_cast<T*>(nullptr)), dx.accumulate, target(dw, f32),
+                                           target(db, f32));
+                  });
+                  if (dw.defined()) gradients.give(1, dw);
+                  if (db.defined()) gradients.give(2, db);
+                });
+}
+
 Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, bool centered) {
   const std::int64_t cols = checked(name, x, weight, bias, eps), rows = x.numel() / cols;
   Tensor y = empty(x.shape(), x.dtype()), inverse = empty({rows}), mean;
@@ -38,33 +68,34 @@ Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tenso
     kernels::norm(x.data<T>(), rows, cols, weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr, eps,
                   y.mutable_data<T>(), centered ? mean.mutable_data<float>() : nullptr, inverse.mutable_data<float>());
   });
-  return record(
-      name, y, {x, weight, bias},
-      [rows, cols, x = save(x), weight = save(weight), mean, inverse](const Tensor& dy, Gradients& gradients) {
-        const auto wanted = [&](int input, const Shape& shape) {
-          return gradients.wants(input) ? empty(shape) : Tensor();
-        };
-        // Added to what the residual stream has brought, if it has.
-        Gradients::Target dx{};
-        if (gradients.wants(0)) dx = gradients.into(0);
-        Tensor dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
-        const auto target = []<class T>(Tensor& d, T*) { return d.defined() ? d.mutable_data<T>() : nullptr; };
-        detail::with_type(dy.dtype(), [&]<class T>() {
-          float* const f32 = nullptr;
-          kernels::norm_backward(x->data<T>(), dy.data<T>(), rows, cols, weight->data<float>(),
-                                 mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(),
-                                 target(dx.tensor, static_cast<T*>(nullptr)), dx.accumulate, target(dw, f32),
-                                 target(db, f32));
-        });
-        if (dw.defined()) gradients.give(1, dw);
-        if (db.defined()) gradients.give(2, db);
-      });
+  return recorded(name, x, weight, bias, y, mean, inverse);
 }
 
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& options) {
   return norm("layer_norm", x, weight, bias, options.eps, true);
+}
+
+SumAndNorm add_layer_norm(const Tensor& x, const Tensor& y, const Tensor& weight, const Tensor& bias,
+                          const NormOptions& options) {
+  constexpr const char* name = "add_layer_norm";
+  const std::int64_t cols = checked(name, x, weight, bias, options.eps), rows = x.numel() / cols;
+  detail::require_alike(name, "y", y, "input", x);
+  if (!(y.shape() == x.shape())) fail<ShapeError>("{}: y {}, input {} expects the same", name, y.shape(), x.shape());
+  Tensor sum = empty(x.shape(), x.dtype()), z = empty(x.shape(), x.dtype()), mean = empty({rows}),
+         inverse = empty({rows});
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::add_norm(x.data<T>(), y.data<T>(), rows, cols, weight.data<float>(),
+                      bias.defined() ? bias.data<float>() : nullptr, options.eps, sum.mutable_data<T>(),
+                      z.mutable_data<T>(), mean.mutable_data<float>(), inverse.mutable_data<float>());
+  });
+  // Two records: the norm's gradient is added, in its one pass, to what the residual stream has brought the sum.
+  record("add", sum, {x, y}, [](const Tensor& dsum, Gradients& gradients) {
+    gradients.give(0, dsum);
+    gradients.give(1, dsum);
+  });
+  return {sum, recorded(name, sum, weight, bias, z, mean, inverse)};
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, const NormOptions& options) {

@@ -14,6 +14,16 @@ struct NormOptions {
 /// Source: Ba, Kiros, Hinton, "Layer normalization" (2016).
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& options = {});
 
+/// What comes in plus what is added to it, and its norm.
+struct SumAndNorm {
+  Tensor sum, norm;
+};
+
+/// x + y and layer_norm(x + y, weight, bias, options) in one pass over memory: x and y of one shape and dtype.
+/// Throws: as layer_norm; ShapeError when x and y differ.
+SumAndNorm add_layer_norm(const Tensor& x, const Tensor& y, const Tensor& weight, const Tensor& bias,
+                          const NormOptions& options = {});
+
 /// x / sqrt(mean(x^2) + eps) * weight over the trailing axes that weight has. Throws: as layer_norm.
 /// Source: Zhang, Sennrich, "Root mean square layer normalization" (2019).
 Tensor rms_norm(const Tensor& x, const Tensor& weight, const NormOptions& options = {});

@@ -108,6 +108,15 @@ struct Clamp {  // from a to b
   static Vec dx(Vec x, Vec dy, Vec a, Vec b) { return xsimd::select((x < a) | (x > b), zero(), dy); }
 };
 
+struct Over {  // x / a
+  static Vec y(Vec x, Vec a, Vec) { return x / a; }
+  static Vec dx(Vec, Vec dy, Vec a, Vec) { return dy / a; }
+};
+struct Under {  // a / x
+  static Vec y(Vec x, Vec a, Vec) { return a / x; }
+  static Vec dx(Vec x, Vec dy, Vec a, Vec) { return -dy * (a / x) / x; }
+};
+
 template <class F, class T>
 void unary(const T* x, T* y, Index n) {
   transform(x, y, n, [](Vec v) { return F::y(v); });
@@ -118,13 +127,13 @@ void unary_backward(const T* x, const T* dy, T* dx, Index n) {
   transform(x, dy, dx, n, [](Vec v, Vec d) { return F::dx(v, d); });
 }
 
-template <class F>
-void parametric(const float* x, float a, float b, float* y, Index n) {
+template <class F, class T>
+void parametric(const T* x, float a, float b, T* y, Index n) {
   transform(x, y, n, [=](Vec v) { return F::y(v, Vec(a), Vec(b)); });
 }
 
-template <class F>
-void parametric_backward(const float* x, const float* dy, float a, float b, float* dx, Index n) {
+template <class F, class T>
+void parametric_backward(const T* x, const T* dy, float a, float b, T* dx, Index n) {
   transform(x, dy, dx, n, [=](Vec v, Vec d) { return F::dx(v, d, Vec(a), Vec(b)); });
 }
 
@@ -152,7 +161,9 @@ struct Same {
 
 /// One number in all lanes.
 Vec spread(float x) { return Vec(x); }
-Vec spread(BFloat16 x) { return xsimd::bitwise_cast<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16)); }
+Vec spread(BFloat16 x) {
+  return xsimd::bitwise_cast<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16));
+}
 
 template <class F, class T>
 void binary(const T* a, Index stride_a, const T* b, Index stride_b, T* y, Index n) {
@@ -169,11 +180,12 @@ void binary(const T* a, Index stride_a, const T* b, Index stride_b, T* y, Index 
 }
 
 /// An operand that moves along, or one number for all.
+template <class T>
 struct Operand {
-  const float* p;
+  const T* p;
   bool moves;
-  Operand(const float* first, Index stride) : p(first), moves(stride != 0) {}
-  Vec at(Index i, Index count) const { return moves ? load_upto(p + i, count) : Vec(*p); }
+  Operand(const T* first, Index stride) : p(first), moves(stride != 0) {}
+  Vec at(Index i, Index count) const { return moves ? load_upto(p + i, count) : spread(*p); }
 };
 
 struct DivB {
@@ -191,9 +203,9 @@ struct MinimumA {
   }
 };
 
-template <class F>
-void binary_backward(const float* a, Index stride_a, const float* b, Index stride_b, const float* dy, Index stride_dy,
-                     float* d, Index n) {
+template <class F, class T>
+void binary_backward(const T* a, Index stride_a, const T* b, Index stride_b, const T* dy, Index stride_dy, T* d,
+                     Index n) {
   const Operand u(a, stride_a), v(b, stride_b), g(dy, stride_dy);
   for_each_vector(
       n, [=](Index i, Index count) { store_upto(d + i, F::d(u.at(i, count), v.at(i, count), g.at(i, count)), count); });
@@ -247,15 +259,27 @@ void convert(const X* x, Y* y, Index n) {
   transform(x, y, n, [](Vec v) { return v; });
 }
 
-template <class T>
-void relu_backward_rows(const T* y, const T* dy, Index rows, Index cols, T* dz, float* sum) {
-  if (sum == nullptr) return unary_backward<Relu>(y, dy, dz, rows * cols);
-  for (Index c = 0; c < cols; ++c) sum[c] = 0.0f;
-  for (Index row = 0; row < rows; ++row, y += cols, dy += cols, dz += cols) {
+template <class F, class T>
+void bias_activation(const T* x, const float* bias, Index rows, Index cols, T* y) {
+  if (bias == nullptr) return unary<F>(x, y, rows * cols);
+  for (Index row = 0; row < rows; ++row, x += cols, y += cols) {
+    transform(x, bias, y, cols, [](Vec v, Vec b) { return F::y(v + b); });
+  }
+}
+
+template <class F, class T>
+void bias_activation_backward(const T* x, const float* bias, const T* dy, Index rows, Index cols, T* dz, float* sum) {
+  if (bias == nullptr && sum == nullptr) return unary_backward<F>(x, dy, dz, rows * cols);
+  if (sum != nullptr) {
+    for (Index c = 0; c < cols; ++c) sum[c] = 0.0f;
+  }
+  for (Index row = 0; row < rows; ++row, x += cols, dy += cols, dz += cols) {
     for_each_vector(cols, [=](Index i, Index count) {
-      const Vec d = Relu::dx(load_upto(y + i, count), load_upto(dy + i, count));
+      Vec v = load_upto(x + i, count);
+      if (bias != nullptr && !mutant(Mutant::gelu_gradient_without_bias)) v = v + load_upto(bias + i, count);
+      const Vec d = F::dx(v, load_upto(dy + i, count));
       store_upto(dz + i, d, count);
-      store_upto(sum + i, load_upto(sum + i, count) + d, count);
+      if (sum != nullptr) store_upto(sum + i, load_upto(sum + i, count) + d, count);
     });
   }
 }
@@ -266,10 +290,16 @@ void enter(StorageTable<T>& table, Unary op) {
   table.unary_backward[static_cast<std::size_t>(op)] = unary_backward<F, T>;
 }
 
-template <class F>
-void enter(IsaTable& table, Parametric op) {
-  table.parametric[static_cast<std::size_t>(op)] = parametric<F>;
-  table.parametric_backward[static_cast<std::size_t>(op)] = parametric_backward<F>;
+template <class F, class T>
+void enter(StorageTable<T>& table, Activation f) {
+  table.bias_activation[static_cast<std::size_t>(f)] = bias_activation<F, T>;
+  table.bias_activation_backward[static_cast<std::size_t>(f)] = bias_activation_backward<F, T>;
+}
+
+template <class F, class T>
+void enter(StorageTable<T>& table, Parametric op) {
+  table.parametric[static_cast<std::size_t>(op)] = parametric<F, T>;
+  table.parametric_backward[static_cast<std::size_t>(op)] = parametric_backward<F, T>;
 }
 
 template <class F, class T>
@@ -277,9 +307,9 @@ void enter(StorageTable<T>& table, Binary op) {
   table.binary[static_cast<std::size_t>(op)] = binary<F, T>;
 }
 
-template <class F>
-void enter(IsaTable& table, BinaryBackward op) {
-  table.binary_backward[static_cast<std::size_t>(op)] = binary_backward<F>;
+template <class F, class T>
+void enter(StorageTable<T>& table, BinaryBackward op) {
+  table.binary_backward[static_cast<std::size_t>(op)] = binary_backward<F, T>;
 }
 
 template <class F>
@@ -311,10 +341,20 @@ void fill_storage(StorageTable<T>& table) {
   enter<Maximum>(table, Binary::maximum);
   enter<Minimum>(table, Binary::minimum);
   enter<Same>(table, Binary::same);
+  enter<LeakyRelu>(table, Parametric::leaky_relu);
+  enter<Clamp>(table, Parametric::clamp);
+  enter<Over>(table, Parametric::over);
+  enter<Under>(table, Parametric::under);
+  enter<DivB>(table, BinaryBackward::div_b);
+  enter<MaximumA>(table, BinaryBackward::maximum_a);
+  enter<MinimumA>(table, BinaryBackward::minimum_a);
   table.accumulate = accumulate<T, T>;
   table.accumulate_in_float = accumulate<float, T>;
   table.affine = affine<T>;
-  table.relu_backward_rows = relu_backward_rows<T>;
+  enter<Relu>(table, Activation::relu);
+  enter<Gelu>(table, Activation::gelu);
+  enter<GeluTanh>(table, Activation::gelu_tanh);
+  enter<Silu>(table, Activation::silu);
 }
 
 }  // namespace
@@ -322,11 +362,6 @@ void fill_storage(StorageTable<T>& table) {
 void fill_elementwise(IsaTable& table) {
   fill_storage<float>(table);
   fill_storage(table.bf16);
-  enter<LeakyRelu>(table, Parametric::leaky_relu);
-  enter<Clamp>(table, Parametric::clamp);
-  enter<DivB>(table, BinaryBackward::div_b);
-  enter<MaximumA>(table, BinaryBackward::maximum_a);
-  enter<MinimumA>(table, BinaryBackward::minimum_a);
   enter<Equal>(table, Compare::equal);
   enter<NotEqual>(table, Compare::not_equal);
   enter<Less>(table, Compare::less);

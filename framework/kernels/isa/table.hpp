@@ -31,8 +31,11 @@ enum class Unary : std::uint8_t {
 constexpr bool derivative_from_output(Unary op) {
   return op == Unary::exp || op == Unary::sqrt || op == Unary::relu || op == Unary::sigmoid || op == Unary::tanh;
 }
+/// Those that a linear layer's bias is added in one pass with.
+enum class Activation : std::uint8_t { relu, gelu, gelu_tanh, silu, count };
+constexpr bool derivative_from_output(Activation f) { return f == Activation::relu; }
 /// Functions of one tensor and two numbers.
-enum class Parametric : std::uint8_t { leaky_relu, clamp, count };
+enum class Parametric : std::uint8_t { leaky_relu, clamp, over, under, count };
 /// `same` is 1 where both are equal or both NaN, else 0.
 enum class Binary : std::uint8_t { add, sub, mul, div, maximum, minimum, same, count };
 /// Derivatives that are more than one Binary. Those of the other operand of maximum and minimum: swap a and b.
@@ -71,13 +74,25 @@ struct StorageTable {
   void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const T* x, const T* dy, T* dx, Index n);
   void (*binary[static_cast<std::size_t>(Binary::count)])(const T* a, Index stride_a, const T* b, Index stride_b, T* y,
                                                           Index n);
+  void (*parametric[static_cast<std::size_t>(Parametric::count)])(const T* x, float a, float b, T* y, Index n);
+  void (*parametric_backward[static_cast<std::size_t>(Parametric::count)])(const T* x, const T* dy, float a, float b,
+                                                                           T* dx, Index n);
+  void (*binary_backward[static_cast<std::size_t>(BinaryBackward::count)])(const T* a, Index stride_a, const T* b,
+                                                                           Index stride_b, const T* dy, Index stride_dy,
+                                                                           T* d, Index n);
   /// y += x
   void (*accumulate)(T* y, const T* x, Index n);
   void (*accumulate_in_float)(float* y, const T* x, Index n);
   /// y = a * x + b
   void (*affine)(const T* x, float a, float b, T* y, Index n);
-  /// dz = dy where y is above 0 or NaN, else 0; dz may be dy. sum[cols] = the sum of its rows; it may be null.
-  void (*relu_backward_rows)(const T* y, const T* dy, Index rows, Index cols, T* dz, float* sum);
+  /// y = f(x + bias) of each row; y may be x, and bias null.
+  void (*bias_activation[static_cast<std::size_t>(Activation::count)])(const T* x, const float* bias, Index rows,
+                                                                       Index cols, T* y);
+  /// dz = dy * f'(x + bias), or with the output in place of x + bias where derivative_from_output; dz may be dy, and
+  /// bias null. sum[cols] = the sum of its rows; it may be null.
+  void (*bias_activation_backward[static_cast<std::size_t>(Activation::count)])(const T* x, const float* bias,
+                                                                                const T* dy, Index rows, Index cols,
+                                                                                T* dz, float* sum);
 
   // reduce.cpp
   double (*sum)(const T* x, Index n);
@@ -136,13 +151,6 @@ struct IsaTable : StorageTable<float> {
   StorageTable<BFloat16> bf16;
 
   // elementwise.cpp
-  void (*parametric[static_cast<std::size_t>(Parametric::count)])(const float* x, float a, float b, float* y, Index n);
-  void (*parametric_backward[static_cast<std::size_t>(Parametric::count)])(const float* x, const float* dy, float a,
-                                                                           float b, float* dx, Index n);
-  void (*binary_backward[static_cast<std::size_t>(BinaryBackward::count)])(const float* a, Index stride_a,
-                                                                           const float* b, Index stride_b,
-                                                                           const float* dy, Index stride_dy, float* d,
-                                                                           Index n);
   void (*compare[static_cast<std::size_t>(Compare::count)])(const float* a, Index stride_a, const float* b,
                                                             Index stride_b, bool* y, Index n);
   /// y = condition ? a : b
