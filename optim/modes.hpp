@@ -19,6 +19,8 @@ enum class Decay {
 
 /// How Adam keeps its two moments. Those in fewer bits are rounded at random, up or down in proportion, because a
 /// moment that changes by a thousandth would else never change. Random bits depend on seed, step and element alone.
+/// A gradient that is not finite, let in by NonFinite::unchecked, makes its element NaN; with 8 bits the next step then
+/// makes NaN of all 256 that share its unit.
 enum class Moments {
   f32,
   bf16,  ///< 2 bytes each

@@ -6,6 +6,7 @@
 
 #include "framework/autograd/recorder_internal.hpp"
 #include "framework/core/format_internal.hpp"
+#include "framework/core/mutants_internal.hpp"
 
 namespace temper::detail {
 
@@ -106,7 +107,8 @@ Tensor Recorder::compute_again(const Block& block) {
   const Scope scope{*this, block};
   active_ = true;
   calls_ = block.first_call;
-  if (block.drew) set_random_state(block.random);
+  if (block.drew && !mutant(Mutant::block_draws_anew)) set_random_state(block.random);
+  if (mutant(Mutant::block_masks_as_evaluated)) current_mode = Mode::evaluate;
   return block.again.call(block.again.object);
 }
 

@@ -50,6 +50,10 @@ enum class Mutant : int {
   adam_decays_by_one = 38,          // AdamW's weight decay is not multiplied by the learning rate
   sgd_dampens_first = 39,           // SGD dampens the first gradient, too
   clip_enlarges = 40,               // clipping enlarges gradients shorter than the limit
+  masters_rounded = 41,             // the f32 masters of bf16 parameters are rounded to them before each step
+  block_draws_anew = 42,            // a block computed again draws other random numbers
+  block_masks_as_evaluated = 43,    // a block computed again behaves as in evaluation
+  statistics_again = 44,            // running statistics count a block's batch when it is computed again, too
   gelu_gradient_without_bias = 41,  // a linear layer's gradient through GELU forgets to add the bias again
   norm_dx_overwrites = 42,          // = for += where a norm's gradient meets that of the residual stream
 };

@@ -163,7 +163,7 @@ TEST_CASE("blocks may contain blocks, tapes and pauses") {
         factor += own.gradient().values<float>()[0];
       }
       const Tensor y = inner(w, inner(w, in, again), again);
-      return linear(y, w.second) * static_cast<float>(factor) + normal({8});
+      return linear(y, w.second) * static_cast<float>(factor) * normal({8});
     };
     manual_seed(11);
     Tape tape;

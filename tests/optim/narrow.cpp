@@ -3,18 +3,27 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include <temper/core/errors.hpp>
 #include <temper/optim/adam.hpp>
 
+#include "framework/kernels/isa.hpp"
+#include "optim/kernels/table.hpp"
 #include "tests/optim/near_internal.hpp"
 
 using namespace temper;
 using namespace temper::optim;
+using kernels::Isa;
 
 namespace {
+
+struct RestoreIsa {
+  ~RestoreIsa() { optim_kernels::use(kernels::isa()); }
+};
 
 /// A gradient in [-1, 1] with magnitudes over three decades from element to element.
 float gradient(std::int64_t i, int step) {
@@ -84,6 +93,47 @@ TEST_CASE("random rounding keeps the mean of a second moment that changes by a t
     const double v = (1.0 - std::pow(0.999, 10)) * std::pow(0.999, 692), corrected = v / (1.0 - std::pow(0.999, 702));
     const double mean = std::accumulate(values.begin(), values.end(), 0.0) / n;
     CHECK(mean == near(-1e-3 / std::sqrt(corrected), moments == Moments::bf16 ? 0.01 : 0.1));
+  }
+}
+
+TEST_CASE("an unchecked gradient that is not finite spoils its element, and with 8 bits then its block") {
+  constexpr std::int64_t n = 700, bad = 300;
+  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    if (!kernels::supported(isa)) continue;
+    const RestoreIsa restore;
+    optim_kernels::use(isa);
+    for (const Moments moments : {Moments::f32, Moments::bf16, Moments::bits8}) {
+      for (const float value : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(),
+                                std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()}) {
+        CAPTURE(kernels::to_string(isa));
+        CAPTURE(static_cast<int>(moments));
+        CAPTURE(value);
+        Parameter p(zeros({n}), Role::weight);
+        AdamW adam({p}, {.nonfinite = NonFinite::unchecked, .moments = moments});
+        // Which elements are NaN: from the first to the last of them.
+        const auto spoilt = [&] {
+          const auto values = p.value().values<float>();
+          std::vector<std::int64_t> at;
+          for (std::int64_t i = 0; i < n; ++i) {
+            if (std::isnan(values[static_cast<std::size_t>(i)])) at.push_back(i);
+          }
+          REQUIRE(!at.empty());
+          CHECK(at.back() - at.front() + 1 == std::ssize(at));
+          return std::pair(at.front(), at.back());
+        };
+        Tensor g = full({n}, 0.1f);
+        g.mutable_data<float>()[bad] = value;
+        p.set_gradient(g);
+        adam.step();
+        CHECK(spoilt() == std::pair(bad, bad));
+        for (int step = 0; step < 3; ++step) {
+          p.set_gradient(full({n}, 0.1f));
+          adam.step();
+          CHECK(spoilt() == (moments == Moments::bits8 ? std::pair<std::int64_t, std::int64_t>(256, 511)
+                                                       : std::pair<std::int64_t, std::int64_t>(bad, bad)));
+        }
+      }
+    }
   }
 }
 

@@ -60,7 +60,7 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
     detail::with_type(x.dtype(), [&]<class T>() {
       kernels::batch_norm_statistics(shape, x.data<T>(), mean.mutable_data<float>(), variance.mutable_data<float>());
     });
-    if (!detail::recomputing()) {
+    if (!detail::recomputing() || mutant(Mutant::statistics_again)) {
       move_towards(running_mean, mean, options.momentum, 1.0f);
       const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
       move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));

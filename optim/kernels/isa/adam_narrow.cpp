@@ -154,7 +154,7 @@ class Adam8Bit {
     const Vec take_m(s.rest1 * scale), take_r(__builtin_sqrtf(s.rest2) * s.root * scale);
     // So much work is done per byte that the processor would not ask for what comes next by itself.
     constexpr Index ahead = 2 * narrow_block;
-    // Compared as integers, which is cheaper: none is negative.
+    // Compared as integers, which is cheaper and lets NaN through: none is negative.
     Int m_largest(0), r_largest(0);
     const auto step = [&](Index i) __attribute__((always_inline)) {
       __builtin_prefetch(c.p + ahead + i, 1);
@@ -181,8 +181,8 @@ class Adam8Bit {
       step(i);
       if constexpr (waiting) pack(i);
     }
-    const float m_unit = largest_lane(float_of(m_largest)) * unit_of_largest<m_mantissa>;
-    const float r_unit = largest_lane(float_of(r_largest)) * unit_of_largest<r_mantissa>;
+    const float m_unit = largest_lane(m_largest) * unit_of_largest<m_mantissa>;
+    const float r_unit = largest_lane(r_largest) * unit_of_largest<r_mantissa>;
     *c.m_unit = m_unit;
     *c.r_unit = r_unit / s.root;
     next.m_codes = c.m;

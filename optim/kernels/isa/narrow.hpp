@@ -2,6 +2,8 @@
 
 // Numbers of 8 and 16 bits as vectors of 32-bit integers, and the random bits that round them.
 
+#include <bit>
+
 #include "optim/kernels/isa/sweep.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
@@ -101,16 +103,16 @@ static inline void store_u8(std::uint8_t* p, Int x) {
 #endif
 }
 
-/// The largest element, of numbers.
-static inline float largest_lane(Vec x) {
+/// The largest element of floats that are not negative, given as bits: so compared, a NaN is the largest of all.
+static inline float largest_lane(Int x) {
 #if defined(TEMPER_ISA_avx512)
-  return _mm512_reduce_max_ps(x);
+  return std::bit_cast<float>(_mm512_reduce_max_epi32(x));
 #else
-  alignas(64) float lanes[width];
+  alignas(64) std::int32_t lanes[width];
   x.store_aligned(lanes);
-  float result = lanes[0];
-  for (float lane : lanes) result = lane > result ? lane : result;
-  return result;
+  std::int32_t result = lanes[0];
+  for (std::int32_t lane : lanes) result = lane > result ? lane : result;
+  return std::bit_cast<float>(result);
 #endif
 }
 
