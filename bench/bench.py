@@ -88,7 +88,8 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="where it was built")
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
-    parser.add_argument("--only", default="", metavar="NAME", help="workloads or benchmarks whose name contains NAME")
+    parser.add_argument("--only", default="", metavar="NAME",
+                        help="workloads or benchmarks whose name contains NAME; of compare, these rows replace the kept ones")
     parser.add_argument("--rounds", type=int, default=7, help="how often everything is repeated")
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
                         help="how long to wait, all in all, for others to leave the processors alone")
@@ -116,10 +117,21 @@ def main():
     else:
         results = run_family(options.what, programs / f"bench-{options.what}", runner, options)
     print(report.text(options.what, results))
-    if not options.quick and not options.only:
+    if options.what == "compare" and options.only and not options.quick:
+        replace_rows(results)
+    if not options.quick and (options.what == "compare" or not options.only):
         (RESULTS / f"{options.what}.json").write_text(json.dumps(results, indent=1) + "\n")
         report.write(HERE / "RESULTS.md", RESULTS)
     return 0
+
+
+def replace_rows(results):
+    """Puts the rows that were left out, as they were measured before, around those of a run with --only."""
+    kept = RESULTS / "compare.json"
+    if kept.exists():
+        again = {r["name"]: r for r in results["rows"]}
+        before = json.loads(kept.read_text())["rows"]
+        results["rows"] = [again.pop(r["name"], r) for r in before] + list(again.values())
 
 
 def record():

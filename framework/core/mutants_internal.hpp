@@ -54,8 +54,8 @@ enum class Mutant : int {
   block_draws_anew = 42,            // a block computed again draws other random numbers
   block_masks_as_evaluated = 43,    // a block computed again behaves as in evaluation
   statistics_again = 44,            // running statistics count a block's batch when it is computed again, too
-  gelu_gradient_without_bias = 41,  // a linear layer's gradient through GELU forgets to add the bias again
-  norm_dx_overwrites = 42,          // = for += where a norm's gradient meets that of the residual stream
+  gelu_gradient_without_bias = 45,  // a linear layer's gradient through GELU forgets to add the bias again
+  norm_dx_overwrites = 46,          // = for += where a norm's gradient meets that of the residual stream
 };
 
 #if defined(TEMPER_MUTANTS)
