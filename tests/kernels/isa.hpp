@@ -54,7 +54,8 @@ class Guarded {
   }
 
  private:
-  static constexpr std::size_t guard = 67;  // odd, so that the elements are not aligned
+  // Odd, so that the elements are not aligned to vectors; bytes may hold floats, which are aligned to themselves.
+  static constexpr std::size_t guard = sizeof(T) == 1 ? 68 : 67;
   static T fence() {
     if constexpr (std::is_same_v<T, float>) return nan;
     if constexpr (std::is_same_v<T, BFloat16>) return {0x7fff};  // NaN
