@@ -20,9 +20,11 @@ struct Setting {
 /// Parameters that are updated alike.
 struct Group {
   std::vector<Parameter> parameters{};
-  std::string name{};          ///< for reports and errors
-  Schedule lr_scale = 1.0;     ///< multiplies the optimizer's lr
-  std::vector<Setting> set{};  ///< what differs from the optimizer's options, under the options' names
+  std::string name{};       ///< for reports and errors
+  Schedule lr_scale = 1.0;  ///< multiplies the optimizer's lr
+  /// What differs from the optimizer's options, under the options' names. "clip_norm" cuts the norm of this group
+  /// alone.
+  std::vector<Setting> set{};
 };
 
 /// The groups of an optimizer. A list of parameters is one group.

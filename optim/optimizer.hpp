@@ -146,8 +146,9 @@ struct Whole {
   const Now& now;
 };
 
-/// Base of all optimizers: holds the parameters, reads the schedules, and runs the update of all parameters as one
-/// sweep over memory in one parallel region.
+/// Base of all optimizers: holds the parameters, reads the schedules, and in one parallel region reads all gradients
+/// (unless nothing is clipped and NonFinite is unchecked), then updates all parameters, a sweep over memory for each
+/// phase. Only where there is something for transform() to do in between are the regions two.
 ///
 /// An optimizer of your own is one class: name its numbers and states in the Definition, and override update().
 class Optimizer {

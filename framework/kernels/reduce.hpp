@@ -1,7 +1,7 @@
 #pragma once
 
-// Reductions of f32, and sums of bf16 to f32, viewed as [outer, reduced, inner]. Fixed chunks, partial results combined in order: the same bits
-// for any number of threads.
+// Reductions of f32, and sums of bf16 to f32, viewed as [outer, reduced, inner]. Fixed chunks, partial results combined
+// in order: the same bits for any number of threads.
 
 #include "framework/core/shape.hpp"
 #include "framework/kernels/isa/table.hpp"

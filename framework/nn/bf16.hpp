@@ -8,7 +8,8 @@ namespace temper::nn {
 bool bf16_supported();
 
 /// Rounds a model's weights and embeddings to bf16, in which it computes from then on; biases and norm gains stay f32.
-/// Call it before an optimizer is made, which then keeps f32 masters of what was rounded.
+/// Call it before an optimizer is made, which then keeps f32 masters of what was rounded. Where bf16_supported() is
+/// false, the model's products throw a ValueError.
 ///
 ///     models::Gpt model(config);
 ///     nn::to_bf16(model);

@@ -8,7 +8,9 @@
 
 namespace temper::nn {
 
-/// Layers applied one after the other; they are named "0", "1", ... as in PyTorch.
+/// Layers applied one after the other; they are named "0", "1", ... as in PyTorch. Linear with ReLU, GELU or SiLU after
+/// it, and ReLU with BatchNorm2d before it or MaxPool2d on either side, are computed together in fewer passes over
+/// memory; derived classes are not.
 class Sequential : public Layer {
  public:
   Sequential() = default;

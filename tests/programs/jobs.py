@@ -12,7 +12,7 @@ EPOCH = 8  # batches; so that a job goes through several epochs
 COMMON = ["--steps", str(STEPS), "--threads", "1", "--log-every", "1", "--eval-every", "10"]
 
 # A program's job: which data, the options that make it small, and what its checkpoints cannot do without. A new model
-# needs a line here, and is tested as the others are.
+# needs a line here and one in LEARN of programs.py, and is tested as the others are.
 JOBS = {
     "mlp": ("images", ["--batch-size", "8"], ["moments", "k", "loader", "averages"]),
     "cnn": ("images", ["--batch-size", "8"], ["moments", "k", "loader", "averages"]),

@@ -4,8 +4,8 @@
 
 namespace temper {
 
-// Functions of one f32 tensor of any shape, element by element. NaN comes out as NaN. All throw: ShapeError for other
-// dtypes.
+// Functions of one tensor of any shape, f32 or (but for softmax and log_softmax) bf16. NaN comes out as NaN. All throw:
+// ShapeError for other dtypes. Those down to softplus go element by element.
 
 /// max(x, 0)
 Tensor relu(const Tensor& x);

@@ -6,9 +6,9 @@
 
 namespace temper {
 
-// All operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. The
-// four of arithmetic, clamp and functions of one tensor are also there for bf16, which does not mix with f32. All
-// throw: ShapeError for other dtypes and for shapes that do not broadcast.
+// Operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. The four of
+// arithmetic, neg, exp, log, sqrt, abs and clamp also take bf16; tensors of the two do not mix, see to(). All throw:
+// ShapeError for other dtypes and for shapes that do not broadcast.
 
 /// a + b, a - b, a * b and a / b, element by element.
 Tensor add(const Tensor& a, const Tensor& b);

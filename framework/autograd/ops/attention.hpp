@@ -13,9 +13,9 @@ struct AttentionOptions {
   double dropout = 0.0;             ///< share of the probabilities dropped in training, as dropout() does
 };
 
-/// softmax(scale * q k^T) v over the last two axes: q [..., T, D], k [..., S, D], v [..., S, E], result [..., T, E].
-/// Throws: ShapeError when the shapes do not fit; ValueError when a query sees no key, or for a dropout outside
-/// [0, 1).
+/// softmax(scale * q k^T) v over the last two axes: q [..., T, D], k [..., S, D], v [..., S, E], result [..., T, E];
+/// all f32 or all bf16. Throws: ShapeError when the shapes or the dtypes do not fit; ValueError when a query sees no
+/// key, or for a dropout outside [0, 1).
 /// Source: Vaswani et al., "Attention is all you need" (2017).
 Tensor scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
                                     const AttentionOptions& options = {});

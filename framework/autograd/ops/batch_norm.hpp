@@ -10,16 +10,16 @@ struct BatchNormOptions {
   bool frozen = false;    ///< use the running statistics in training too, and leave them alone
 };
 
-/// (x - mean) / sqrt(variance + eps) * weight + bias for each channel: x [..., C] (images [N, H, W, C]), all others
-/// [C]. In training mean and variance are those of the batch, and the running statistics move towards them, the
-/// variance towards the unbiased one; otherwise the running statistics are used. Throws: ShapeError when the shapes do
-/// not fit; ValueError for options out of range, and in training for a batch with fewer than two values a channel,
-/// which has no variance. Source: Ioffe, Szegedy, "Batch normalization" (2015).
+/// (x - mean) / sqrt(variance + eps) * weight + bias for each channel: x [..., C] (images [N, H, W, C]) f32 or bf16,
+/// as is the result; all others [C] f32. In training mean and variance are those of the batch, and the running
+/// statistics move towards them, the variance towards the unbiased one; otherwise the running statistics are used.
+/// Throws: ShapeError when the shapes do not fit; ValueError for options out of range, and in training for a batch
+/// with fewer than two values a channel, which has no variance. Source: Ioffe, Szegedy, "Batch normalization" (2015).
 Tensor batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean, Tensor running_var,
                   const BatchNormOptions& options = {});
 
 /// relu(batch_norm(...) + residual) in fewer passes over memory; without the addition where `residual` is undefined.
-/// Throws: as batch_norm; ShapeError unless the residual has the shape of x.
+/// Throws: as batch_norm; ShapeError unless the residual has the shape and dtype of x.
 Tensor batch_norm_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean,
                        Tensor running_var, const BatchNormOptions& options = {}, const Tensor& residual = {});
 

@@ -14,7 +14,8 @@ struct Conv2dOptions {
 
 /// Two-dimensional cross-correlation: x [N, H, W, C], weight [out, C / groups, kh, kw], bias [out] or undefined
 /// -> [N, H', W', out] with H' = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1.
-/// Throws: ShapeError when the shapes do not fit, ValueError for options out of range.
+/// With a weight in bf16 x is rounded to that, if need be, and so is the result; the bias is f32 all the same.
+/// Throws: ShapeError when the shapes or the dtypes do not fit, ValueError for options out of range.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dOptions& options = {});
 
 }  // namespace temper

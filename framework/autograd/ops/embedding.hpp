@@ -4,8 +4,9 @@
 
 namespace temper {
 
-/// Row ids[i] of weight for every id: ids [...] i64, weight [V, D] f32, result [..., D]. The gradient of rows that
-/// occur several times adds up. Throws: ShapeError for other shapes or dtypes; ValueError for an id outside the V rows.
+/// Row ids[i] of weight for every id: ids [...] i64, weight [V, D] f32 or bf16, result [..., D] of its dtype. The
+/// gradient of rows that occur several times adds up. Throws: ShapeError for other shapes or dtypes; ValueError for an
+/// id outside the V rows.
 Tensor embedding(const Tensor& ids, const Tensor& weight);
 
 }  // namespace temper

@@ -15,8 +15,8 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;
 };
 
-/// -log softmax(logits)[label]: logits [..., classes] f32, labels [...] i64; a scalar, or [...] with Reduction::none.
-/// The mean is over the rows that are not ignored.
+/// -log softmax(logits)[label]: logits [..., classes] f32 or bf16, labels [...] i64; a scalar, or [...] with
+/// Reduction::none, f32 in any case. The mean is over the rows that are not ignored.
 ///
 /// Labels may also be probabilities, f32 [..., classes], as mixup makes them: -sum(labels * log softmax(logits)); no
 /// row is ignored then. Throws: ShapeError when the shapes do not fit; ValueError for a label outside the classes, a

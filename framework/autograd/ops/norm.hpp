@@ -9,7 +9,8 @@ struct NormOptions {
 };
 
 /// (x - mean) / sqrt(variance + eps) * weight + bias over the trailing axes that weight has: x [..., D], weight [D],
-/// bias [D] or an undefined Tensor for none. The variance is the biased one.
+/// bias [D] or an undefined Tensor for none. The variance is the biased one. x may be bf16, and the result then is;
+/// weight and bias are f32.
 /// Throws: ShapeError when the shapes do not fit or those axes are empty; ValueError unless eps >= 0.
 /// Source: Ba, Kiros, Hinton, "Layer normalization" (2016).
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& options = {});

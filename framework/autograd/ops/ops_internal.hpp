@@ -12,7 +12,8 @@ namespace temper::detail {
 void require(const char* operation, const char* argument, const Tensor& x, Dtype dtype = Dtype::f32);
 /// Throws unless x is defined and f32 or bf16: as require.
 void require_float(const char* operation, const char* argument, const Tensor& x);
-/// Throws unless x is defined and has the dtype of `other`, another argument of f32 or bf16: as require, with both names.
+/// Throws unless x is defined and has the dtype of `other`, another argument of f32 or bf16: as require, with both
+/// names.
 void require_alike(const char* operation, const char* argument, const Tensor& x, const char* other_argument,
                    const Tensor& other);
 /// Throws a ValueError unless x is defined.
@@ -42,8 +43,7 @@ Tensor converted(const Tensor& x, Dtype dtype);
 void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient);
 
 /// Where an elementwise backward writes the gradient it makes of dy: over dy itself when nobody else holds it, which
-/// spares a third of the memory traffic; else a new tensor
-/// like it.
+/// spares a third of the memory traffic; else a new tensor like it.
 Tensor overwritable(const Tensor& dy);
 
 /// A shape seen from one of its axes: [outer, size, inner].

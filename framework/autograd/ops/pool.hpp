@@ -5,6 +5,8 @@
 
 namespace temper {
 
+// Images are f32 or (but for adaptive_avg_pool2d) bf16.
+
 struct PoolOptions {
   Pair2 kernel;
   Pair2 stride = 0;   ///< 0: as the kernel

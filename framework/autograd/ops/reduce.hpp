@@ -9,17 +9,18 @@ struct ReduceOptions {
   bool keepdim = false;  ///< keep the reduced axes, with size 1
 };
 
-/// Sum and mean over the axes, by default all: sum(x), sum(x, 1), mean(x, {0, 2}, {.keepdim = true}).
-/// Throws: ShapeError when there is no such axis or one is given twice; ValueError for the mean of nothing.
+/// Sum and mean over the axes, by default all: sum(x), sum(x, 1), mean(x, {0, 2}, {.keepdim = true}). x is f32 or bf16;
+/// sums are f32, and rounded at the end. Throws: ShapeError when there is no such axis or one is given twice;
+/// ValueError for the mean of nothing.
 Tensor sum(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 Tensor mean(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
-/// The largest and smallest number over the axes, by default all; NaN when there is one. Equal ones share the
-/// gradient. Throws: as above; ValueError when there is nothing to choose from.
+/// The largest and smallest number over the axes of an f32 tensor, by default all; NaN when there is one. Equal ones
+/// share the gradient. Throws: as above; ValueError when there is nothing to choose from.
 Tensor max(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 Tensor min(const Tensor& x, const Axes& axes = {}, ReduceOptions options = {});
 
-/// The place of the first largest number (or the first NaN) along an axis, as i64. Has no gradient.
+/// The place of the first largest number (or the first NaN) along an axis, as i64; x is f32 or bf16. Has no gradient.
 /// Throws: ShapeError when there is no such axis; ValueError when it is empty.
 Tensor argmax(const Tensor& x, int axis = -1, ReduceOptions options = {});
 
