@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/tape.hpp>
@@ -120,7 +121,7 @@ TEST_CASE("f32 and bf16 do not mix, and the error names both") {
 namespace {
 
 /// An operation on x in bf16 gives what it gives in f32, rounded once, and so does its gradient.
-void check_rounded_once(const char* name, const auto& operation, const Tensor& x) {
+void check_rounded_once(const std::string& name, const auto& operation, const Tensor& x) {
   CAPTURE(name);
   const auto run = [&](const Tensor& input) {
     Tape tape;
@@ -145,7 +146,7 @@ void check_rounded_once(const char* name, const auto& operation, const Tensor& x
 TEST_CASE("a number beside bf16 is f32: the result is rounded once, and so is the gradient") {
   manual_seed(4);
   const Tensor x = normal({1000});
-  const auto check = [&](const char* name, const auto& operation) { check_rounded_once(name, operation, x); };
+  const auto check = [&](const std::string& name, const auto& operation) { check_rounded_once(name, operation, x); };
   check("x + 0.1", [](const Tensor& in) { return in + 0.1; });
   check("0.1 + x", [](const Tensor& in) { return 0.1 + in; });
   check("x - 0.1", [](const Tensor& in) { return in - 0.1; });
