@@ -129,9 +129,10 @@ def replace_rows(results):
     """Puts the rows that were left out, as they were measured before, around those of a run with --only."""
     kept = RESULTS / "compare.json"
     if kept.exists():
-        again = {r["name"]: r for r in results["rows"]}
-        before = json.loads(kept.read_text())["rows"]
-        results["rows"] = [again.pop(r["name"], r) for r in before] + list(again.values())
+        before, again = json.loads(kept.read_text()), {r["name"]: r for r in results["rows"]}
+        results["rows"] = [again.pop(r["name"], r) for r in before["rows"]] + list(again.values())
+        for disturbance in ("load", "others"):
+            results[disturbance] = max(results[disturbance], before[disturbance])
 
 
 def record():

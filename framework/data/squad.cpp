@@ -45,7 +45,9 @@ struct Node {
 /// The byte where character number `count` begins; the text's size + 1 when there are fewer.
 std::size_t byte_of(std::string_view text, std::uint64_t count) {
   std::size_t byte = 0;
-  for (; count > 0 && byte < text.size(); --count) byte += std::max<std::size_t>(temper::detail::character_length(text.substr(byte)), 1);
+  for (; count > 0 && byte < text.size(); --count) {
+    byte += std::max<std::size_t>(temper::detail::character_length(text.substr(byte)), 1);
+  }
   return count == 0 ? byte : text.size() + 1;
 }
 

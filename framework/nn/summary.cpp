@@ -14,7 +14,7 @@ namespace {
 
 struct Row {
   std::string name, layer, parameters, output;
-  std::int64_t count = 0;
+  std::int64_t count = 0, bytes = 0;
 };
 
 class Outputs : public LayerObserver {
@@ -39,8 +39,8 @@ std::string grouped(std::int64_t number) {
   return out;
 }
 
-std::string memory(std::int64_t floats) {
-  const double bytes = 4.0 * static_cast<double>(floats);
+std::string memory(std::int64_t size) {
+  const auto bytes = static_cast<double>(size);
   if (bytes < 1024.0 * 1024.0) return fmt::format("{:.1f} KiB", bytes / 1024.0);
   return fmt::format("{:.1f} MiB", bytes / (1024.0 * 1024.0));
 }
@@ -56,6 +56,7 @@ void describe_own(Row& row, const std::string& prefix, const std::vector<Paramet
     row.parameters += fmt::format("{}{} {}", row.parameters.empty() ? "" : ", ", own, parameter.shape());
     if (parameter.frozen()) row.parameters += " frozen";
     row.count += parameter.shape().numel();
+    row.bytes += parameter.shape().numel() * static_cast<std::int64_t>(size_of(parameter.value().dtype()));
   }
 }
 
@@ -75,13 +76,14 @@ std::string table(const std::vector<Row>& rows, bool with_output) {
     out += fmt::format("{:<{}}  {:>12}  {:>10}\n", d, parameters, e, f);
   };
   line("name", "layer", "output", "parameters", "count", "memory");
-  std::int64_t total = 0;
+  std::int64_t count = 0, bytes = 0;
   for (const Row& row : rows) {
-    total += row.count;
+    count += row.count;
+    bytes += row.bytes;
     line(row.name, row.layer, row.output, row.parameters, row.count == 0 ? "" : grouped(row.count),
-         row.count == 0 ? "" : memory(row.count));
+         row.count == 0 ? "" : memory(row.bytes));
   }
-  line("", "", "", "total", grouped(total), memory(total));
+  line("", "", "", "total", grouped(count), memory(bytes));
   return out;
 }
 
@@ -89,7 +91,7 @@ std::string summary_of(const Module& module, const Outputs* outputs) {
   const std::vector<Parameter> parameters = module.parameters();
   std::vector<Row> rows;
   const auto add = [&](const std::string& name, const Module& part) {
-    Row row{name, part.description(), {}, outputs != nullptr ? outputs->of(&part) : "", 0};
+    Row row{name, part.description(), {}, outputs != nullptr ? outputs->of(&part) : ""};
     describe_own(row, name, parameters);
     rows.push_back(std::move(row));
   };

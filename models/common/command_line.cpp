@@ -71,7 +71,7 @@ void add_shared(CLI::App& app, TrainOptions& options) {
   app.add_option("--l2", options.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")
       ->check(between(0));
   app.add_option("--momentum", options.momentum, "of sgd, sgdw, rmsprop and muon")->check(between(0, 1));
-  app.add_option("--beta2", options.beta2, "of the Adam family, lion and muon; 0: the optimizer's default")
+  app.add_option("--beta2", options.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")
       ->check(between(0, 1));
   app.add_option("--clip-norm", options.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
   app.add_option("--ema", options.ema, "average the weights with this decay (0.999), and use the average; 0: do not")

@@ -43,8 +43,14 @@ std::int64_t state_bytes(const optim::Optimizer& optimizer) {
 
 void Run::plan(const std::function<void()>& forward_and_backward) {
   Impl& run = *impl_;
-  std::int64_t elements = 0;
-  for (const Parameter& parameter : run.parts->model.parameters()) elements += parameter.shape().numel();
+  std::int64_t elements = 0, weights = 0, masters = 0;
+  for (const Parameter& parameter : run.parts->model.parameters()) {
+    const Dtype dtype = parameter.value().dtype();
+    const std::int64_t count = parameter.shape().numel();
+    elements += count;
+    weights += count * static_cast<std::int64_t>(size_of(dtype));
+    if (dtype == Dtype::bf16) masters += 4 * count;
+  }
 
   reset_pool_peak();
   const auto before = static_cast<std::int64_t>(pool_stats().live);
@@ -55,12 +61,13 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   const std::int64_t moments = state_bytes(run.optimizer());
 
   print("memory");
-  print("  parameters   {}   {} numbers", mebibytes(4 * elements), elements);
+  print("  parameters   {}   {} numbers", mebibytes(weights), elements);
+  if (masters > 0) print("  masters      {}   in f32, of parameters in bf16", mebibytes(masters));
   print("  gradients    {}", mebibytes(4 * elements));
   print("  {:<12} {}   {}", "moments", mebibytes(moments), run.optimizer().name());
   if (average > 0) print("  average      {}", mebibytes(average));
   print("  activations  {}   measured on one batch of {}", mebibytes(activations), run.options.batch_size);
-  print("  total        {}", mebibytes(8 * elements + moments + average + activations));
+  print("  total        {}", mebibytes(weights + masters + 4 * elements + moments + average + activations));
   print("");
   const std::int64_t examples = run.options.batch_size * run.options.accumulate;
   const auto& [unit, per_example] = run.throughput;

@@ -8,6 +8,7 @@
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 #include <temper/core/random.hpp>
+#include <temper/nn/bf16.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 
@@ -135,6 +136,8 @@ TEST_CASE("the summary shows shapes, counts and memory") {
     CHECK(table.find(part) != std::string::npos);
   }
   CHECK(nn::summary(model).find("output") == std::string::npos);
+  nn::to_bf16(model);  // 2 bytes a weight, still 4 a bias
+  CHECK(nn::summary(model).find("200,960   393.0 KiB") != std::string::npos);
   CHECK_THROWS_WITH_AS(nn::summary(Tower(), zeros({1})), doctest::Contains("is not a Layer"), ValueError);
 }
 

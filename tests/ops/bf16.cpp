@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/tape.hpp>
@@ -117,25 +118,35 @@ TEST_CASE("f32 and bf16 do not mix, and the error names both") {
   CHECK(element(0.5 * b + 1, 0) == 1.5f);  // numbers go with anything
 }
 
+namespace {
+
+/// An operation on x in bf16 gives what it gives in f32, rounded once, and so does its gradient.
+void check_rounded_once(const std::string& name, const auto& operation, const Tensor& x) {
+  CAPTURE(name);
+  const auto run = [&](const Tensor& input) {
+    Tape tape;
+    tape.watch(input);
+    const Tensor y = operation(input);
+    CHECK(y.dtype() == input.dtype());
+    Tensor dy = empty(y.shape());
+    float value = 0.3f;
+    for (float& slope : dy.mutable_values<float>()) slope = std::sin(value += 0.7f);
+    tape.backward(sum(to(y, Dtype::f32) * to(narrow(dy), Dtype::f32)));
+    return std::pair(narrow(y), narrow(tape.gradient(input)));
+  };
+  const auto [y, dx] = run(narrow(x));
+  const auto [expected_y, expected_dx] = run(to(narrow(x), Dtype::f32));
+  const auto same = [](BFloat16 a, BFloat16 b) { return a.bits == b.bits; };
+  CHECK(std::ranges::equal(y.template values<BFloat16>(), expected_y.template values<BFloat16>(), same));
+  CHECK(std::ranges::equal(dx.template values<BFloat16>(), expected_dx.template values<BFloat16>(), same));
+}
+
+}  // namespace
+
 TEST_CASE("a number beside bf16 is f32: the result is rounded once, and so is the gradient") {
   manual_seed(4);
-  const Tensor x = narrow(normal({1000})), slopes = narrow(normal({1000}));
-  const auto check = [&](const char* name, const auto& operation) {
-    CAPTURE(name);
-    const auto run = [&](const Tensor& input) {
-      Tape tape;
-      tape.watch(input);
-      const Tensor y = operation(input);
-      CHECK(y.dtype() == input.dtype());
-      tape.backward(sum(to(y, Dtype::f32) * to(slopes, Dtype::f32)));
-      return std::pair(narrow(y), narrow(tape.gradient(input)));
-    };
-    const auto [y, dx] = run(x);
-    const auto [expected_y, expected_dx] = run(to(x, Dtype::f32));
-    const auto same = [](BFloat16 a, BFloat16 b) { return a.bits == b.bits; };
-    CHECK(std::ranges::equal(y.template values<BFloat16>(), expected_y.template values<BFloat16>(), same));
-    CHECK(std::ranges::equal(dx.template values<BFloat16>(), expected_dx.template values<BFloat16>(), same));
-  };
+  const Tensor x = normal({1000});
+  const auto check = [&](const std::string& name, const auto& operation) { check_rounded_once(name, operation, x); };
   check("x + 0.1", [](const Tensor& in) { return in + 0.1; });
   check("0.1 + x", [](const Tensor& in) { return 0.1 + in; });
   check("x - 0.1", [](const Tensor& in) { return in - 0.1; });
@@ -173,25 +184,6 @@ TEST_CASE("parameters in bf16 gather their gradients in f32") {
 }
 
 TEST_CASE("operations on images in bf16 are those in f32, rounded once, and so are their gradients") {
-  const auto check = [](const char* name, const auto& operation, const Tensor& x) {
-    CAPTURE(name);
-    const auto run = [&](const Tensor& input) {
-      Tape tape;
-      tape.watch(input);
-      const Tensor y = operation(input);
-      CHECK(y.dtype() == input.dtype());
-      Tensor dy = empty(y.shape());
-      float value = 0.3f;
-      for (float& slope : dy.mutable_values<float>()) slope = std::sin(value += 0.7f);
-      tape.backward(sum(to(y, Dtype::f32) * to(narrow(dy), Dtype::f32)));
-      return std::pair(narrow(y), narrow(tape.gradient(input)));
-    };
-    const auto [y, dx] = run(narrow(x));
-    const auto [expected_y, expected_dx] = run(to(narrow(x), Dtype::f32));
-    const auto same = [](BFloat16 a, BFloat16 b) { return a.bits == b.bits; };
-    CHECK(std::ranges::equal(y.template values<BFloat16>(), expected_y.template values<BFloat16>(), same));
-    CHECK(std::ranges::equal(dx.template values<BFloat16>(), expected_dx.template values<BFloat16>(), same));
-  };
   manual_seed(10);
   const Tensor x = normal({2, 6, 8, 19}), other = narrow(normal({2, 6, 8, 19}));
   const Tensor weight = normal({19}), bias = normal({19});
@@ -200,31 +192,31 @@ TEST_CASE("operations on images in bf16 are those in f32, rounded once, and so a
     const auto normed = [&](const Tensor& in, const Tensor& residual) {
       return batch_norm_relu(in, weight, bias, full({19}, 0.1f), ones({19}), options, residual);
     };
-    check(
+    check_rounded_once(
         "batch_norm",
         [&](const Tensor& in) { return batch_norm(in, weight, bias, full({19}, 0.1f), ones({19}), options); }, x);
-    check(
+    check_rounded_once(
         "batch_norm_relu", [&](const Tensor& in) { return normed(in, Tensor()); }, x);
-    check(
+    check_rounded_once(
         "... of a sum", [&](const Tensor& in) { return normed(in, to(other, in.dtype())); }, x);
-    check(
+    check_rounded_once(
         "... with respect to the residual", [&](const Tensor& in) { return normed(to(other, in.dtype()), in); }, x);
   }
   for (const PoolOptions& options : {PoolOptions{.kernel = 2}, {.kernel = 3, .stride = 2, .padding = 1}}) {
-    check(
+    check_rounded_once(
         "max_pool2d", [&](const Tensor& in) { return max_pool2d(in, options); }, x);
-    check(
+    check_rounded_once(
         "max_pool2d_relu", [&](const Tensor& in) { return max_pool2d_relu(in, options); }, x);
-    check(
+    check_rounded_once(
         "avg_pool2d",
         [&](const Tensor& in) {
           return avg_pool2d(in, {.kernel = options.kernel, .stride = options.stride, .padding = options.padding});
         },
         x);
   }
-  check(
+  check_rounded_once(
       "global_avg_pool2d", [](const Tensor& in) { return global_avg_pool2d(in); }, x);
-  check(
+  check_rounded_once(
       "flatten_chw", [](const Tensor& in) { return flatten_chw(in); }, x);
 }
 

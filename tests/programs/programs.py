@@ -217,6 +217,12 @@ def test_dry_run(bench):
     check("****" in output, "no graph of the schedule")
     check("weight decay alone leaves" in output, "nothing from the linter")
     check(not out.exists(), "it leaves a folder")
+    check("masters" not in output, f"f32 has no masters:\n{output}")
+    narrow, _ = bench.mlp("--dry-run", "--dtype", "bf16")
+    if "training in f32" not in narrow:
+        # 234,752 weights of 2 bytes and 394 biases of 4; the masters of the weights.
+        for line in ("parameters          0.4 MiB   235146 numbers", "masters             0.9 MiB"):
+            check(line in narrow, f"no '{line}' in:\n{narrow}")
 
 
 def test_folders(bench):
