@@ -5,17 +5,18 @@
 #include <string_view>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels {
 
 namespace sse2 {
-void fill_table(IsaTable& table);
+extern const Parts parts;
 }
 namespace avx2 {
-void fill_table(IsaTable& table);
+extern const Parts parts;
 }
 namespace avx512 {
-void fill_table(IsaTable& table);
+extern const Parts parts;
 }
 
 namespace {
@@ -37,12 +38,6 @@ Isa choose() {
     if (supported(candidate)) best = candidate;
   }
   return best;
-}
-
-IsaTable filled(void (*fill)(IsaTable&)) {
-  IsaTable table{};
-  fill(table);
-  return table;
 }
 
 }  // namespace
@@ -76,7 +71,7 @@ Isa isa() {
 }
 
 const IsaTable& table(Isa isa) {
-  static const std::array tables = {filled(sse2::fill_table), filled(avx2::fill_table), filled(avx512::fill_table)};
+  static const std::array tables = {merged(sse2::parts), merged(avx2::parts), merged(avx512::parts)};
   return tables[static_cast<std::size_t>(isa)];
 }
 

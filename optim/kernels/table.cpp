@@ -3,25 +3,21 @@
 #include <array>
 #include <atomic>
 
+#include "optim/kernels/isa/parts.hpp"
+
 namespace temper::optim_kernels {
 
 namespace sse2 {
-void fill_table(Table& table);
+extern const Parts parts;
 }
 namespace avx2 {
-void fill_table(Table& table);
+extern const Parts parts;
 }
 namespace avx512 {
-void fill_table(Table& table);
+extern const Parts parts;
 }
 
 namespace {
-
-Table filled(void (*fill)(Table&)) {
-  Table table{};
-  fill(table);
-  return table;
-}
 
 std::atomic<const Table*>& in_use() {
   static std::atomic<const Table*> current = &table_of(kernels::isa());
@@ -31,7 +27,8 @@ std::atomic<const Table*>& in_use() {
 }  // namespace
 
 const Table& table_of(kernels::Isa isa) {
-  static const std::array tables = {filled(sse2::fill_table), filled(avx2::fill_table), filled(avx512::fill_table)};
+  static const std::array tables = {kernels::merged(sse2::parts), kernels::merged(avx2::parts),
+                                    kernels::merged(avx512::parts)};
   return tables[static_cast<std::size_t>(isa)];
 }
 

@@ -75,6 +75,19 @@ bool may_use_openmp(std::string_view path) { return may_use_xsimd(path) || withi
 
 bool found(const std::string& text, const char* pattern) { return std::regex_search(text, std::regex(pattern)); }
 
+/// The lines that fit the pattern and whose first group is wanted.
+template <class Wanted>
+std::vector<std::string> matching(std::string_view listing, const char* pattern, Wanted wanted) {
+  const std::regex regex(pattern);
+  std::vector<std::string> result;
+  std::istringstream lines{std::string(listing)};
+  for (std::string line; std::getline(lines, line);) {
+    std::smatch match;
+    if (std::regex_match(line, match, regex) && wanted(match[1].str())) result.push_back(line);
+  }
+  return result;
+}
+
 }  // namespace
 
 std::string folder_of(std::string_view path) {
@@ -187,17 +200,19 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
 
 std::vector<std::string> untagged_symbols(std::string_view listing, std::string_view tag) {
   // A definition has an address first, then its kind: a capital letter, or `u` for one that is unique in the process.
-  static const std::regex definition(R"(^[0-9a-fA-F]+ ([A-Zu]) (\S+).*$)");
-  std::vector<std::string> result;
-  std::istringstream lines{std::string(listing)};
-  for (std::string line; std::getline(lines, line);) {
-    std::smatch match;
-    if (!std::regex_match(line, match, definition)) continue;
-    const std::string name = match[2];
+  return matching(listing, R"(^[0-9a-fA-F]+ [A-Zu] (\S+).*$)", [tag](const std::string& name) {
     // DW.ref.*: the compiler's own pointers for exception handling. Data, and the same in every unit.
-    if (!contains(name, tag) && !name.starts_with("DW.ref.")) result.push_back(line);
-  }
-  return result;
+    return !contains(name, tag) && !name.starts_with("DW.ref.");
+  });
+}
+
+std::vector<std::string> callable_functions(std::string_view listing) {
+  return matching(listing, R"(^[0-9a-fA-F]+ [Ti] (\S+).*$)", [](const std::string&) { return true; });
+}
+
+std::vector<std::string> run_at_start(std::string_view listing) {
+  return matching(listing, R"(^.* (\.(preinit_array|init_array|ctors|init)\S*) .*$)",
+                  [](const std::string&) { return true; });
 }
 
 }  // namespace temper::structure

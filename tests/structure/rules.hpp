@@ -27,4 +27,11 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
 /// instructions.
 std::vector<std::string> untagged_symbols(std::string_view listing, std::string_view tag);
 
+/// The lines of an `nm` listing that define a function which other units can call. A unit compiled for one instruction
+/// set has none: its functions are reached through its table alone, and that is a constant.
+std::vector<std::string> callable_functions(std::string_view listing);
+
+/// The lines of a `readelf --section-headers` listing that name code which runs before main().
+std::vector<std::string> run_at_start(std::string_view listing);
+
 }  // namespace temper::structure

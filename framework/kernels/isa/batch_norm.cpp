@@ -1,5 +1,5 @@
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -115,18 +115,20 @@ void batch_norm_backward(const BatchNormGradient<T>& g, Index rows, Index cols, 
 }
 
 template <class T>
-void fill_storage(StorageTable<T>& table) {
+constexpr void fill_storage(StorageTable<T>& table) {
   table.column_moments = column_moments<T>;
   table.batch_norm = batch_norm<T>;
   table.batch_norm_sums = batch_norm_sums<T>;
   table.batch_norm_backward = batch_norm_backward<T>;
 }
 
-}  // namespace
-
-void fill_batch_norm(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   fill_storage<float>(table);
   fill_storage(table.bf16);
 }
+
+}  // namespace
+
+constexpr IsaTable batch_norm_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -1,7 +1,7 @@
 #include "framework/core/mutants_internal.hpp"
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -50,18 +50,6 @@ struct Relu {
   }
   static Vec dx(Vec y, Vec dy) { return xsimd::select(y <= zero(), zero(), dy); }
 };
-struct Gelu {  // x * Phi(x)
-  static Vec cdf(Vec x, Vec density) {
-    const Vec tail = normal_tail(xsimd::abs(x), density);
-    return xsimd::select(x > zero(), one() - tail, tail);
-  }
-  static Vec y(Vec x) { return bounded_below(x, gelu_limit) * cdf(x, exponential(Vec(-0.5f) * x * x)); }
-  static Vec dx(Vec x, Vec dy) {
-    x = bounded(x, gelu_limit);
-    const Vec density = exponential(Vec(-0.5f) * x * x);
-    return dy * multiply_add(x * Vec(inv_sqrt_2pi), density, cdf(x, density));
-  }
-};
 struct GeluTanh {  // x * (1 + tanh(u(x))) / 2, which is x * sigmoid(2 u(x))
   static Vec twice_u(Vec x) { return Vec(2.0f * sqrt_2_over_pi) * multiply_add(Vec(gelu_cubic) * x * x, x, x); }
   static Vec y(Vec x) { return bounded_below(x, gelu_limit) * logistic(twice_u(bounded(x, gelu_limit))); }
@@ -70,6 +58,22 @@ struct GeluTanh {  // x * (1 + tanh(u(x))) / 2, which is x * sigmoid(2 u(x))
     const Vec s = logistic(twice_u(x));
     const Vec slope = Vec(2.0f * sqrt_2_over_pi) * multiply_add(Vec(3.0f * gelu_cubic) * x, x, one());
     return dy * s * multiply_add(x * (one() - s), slope, one());
+  }
+};
+struct Gelu {  // x * Phi(x)
+  static Vec cdf(Vec x, Vec density) {
+    const Vec tail = normal_tail(xsimd::abs(x), density);
+    return xsimd::select(x > zero(), one() - tail, tail);
+  }
+  static Vec y(Vec x) {
+    if (mutant(Mutant::gelu_tanh)) return GeluTanh::y(x);
+    return bounded_below(x, gelu_limit) * cdf(x, exponential(Vec(-0.5f) * x * x));
+  }
+  static Vec dx(Vec x, Vec dy) {
+    if (mutant(Mutant::gelu_tanh)) return GeluTanh::dx(x, dy);
+    x = bounded(x, gelu_limit);
+    const Vec density = exponential(Vec(-0.5f) * x * x);
+    return dy * multiply_add(x * Vec(inv_sqrt_2pi), density, cdf(x, density));
   }
 };
 struct Silu {
@@ -285,40 +289,40 @@ void bias_activation_backward(const T* x, const float* bias, const T* dy, Index 
 }
 
 template <class F, class T>
-void enter(StorageTable<T>& table, Unary op) {
+constexpr void enter(StorageTable<T>& table, Unary op) {
   table.unary[static_cast<std::size_t>(op)] = unary<F, T>;
   table.unary_backward[static_cast<std::size_t>(op)] = unary_backward<F, T>;
 }
 
 template <class F, class T>
-void enter(StorageTable<T>& table, Activation f) {
+constexpr void enter(StorageTable<T>& table, Activation f) {
   table.bias_activation[static_cast<std::size_t>(f)] = bias_activation<F, T>;
   table.bias_activation_backward[static_cast<std::size_t>(f)] = bias_activation_backward<F, T>;
 }
 
 template <class F, class T>
-void enter(StorageTable<T>& table, Parametric op) {
+constexpr void enter(StorageTable<T>& table, Parametric op) {
   table.parametric[static_cast<std::size_t>(op)] = parametric<F, T>;
   table.parametric_backward[static_cast<std::size_t>(op)] = parametric_backward<F, T>;
 }
 
 template <class F, class T>
-void enter(StorageTable<T>& table, Binary op) {
+constexpr void enter(StorageTable<T>& table, Binary op) {
   table.binary[static_cast<std::size_t>(op)] = binary<F, T>;
 }
 
 template <class F, class T>
-void enter(StorageTable<T>& table, BinaryBackward op) {
+constexpr void enter(StorageTable<T>& table, BinaryBackward op) {
   table.binary_backward[static_cast<std::size_t>(op)] = binary_backward<F, T>;
 }
 
 template <class F>
-void enter(IsaTable& table, Compare op) {
+constexpr void enter(IsaTable& table, Compare op) {
   table.compare[static_cast<std::size_t>(op)] = compare<F>;
 }
 
 template <class T>
-void fill_storage(StorageTable<T>& table) {
+constexpr void fill_storage(StorageTable<T>& table) {
   table.to_float = convert<T, float>;
   table.from_float = convert<float, T>;
   enter<Neg>(table, Unary::neg);
@@ -329,7 +333,6 @@ void fill_storage(StorageTable<T>& table) {
   enter<Relu>(table, Unary::relu);
   enter<Gelu>(table, Unary::gelu);
   enter<GeluTanh>(table, Unary::gelu_tanh);
-  if (mutant(Mutant::gelu_tanh)) enter<GeluTanh>(table, Unary::gelu);
   enter<Silu>(table, Unary::silu);
   enter<Sigmoid>(table, Unary::sigmoid);
   enter<Tanh>(table, Unary::tanh);
@@ -357,9 +360,7 @@ void fill_storage(StorageTable<T>& table) {
   enter<Silu>(table, Activation::silu);
 }
 
-}  // namespace
-
-void fill_elementwise(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   fill_storage<float>(table);
   fill_storage(table.bf16);
   enter<Equal>(table, Compare::equal);
@@ -368,5 +369,9 @@ void fill_elementwise(IsaTable& table) {
   enter<LessEqual>(table, Compare::less_equal);
   table.choose = choose;
 }
+
+}  // namespace
+
+constexpr IsaTable elementwise_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -1,6 +1,6 @@
 #include "framework/core/mutants_internal.hpp"
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -41,8 +41,10 @@ void transpose(const float* x, Index rows, Index cols, Index stride_x, float* y,
   }
 }
 
+constexpr void fill(IsaTable& table) { table.transpose = transpose; }
+
 }  // namespace
 
-void fill_layout(IsaTable& table) { table.transpose = transpose; }
+constexpr IsaTable layout_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

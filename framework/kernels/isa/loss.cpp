@@ -1,6 +1,6 @@
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -48,18 +48,20 @@ void backward(const float* x, const float* t, float delta, const float* dy, Inde
 }
 
 template <class F>
-void enter(IsaTable& table, PointwiseLoss loss) {
+constexpr void enter(IsaTable& table, PointwiseLoss loss) {
   table.pointwise_loss[static_cast<std::size_t>(loss)] = value<F>;
   table.pointwise_loss_backward[static_cast<std::size_t>(loss)] = backward<F>;
 }
 
-}  // namespace
-
-void fill_loss(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   enter<Squared>(table, PointwiseLoss::squared);
   enter<Absolute>(table, PointwiseLoss::absolute);
   enter<Huber>(table, PointwiseLoss::huber);
   enter<BceWithLogits>(table, PointwiseLoss::bce_with_logits);
 }
+
+}  // namespace
+
+constexpr IsaTable loss_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

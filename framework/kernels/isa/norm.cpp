@@ -1,5 +1,5 @@
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -95,16 +95,18 @@ void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float*
 }
 
 template <class T>
-void fill_storage(StorageTable<T>& table) {
+constexpr void fill_storage(StorageTable<T>& table) {
   table.norm = norm<T>;
   table.norm_backward = norm_backward<T>;
 }
 
-}  // namespace
-
-void fill_norm(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   fill_storage<float>(table);
   fill_storage(table.bf16);
 }
+
+}  // namespace
+
+constexpr IsaTable norm_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -3,8 +3,8 @@
 #include <type_traits>
 
 #include "framework/core/mutants_internal.hpp"
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -294,18 +294,20 @@ void avg_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, T* 
 }
 
 template <class T>
-void fill_storage(StorageTable<T>& table) {
+constexpr void fill_storage(StorageTable<T>& table) {
   table.max_pool = max_pool_either<T>;
   table.max_pool_backward = max_pool_backward_either<T>;
   table.avg_pool = avg_pool<T>;
   table.avg_pool_backward = avg_pool_backward<T>;
 }
 
-}  // namespace
-
-void fill_pool(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   fill_storage<float>(table);
   fill_storage(table.bf16);
 }
+
+}  // namespace
+
+constexpr IsaTable pool_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -1,5 +1,5 @@
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 // Philox4x32-10, several counters at once. xsimd has no widening 32-bit product; it is one instruction everywhere.
 // Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011).
@@ -97,12 +97,14 @@ void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, 
   }
 }
 
-}  // namespace
-
-void fill_random(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   table.philox_block = philox_block;
   table.dropout = dropout<float>;
   table.bf16.dropout = dropout<BFloat16>;
 }
+
+}  // namespace
+
+constexpr IsaTable random_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -1,5 +1,5 @@
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -71,15 +71,13 @@ void reduce_rows(const T* x, Index rows, Index cols, Index stride, float* y) {
 }
 
 template <class T>
-void fill_storage(StorageTable<T>& table) {
+constexpr void fill_storage(StorageTable<T>& table) {
   table.sum = sum<T>;
   table.dot = dot<T>;
   table.sum_rows = reduce_rows<Sum, T>;
 }
 
-}  // namespace
-
-void fill_reduce(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   fill_storage<float>(table);
   fill_storage(table.bf16);
   table.largest = extreme<Largest>;
@@ -87,5 +85,9 @@ void fill_reduce(IsaTable& table) {
   table.largest_rows = reduce_rows<Largest, float>;
   table.smallest_rows = reduce_rows<Smallest, float>;
 }
+
+}  // namespace
+
+constexpr IsaTable reduce_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

@@ -1,7 +1,7 @@
 #include "framework/core/mutants_internal.hpp"
-#include "framework/kernels/isa/fill.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
@@ -155,20 +155,22 @@ void cross_entropy_backward(const T* x, Index n, float top, float inverse_sum, f
 }
 
 template <class T>
-void fill_storage(StorageTable<T>& table) {
+constexpr void fill_storage(StorageTable<T>& table) {
   table.exponentials = exponentials<T>;
   table.attention_backward = attention_backward<T>;
   table.log_sum_exp = log_sum_exp<T>;
   table.cross_entropy_backward = cross_entropy_backward<T>;
 }
 
-}  // namespace
-
-void fill_softmax(IsaTable& table) {
+constexpr void fill(IsaTable& table) {
   table.softmax = softmax;
   table.softmax_backward = softmax_backward;
   fill_storage<float>(table);
   fill_storage(table.bf16);
 }
+
+}  // namespace
+
+constexpr IsaTable softmax_kernels = filled(fill);
 
 }  // namespace temper::kernels::TEMPER_ISA

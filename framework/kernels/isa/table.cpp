@@ -1,19 +1,8 @@
-#include "framework/kernels/isa/table.hpp"
-
-#include "framework/kernels/isa/fill.hpp"
+#include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
-void fill_table(IsaTable& table) {
-  fill_elementwise(table);
-  fill_reduce(table);
-  fill_softmax(table);
-  fill_loss(table);
-  fill_norm(table);
-  fill_batch_norm(table);
-  fill_random(table);
-  fill_layout(table);
-  fill_pool(table);
-}
+constexpr Parts parts = {&elementwise_kernels, &reduce_kernels, &softmax_kernels, &loss_kernels, &norm_kernels,
+                         &batch_norm_kernels,  &random_kernels, &layout_kernels,  &pool_kernels};
 
 }  // namespace temper::kernels::TEMPER_ISA

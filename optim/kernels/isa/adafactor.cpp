@@ -32,12 +32,14 @@ void divide_by_root(float* g_data, float* v_data, float factor, float keep_facto
       State{g_data}, State{v_data});
 }
 
-}  // namespace
-
-void fill_adafactor(Table& table) {
+constexpr void fill(Table& table) {
   table.add_squares = add_squares;
   table.multiply = multiply;
   table.divide_by_root = divide_by_root;
 }
+
+}  // namespace
+
+constexpr Table adafactor_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

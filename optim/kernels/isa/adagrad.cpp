@@ -16,8 +16,10 @@ void adagrad(const AdagradScalars& s, float* p_data, const float* g_data, float*
       State{p_data}, Input{g_data}, State{sum_data});
 }
 
+constexpr void fill(Table& table) { table.adagrad = adagrad; }
+
 }  // namespace
 
-void fill_adagrad(Table& table) { table.adagrad = adagrad; }
+constexpr Table adagrad_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

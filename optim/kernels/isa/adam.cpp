@@ -44,11 +44,13 @@ void adam_torch(const AdamScalars& s, const AdamColumns& c, Index n) {
   adam_with(s, c, n, [](const AdamRule& rule, Vec& p, Vec m, Vec v) { p = rule.torch(p, m, v); });
 }
 
-}  // namespace
-
-void fill_adam(Table& table) {
+constexpr void fill(Table& table) {
   table.adam = adam;
   table.adam_torch = adam_torch;
 }
+
+}  // namespace
+
+constexpr Table adam_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -240,11 +240,13 @@ void adam_8bit(const AdamScalars& s, const NarrowColumns& c, Index n) {
   (s.l2 == 0.0f ? adam_8bit_with<false> : adam_8bit_with<true>)(s, c, n);
 }
 
-}  // namespace
-
-void fill_adam_narrow(Table& table) {
+constexpr void fill(Table& table) {
   table.adam_bf16 = adam_bf16;
   table.adam_8bit = adam_8bit;
 }
+
+}  // namespace
+
+constexpr Table adam_narrow_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

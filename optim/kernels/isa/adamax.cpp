@@ -17,8 +17,10 @@ void adamax(const AdamaxScalars& s, const AdamColumns& c, Index n) {
       State{c.p}, Input{c.g}, State{c.m}, State{c.v});
 }
 
+constexpr void fill(Table& table) { table.adamax = adamax; }
+
 }  // namespace
 
-void fill_adamax(Table& table) { table.adamax = adamax; }
+constexpr Table adamax_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

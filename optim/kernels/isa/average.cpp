@@ -28,11 +28,13 @@ void to_bf16(const float* x, std::uint16_t* y, Index n) {
   }
 }
 
-}  // namespace
-
-void fill_average(Table& table) {
+constexpr void fill(Table& table) {
   table.average = average;
   table.to_bf16 = to_bf16;
 }
+
+}  // namespace
+
+constexpr Table average_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

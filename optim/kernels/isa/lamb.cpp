@@ -43,11 +43,13 @@ void lamb_apply(const AdamScalars& s, float trust, const AdamColumns& c, Index n
       Input{c.m}, Input{c.v});
 }
 
-}  // namespace
-
-void fill_lamb(Table& table) {
+constexpr void fill(Table& table) {
   table.lamb_moments = lamb_moments;
   table.lamb_apply = lamb_apply;
 }
+
+}  // namespace
+
+constexpr Table lamb_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -22,8 +22,10 @@ void lion(const LionScalars& s, float* p_data, const float* g_data, float* m_dat
       State{p_data}, Input{g_data}, State{m_data});
 }
 
+constexpr void fill(Table& table) { table.lion = lion; }
+
 }  // namespace
 
-void fill_lion(Table& table) { table.lion = lion; }
+constexpr Table lion_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -25,12 +25,14 @@ void mix(float* x, float x_factor, const float* y, float y_factor, Index n) {
       n, [a = Vec(x_factor), b = Vec(y_factor)](Vec& to, Vec& from) { to = a * to + b * from; }, State{x}, Input{y});
 }
 
-}  // namespace
-
-void fill_muon(Table& table) {
+constexpr void fill(Table& table) {
   table.muon_direction = muon_direction;
   table.scale = scale;
   table.mix = mix;
 }
+
+}  // namespace
+
+constexpr Table muon_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -19,8 +19,10 @@ void nadam(const NAdamScalars& s, const AdamColumns& c, Index n) {
       State{c.p}, Input{c.g}, State{c.m}, State{c.v});
 }
 
+constexpr void fill(Table& table) { table.nadam = nadam; }
+
 }  // namespace
 
-void fill_nadam(Table& table) { table.nadam = nadam; }
+constexpr Table nadam_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

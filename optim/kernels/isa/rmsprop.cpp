@@ -39,8 +39,10 @@ void rmsprop(const RmspropScalars& s, const RmspropColumns& c, Index n) {
   }
 }
 
+constexpr void fill(Table& table) { table.rmsprop = rmsprop; }
+
 }  // namespace
 
-void fill_rmsprop(Table& table) { table.rmsprop = rmsprop; }
+constexpr Table rmsprop_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

@@ -63,11 +63,13 @@ void sgd_torch(const SgdScalars& s, const SgdColumns& c, Index n) {
   }
 }
 
-}  // namespace
-
-void fill_sgd(Table& table) {
+constexpr void fill(Table& table) {
   table.sgd = sgd;
   table.sgd_torch = sgd_torch;
 }
+
+}  // namespace
+
+constexpr Table sgd_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

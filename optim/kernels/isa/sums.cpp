@@ -25,11 +25,13 @@ void change(const float* x, const float* before, Index n, double* sums) {
   sums[1] = sizes.total();
 }
 
-}  // namespace
-
-void fill_sums(Table& table) {
+constexpr void fill(Table& table) {
   table.sum_squares = sum_squares;
   table.change = change;
 }
+
+}  // namespace
+
+constexpr Table sums_kernels = filled(fill);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

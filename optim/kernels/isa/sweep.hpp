@@ -5,7 +5,7 @@
 
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/isa.hpp"
-#include "optim/kernels/table.hpp"
+#include "optim/kernels/isa/parts.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
@@ -55,20 +55,5 @@ static inline void sweep(Index n, Rule rule, Columns... columns) {
     }(columns.get_part(i, n - i)...);
   }
 }
-
-// Each unit of this folder enters its kernels into the table.
-void fill_sums(Table& table);
-void fill_sgd(Table& table);
-void fill_adam(Table& table);
-void fill_adam_narrow(Table& table);
-void fill_average(Table& table);
-void fill_nadam(Table& table);
-void fill_adamax(Table& table);
-void fill_adagrad(Table& table);
-void fill_rmsprop(Table& table);
-void fill_lion(Table& table);
-void fill_lamb(Table& table);
-void fill_muon(Table& table);
-void fill_adafactor(Table& table);
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

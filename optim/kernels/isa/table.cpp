@@ -1,23 +1,9 @@
-#include "optim/kernels/isa/sweep.hpp"
+#include "optim/kernels/isa/parts.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
-void fill_table(Table& table);
-
-void fill_table(Table& table) {
-  fill_sums(table);
-  fill_sgd(table);
-  fill_adam(table);
-  fill_adam_narrow(table);
-  fill_average(table);
-  fill_nadam(table);
-  fill_adamax(table);
-  fill_adagrad(table);
-  fill_rmsprop(table);
-  fill_lion(table);
-  fill_lamb(table);
-  fill_muon(table);
-  fill_adafactor(table);
-}
+constexpr Parts parts = {&sums_kernels,  &sgd_kernels,    &adam_kernels,     &adam_narrow_kernels, &average_kernels,
+                         &nadam_kernels, &adamax_kernels, &adagrad_kernels,  &rmsprop_kernels,     &lion_kernels,
+                         &lamb_kernels,  &muon_kernels,   &adafactor_kernels};
 
 }  // namespace temper::optim_kernels::TEMPER_ISA

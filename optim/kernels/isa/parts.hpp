@@ -1,0 +1,21 @@
+#pragma once
+
+// The optimizers' kernels of one instruction set: one part a unit of this folder.
+
+#include "framework/kernels/isa/parts.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::optim_kernels {
+
+using kernels::filled;
+using Parts = std::array<const Table*, 13>;
+
+#if defined(TEMPER_ISA)
+namespace TEMPER_ISA {
+extern const Table sums_kernels, sgd_kernels, adam_kernels, adam_narrow_kernels, average_kernels, nadam_kernels,
+    adamax_kernels, adagrad_kernels, rmsprop_kernels, lion_kernels, lamb_kernels, muon_kernels, adafactor_kernels;
+extern const Parts parts;
+}  // namespace TEMPER_ISA
+#endif
+
+}  // namespace temper::optim_kernels

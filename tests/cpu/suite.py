@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Runs the test suite on CPUs that this machine is not, emulated by QEMU. What is kept apart stands in apart.txt.
+
+usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [CPU...]
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SHARD = 8  # test cases
+TIMEOUT = 3600  # seconds a shard
+# Emulation costs a factor of 10 to 100. Where a test draws shapes at random, it draws fewer.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TEMPER_RANDOM_SHAPES": "20"}
+
+
+def apart():
+    """(program, test case) of each line of apart.txt."""
+    lines = (HERE / "apart.txt").read_text(encoding="utf-8").splitlines()
+    return {tuple(line.split(": ", 1)) for line in lines if line and not line.startswith("#")}
+
+
+def test_cases(program):
+    listing = subprocess.run([program, "--list-test-cases", "--no-colors"], capture_output=True, text=True, check=True)
+    return [line for line in listing.stdout.splitlines() if not line.startswith(("[doctest]", "==="))]
+
+
+def ranges(cases, leave_out):
+    """Neighbouring test cases, counted from 1 as doctest does: at most SHARD, none that is left out."""
+    shard = []
+    for number, case in enumerate(cases, 1):
+        if case not in leave_out:
+            shard.append(number)
+        if shard and (case in leave_out or len(shard) == SHARD):
+            yield shard[0], shard[-1]
+            shard = []
+    if shard:
+        yield shard[0], shard[-1]
+
+
+def wrapped(programs, cpu, folder):
+    """A folder of scripts that run the training programs on the CPU."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for program in programs.glob("temper-*"):
+        script = folder / program.name
+        script.write_text(f'#!/bin/sh\nexec qemu-x86_64 -cpu {cpu} "{program}" "$@"\n', encoding="utf-8")
+        script.chmod(0o755)
+    return folder
+
+
+def shards(build, cpu, logs):
+    """(name, command) of every piece of the suite, and how many test cases were left out."""
+    listed = apart()
+    found = []
+    left_out = set()
+    for program in sorted((build / "tests").glob("test_*")):
+        name = program.name.removeprefix("test_")
+        if name == "structure" or not program.is_file():  # it reads files and computes nothing
+            continue
+        cases = test_cases(program)
+        leave_out = {case for case in cases if (name, case) in listed}
+        left_out |= {(name, case) for case in leave_out}
+        for first, last in ranges(cases, leave_out):
+            command = ["qemu-x86_64", "-cpu", cpu, str(program), f"--first={first}", f"--last={last}", "--no-colors"]
+            found.append((f"{name} {first}-{last}", command))
+    script = HERE.parent / "programs/programs.py"
+    programs = wrapped(build / "bin", cpu, logs / f"bin-{cpu}")
+    for line in script.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("def test_"):
+            continue
+        test = line.removeprefix("def test_").split("(")[0]
+        if ("programs.py", test) in listed:
+            left_out.add(("programs.py", test))
+            continue
+        found.append((f"programs.py {test}", [sys.executable, "-B", str(script), "--programs", str(programs), test]))
+    for program, case in sorted(listed - left_out):
+        raise SystemExit(f"apart.txt: there is no test '{program}: {case}'")
+    return found, len(left_out)
+
+
+def run(name, command, log):
+    start = time.monotonic()
+    with log.open("w") as output:
+        try:
+            status = subprocess.run(
+                command, stdout=output, stderr=subprocess.STDOUT, timeout=TIMEOUT, env=os.environ | ENVIRONMENT
+            ).returncode
+        except subprocess.TimeoutExpired:
+            status = "timeout"
+    return name, status, time.monotonic() - start, log
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--logs", type=pathlib.Path, help="default: a folder of the build")
+    parser.add_argument("cpus", nargs="*", metavar="CPU")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    logs = (options.logs or build / "cpu").resolve()
+    failures = 0
+    for cpu in options.cpus or ["Haswell", "Nehalem"]:
+        pieces, left_out = shards(build, cpu, logs)
+        failed = 0
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            waiting = [
+                pool.submit(run, name, command, logs / f"{cpu}-{name.replace(' ', '-')}.log")
+                for name, command in pieces
+            ]
+            for done in concurrent.futures.as_completed(waiting):
+                name, status, seconds, log = done.result()
+                failed += status != 0
+                print(f"{cpu} {name}: {'passed' if status == 0 else f'FAILED ({status}), see {log}'}, {seconds:.0f} s", flush=True)
+        print(f"{cpu}: {len(pieces) - failed} of {len(pieces)} shards passed, {left_out} tests kept apart", flush=True)
+        failures += failed
+    sys.exit(bool(failures))
+
+
+if __name__ == "__main__":
+    main()
