@@ -32,7 +32,7 @@ ImageDataset::ImageDataset(const Shape& shape, std::vector<std::uint8_t> pixels,
       fail<ValueError>("images: label {} of image {}, expected 0 to {}", labels[i], i, options.classes - 1);
     }
   }
-  auto storage = std::make_shared<Storage>(shape, std::move(pixels), std::move(labels));
+  auto storage = std::make_shared<Storage>(Storage{shape, std::move(pixels), std::move(labels), {}});
   for (std::size_t x = 0; x < storage->normalized.size(); ++x) {
     storage->normalized[x] = (static_cast<float>(x) / 255.0f - options.mean) / options.deviation;
   }

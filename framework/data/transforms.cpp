@@ -114,7 +114,8 @@ Tensor Normalize::operator()(Tensor image, Draw&) const {
 }
 
 Tensor Resize::operator()(const Tensor& image, Draw&) const {
-  const auto [in_height, in_width, channels] = checked("Resize", image);
+  const Image from_size = checked("Resize", image);
+  const std::int64_t in_height = from_size.height, in_width = from_size.width, channels = from_size.channels;
   if (height < 1 || width < 1) fail<ValueError>("Resize: to {} x {}, expected at least 1 x 1", height, width);
   if (height == in_height && width == in_width) return image;
 

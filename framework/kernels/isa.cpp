@@ -1,5 +1,7 @@
 #include "framework/kernels/isa.hpp"
 
+#include <cpuid.h>
+
 #include <array>
 #include <cstdlib>
 #include <string_view>
@@ -51,12 +53,21 @@ std::string to_string(Isa isa) {
   return "?";
 }
 
+namespace {
+
+/// By hand: not every compiler's __builtin_cpu_supports knows it.
+bool has_f16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+}  // namespace
+
 bool supported(Isa isa) {
   // The compiler's run-time check also asks whether the operating system saves the registers.
   switch (isa) {
     case Isa::sse2: return true;
-    case Isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::avx512:
       return supported(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&

@@ -82,8 +82,8 @@ template void avg_pool2d_backward(const Pool2d&, const float*, float*);
 template void avg_pool2d_backward(const Pool2d&, const BFloat16*, BFloat16*);
 
 void adaptive_avg_pool2d(const AdaptivePool2d& shape, const float* x, float* y) {
-  const auto [n, h, w, channels, out_h, out_w] = shape;
-  parallel_for(n * out_h * out_w, 1, [&](Index begin, Index end) {
+  const Index channels = shape.channels;
+  parallel_for(shape.n * shape.out_h * shape.out_w, 1, [&](Index begin, Index end) {
     for (Index window = begin; window < end; ++window) {
       const Window at = window_of(shape, window);
       float* out = y + window * channels;
@@ -97,10 +97,11 @@ void adaptive_avg_pool2d(const AdaptivePool2d& shape, const float* x, float* y) 
 }
 
 void adaptive_avg_pool2d_backward(const AdaptivePool2d& shape, const float* dy, float* dx) {
-  const auto [n, h, w, channels, out_h, out_w] = shape;
-  parallel_for(n, 1, [&](Index begin, Index end) {
-    std::fill(dx + begin * h * w * channels, dx + end * h * w * channels, 0.0f);
-    for (Index window = begin * out_h * out_w; window < end * out_h * out_w; ++window) {
+  const Index channels = shape.channels;
+  const Index pixels_in = shape.h * shape.w, windows = shape.out_h * shape.out_w;  // of an image
+  parallel_for(shape.n, 1, [&](Index begin, Index end) {
+    std::fill(dx + begin * pixels_in * channels, dx + end * pixels_in * channels, 0.0f);
+    for (Index window = begin * windows; window < end * windows; ++window) {
       const Window at = window_of(shape, window);
       at.each_pixel(shape, [&](Index pixel) {
         for (Index c = 0; c < channels; ++c) dx[pixel * channels + c] += dy[window * channels + c] / at.pixels();

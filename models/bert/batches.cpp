@@ -41,6 +41,9 @@ SpecialTokens::SpecialTokens(const data::Tokenizer& tokenizer)
 struct TextBatches::Storage {
   using Order = std::shared_ptr<const std::vector<std::int64_t>>;
 
+  Storage(data::Tokenized its_texts, SpecialTokens its_special, const TextBatchesOptions& its_options)
+      : texts(std::move(its_texts)), special(its_special), options(its_options) {}
+
   data::Tokenized texts;
   SpecialTokens special;
   TextBatchesOptions options;

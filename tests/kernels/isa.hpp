@@ -59,7 +59,7 @@ class Guarded {
   static T fence() {
     if constexpr (std::is_same_v<T, float>) return nan;
     if constexpr (std::is_same_v<T, BFloat16>) return {0x7fff};  // NaN
-    return T(77);
+    if constexpr (!std::is_same_v<T, float> && !std::is_same_v<T, BFloat16>) return T(77);
   }
   static bool same(T a, T b) {
     if constexpr (std::is_same_v<T, BFloat16>) return a.bits == b.bits;

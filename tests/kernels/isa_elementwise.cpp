@@ -101,7 +101,9 @@ TEST_CASE("activations with a bias, their derivatives and the sums of those") {
                                                                     {Activation::silu, Unary::silu}}};
   static_assert(activations.size() == static_cast<std::size_t>(Activation::count));
   on_each_isa([&](const IsaTable& kernels) {
-    for (const auto& [activation, unary] : activations) {
+    for (const auto& entry : activations) {
+      const auto activation = entry.first;
+      const auto unary = entry.second;
       const auto forward = kernels.bias_activation[index(activation)];
       const auto backward = kernels.bias_activation_backward[index(activation)];
       for (Index cols = 1; cols <= longest; ++cols) {
@@ -191,10 +193,12 @@ TEST_CASE("binary functions, operands moving or not") {
         CAPTURE(stride_a);
         CAPTURE(stride_b);
         const auto at = [&](const Floats& x, Index stride, Index i) { return static_cast<double>(x[5 + i * stride]); };
-        for (const auto& [op, reference] : references) {
+        for (const auto& entry : references) {
+          const Binary op = entry.first;
+          const auto reference = entry.second;
           CAPTURE(index(op));
           check_elementwise(
-              [&, op = op](Index first, Index n, float* out) {
+              [&](Index first, Index n, float* out) {
                 kernels.binary[index(op)](a.data() + (stride_a ? first : 5), stride_a,
                                           b.data() + (stride_b ? first : 5), stride_b, out, n);
               },

@@ -76,10 +76,12 @@ TEST_CASE("linear_relu, linear_gelu and linear_silu are linear and the activatio
         [=](const Tensor& x, const Tensor& w, const Tensor& b) { return linear_gelu(x, w, b, form); },
         [=](const Tensor& x) { return gelu(x, form); });
   };
-  for (const auto& [operation, activation] : {std::pair<Fused, Activation>(linear_relu, relu),
-                                              {linear_silu, silu},
-                                              gelu_form(GeluForm::erf),
-                                              gelu_form(GeluForm::tanh)}) {
+  for (const auto& pair : {std::pair<Fused, Activation>(linear_relu, relu),
+                           {linear_silu, silu},
+                           gelu_form(GeluForm::erf),
+                           gelu_form(GeluForm::tanh)}) {
+    const auto& operation = pair.first;
+    const auto& activation = pair.second;
     const auto fused = [&](const Tensors& in) { return operation(in[0], in[1], in.size() > 2 ? in[2] : Tensor()); };
     const auto parts = [&](const Tensors& in) {
       return activation(linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor()));

@@ -70,7 +70,7 @@ using Arrays = std::vector<Array<T>>;
 using Attributes = nlohmann::json;
 
 /// One number for rows and columns, or one for each.
-inline std::pair<std::int64_t, std::int64_t> pair_of(const Attributes& value) {
+inline std::array<std::int64_t, 2> pair_of(const Attributes& value) {
   if (value.is_array()) return {value[0], value[1]};
   return {value, value};
 }

@@ -10,20 +10,20 @@ namespace temper::reference {
 /// x [N, H, W, I], w [O, I / groups, kh, kw], b [O]
 inline const auto conv2d = []<class T>(const Arrays<T>& inputs, const Attributes& a) {
   const Array<T>&x = inputs[0], &w = inputs[1];
-  const auto [stride_h, stride_w] = pair_of(a.value("stride", Attributes(1)));
-  const auto [padding_h, padding_w] = pair_of(a.value("padding", Attributes(0)));
-  const auto [dilation_h, dilation_w] = pair_of(a.value("dilation", Attributes(1)));
+  const auto stride = pair_of(a.value("stride", Attributes(1)));
+  const auto padding = pair_of(a.value("padding", Attributes(0)));
+  const auto dilation = pair_of(a.value("dilation", Attributes(1)));
   const std::int64_t out_per_group = w.size(0) / a.value("groups", 1), in_per_group = w.size(1);
-  const std::int64_t height = (x.size(1) + 2 * padding_h - dilation_h * (w.size(2) - 1) - 1) / stride_h + 1;
-  const std::int64_t width = (x.size(2) + 2 * padding_w - dilation_w * (w.size(3) - 1) - 1) / stride_w + 1;
+  const std::int64_t height = (x.size(1) + 2 * padding[0] - dilation[0] * (w.size(2) - 1) - 1) / stride[0] + 1;
+  const std::int64_t width = (x.size(2) + 2 * padding[1] - dilation[1] * (w.size(3) - 1) - 1) / stride[1] + 1;
   Array<T> y({x.size(0), height, width, w.size(0)});
   for_each_index(y.shape, [&](const Sizes& index) {
     const std::int64_t n = index[0], o = index[3];
     T sum = inputs.size() > 2 ? inputs[2](o) : T(0);
     for (std::int64_t ky = 0; ky < w.size(2); ++ky) {
       for (std::int64_t kx = 0; kx < w.size(3); ++kx) {
-        const std::int64_t row = index[1] * stride_h - padding_h + ky * dilation_h;
-        const std::int64_t column = index[2] * stride_w - padding_w + kx * dilation_w;
+        const std::int64_t row = index[1] * stride[0] - padding[0] + ky * dilation[0];
+        const std::int64_t column = index[2] * stride[1] - padding[1] + kx * dilation[1];
         if (row < 0 || row >= x.size(1) || column < 0 || column >= x.size(2)) continue;
         for (std::int64_t i = 0; i < in_per_group; ++i) {
           sum += x(n, row, column, o / out_per_group * in_per_group + i) * w(o, i, ky, kx);
@@ -38,17 +38,17 @@ inline const auto conv2d = []<class T>(const Arrays<T>& inputs, const Attributes
 /// One output per window: summary of all the window holds, row by row, without what lies in the padding.
 template <class T, class Summary>
 Arrays<T> pooled(const Array<T>& x, const Attributes& a, Summary summary) {
-  const auto [kernel_h, kernel_w] = pair_of(a["kernel"]);
-  const auto [stride_h, stride_w] = pair_of(a.value("stride", a["kernel"]));
-  const auto [padding_h, padding_w] = pair_of(a.value("padding", Attributes(0)));
-  Array<T> y({x.size(0), (x.size(1) + 2 * padding_h - kernel_h) / stride_h + 1,
-              (x.size(2) + 2 * padding_w - kernel_w) / stride_w + 1, x.size(3)});
+  const auto kernel = pair_of(a["kernel"]);
+  const auto stride = pair_of(a.value("stride", a["kernel"]));
+  const auto padding = pair_of(a.value("padding", Attributes(0)));
+  Array<T> y({x.size(0), (x.size(1) + 2 * padding[0] - kernel[0]) / stride[0] + 1,
+              (x.size(2) + 2 * padding[1] - kernel[1]) / stride[1] + 1, x.size(3)});
   for_each_index(y.shape, [&](const Sizes& index) {
     std::vector<T> window;
-    for (std::int64_t ky = 0; ky < kernel_h; ++ky) {
-      for (std::int64_t kx = 0; kx < kernel_w; ++kx) {
-        const std::int64_t row = index[1] * stride_h - padding_h + ky;
-        const std::int64_t column = index[2] * stride_w - padding_w + kx;
+    for (std::int64_t ky = 0; ky < kernel[0]; ++ky) {
+      for (std::int64_t kx = 0; kx < kernel[1]; ++kx) {
+        const std::int64_t row = index[1] * stride[0] - padding[0] + ky;
+        const std::int64_t column = index[2] * stride[1] - padding[1] + kx;
         if (row < 0 || row >= x.size(1) || column < 0 || column >= x.size(2)) continue;
         window.push_back(x(index[0], row, column, index[3]));
       }

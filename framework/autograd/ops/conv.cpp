@@ -75,17 +75,17 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                     gradients.give(0, std::move(dx));
                   }
                   if (gradients.wants(1)) {
-                    auto [dw, accumulate] = gradients.into(1);
-                    detail::with_types(dy.dtype(), dw, [&]<class T, class G>() {
-                      kernels::conv2d_backward_weights(shape, x->data<T>(), dy.data<T>(), dw.mutable_data<G>(),
-                                                       accumulate);
+                    Gradients::Target dw = gradients.into(1);
+                    detail::with_types(dy.dtype(), dw.tensor, [&]<class T, class G>() {
+                      kernels::conv2d_backward_weights(shape, x->data<T>(), dy.data<T>(), dw.tensor.mutable_data<G>(),
+                                                       dw.accumulate);
                     });
                   }
                   if (gradients.wants(2)) {
-                    auto [db, accumulate] = gradients.into(2);
+                    Gradients::Target db = gradients.into(2);
                     detail::with_type(dy.dtype(), [&]<class T>() {
                       kernels::sum_rows(dy.data<T>(), shape.n * shape.out_h() * shape.out_w(), shape.out,
-                                        db.mutable_data<float>(), accumulate);
+                                        db.tensor.mutable_data<float>(), db.accumulate);
                     });
                   }
                 });

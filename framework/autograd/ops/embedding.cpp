@@ -27,11 +27,11 @@ Tensor embedding(const Tensor& ids, const Tensor& weight) {
     kernels::embedding(weight.data<T>(), ids.data<std::int64_t>(), count, width, y.mutable_data<T>());
   });
   return record("embedding", y, {weight}, [count, width, ids = save(ids)](const Tensor& dy, Gradients& gradients) {
-    auto [dweight, accumulate] = gradients.into(0);
-    detail::with_types(dy.dtype(), dweight, [&]<class T, class G>() {
-      G* target = dweight.mutable_data<G>();
-      if (!accumulate) {
-        parallel_for(dweight.numel(), 1 << 16,
+    Gradients::Target dweight = gradients.into(0);
+    detail::with_types(dy.dtype(), dweight.tensor, [&]<class T, class G>() {
+      G* target = dweight.tensor.mutable_data<G>();
+      if (!dweight.accumulate) {
+        parallel_for(dweight.tensor.numel(), 1 << 16,
                      [=](auto begin, auto end) { std::fill(target + begin, target + end, G{}); });
       }
       kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, target);

@@ -186,24 +186,24 @@ Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const 
        bias = from_product ? save(bias) : Saved(), activation, rows, in, out](const Tensor& dy, Gradients& gradients) {
         const Tensor dz = activation ? before_activation(*activation, kept, bias, dy, rows, out, gradients) : dy;
         if (gradients.wants(0)) {
-          auto [dx, accumulate] = gradients.into(0);
-          detail::with_types(dz.dtype(), dx, [&]<class T, class G>() {
-            kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = accumulate}, dz.data<T>(), weight->data<T>(),
-                            nullptr, dx.mutable_data<G>());
+          Gradients::Target dx = gradients.into(0);
+          detail::with_types(dz.dtype(), dx.tensor, [&]<class T, class G>() {
+            kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = dx.accumulate}, dz.data<T>(),
+                            weight->data<T>(), nullptr, dx.tensor.mutable_data<G>());
           });
         }
         if (gradients.wants(1)) {
-          auto [dw, accumulate] = gradients.into(1);
-          if (mutant(Mutant::linear_dw_overwrites)) accumulate = false;
-          detail::with_types(dz.dtype(), dw, [&]<class T, class G>() {
-            kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = accumulate}, dz.data<T>(),
-                            x->data<T>(), nullptr, dw.mutable_data<G>());
+          Gradients::Target dw = gradients.into(1);
+          if (mutant(Mutant::linear_dw_overwrites)) dw.accumulate = false;
+          detail::with_types(dz.dtype(), dw.tensor, [&]<class T, class G>() {
+            kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = dw.accumulate},
+                            dz.data<T>(), x->data<T>(), nullptr, dw.tensor.mutable_data<G>());
           });
         }
         if (gradients.wants(2) && !activation) {
-          auto [db, accumulate] = gradients.into(2);
+          Gradients::Target db = gradients.into(2);
           detail::with_type(dz.dtype(), [&]<class T>() {
-            kernels::sum_rows(dz.data<T>(), rows, out, db.mutable_data<float>(), accumulate);
+            kernels::sum_rows(dz.data<T>(), rows, out, db.tensor.mutable_data<float>(), db.accumulate);
           });
         }
       });

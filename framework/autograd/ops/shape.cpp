@@ -177,13 +177,13 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   }
   const Tensor y = along == 0 ? x.rows(first, last) : cut(x, along, first, last);
   return record("slice", y, {x}, [along, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
-    auto [dx, accumulate] = gradients.into(0);
+    Gradients::Target dx = gradients.into(0);
     const detail::AxisView view = detail::view_of(x, along);
     const std::int64_t block = dy.size(along) * view.inner;
     const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
-    detail::with_types(dy.dtype(), dx, [&]<class T, class G>() {
-      G* target = dx.mutable_data<G>();
-      if (!accumulate) std::fill_n(target, dx.numel(), G{});
+    detail::with_types(dy.dtype(), dx.tensor, [&]<class T, class G>() {
+      G* target = dx.tensor.mutable_data<G>();
+      if (!dx.accumulate) std::fill_n(target, dx.tensor.numel(), G{});
       kernels::add_blocks(dy.data<T>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
     });
   });
@@ -306,18 +306,19 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
     fail<ShapeError>("gather: input {} and index {}, expected the same but for axis {}", x.shape(), index.shape(),
                      axis);
   }
-  const auto [outer, n, inner] = detail::view_of(x.shape(), along);
+  const detail::AxisView view = detail::view_of(x.shape(), along);
   for (const std::int64_t i : index.values<std::int64_t>()) {
-    if (i < 0 || i >= n) fail<ValueError>("gather: index {} is outside axis {} of input {}", i, axis, x.shape());
+    if (i < 0 || i >= view.size)
+      fail<ValueError>("gather: index {} is outside axis {} of input {}", i, axis, x.shape());
   }
   const std::int64_t m = index.size(along);
   Tensor y = empty(index.shape(), x.dtype());
   detail::with_type(x.dtype(), [&]<class T>() {
-    kernels::gather(x.data<T>(), index.data<std::int64_t>(), outer, n, m, inner, y.mutable_data<T>());
+    kernels::gather(x.data<T>(), index.data<std::int64_t>(), view.outer, view.size, m, view.inner, y.mutable_data<T>());
   });
   return record("gather", y, {x},
-                [outer = outer, n = n, m, inner = inner, x = x.shape(), index = save(index)](const Tensor& dy,
-                                                                                             Gradients& gradients) {
+                [view, m, x = x.shape(), index = save(index)](const Tensor& dy, Gradients& gradients) {
+                  const auto [outer, n, inner] = view;
                   const std::int64_t* places = index->data<std::int64_t>();
                   if (dy.dtype() == Dtype::bf16) {  // places may repeat: summed in f32
                     Tensor dx = zeros(x);

@@ -39,10 +39,11 @@ void column_moments(const T* x, Index rows, Index cols, float* mean, float* squa
 
 template <bool residual, bool relu, class T>
 void apply(const BatchNormPass<T>& pass, Index rows, Index cols, T* y) {
-  const auto [x, mean, scale, bias, added, _] = pass;
+  const T *x = pass.x, *added = pass.residual;
+  const float *mean = pass.mean, *scale = pass.scale, *bias = pass.bias;
   for (Index row = 0; row < rows; ++row) {
     const Index at = row * cols;
-    for_each_vector(cols, [=, x = x, mean = mean, scale = scale, bias = bias, added = added](Index i, Index count) {
+    for_each_vector(cols, [=](Index i, Index count) {
       Vec v = multiply_add(load_upto(x + at + i, count) - load_upto(mean + i, count), load_upto(scale + i, count),
                            load_upto(bias + i, count));
       if constexpr (residual) v = v + load_upto(added + at + i, count);
