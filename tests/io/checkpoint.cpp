@@ -89,8 +89,9 @@ TEST_CASE("a run resumed without one part of its state ends with other bytes") {
   };
   // After 7 steps, in the midst of the second epoch.
   REQUIRE(interrupted(7) == whole);
-  for (const auto& [name, drop] : parts) {
-    CAPTURE(name);
+  for (const auto& entry : parts) {
+    const auto& [name, drop] = entry;
+    CAPTURE(entry.first);
     CHECK(interrupted(7, drop) != whole);
   }
 }

@@ -48,8 +48,9 @@ Tensors examples() {
 
 void check_equal(const Tensors& a, const Tensors& b) {
   REQUIRE(a.size() == b.size());
-  for (const auto& [name, tensor] : a) {
-    CAPTURE(name);
+  for (const auto& entry : a) {
+    const auto& [name, tensor] = entry;
+    CAPTURE(entry.first);
     const Tensor& other = b.at(name);
     CHECK(tensor.shape() == other.shape());
     CHECK(tensor.dtype() == other.dtype());

@@ -56,8 +56,9 @@ void check_gradients(const Model& model, Tape& tape, const Tensor& loss, const R
   CHECK(static_cast<std::int64_t>(gradients.size()) == stored);
   double scale = 0;
   for (const auto& [name, gradient] : gradients) scale = std::max(scale, largest(expected(name)));
-  for (const auto& [name, gradient] : gradients) {
-    CAPTURE(name);
+  for (const auto& entry : gradients) {
+    const auto& [name, gradient] = entry;
+    CAPTURE(entry.first);
     CHECK(largest(gradient - expected(name)) <= 5e-5 * scale);
   }
 }

@@ -34,8 +34,9 @@ TEST_CASE("every operation with recorded cases is in the table, with 12 cases an
     CHECK(cases[test.name] >= 12);
     CHECK(test.errors.size() >= 2);
   }
-  for (const auto& [name, count] : cases) {
-    CAPTURE(name);
+  for (const auto& entry : cases) {
+    const auto& [name, count] = entry;
+    CAPTURE(entry.first);
     CHECK(names.contains(name));
   }
 }

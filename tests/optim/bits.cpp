@@ -118,8 +118,9 @@ TEST_CASE("any number of threads, any instruction set") {
   const Restore restore;
   const std::vector<std::int64_t> sizes = {3, 20000, 0, 17, 8192, 1, 8193, 64, 5000, 5000};
   constexpr int steps = 4;
-  for (const auto& [name, make] : configurations()) {
-    CAPTURE(name);
+  for (const auto& entry : configurations()) {
+    const auto& [name, make] = entry;
+    CAPTURE(entry.first);
     set_threads(1);
     optim_kernels::use(Isa::sse2);
     const std::uint64_t expected = train(make, sizes, steps);
