@@ -31,8 +31,9 @@ Models: ${models[*]}
 report writes an HTML page about a run, or about several beside each other: ./run.sh report runs/cnn runs/resnet
 
 bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations),
-compare (training steps beside LibTorch's), scale (how a training step grows), overheads (of an operation, of compiling,
-starting and building) or check (whether ratios are still as recorded). All but limits, scale and overheads
+compare (training steps beside LibTorch's), scale (how a training step grows), lengths (what it costs that each step has
+another length), overheads (of an operation, of compiling, starting and building) or check (whether ratios are still as
+recorded). All but limits, scale, lengths and overheads
 need LibTorch. ./run.sh bench WHAT --help lists the options.
 END
     exit 0
@@ -42,17 +43,18 @@ esac
 # run_bench WHAT [options]: builds the benchmarks, LibTorch's side with them where it is compared with, and runs them.
 run_bench() {
   local what=${1-}
-  [[ " limits optim ops compare scale overheads check " == *" $what "* ]] ||
-    die "there is no benchmark '$what'; there are: limits, optim, ops, compare, scale, overheads, check"
+  [[ " limits optim ops compare scale lengths overheads check " == *" $what "* ]] ||
+    die "there is no benchmark '$what'; there are: limits, optim, ops, compare, scale, lengths, overheads, check"
   need_packages "${build_packages[@]}" "${bench_packages[@]}"
   local cache=$root/build/bench/CMakeCache.txt
-  if [[ " limits scale overheads " != *" $what "* ]]; then
+  if [[ " limits scale lengths overheads " != *" $what "* ]]; then
     need_packages "${bench_torch_packages[@]}"
     [[ -e $cache && $(<"$cache") == *TEMPER_BENCH_TORCH:BOOL=ON* ]] || configure bench -DTEMPER_BENCH_TORCH=ON
   fi
   case $what in
     compare) build bench compare ;;
     scale) build bench compare-gpt-temper ;;
+    lengths) build bench overheads-lengths ;;
     overheads) build bench bench-ops overheads-tiny temper-mlp ;;
     check) build bench compare bench-optim ;;
     *) build bench "bench-$what" ;;

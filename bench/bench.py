@@ -12,6 +12,7 @@ import statistics
 import sys
 
 import compare
+import lengths
 import overheads
 import quiet
 import report
@@ -84,7 +85,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "overheads", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="where it was built")
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
@@ -112,6 +113,8 @@ def main():
         results = compare.run(programs, environment(), runner, options)
     elif options.what == "scale":
         results = scale.run(programs, environment(), runner, options)
+    elif options.what == "lengths":
+        results = lengths.run(programs, environment(), runner, options)
     elif options.what == "overheads":
         results = overheads.run(options.build, environment(), runner, options)
     else:

@@ -99,8 +99,19 @@ def overheads(results):
     return [table(["overhead", "median", "lowest", "highest", "at most"], rows)]
 
 
+def any_length(results):
+    rows = [["a step, lengths in random order", duration(results["any_order_ms"])],
+            ["the same steps, a length at a time", duration(results["one_size_ms"])],
+            ["ratio", f"{results['ratio']:.3f}"],
+            ["at most", f"{results['at_most']:.2f}"],
+            ["a step, each length for the first time", duration(results["first_ms"])],
+            ["the pool holds, times what was in use at the peak", f"{results['pool_held'] / results['pool_peak']:.2f}"],
+            ["its requests to the system after that", str(results["system_requests"])]]
+    return [table(["lengths 1 to 512", ""], rows)]
+
+
 BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results),
-          "overheads": lambda results, _: overheads(results)}
+          "overheads": lambda results, _: overheads(results), "lengths": lambda results, _: any_length(results)}
 
 
 def parts(what, results, limits=None):
@@ -128,7 +139,7 @@ def optimizer_growth(results):
 def write(path, folder):
     """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
-            for what in ("limits", "optim", "ops", "compare", "scale", "overheads") if (folder / f"{what}.json").exists()}
+            for what in ("limits", "optim", "ops", "compare", "scale", "lengths", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"

@@ -4,31 +4,21 @@
 #include <cstddef>
 #include <vector>
 
-#include <temper/core/pool.hpp>
+#include <temper/core/buffer.hpp>
 
 namespace temper::detail {
 
 /// Memory that is freed all at once, kept for the next tape.
 class Arena {
  public:
-  Arena() = default;
-  Arena(const Arena&) = delete;
-  Arena& operator=(const Arena&) = delete;
-  ~Arena() {
-    for (const Chunk& chunk : chunks_) pool_release(chunk.memory, chunk.bytes);
-  }
-
   void* allocate(std::size_t bytes) {
     bytes = (bytes + 15) / 16 * 16;
-    while (current_ < chunks_.size() && used_ + bytes > chunks_[current_].bytes) {
+    while (current_ < chunks_.size() && used_ + bytes > chunks_[current_].bytes()) {
       ++current_;
       used_ = 0;
     }
-    if (current_ == chunks_.size()) {
-      const std::size_t size = std::max(bytes, chunk_bytes);
-      chunks_.push_back({static_cast<std::byte*>(pool_allocate(size)), size});
-    }
-    void* memory = chunks_[current_].memory + used_;
+    if (current_ == chunks_.size()) chunks_.emplace_back(std::max(bytes, chunk_bytes));
+    void* memory = chunks_[current_].data() + used_;
     used_ += bytes;
     return memory;
   }
@@ -45,11 +35,7 @@ class Arena {
 
  private:
   static constexpr std::size_t chunk_bytes = std::size_t{64} << 10;
-  struct Chunk {
-    std::byte* memory;
-    std::size_t bytes;
-  };
-  std::vector<Chunk> chunks_;
+  std::vector<Buffer> chunks_;
   std::size_t current_ = 0;
   std::size_t used_ = 0;
 };

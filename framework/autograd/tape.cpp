@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include <temper/core/pool.hpp>
 #include <temper/core/random.hpp>
 
 #include <temper/autograd/random.hpp>
@@ -118,12 +119,16 @@ void Recorder::end_record(const char* name, const Tensor& y, Closure closure) {
 
 namespace {
 
+class FreeRecorders;
+FreeRecorders& free_recorders();
+
 /// Recorders of dead tapes, with their memory, for the next ones on this thread.
 class FreeRecorders {
  public:
-  ~FreeRecorders() {
-    while (head_ != nullptr) delete std::exchange(head_, head_->next_free);
+  FreeRecorders() {
+    trim_with_pool([] { free_recorders().clear(); });
   }
+  ~FreeRecorders() { clear(); }
   Recorder* take() {
     if (head_ == nullptr) return new Recorder;
     return std::exchange(head_, head_->next_free);
@@ -131,6 +136,9 @@ class FreeRecorders {
   void give(Recorder* recorder) {
     recorder->next_free = head_;
     head_ = recorder;
+  }
+  void clear() {
+    while (head_ != nullptr) delete std::exchange(head_, head_->next_free);
   }
 
  private:

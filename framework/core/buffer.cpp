@@ -1,5 +1,6 @@
 #include <temper/core/buffer.hpp>
 
+#include <algorithm>
 #include <limits>
 #include <new>
 
@@ -8,14 +9,17 @@
 namespace temper::detail {
 
 Buffer::Buffer(std::size_t bytes) {
-  if (bytes > std::numeric_limits<std::size_t>::max() - sizeof(Header)) throw std::bad_alloc();
-  header_ = new (pool_allocate(sizeof(Header) + bytes)) Header{1, 0, bytes};
+  // A sum that wraps would ask for a few bytes; the most there can be is refused.
+  const std::size_t most = std::numeric_limits<std::size_t>::max() - sizeof(Header);
+  const PoolBlock block = pool_allocate(sizeof(Header) + std::min(bytes, most));
+  header_ = new (block.memory) Header{1, 0, bytes, block.bytes};
 }
 
 void Buffer::release() noexcept {
-  const std::size_t bytes = sizeof(Header) + header_->bytes;
+  const std::size_t requested = sizeof(Header) + header_->bytes;
+  const PoolBlock block{header_, header_->block_bytes};
   header_->~Header();
-  pool_release(header_, bytes);
+  pool_release(block, requested);
 }
 
 }  // namespace temper::detail

@@ -12,7 +12,7 @@ namespace temper::detail {
 class Buffer {
  public:
   Buffer() noexcept = default;
-  /// Uninitialized, 64-byte aligned.
+  /// Uninitialized, 64-byte aligned. Throws: OutOfMemoryError.
   explicit Buffer(std::size_t bytes);
   Buffer(const Buffer& other) noexcept : header_(other.header_) {
     if (header_) header_->references.fetch_add(1, std::memory_order_relaxed);
@@ -43,6 +43,7 @@ class Buffer {
     std::atomic<std::uint32_t> references;
     std::uint32_t version;
     std::size_t bytes;
+    std::size_t block_bytes;  // of the pool's block, this header included
   };
 
   void release() noexcept;

@@ -29,6 +29,12 @@ class TapeError : public Error {
   using Error::Error;
 };
 
+/// Memory that the system does not give: how much was wanted, and for which tensor where it is one.
+class OutOfMemoryError : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A file that is missing, damaged, or does not hold what was asked for.
 class FileError : public Error {
  public:

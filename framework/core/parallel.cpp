@@ -13,7 +13,7 @@ namespace temper {
 
 namespace {
 
-int initial_threads() { return std::max(1, std::min(omp_get_max_threads(), omp_get_thread_limit())); }
+int initial_threads() { return std::max(1, std::min({omp_get_max_threads(), omp_get_thread_limit(), max_threads()})); }
 
 std::atomic<int>& thread_count() {
   static std::atomic<int> count = initial_threads();
@@ -46,10 +46,15 @@ class FirstError {
 
 }  // namespace
 
+// Of tens of thousands OpenMP ends the process: the stack of the thread that starts them does not hold their team.
+int max_threads() { return std::max(256, 16 * omp_get_num_procs()); }
+
 int threads() { return thread_count().load(std::memory_order_relaxed); }
 
 void set_threads(int count) {
-  if (count < 1) fail<ValueError>("set_threads: {} threads, expected at least 1", count);
+  if (count < 1 || count > max_threads()) {
+    fail<ValueError>("set_threads: {} threads, expected 1 to {}", count, max_threads());
+  }
   thread_count() = std::min(count, omp_get_thread_limit());
 }
 

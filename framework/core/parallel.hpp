@@ -9,7 +9,10 @@ namespace temper {
 /// Threads that kernels use: at first what OpenMP offers (OMP_NUM_THREADS, or the number of cores).
 int threads();
 
-/// Sets it. Throws: ValueError below 1. More than OpenMP's thread limit gives that limit.
+/// The most set_threads takes: 256, or 16 times the number of cores where that is more.
+int max_threads();
+
+/// Sets it. More than OpenMP's thread limit gives that limit. Throws: ValueError below 1 and above max_threads().
 void set_threads(int count);
 
 namespace detail {
@@ -63,8 +66,11 @@ using TeamBody = void (*)(void* context, const Team& team);
 void run_team(bool alone, TeamBody body, void* context);
 }  // namespace detail
 
-/// Number of chunks parallel_chunks makes of `count` elements.
-constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t grain) { return (count + grain - 1) / grain; }
+/// Number of chunks parallel_chunks makes of `count` elements: of none none, whatever the grain is, which may be made
+/// of a size that is 0 as well.
+constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t grain) {
+  return count > 0 ? (count - 1) / grain + 1 : 0;
+}
 
 /// Calls body(chunk, begin, end) for consecutive chunks of `grain` elements (the last may be shorter) of
 /// [0, count), on several threads. The chunks depend on count and grain alone, never on the threads: a reduction

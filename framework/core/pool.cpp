@@ -2,12 +2,17 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
+#include <limits>
 #include <mutex>
 #include <new>
 #include <utility>
+
+#include "framework/core/format_internal.hpp"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -23,6 +28,7 @@ namespace {
 constexpr std::size_t alignment = 64;
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::size_t steps_per_doubling = 8;  // wastes 6% on average, an eighth at most
+constexpr std::size_t largest_request = std::size_t{1} << 60;
 
 struct SizeClass {
   std::size_t index;
@@ -31,7 +37,7 @@ struct SizeClass {
 
 /// Multiples of 64 up to 512, then eight classes for every doubling.
 SizeClass size_class(std::size_t bytes) {
-  if (bytes > (std::size_t{1} << 62)) throw std::bad_alloc();
+  bytes = std::min(bytes, largest_request);  // no system has more
   if (bytes <= steps_per_doubling * alignment) {
     const std::size_t units = bytes == 0 ? 1 : (bytes + alignment - 1) / alignment;
     return {units - 1, units * alignment};
@@ -54,71 +60,95 @@ constexpr std::size_t classes = steps_per_doubling * 54;
 /// processor as many entries of its address cache. Under AddressSanitizer each is alone, so that it sees the borders.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t largest_in_slab = 0;
+constexpr bool maps_large_blocks = false;  // it knows nothing of what mmap gives
 #else
-constexpr std::size_t largest_in_slab = std::size_t{32} << 10;
+constexpr std::size_t largest_in_slab = detail::largest_exact_block;
+constexpr bool maps_large_blocks = true;
 #endif
 
 struct FreeBlock {
   FreeBlock* next;
 };
 
+/// The head of a slab. Its counters are those of trim_slabs.
+struct Slab {
+  Slab* next;
+  std::size_t cut;   // bytes
+  std::size_t free;  // of these
+};
+
+/// Null when there is none. Large blocks are mapped one by one, because malloc may keep what is given back to it.
 void* system_allocate(std::size_t bytes) {
-  void* block = nullptr;
-  if (posix_memalign(&block, bytes >= huge_page ? huge_page : alignment, bytes) != 0) throw std::bad_alloc();
-  if (bytes >= huge_page) madvise(block, bytes, MADV_HUGEPAGE);
-  return block;
+  if (!maps_large_blocks || bytes < huge_page) {
+    void* block = nullptr;
+    return posix_memalign(&block, alignment, bytes) == 0 ? block : nullptr;
+  }
+  // A huge page too many, so that some huge page begins in it; what stands out goes back.
+  const std::size_t mapped = bytes + huge_page;
+  void* region = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (region == MAP_FAILED) return nullptr;
+  auto* const begin = static_cast<std::byte*>(region);
+  const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + bytes, huge_page - before);
+  madvise(begin + before, bytes, MADV_HUGEPAGE);
+  return begin + before;
+}
+
+void system_release(void* block, std::size_t bytes) {
+  if (!maps_large_blocks || bytes < huge_page) {
+    std::free(block);
+  } else {
+    munmap(block, bytes);
+  }
+}
+
+std::string text_of(std::size_t bytes) {
+  constexpr std::array units = {"bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  std::size_t unit = 0;
+  double amount = static_cast<double>(bytes);
+  for (; amount >= 1024.0 && unit + 1 < units.size(); ++unit) amount /= 1024.0;
+  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{} bytes ({:.1f} {})", bytes, amount, units[unit]);
 }
 
 class Pool {
  public:
-  void* allocate(std::size_t requested) {
+  detail::PoolBlock allocate(std::size_t requested) {
     const auto [index, bytes] = size_class(requested);
-    {
-      const std::lock_guard lock(mutex_);
-      if (FreeBlock* block = free_[index]) {
-        ASAN_UNPOISON_MEMORY_REGION(block, bytes);
-        free_[index] = block->next;
-        stats_.cached -= bytes;
-        count_live(bytes);
-        return block;
-      }
-      if (bytes <= largest_in_slab) {
-        void* block = cut(bytes);
-        count_live(bytes);
-        return block;
-      }
-    }
-    void* block = system_allocate(bytes);
     const std::lock_guard lock(mutex_);
-    ++stats_.system_requests;
-    count_live(bytes);
+    detail::PoolBlock block{nullptr, bytes};
+    if (free_[index] != nullptr) {
+      block.memory = pop(index, bytes);
+    } else {
+      block = new_to_class(index, bytes);
+      if (block.memory == nullptr) refuse(requested);
+    }
+    last_use_[index] = ++uses_;
+    stats_.live += bytes;
+    if (stats_.live > stats_.peak) {
+      stats_.peak = stats_.live;
+      most_live_ = std::max(most_live_, stats_.peak);
+    }
     return block;
   }
 
-  void release(void* memory, std::size_t requested) noexcept {
-    const auto [index, bytes] = size_class(requested);
+  void release(detail::PoolBlock block, std::size_t requested) noexcept {
+    const SizeClass counted = size_class(requested);
+    const auto [index, bytes] = counted.bytes >= block.bytes ? counted : size_class(block.bytes);
     const std::lock_guard lock(mutex_);
-    auto* block = static_cast<FreeBlock*>(memory);
-    block->next = free_[index];
-    free_[index] = block;
+    auto* const entry = static_cast<FreeBlock*>(block.memory);
+    entry->next = free_[index];
+    free_[index] = entry;
     // All but the link, through which the leak checker finds the next block.
-    ASAN_POISON_MEMORY_REGION(block + 1, bytes - sizeof(FreeBlock));
-    stats_.live -= bytes;
+    ASAN_POISON_MEMORY_REGION(entry + 1, bytes - sizeof(FreeBlock));
+    stats_.live -= counted.bytes;
     stats_.cached += bytes;
   }
 
-  /// Slabs stay: their blocks cannot be returned one by one.
   void trim() {
     const std::lock_guard lock(mutex_);
-    for (std::size_t index = 0; index < free_.size(); ++index) {
-      const std::size_t bytes = class_bytes(index);
-      if (bytes <= largest_in_slab) continue;
-      while (free_[index] != nullptr) {
-        FreeBlock* block = std::exchange(free_[index], free_[index]->next);
-        stats_.cached -= bytes;
-        std::free(block);
-      }
-    }
+    empty_cache();
+    most_live_ = stats_.live;
   }
 
   PoolStats stats() {
@@ -132,25 +162,131 @@ class Pool {
   }
 
  private:
-  void count_live(std::size_t bytes) {
-    stats_.live += bytes;
-    if (stats_.live > stats_.peak) stats_.peak = stats_.live;
+  [[noreturn]] void refuse(std::size_t requested) {
+    fail<OutOfMemoryError>("not enough memory: {} wanted, beside {} in use", text_of(requested), text_of(stats_.live));
+  }
+
+  /// For a class that has no free block: the next larger one up to twice the size, if it is a class of large blocks,
+  /// else memory of the system.
+  detail::PoolBlock new_to_class(std::size_t index, std::size_t bytes) {
+    if (bytes <= largest_in_slab) return {cut(bytes), bytes};
+    if (bytes > detail::largest_exact_block) {
+      for (std::size_t i = index + 1; i <= index + steps_per_doubling; ++i) {
+        if (free_[i] == nullptr) continue;
+        last_use_[i] = uses_;
+        const std::size_t size = class_bytes(i);
+        return {pop(i, size), size};
+      }
+    }
+    return {from_system(bytes), bytes};
+  }
+
+  void* pop(std::size_t index, std::size_t bytes) {
+    FreeBlock* const block = free_[index];
+    ASAN_UNPOISON_MEMORY_REGION(block, bytes);
+    free_[index] = block->next;
+    stats_.cached -= bytes;
+    return block;
   }
 
   void* cut(std::size_t bytes) {
     if (left_ < bytes) {
-      slab_ = static_cast<std::byte*>(system_allocate(huge_page));
-      left_ = huge_page;
-      ++stats_.system_requests;
+      if (over_limit(huge_page)) trim_slabs();
+      void* const memory = from_system(huge_page);
+      if (memory == nullptr) return nullptr;
+      slabs_ = new (memory) Slab{slabs_, 0, 0};
+      slab_ = static_cast<std::byte*>(memory) + alignment;
+      left_ = huge_page - alignment;
     }
     left_ -= bytes;
+    slabs_->cut += bytes;
     return std::exchange(slab_, slab_ + bytes);
+  }
+
+  /// Memory of the system, after making room for it; null when there is none.
+  void* from_system(std::size_t bytes) {
+    while (over_limit(bytes) && evict_oldest()) {
+    }
+    void* memory = system_allocate(bytes);
+    if (memory == nullptr) {
+      empty_cache();
+      memory = system_allocate(bytes);
+    }
+    if (memory == nullptr) return nullptr;
+    ++stats_.system_requests;
+    stats_.held += bytes;
+    return memory;
+  }
+
+  /// Whether the pool would hold more than twice what was live at the peak. A block serves requests down to half its
+  /// size, so blocks in use never do alone.
+  bool over_limit(std::size_t bytes) const {
+    return stats_.held + bytes > 2 * std::max(most_live_, stats_.live + bytes) + huge_page;
+  }
+
+  /// Gives back a large block of the class that was used longest ago. False when there is none.
+  bool evict_oldest() {
+    std::size_t oldest = classes;
+    for (std::size_t i = size_class(largest_in_slab + 1).index; i < classes; ++i) {
+      if (free_[i] != nullptr && (oldest == classes || last_use_[i] < last_use_[oldest])) oldest = i;
+    }
+    if (oldest == classes) return false;
+    const std::size_t bytes = class_bytes(oldest);
+    system_release(pop(oldest, bytes), bytes);
+    stats_.held -= bytes;
+    return true;
+  }
+
+  void empty_cache() {
+    while (evict_oldest()) {
+    }
+    trim_slabs();
+  }
+
+  static Slab* slab_of(const FreeBlock* block) {
+    return reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(block) / huge_page * huge_page);
+  }
+
+  /// Gives back the slabs that no block in use lies in.
+  void trim_slabs() {
+    if (slabs_ == nullptr) return;
+    const std::size_t end = size_class(largest_in_slab).index + 1;
+    for (Slab* slab = slabs_; slab != nullptr; slab = slab->next) slab->free = 0;
+    for (std::size_t i = 0; i < end; ++i) {
+      for (FreeBlock* block = free_[i]; block != nullptr; block = block->next) slab_of(block)->free += class_bytes(i);
+    }
+    for (std::size_t i = 0; i < end; ++i) {
+      for (FreeBlock** link = &free_[i]; *link != nullptr;) {
+        const Slab* const slab = slab_of(*link);
+        if (slab->free == slab->cut) {
+          *link = (*link)->next;
+          stats_.cached -= class_bytes(i);
+        } else {
+          link = &(*link)->next;
+        }
+      }
+    }
+    if (slabs_->free == slabs_->cut) left_ = 0;  // the one that is being cut goes, too
+    for (Slab** link = &slabs_; *link != nullptr;) {
+      Slab* const slab = *link;
+      if (slab->free == slab->cut) {
+        *link = slab->next;
+        system_release(slab, huge_page);
+        stats_.held -= huge_page;
+      } else {
+        link = &slab->next;
+      }
+    }
   }
 
   std::mutex mutex_;
   std::array<FreeBlock*, classes> free_{};
-  std::byte* slab_ = nullptr;  // what is left of the current slab
+  std::array<std::uint64_t, classes> last_use_{};  // number of the use, of all uses
+  std::uint64_t uses_ = 0;
+  Slab* slabs_ = nullptr;      // the one that is being cut comes first
+  std::byte* slab_ = nullptr;  // what is left of it
   std::size_t left_ = 0;
+  std::size_t most_live_ = 0;  // ever, or since trim()
   PoolStats stats_;
 };
 
@@ -161,15 +297,33 @@ Pool& pool() {
   return *instance;
 }
 
+constinit std::array<std::atomic<void (*)()>, 4> trimmers{};
+
 }  // namespace
 
 PoolStats pool_stats() { return pool().stats(); }
 void reset_pool_peak() { pool().reset_peak(); }
-void trim_pool() { pool().trim(); }
+
+void trim_pool() {
+  for (const auto& slot : trimmers) {
+    if (const auto trim = slot.load()) trim();
+  }
+  pool().trim();
+}
 
 namespace detail {
-void* pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
-void pool_release(void* block, std::size_t bytes) noexcept { pool().release(block, bytes); }
+
+PoolBlock pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
+void pool_release(PoolBlock block, std::size_t requested) noexcept { pool().release(block, requested); }
+
+void trim_with_pool(void (*trim)()) {
+  for (auto& slot : trimmers) {
+    void (*none)() = nullptr;
+    if (slot.compare_exchange_strong(none, trim) || none == trim) return;
+  }
+  fail<Error>("trim_with_pool: more than {} callers", trimmers.size());
+}
+
 }  // namespace detail
 
 }  // namespace temper

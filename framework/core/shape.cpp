@@ -20,12 +20,11 @@ Shape::Shape(std::span<const std::int64_t> sizes) {
   if (sizes.size() > max_rank) {
     fail<ShapeError>("shape {} has {} axes, at most {} are supported", text_of(sizes), sizes.size(), max_rank);
   }
+  // Also where there is no element: some axes of such a shape are multiplied as well.
   std::int64_t count = 1;
-  bool empty = false;
   for (const std::int64_t size : sizes) {
     if (size < 0) fail<ShapeError>("shape {} has a negative size", text_of(sizes));
-    empty = empty || size == 0;
-    if (!empty && __builtin_mul_overflow(count, size, &count)) {
+    if (size > 0 && __builtin_mul_overflow(count, size, &count)) {
       fail<ShapeError>("shape {} has more than 2^63 - 1 elements", text_of(sizes));
     }
   }

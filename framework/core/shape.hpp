@@ -15,7 +15,8 @@ class Shape {
   static constexpr int max_rank = 8;
 
   Shape() = default;
-  /// Throws: ShapeError for a negative size, more than `max_rank` axes, or an element count past 2^63 - 1.
+  /// Throws: ShapeError for a negative size, more than `max_rank` axes, or an element count past 2^63 - 1
+  /// (sizes of 0 not counted).
   Shape(std::initializer_list<std::int64_t> sizes);
   explicit Shape(std::span<const std::int64_t> sizes);
 

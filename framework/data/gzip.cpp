@@ -37,7 +37,7 @@ bool is_gzip(std::span<const std::byte> file) { return file.size() >= 2 && at(fi
 
 Gunzip::Gunzip(std::span<const std::byte> file) : stream_(std::make_unique<Stream>()), rest_(file) {
   parse_header();
-  if (inflateInit2(stream_.get(), -MAX_WBITS) != Z_OK) throw std::bad_alloc();
+  if (inflateInit2(stream_.get(), -MAX_WBITS) != Z_OK) fail<OutOfMemoryError>("gzip: not enough memory");
 }
 
 Gunzip::~Gunzip() { inflateEnd(stream_.get()); }
@@ -101,7 +101,7 @@ std::size_t Gunzip::read(std::span<std::byte> out) {
     } else if (status == Z_DATA_ERROR) {
       fail<FileError>("gzip: damaged after {} bytes of data: {}", produced_, stream_->msg ? stream_->msg : "unknown");
     } else if (status == Z_MEM_ERROR) {
-      throw std::bad_alloc();
+      fail<OutOfMemoryError>("gzip: not enough memory");
     } else if (made == 0 && rest_.empty()) {
       fail<FileError>("gzip: the compressed data is cut off after {} bytes of data", produced_);
     }

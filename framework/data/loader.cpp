@@ -5,6 +5,7 @@
 #include <exception>
 #include <mutex>
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -79,12 +80,21 @@ struct LoaderEngine::Impl {
     if (state.batch == 0) state.seed = options.seed ? *options.seed : random_state().seed;
     epoch = {.seed = state.seed, .number = state.epoch};
     draw_order();
+    if (!slots.empty()) start_workers();
     running = true;
     if (slots.empty()) return;
-    while (threads.size() < static_cast<std::size_t>(options.workers)) threads.emplace_back([this] { work(); });
     const std::lock_guard lock(mutex);
     claimed = taken = state.batch;
     claimable.notify_all();
+  }
+
+  void start_workers() {
+    const auto wanted = static_cast<std::size_t>(options.workers);
+    try {
+      while (threads.size() < wanted) threads.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {
+      fail<Error>("loader: cannot start worker {} of {}: {}", threads.size() + 1, wanted, error.code().message());
+    }
   }
 
   /// Waits until no worker reads the order, and empties the slots.

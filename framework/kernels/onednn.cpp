@@ -2,8 +2,11 @@
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl_debug.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <list>
 #include <mutex>
 #include <new>
@@ -11,6 +14,7 @@
 
 #include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
+#include <temper/core/pool.hpp>
 
 #include "framework/core/format_internal.hpp"
 
@@ -54,13 +58,32 @@ constexpr std::size_t alignment = 64;
 std::size_t aligned(std::size_t bytes) { return (bytes + alignment - 1) / alignment * alignment; }
 
 void check(dnnl_status_t status, const char* what) {
-  if (status == dnnl_out_of_memory) throw std::bad_alloc();
+  if (status == dnnl_out_of_memory) fail<OutOfMemoryError>("oneDNN: not enough memory for its {}", what);
   if (status != dnnl_success) fail<Error>("oneDNN: {} failed: {}", what, dnnl_status2str(status));
 }
 
 struct KeyHash {
   std::size_t operator()(const Key& key) const { return key.hash(); }
 };
+
+/// What one of oneDNN's primitives occupies: 20 to 80 KiB were measured in versions 2.6 and 3.7, most of it its code.
+constexpr std::size_t primitive_bytes = std::size_t{64} << 10;
+
+struct Kept {
+  std::atomic<std::size_t> bytes{0};
+  std::atomic<std::size_t> limit;
+  Kept() {
+    const auto machine =
+        static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    limit = std::min(std::size_t{1} << 30, machine / 8);
+  }
+};
+
+/// Never destroyed: threads that end after main count their programs off.
+Kept& kept() {
+  static auto* const instance = new Kept;
+  return *instance;
+}
 
 /// Everything of oneDNN that belongs to a thread: its objects must not be shared.
 struct ThreadState {
@@ -69,12 +92,40 @@ struct ThreadState {
   dnnl::stream stream{engine()};
   std::list<Entry> programs;  // the one used last comes first
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key;
-  detail::Buffer workspace;
+
+  ThreadState() { detail::trim_with_pool(&ThreadState::trim); }
+  ~ThreadState() { clear(); }
+
+  void drop_oldest() {
+    kept().bytes -= programs.back().second.kept_bytes();
+    by_key.erase(programs.back().first);
+    programs.pop_back();
+  }
+  void clear() {
+    while (!programs.empty()) drop_oldest();
+  }
+  static void trim();
 };
 
 ThreadState& this_thread() {
   thread_local ThreadState state;
   return state;
+}
+
+void ThreadState::trim() { this_thread().clear(); }
+
+/// oneDNN 2.6 does not look whether it got memory for the code it writes, and dies without it.
+void require_room_for_code() {
+  constexpr std::size_t room = std::size_t{4} << 20;  // what it writes before it shrinks it, with room to spare
+  for (const bool again : {true, false}) {
+    void* const memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory != MAP_FAILED) {
+      munmap(memory, room);
+      return;
+    }
+    if (again) trim_pool();
+  }
+  fail<OutOfMemoryError>("oneDNN: not enough memory to compile a primitive");
 }
 
 struct Implementations {
@@ -165,6 +216,7 @@ void Program::add(const char* what, const dnnl::primitive_desc_base& description
     const std::lock_guard lock(record.mutex);
     record.names.insert(fmt::format("{} {}", what, description.impl_info_str()));
   }
+  require_room_for_code();
   Step step{dnnl::primitive(description.get()), {}};
   for (const auto& [name, memory] : arguments) {
     step.arguments.push_back({name, memories_[static_cast<std::size_t>(memory)].memory.get()});
@@ -182,6 +234,10 @@ void Program::add_reorder(int from, int to, bool accumulate) {
                                                   engine(), memories_[static_cast<std::size_t>(to)].memory.get_desc(),
                                                   accumulate ? accumulating() : attributes());
   add("reorder", description, {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+}
+
+std::size_t Program::kept_bytes() const {
+  return sizeof(Program) + steps_.size() * (primitive_bytes + sizeof(Step)) + memories_.size() * sizeof(Memory);
 }
 
 void Program::run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands) {
@@ -214,23 +270,18 @@ Program* find(const Key& key) {
 
 Program& keep(const Key& key, Program program) {
   ThreadState& state = this_thread();
-  if (state.programs.size() >= max_kept_programs) {
-    state.by_key.erase(state.programs.back().first);
-    state.programs.pop_back();
-  }
+  const std::size_t bytes = program.kept_bytes();
+  while (!state.programs.empty() && kept().bytes + bytes > kept().limit) state.drop_oldest();
   state.programs.emplace_front(key, std::move(program));
+  kept().bytes += bytes;
   state.by_key[key] = state.programs.begin();
   return state.programs.front().second;
 }
 
 void execute(Program& program, std::span<const void* const> operands) {
-  ThreadState& state = this_thread();
   const std::size_t bytes = program.workspace_bytes();
-  if (bytes > 0 && (!state.workspace || state.workspace.bytes() < bytes)) {
-    state.workspace = detail::Buffer();  // back to the pool before asking for a larger one
-    state.workspace = detail::Buffer(bytes);
-  }
-  program.run(state.stream, bytes > 0 ? state.workspace.data() : nullptr, operands);
+  const detail::Buffer workspace = bytes > 0 ? detail::Buffer(bytes) : detail::Buffer();
+  program.run(this_thread().stream, bytes > 0 ? workspace.data() : nullptr, operands);
 }
 
 void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate, float* y) {
@@ -240,11 +291,14 @@ void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate
 }
 
 void fail_with(const dnnl::error& error) {
-  if (error.status == dnnl_out_of_memory) throw std::bad_alloc();
+  if (error.status == dnnl_out_of_memory) fail<OutOfMemoryError>("oneDNN: not enough memory ({})", error.message);
   fail<Error>("oneDNN: {} ({})", error.message, dnnl_status2str(error.status));
 }
 
 std::size_t kept_programs() { return this_thread().programs.size(); }
+std::size_t kept_bytes() { return kept().bytes; }
+std::size_t kept_limit() { return kept().limit; }
+void set_kept_limit(std::size_t bytes) { kept().limit = bytes; }
 
 std::set<std::string> implementations() {
   Implementations& record = implementation_record();

@@ -1,7 +1,8 @@
 #pragma once
 
 // The only place that speaks to oneDNN, beside the kernels written on top of it. It keeps compiled primitives per
-// thread, so that a call that was made before costs a look-up, the exchange of some pointers and the execution.
+// thread, as many as fit a limit of bytes, so that a call that was made before costs a look-up, the exchange of some
+// pointers and the execution.
 //
 //     const Key key(Op::matmul, {m, n, k});
 //     run(key, {a, b, y}, [&](Program& program) {       // only the first time
@@ -108,6 +109,8 @@ class Program {
   /// `workspace` is 64-byte aligned and has workspace_bytes().
   void run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands);
   std::size_t workspace_bytes() const { return temporary_bytes_ + scratchpad_bytes_; }
+  /// What it occupies while it is kept, about.
+  std::size_t kept_bytes() const;
 
  private:
   enum class Place { operand, temporary, scratchpad };
@@ -132,9 +135,9 @@ class Program {
 
 /// This thread's program for a key; null when there is none.
 Program* find(const Key& key);
-/// Keeps a program; the one that was not used for longest goes when there are too many.
+/// Keeps a program. Those of this thread that were not used for longest go when all threads' exceed the limit.
 Program& keep(const Key& key, Program program);
-/// Runs it in this thread's workspace.
+/// Runs it.
 void execute(Program& program, std::span<const void* const> operands);
 [[noreturn]] void fail_with(const dnnl::error& error);
 
@@ -148,25 +151,29 @@ void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate
 
 /// Runs this thread's program for the key, compiled by compile(program) when there is none yet. The operands are read
 /// or written as the program's primitives have it.
-/// Throws: Error with oneDNN's text when it refuses.
+/// Throws: Error with oneDNN's text when it refuses; OutOfMemoryError.
 template <class Compile>
 void run(const Key& key, std::initializer_list<const void*> operands, Compile&& compile) {
-  Program* program = find(key);
-  if (program == nullptr) {
-    try {
+  try {
+    Program* program = find(key);
+    if (program == nullptr) {
       Program fresh;
       compile(fresh);
       program = &keep(key, std::move(fresh));
-    } catch (const dnnl::error& error) {
-      fail_with(error);
     }
+    execute(*program, std::span(operands.begin(), operands.size()));
+  } catch (const dnnl::error& error) {
+    fail_with(error);
   }
-  execute(*program, std::span(operands.begin(), operands.size()));
 }
 
-/// Programs this thread keeps now, and at most.
+/// Programs this thread keeps now.
 std::size_t kept_programs();
-inline constexpr std::size_t max_kept_programs = 256;
+/// What the programs of all threads occupy, about, and the most it may be: at first an eighth of the machine's memory,
+/// but no more than 1 GiB.
+std::size_t kept_bytes();
+std::size_t kept_limit();
+void set_kept_limit(std::size_t bytes);
 
 /// "matmul brg:avx512_core": every implementation oneDNN has chosen in this process. None may be a reference one.
 std::set<std::string> implementations();

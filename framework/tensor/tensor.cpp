@@ -39,6 +39,19 @@ void for_bytes(const Tensor& tensor, Body body) {
                });
 }
 
+/// Memory for a tensor's elements. Throws: ShapeError when their bytes cannot be counted; OutOfMemoryError.
+detail::Buffer elements_of(const Shape& shape, Dtype dtype) {
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(shape.numel(), static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
+    fail<ShapeError>("tensor {} {} has more than 2^63 - 1 bytes", dtype, shape);
+  }
+  try {
+    return detail::Buffer(static_cast<std::size_t>(bytes));
+  } catch (const OutOfMemoryError& error) {
+    fail<OutOfMemoryError>("tensor {} {}: {}", dtype, shape, error.what());
+  }
+}
+
 template <class Draw>
 Tensor drawn(const Shape& shape, Draw draw) {
   Tensor tensor = empty(shape);
@@ -53,8 +66,9 @@ Tensor drawn(const Shape& shape, Draw draw) {
 }  // namespace
 
 namespace detail {
-void* TensorBody::operator new(std::size_t bytes) { return pool_allocate(bytes); }
-void TensorBody::operator delete(void* body) noexcept { pool_release(body, sizeof(TensorBody)); }
+static_assert(sizeof(TensorBody) <= largest_exact_block);
+void* TensorBody::operator new(std::size_t bytes) { return pool_allocate(bytes).memory; }
+void TensorBody::operator delete(void* body) noexcept { pool_release({body, sizeof(TensorBody)}, sizeof(TensorBody)); }
 }  // namespace detail
 
 void Tensor::throw_undefined() { fail<ValueError>("an undefined tensor was used; expected one with elements"); }
@@ -130,8 +144,8 @@ void Tensor::fill(float value) {
 
 Tensor empty(const Shape& shape, Dtype dtype) {
   Tensor tensor;
-  const std::size_t bytes = static_cast<std::size_t>(shape.numel()) * size_of(dtype);
-  tensor.body_ = new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = detail::Buffer(bytes), .mark = {}};
+  tensor.body_ =
+      new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = elements_of(shape, dtype), .mark = {}};
   return tensor;
 }
 

@@ -126,6 +126,7 @@ class Tensor {
 };
 
 /// Uninitialized elements.
+/// Throws, as all below: ShapeError when the elements have more than 2^63 - 1 bytes; OutOfMemoryError.
 Tensor empty(const Shape& shape, Dtype dtype = Dtype::f32);
 Tensor zeros(const Shape& shape, Dtype dtype = Dtype::f32);
 Tensor ones(const Shape& shape);

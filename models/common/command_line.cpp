@@ -10,6 +10,8 @@
 #include <numeric>
 #include <sstream>
 
+#include <temper/core/parallel.hpp>
+
 #include "framework/core/format_internal.hpp"
 #include "models/common/optimizer.hpp"
 #include "models/common/run_folder.hpp"
@@ -80,7 +82,7 @@ void add_shared(CLI::App& app, TrainOptions& options) {
                  "of weights and activations; bf16 trains faster, with f32 masters of the weights")
       ->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--threads", options.threads, "threads; 0: all cores")->check(between(0));
+  app.add_option("--threads", options.threads, "threads; 0: all cores")->check(between(0, max_threads()));
   app.add_option("--out", options.out, "folder of the run")->configurable(false);
   app.add_flag("--resume", options.resume, "go on with the run in the folder")->configurable(false);
   app.add_flag("--overwrite", options.overwrite, "replace the run in the folder")->configurable(false);

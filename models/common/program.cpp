@@ -1,7 +1,9 @@
 #include "models/common/program.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 
 #include "models/common/command_line.hpp"
 
@@ -15,6 +17,7 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
                 const std::function<void(Run&)>& train) {
   Command command = read_command(program, argc, argv, own);
   if (command.status) return *command.status;
+  std::signal(SIGXFSZ, SIG_IGN);                    // a write past the limit for files fails with an error that says so
   const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
   try {
     if (command.options.threads > 0) set_threads(command.options.threads);
@@ -29,6 +32,9 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     return 0;
   } catch (const Stopped& stopped) {
     return stopped.status;
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "temper-%s: not enough memory\n", program.model.c_str());
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), error.what());
     return 1;

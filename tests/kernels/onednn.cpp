@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <temper/core/errors.hpp>
+#include <temper/core/pool.hpp>
 
 #include "framework/kernels/conv.hpp"
 #include "framework/kernels/matmul.hpp"
@@ -66,22 +67,38 @@ TEST_CASE("a program is compiled once per shape and number of threads") {
   }).join();
 }
 
-TEST_CASE("programs that were not used for long are dropped") {
+TEST_CASE("programs are kept up to a limit of bytes, and those that were not used for long are dropped") {
   constexpr auto f32 = static_cast<Index>(onednn::Type::f32);
   std::thread([] {
+    const std::size_t limit = onednn::kept_limit(), before = onednn::kept_bytes();
+    CHECK(limit > std::size_t{16} << 20);
+    CHECK(limit <= std::size_t{1} << 30);
     CHECK(onednn::kept_programs() == 0);
-    const Floats a(1, 3.0f), b(600, 2.0f);
-    for (Index n = 1; n <= 600; ++n) {
+    const Floats a(1, 3.0f), b(300, 2.0f);
+    const auto multiply = [&](Index n) {
       Floats y(static_cast<std::size_t>(n));
       kernels::matmul({.m = 1, .n = n, .k = 1}, a.data(), b.data(), nullptr, y.data());
       CHECK(y == Floats(y.size(), 6.0f));
-      kernels::matmul({.m = 1, .n = 1, .k = 1}, a.data(), b.data(), nullptr, y.data());  // stays
-      CHECK(onednn::kept_programs() <= onednn::max_kept_programs);
+    };
+    multiply(1);
+    const std::size_t one = onednn::kept_bytes() - before;
+    CHECK(one >= std::size_t{32} << 10);
+    onednn::set_kept_limit(before + 100 * one);
+    for (Index n = 2; n <= 300; ++n) {
+      multiply(n);
+      multiply(1);  // stays
+      CHECK(onednn::kept_bytes() <= onednn::kept_limit());
+      CHECK(onednn::kept_bytes() - before == onednn::kept_programs() * one);
     }
-    CHECK(onednn::kept_programs() == onednn::max_kept_programs);
+    CHECK(onednn::kept_programs() == 100);
     CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
     CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0, f32, f32})) == nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 600, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
+    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 300, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
+    temper::trim_pool();
+    CHECK(onednn::kept_programs() == 0);
+    CHECK(onednn::kept_bytes() == before);
+    multiply(7);
+    onednn::set_kept_limit(limit);
   }).join();
 }
 

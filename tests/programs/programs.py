@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -288,6 +289,42 @@ def test_interrupt(bench):
     check(process.returncode in (130, -signal.SIGINT), f"two signals: {process.returncode}")
 
 
+def test_little_memory(bench):
+    """Without enough memory a run ends with a sentence about it, and its checkpoints stay whole."""
+    program = str(bench.programs / "temper-mlp")
+
+    def limit(mebibytes):
+        return lambda: resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
+
+    if subprocess.run([program, "--help"], preexec_fn=limit(256), capture_output=True).returncode != 0:
+        print("  left out: here no program starts within 256 MiB")  # of a sanitizer or an emulator
+        return
+    out = bench.folder()
+    command = bench.command("mlp", "--checkpoint-every", "5", out=out)
+    command[command.index("--steps") + 1] = "200"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    wait_for(out / "checkpoints/last.safetensors", process)
+    process.send_signal(signal.SIGTERM)
+    process.wait(timeout=60)
+    more = command + ["--resume"]
+    ended = []
+    for mebibytes in range(48, 128, 4):
+        done = subprocess.run(more, preexec_fn=limit(mebibytes), capture_output=True, text=True, timeout=300)
+        if "error while loading shared libraries" in done.stderr:
+            continue
+        ended.append(done.returncode)
+        check(done.returncode in (0, 1), f"{mebibytes} MiB: ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        if done.returncode == 1:
+            said = done.stderr.splitlines()[-1]
+            check(re.match(r"temper-mlp: .*(not enough memory|cannot start worker)", said), f"{mebibytes} MiB: {said}")
+        for checkpoint in (out / "checkpoints").iterdir():
+            jobs.read_safetensors(checkpoint)
+        if done.returncode == 0:
+            break
+    check(ended[0] == 1 and ended[-1] == 0, f"ended with {ended}")
+    check(jobs.metrics(out)[-1]["step"] == 200, "metrics end at another step")
+
+
 def test_damaged_checkpoint(bench):
     """A damaged newest checkpoint falls back to the one before, says so, and ends the same."""
     whole, out = bench.folder(), bench.folder()
@@ -397,6 +434,7 @@ def test_bad_command_lines(bench):
         (["--optimizer", "adan"], "adan not in"),
         (["--decay", "sine"], "sine not in"),
         (["--batch-size", "0"], "'0', expected a number of at least 1"),
+        (["--threads", "100000"], "'100000', expected a number from 0 to "),
         (["--ema", "2"], "'2', expected a number from 0 to 1"),
         (["--resume", "--overwrite"], "--resume: "),
         (["--resume", "--config", "x"], "--resume reads the run's own configuration"),

@@ -94,3 +94,38 @@ TEST_CASE("misuse says what was got and what was expected") {
   CHECK_THROWS_WITH_AS(from({1, 2}, {3}), "from: 2 values for shape [3], which has 3 elements", ShapeError);
   CHECK_THROWS_WITH_AS(Tensor().shape(), "an undefined tensor was used; expected one with elements", ValueError);
 }
+
+TEST_CASE("tensors that no memory can hold are errors with their shape and size") {
+  const std::int64_t half = std::int64_t{1} << 62;
+  for (const Dtype dtype : {Dtype::f32, Dtype::i64, Dtype::bf16}) {
+    const std::string text = "tensor " + to_string(dtype) + " [4611686018427387904] has more than 2^63 - 1 bytes";
+    CHECK_THROWS_WITH_AS(empty({half}, dtype), text.c_str(), ShapeError);
+    CHECK_THROWS_WITH_AS(zeros({half}, dtype), text.c_str(), ShapeError);
+  }
+  CHECK_THROWS_WITH_AS(ones({half / 2, 4}), "shape [2305843009213693952, 4] has more than 2^63 - 1 elements",
+                       ShapeError);
+  // A size of 0 does not hide what the other axes make.
+  CHECK_THROWS_WITH_AS(zeros({0, half, 4}), "shape [0, 4611686018427387904, 4] has more than 2^63 - 1 elements",
+                       ShapeError);
+  for (const auto& make : std::initializer_list<Tensor (*)()>{[] {
+                                                                return empty({1 << 24, 1 << 24});
+                                                              },
+                                                              [] {
+                                                                return zeros({1 << 24, 1 << 24});
+                                                              },
+                                                              [] {
+                                                                return full({1 << 24, 1 << 24}, 2.0f);
+                                                              },
+                                                              [] {
+                                                                return uniform({1 << 24, 1 << 24});
+                                                              },
+                                                              [] {
+                                                                return normal({1 << 24, 1 << 24});
+                                                              }}) {
+    CHECK_THROWS_WITH_AS(make(),
+                         doctest::Contains("tensor f32 [16777216, 16777216]: not enough memory: "
+                                           "1125899906842688 bytes (1.0 PiB) wanted, "),
+                         OutOfMemoryError);
+  }
+  CHECK_THROWS_AS(arange(std::int64_t{1} << 60), ShapeError);
+}
