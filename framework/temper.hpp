@@ -8,6 +8,7 @@
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 #include <temper/core/parallel.hpp>
+#include <temper/core/pool.hpp>
 #include <temper/core/random.hpp>
 #include <temper/data/augmented.hpp>
 #include <temper/data/char_tokenizer.hpp>
