@@ -32,10 +32,15 @@ FileSource::FileSource(const std::filesystem::path& path) {
   const std::string name = printable(path.native());
   if (path.native().find('\0') != std::string::npos) fail<FileError>("{}: a path cannot hold a zero byte", name);
   // Without O_NONBLOCK, opening a FIFO would wait for a writer that may never come.
-  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor_ < 0) fail<FileError>("{}: cannot open: {}", name, std::strerror(errno));
+  descriptor_ = retried([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK); });
+  if (descriptor_ < 0) fail<ReadError>("{}: cannot open: {}", name, std::strerror(errno));
   struct stat status {};
-  if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+  if (::fstat(descriptor_, &status) != 0) {
+    const int error = errno;
+    ::close(descriptor_);
+    fail<ReadError>("{}: cannot read: {}", name, std::strerror(error));
+  }
+  if (!S_ISREG(status.st_mode)) {
     ::close(descriptor_);
     const char* what = S_ISDIR(status.st_mode)                              ? "a folder"
                        : S_ISFIFO(status.st_mode)                           ? "a pipe"
@@ -49,11 +54,9 @@ FileSource::FileSource(const std::filesystem::path& path) {
 FileSource::~FileSource() { ::close(descriptor_); }
 
 std::size_t FileSource::read_some(std::span<std::byte> out) {
-  for (;;) {
-    const ssize_t count = ::read(descriptor_, out.data(), out.size());
-    if (count >= 0) return static_cast<std::size_t>(count);
-    if (errno != EINTR) fail<FileError>("cannot read: {}", std::strerror(errno));
-  }
+  const ssize_t count = retried([&] { return ::read(descriptor_, out.data(), out.size()); });
+  if (count < 0) fail<ReadError>("cannot read: {}", std::strerror(errno));
+  return static_cast<std::size_t>(count);
 }
 
 void FileSource::read(std::span<std::byte> out) {
@@ -82,15 +85,13 @@ void MemorySource::read(std::span<std::byte> out) {
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   FileSource file(path);
-  try {
+  return with_path(path, [&] {
     if (file.size() > max_bytes) fail<FileError>("has {} bytes, the limit is {}", file.size(), max_bytes);
     std::vector<std::byte> bytes(file.size());
     file.read(bytes);
     file.expect_end();
     return bytes;
-  } catch (const FileError& error) {
-    fail<FileError>("{}: {}", printable(path.native()), error.what());
-  }
+  });
 }
 
 std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
@@ -98,7 +99,7 @@ std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes
   if (!is_gzip(file) && path.extension() != ".gz") {
     return {reinterpret_cast<const char*>(file.data()), file.size()};
   }
-  try {
+  return with_path(path, [&] {
     Gunzip gzip(file);
     std::string text;
     std::array<std::byte, 1 << 16> part;
@@ -108,9 +109,7 @@ std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes
     }
     gzip.finish();
     return text;
-  } catch (const FileError& error) {
-    fail<FileError>("{}: {}", printable(path.native()), error.what());
-  }
+  });
 }
 
 }  // namespace temper::detail

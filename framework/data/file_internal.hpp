@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -8,10 +9,38 @@
 #include <string_view>
 #include <vector>
 
+#include "framework/core/errors.hpp"
+
 namespace temper::detail {
 
 /// Text from outside for a message: control characters escaped, long ones cut.
 std::string printable(std::string_view text);
+
+/// A file that could not be opened or read, whatever it holds: that may be over at the next try.
+class ReadError : public FileError {
+ public:
+  using FileError::FileError;
+};
+
+/// What a system call returns, made again when a signal came in between.
+template <class Call>
+auto retried(Call call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+/// What `read` returns; its errors say the path first.
+template <class Read>
+auto with_path(const std::filesystem::path& path, Read read) {
+  try {
+    return read();
+  } catch (const ReadError& error) {
+    throw ReadError(printable(path.native()) + ": " + error.what());
+  } catch (const FileError& error) {
+    throw FileError(printable(path.native()) + ": " + error.what());
+  }
+}
 
 /// Something bytes are read from in order: a file, or a block of memory.
 class ByteSource {

@@ -26,6 +26,33 @@ bool same_file(int descriptor, const fs::path& path) {
 
 }  // namespace
 
+Lock lock_alone(int descriptor, const fs::path& path) {
+  if (retried([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) == 0) return Lock::taken;
+  if (errno == EWOULDBLOCK) return Lock::busy;
+  if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) return Lock::unsupported;
+  fail<FileError>("{}: cannot be locked: {}", printable(path.native()), std::strerror(errno));
+}
+
+bool path_exists(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (status.type() == fs::file_type::none) fail<FileError>("{}: {}", printable(path.native()), error.message());
+  return fs::exists(status);
+}
+
+void make_folders(const fs::path& folder) {
+  if (path_exists(folder)) {
+    if (!fs::is_directory(folder)) fail<FileError>("{}: expected a folder, this is a file", printable(folder.native()));
+    return;
+  }
+  const fs::path above = folder.parent_path();
+  if (!above.empty()) make_folders(above);
+  if (::mkdir(folder.c_str(), 0777) != 0 && errno != EEXIST) {
+    fail<FileError>("{}: cannot be made: {}", printable(folder.native()), std::strerror(errno));
+  }
+  sync_folder(above.empty() ? fs::path(".") : above);
+}
+
 AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   if (path.native().find('\0') != std::string::npos) fail_with("a path cannot hold a zero byte", 0);
   std::error_code ignored;
@@ -37,7 +64,7 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   temporary_ += ".tmp";
   while (!open_and_lock()) {
   }
-  if (::ftruncate(descriptor_, 0) != 0) {
+  if (retried([&] { return ::ftruncate(descriptor_, 0); }) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
     ::close(descriptor_);
@@ -48,11 +75,15 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
 /// False when another program committed the temporary file between our opening and locking it: what we hold is now
 /// its finished file.
 bool AtomicFile::open_and_lock() {
-  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  constexpr int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  descriptor_ = retried([&] { return ::open(temporary_.c_str(), flags, 0666); });
   if (descriptor_ < 0) fail_with("cannot write", errno);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+  try {
+    // Without locks, that two programs save to one file at once is for their users to avoid.
+    if (lock_alone(descriptor_, path_) == Lock::busy) fail_with("another program is saving to it", 0);
+  } catch (const FileError&) {
     ::close(descriptor_);
-    fail_with("another program is saving to it", 0);
+    throw;
   }
   if (same_file(descriptor_, temporary_)) return true;
   ::close(descriptor_);
@@ -66,8 +97,7 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
-    const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
+    const ssize_t count = retried([&] { return ::write(descriptor_, bytes.data(), bytes.size()); });
     if (count <= 0) fail_with("cannot write", count == 0 ? ENOSPC : errno);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
@@ -75,7 +105,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 
 void AtomicFile::commit() {
   // The order matters when the power fails: contents, then the name, then the folder that holds the name.
-  if (::fsync(descriptor_) != 0) fail_with("cannot write", errno);
+  if (retried([&] { return ::fsync(descriptor_); }) != 0) fail_with("cannot write", errno);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot replace", errno);
   committed_ = true;
   try {
@@ -86,9 +116,9 @@ void AtomicFile::commit() {
 }
 
 void sync_folder(const fs::path& folder) {
-  const int opened = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int opened = retried([&] { return ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (opened < 0) fail<FileError>("{}: cannot be opened: {}", printable(folder.native()), std::strerror(errno));
-  const int status = ::fsync(opened);
+  const int status = retried([&] { return ::fsync(opened); });
   const int error = errno;
   ::close(opened);
   // Some file systems cannot do this for folders and say so.

@@ -52,7 +52,7 @@ class CheckpointFolder {
   /// The folder need not exist before the first save.
   explicit CheckpointFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Whether there is no checkpoint, damaged ones included.
+  /// Whether there is no checkpoint, damaged ones included. Throws: FileError when that cannot be told.
   bool empty() const;
   /// Throws: FileError; then the checkpoints that were there still are.
   void save(const Checkpoint& checkpoint) const;
@@ -62,7 +62,8 @@ class CheckpointFolder {
     std::filesystem::path file;
     std::vector<std::string> damaged;  ///< what was wrong with each newer one; they are renamed to *.damaged
   };
-  /// The newest checkpoint that is whole. Throws: FileError when there is none, saying what is wrong with each.
+  /// The newest checkpoint that is whole; files that a killed save left are put in order. Throws: FileError when there
+  /// is none, saying what is wrong with each, and when one cannot be read, which need not mean that it is damaged.
   Loaded load() const;
 
  private:

@@ -31,20 +31,20 @@ void move_file(const fs::path& from, const fs::path& to) {
 
 bool CheckpointFolder::empty() const {
   for (const char* name : {next_name, last_name, previous_name}) {
-    if (fs::exists(folder_ / name)) return false;
+    if (detail::path_exists(folder_ / name)) return false;
   }
   return true;
 }
 
 void CheckpointFolder::finish_rotation() const {
-  if (!fs::exists(folder_ / next_name)) return;
-  if (fs::exists(folder_ / last_name)) move_file(folder_ / last_name, folder_ / previous_name);
+  if (!detail::path_exists(folder_ / next_name)) return;
+  if (detail::path_exists(folder_ / last_name)) move_file(folder_ / last_name, folder_ / previous_name);
   move_file(folder_ / next_name, folder_ / last_name);
   detail::sync_folder(folder_);
 }
 
 void CheckpointFolder::save(const Checkpoint& checkpoint) const {
-  fs::create_directories(folder_);
+  detail::make_folders(folder_);
   finish_rotation();
   save_checkpoint(folder_ / next_name, checkpoint);
   finish_rotation();
@@ -56,9 +56,11 @@ CheckpointFolder::Loaded CheckpointFolder::load() const {
   std::vector<fs::path> bad;
   for (const char* name : {next_name, last_name, previous_name}) {
     loaded.file = folder_ / name;
-    if (!fs::exists(loaded.file)) continue;
+    if (!detail::path_exists(loaded.file)) continue;
     try {
       loaded.checkpoint = load_checkpoint(loaded.file);
+    } catch (const detail::ReadError&) {
+      throw;  // it may be whole, and readable at the next try
     } catch (const FileError& error) {
       loaded.damaged.emplace_back(error.what());
       problems += fmt::format("\n  {}", error.what());
@@ -67,6 +69,10 @@ CheckpointFolder::Loaded CheckpointFolder::load() const {
     }
     // Out of the way: the next save must not put a damaged one in the place of a good one.
     for (const fs::path& file : bad) move_file(file, fs::path(file) += ".damaged");
+    if (loaded.file.filename() == next_name) {  // a save was cut short
+      finish_rotation();
+      loaded.file = folder_ / last_name;
+    }
     return loaded;
   }
   if (problems.empty()) fail<FileError>("{}: there is no checkpoint", detail::printable(folder_.native()));

@@ -207,11 +207,7 @@ void save_tensors(const std::filesystem::path& path, const Tensors& tensors, con
 
 TensorFile load_tensors(const std::filesystem::path& path, const LoadOptions& options) {
   detail::FileSource file(path);
-  try {
-    return detail::read_safetensors(file, options);
-  } catch (const FileError& error) {
-    fail<FileError>("{}: {}", printable(path.native()), error.what());
-  }
+  return detail::with_path(path, [&] { return detail::read_safetensors(file, options); });
 }
 
 }  // namespace temper
