@@ -11,8 +11,12 @@ namespace {
 
 struct Curve {
   std::string label;
-  std::vector<double> values;  // at every k, and at the end of the run
+  std::vector<double> values;  // at every k, or at every n-th
 };
+
+/// A picture looks at so many updates at most: a run of 2e9 has more than the memory holds.
+constexpr Step most_samples = Step{1} << 20;
+Step stride_of(Step total) { return (total - 1) / most_samples + 1; }
 
 using Curves = std::vector<Curve>;
 
@@ -23,17 +27,17 @@ void check(Step total, const PlotOptions& options) {
   }
 }
 
-Curves curves(const Schedule& schedule, Step total) {
+Curves curves(const Schedule& schedule, Step total, Step stride) {
   Curve curve{schedule.text(), {}};
-  for (Step k = 0; k < total; ++k) curve.values.push_back(schedule(k));
+  for (Step k = 0; k < total; k += stride) curve.values.push_back(schedule(k));
   return {curve};
 }
 
-Curves curves(const Optimizer& optimizer, Step total, const std::string& option) {
+Curves curves(const Optimizer& optimizer, Step total, const std::string& option, Step stride) {
   Curves result;
   for (std::size_t group = 0; group < optimizer.groups().size(); ++group) {
     Curve curve{"", {}};
-    for (Step k = 0; k < total; ++k) curve.values.push_back(optimizer.value(option, k, group));
+    for (Step k = 0; k < total; k += stride) curve.values.push_back(optimizer.value(option, k, group));
     const bool known =
         std::any_of(result.begin(), result.end(), [&](const Curve& c) { return c.values == curve.values; });
     if (known) continue;
@@ -66,7 +70,7 @@ Range range(const Curves& all) {
 std::string terminal(const Curves& all, Step total, const PlotOptions& options) {
   static constexpr std::string_view marks = "*o+x#%@&";
   const auto [low, high] = range(all);
-  const auto width = static_cast<Step>(options.width);
+  const auto width = static_cast<Step>(options.width), samples = static_cast<Step>(all.front().values.size());
   std::vector<std::string> rows(static_cast<std::size_t>(options.height),
                                 std::string(static_cast<std::size_t>(width), ' '));
   const auto row_of = [&, low = low, high = high](double value) {
@@ -76,9 +80,9 @@ std::string terminal(const Curves& all, Step total, const PlotOptions& options) 
   };
   for (std::size_t c = all.size(); c-- > 0;) {
     for (Step column = 0; column < width; ++column) {
-      // All steps that fall into a column, at least one.
-      const Step begin = std::min(total - 1, column * total / width);
-      const Step end = std::max(begin + 1, std::min(total, (column + 1) * total / width));
+      // All samples that fall into a column, at least one.
+      const Step begin = std::min(samples - 1, column * samples / width);
+      const Step end = std::max(begin + 1, std::min(samples, (column + 1) * samples / width));
       const auto first = all[c].values.begin() + begin, last = all[c].values.begin() + end;
       const auto [least, most] = std::minmax_element(first, last);
       if (!std::isfinite(*least) || !std::isfinite(*most)) continue;
@@ -147,17 +151,18 @@ std::string svg(const Curves& all, Step total, const PlotOptions& options) {
   text += fmt::format("<text x=\"{}\" y=\"{}\">0</text>\n", left, top + height + 16);
   text +=
       fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", left + width, top + height + 16, total);
+  const auto samples = static_cast<Step>(all.front().values.size());
   for (std::size_t c = 0; c < all.size(); ++c) {
     const std::string_view colour = colours[c % std::size(colours)];
     text += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"", colour);
     // Every step while there are few, else the extremes of each pixel.
-    const Step pixels = std::min<Step>(total, width);
+    const Step pixels = std::min<Step>(samples, width);
     for (Step pixel = 0; pixel < pixels; ++pixel) {
-      const Step begin = pixel * total / pixels, end = std::max(begin + 1, (pixel + 1) * total / pixels);
+      const Step begin = pixel * samples / pixels, end = std::max(begin + 1, (pixel + 1) * samples / pixels);
       const auto [least, most] = std::minmax_element(all[c].values.begin() + begin, all[c].values.begin() + end);
       for (const double value : {*least, *most}) {
         if (!std::isfinite(value)) continue;
-        text += fmt::format("{:.1f},{:.1f} ", left + static_cast<double>(begin) * width / static_cast<double>(total),
+        text += fmt::format("{:.1f},{:.1f} ", left + static_cast<double>(begin) * width / static_cast<double>(samples),
                             top + height * (1.0 - (value - low) / (high - low)));
         if (*least == *most) break;
       }
@@ -172,29 +177,29 @@ std::string svg(const Curves& all, Step total, const PlotOptions& options) {
 
 std::string plot(const Schedule& schedule, Step total, const PlotOptions& options) {
   check(total, options);
-  return terminal(curves(schedule, total), total, options);
+  return terminal(curves(schedule, total, stride_of(total)), total, options);
 }
 std::string plot(const Optimizer& optimizer, Step total, const std::string& option, const PlotOptions& options) {
   check(total, options);
-  return terminal(curves(optimizer, total, option), total, options);
+  return terminal(curves(optimizer, total, option, stride_of(total)), total, options);
 }
 
 std::string plot_csv(const Schedule& schedule, Step total) {
   check(total, {});
-  return csv(curves(schedule, total), total);
+  return csv(curves(schedule, total, 1), total);
 }
 std::string plot_csv(const Optimizer& optimizer, Step total, const std::string& option) {
   check(total, {});
-  return csv(curves(optimizer, total, option), total);
+  return csv(curves(optimizer, total, option, 1), total);
 }
 
 std::string plot_svg(const Schedule& schedule, Step total, const PlotOptions& options) {
   check(total, options);
-  return svg(curves(schedule, total), total, options);
+  return svg(curves(schedule, total, stride_of(total)), total, options);
 }
 std::string plot_svg(const Optimizer& optimizer, Step total, const std::string& option, const PlotOptions& options) {
   check(total, options);
-  return svg(curves(optimizer, total, option), total, options);
+  return svg(curves(optimizer, total, option, stride_of(total)), total, options);
 }
 
 }  // namespace temper::optim

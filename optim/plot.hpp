@@ -12,7 +12,8 @@ struct PlotOptions {
   int height = 16;  ///< lines, or units of 20 pixels
 };
 
-/// A graph of a schedule over `total` updates, for a terminal; no column hides a peak.
+/// A graph of a schedule over `total` updates, for a terminal; no column hides a peak. Of more than a million updates
+/// every n-th is looked at.
 std::string plot(const Schedule& schedule, Step total, const PlotOptions& options = {});
 /// The same of an optimizer's option, a curve for each group that differs.
 std::string plot(const Optimizer& optimizer, Step total, const std::string& option = "lr",

@@ -139,5 +139,8 @@ TEST_CASE("plots") {
   CHECK(svg.ends_with("</svg>\n"));
   CHECK(std::count(svg.begin(), svg.end(), '<') == std::count(svg.begin(), svg.end(), '>'));
   CHECK(svg.find("points=\"80.0,20.0 440.0,180.0 \"") != std::string::npos);
+  // No run is too long for a picture.
+  CHECK(plot(warmup(1'000'000'000).then(linear_decay(1'000'000'000)), 2'000'000'000).find("2000000000") !=
+        std::string::npos);
   CHECK_THROWS_AS(plot(1.0, 0), ValueError);
 }
