@@ -11,7 +11,7 @@ die() {
 # shellcheck disable=SC2034
 build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libsentencepiece-dev libpng-dev libjpeg62-turbo-dev librandom123-dev
+  libsentencepiece-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
 )
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)
@@ -83,11 +83,20 @@ build() {
   # shellcheck disable=SC2154
   local folder=$root/build/$preset
   shift
+  # Two commands at once would both write into the folder: the second waits.
+  local lock
+  mkdir -p "$root/build"
+  exec {lock}>"$folder.lock"
+  if ! flock -n "$lock"; then
+    say "waiting for another build in $folder"
+    flock "$lock"
+  fi
   if [[ ! -e $folder/build.ninja || $root/CMakePresets.json -nt $folder/build.ninja ]]; then
     configure "$preset"
   fi
   NINJA_STATUS='[%f/%t] ' ninja -C "$folder" -j "$(nproc)" "$@" 2>&1 | show_build "$folder" ||
     die "the build in $folder failed (see above)"
+  exec {lock}>&-
 }
 
 show_build() {

@@ -19,7 +19,7 @@ touch "$project"/models/{cnn,mlp}/train.cpp
 
 # The fakes ---------------------------------------------------------------------------------------
 
-for tool in bash env cat chmod cp dirname mkdir mktemp rm touch true; do ln -s "$(type -P "$tool")" "$work/bin/$tool"; done
+for tool in bash env cat chmod cp dirname flock mkdir mktemp rm sleep touch true; do ln -s "$(type -P "$tool")" "$work/bin/$tool"; done
 
 fake() {
   { echo '#!/usr/bin/env bash' && cat; } >"$work/bin/$1"
@@ -118,6 +118,13 @@ expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
+# Two commands at once would write into one folder.
+flock "$project/build/release.lock" sleep 0.5 &
+sleep 0.1
+call "$run"
+expect "waits for the other build" "7 temper-cnn: <>*waiting for another build in */build/release" "$code $out$err"
+wait
+
 call "$run" report runs/a "runs/b c" -o page.html
 expect "the report" "7 temper-report: <runs/a> <runs/b c> <-o> <page.html>" "$code $out"
 expect "the report needs no data" "ninja *-j 2 temper-report" "$calls"
@@ -151,7 +158,7 @@ expect "options of ctest" "0 ctest --test-dir */build/test --output-on-failure -
 
 # As root: apt installs what is missing, even when the lists cannot be refreshed.
 some="g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
-some+=" libsentencepiece-dev libpng-dev libjpeg62-turbo-dev"
+some+=" libsentencepiece-dev libpng-dev libjpeg-dev libtomlplusplus-dev"
 missing="librandom123-dev dataset-fashion-mnist"
 machine 0 "$some"
 call "$run"
