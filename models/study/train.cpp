@@ -20,6 +20,7 @@ void run_study(models::Run& run) {
   const Bench bench(scale, first_images(FashionMnist(Split::train, {.path = options.data}), scale.images),
                     first_images(FashionMnist(Split::test, {.path = options.data}), scale.test_images));
   const Step warm = options.warmup_steps(bench.total());
+  check_warmup(bench, warm);
 
   const std::vector<double> noise = noise_updates(1000);
   print_noise_updates(noise);

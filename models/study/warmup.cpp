@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "framework/core/format_internal.hpp"
+
 namespace temper::study {
 
 namespace {
@@ -24,8 +26,15 @@ WarmupRun run(const Bench& bench, const Recipe& recipe, double lr, Step warm, bo
 
 }  // namespace
 
+void check_warmup(const Bench& bench, Step warm) {
+  if (warm >= 1 && warm <= bench.total() / 2) return;
+  fail<ValueError>("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}",
+                   warm, bench.total(), bench.total() / 2);
+}
+
 std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, Step warm,
                                     const std::function<void(std::span<const WarmupRun>)>& show) {
+  check_warmup(bench, warm);
   const Scale& scale = bench.scale();
   std::vector<WarmupRun> runs;
   for (const Recipe& recipe : recipes) {

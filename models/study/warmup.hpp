@@ -32,9 +32,12 @@ struct WarmupEffect {
   int failed_without = 0, failed_with = 0;  ///< runs that learned nothing
 };
 
+/// Throws: ValueError for a warm-up of no update, or of more than half of a run.
+void check_warmup(const Bench& bench, Step warm);
+
 /// Trains every recipe at its three rates, with and without warm-up, once a seed. From the `warm`-th update on all runs
 /// of one rate have the same schedule, a line to 0. `show` gets the runs that differ in nothing but the seed, as soon
-/// as they are done.
+/// as they are done. Throws: as check_warmup.
 std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, Step warm,
                                     const std::function<void(std::span<const WarmupRun>)>& show = {});
 

@@ -41,6 +41,14 @@ TEST_CASE("study: a run is decided by its seed") {
   CHECK(losses(1) != losses(2));
 }
 
+TEST_CASE("a warm-up that leaves no updates to compare is refused before anything is trained") {
+  const Bench bench = tiny();
+  for (const Step warm : {Step{0}, bench.total() / 2 + 1, bench.total()}) {
+    CAPTURE(warm);
+    CHECK_THROWS_WITH_AS(study_warmup(bench, {sgd()}, warm), doctest::Contains("expected 1 to"), ValueError);
+  }
+}
+
 TEST_CASE("study: warm-up is compared seed by seed at every rate") {
   std::size_t shown = 0;
   const auto runs = study_warmup(tiny(), {sgd(), adamw()}, 4, [&](std::span<const WarmupRun> arm) {
