@@ -1,9 +1,11 @@
 #include <temper/train/environment.hpp>
 
+#include <link.h>
 #include <zlib.h>
 
 #include <array>
 #include <fstream>
+#include <string_view>
 
 #include <temper/core/parallel.hpp>
 #include <temper/train/info.hpp>
@@ -26,15 +28,30 @@ std::string cpu_name() {
   return "unknown";
 }
 
-/// Libraries that are linked dynamically are not in it; oneDNN, which matters, has an entry of its own.
-std::string program_checksum() {
-  std::ifstream file("/proc/self/exe", std::ios::binary);
+uLong add_file(uLong crc, const char* path) {
+  std::ifstream file(path, std::ios::binary);
   std::array<char, 1 << 16> block;
-  uLong crc = ::crc32(0, nullptr, 0);
   while (file.read(block.data(), block.size()), file.gcount() > 0) {
     crc = ::crc32(crc, reinterpret_cast<const Bytef*>(block.data()), static_cast<uInt>(file.gcount()));
   }
-  return fmt::format("{:08x}", crc);
+  return crc;
+}
+
+/// Of the program and, where they are shared, of our libraries. Read once: what is on the disk later may be the next
+/// build's. Of other libraries oneDNN matters, which has an entry of its own.
+const std::string& program_checksum() {
+  static const std::string text = [] {
+    uLong crc = add_file(::crc32(0, nullptr, 0), "/proc/self/exe");
+    const auto add_library = [](dl_phdr_info* library, std::size_t, void* sum) {
+      const std::string_view path = library->dlpi_name;
+      const std::string_view name = path.substr(path.rfind('/') + 1);
+      if (name.starts_with("libtemper")) *static_cast<uLong*>(sum) = add_file(*static_cast<uLong*>(sum), path.data());
+      return 0;
+    };
+    ::dl_iterate_phdr(add_library, &crc);
+    return fmt::format("{:08x}", crc);
+  }();
+  return text;
 }
 
 }  // namespace

@@ -52,9 +52,6 @@ double median(const std::vector<MetricPoint>& points);
 /// The mean of the finite values among the last twentieth: one batch's loss is noise. NaN when there is none.
 double tail_mean(const std::vector<MetricPoint>& points);
 
-/// The entries of a config.toml, in order, as `section.key` and value, strings without their quotes.
-std::vector<std::pair<std::string, std::string>> read_config(std::istream& lines);
-
 /// A run's folder as the JSON text of the page, safe inside a <script> element: there is no `<` in it.
 /// Throws: FileError when it is not the folder of a run.
 std::string run_json(const std::filesystem::path& folder, const std::string& name);

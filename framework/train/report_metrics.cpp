@@ -1,4 +1,4 @@
-// metrics.jsonl and config.toml, as a run leaves them: complete, or cut off anywhere.
+// metrics.jsonl, as a run leaves it: complete, or cut off anywhere.
 
 #include <algorithm>
 #include <array>
@@ -67,15 +67,6 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r") - begin + 1);
 }
 
-/// A TOML value for people: a string loses its quotes and escapes, all else stays as it is written.
-std::string unquoted(std::string_view text) {
-  if (text.size() < 2 || text.front() != text.back()) return std::string(text);
-  if (text.front() == '\'') return std::string(text.substr(1, text.size() - 2));
-  if (text.front() != '"') return std::string(text);
-  const Json string = Json::parse(text, nullptr, false);
-  return string.is_string() ? string.get<std::string>() : std::string(text.substr(1, text.size() - 2));
-}
-
 }  // namespace
 
 RunMetrics read_metrics(std::istream& lines) {
@@ -100,23 +91,6 @@ RunMetrics read_metrics(std::istream& lines) {
   }
   if (metrics.phases) metrics.steps_per_epoch = 0;
   return metrics;
-}
-
-std::vector<std::pair<std::string, std::string>> read_config(std::istream& lines) {
-  std::vector<std::pair<std::string, std::string>> entries;
-  std::string section, text;
-  while (std::getline(lines, text)) {
-    const std::string_view line = trimmed(text);
-    if (line.empty() || line.front() == '#' || line.front() == ';') continue;
-    const auto equals = line.find('=');
-    if (line.front() == '[' && line.back() == ']' && equals == std::string_view::npos) {
-      section = std::string(trimmed(line.substr(1, line.size() - 2))) + ".";
-    } else if (equals != std::string_view::npos) {
-      entries.emplace_back(section + unquoted(trimmed(line.substr(0, equals))),
-                           unquoted(trimmed(line.substr(equals + 1))));
-    }
-  }
-  return entries;
 }
 
 }  // namespace temper::detail

@@ -1,14 +1,15 @@
 // A run's folder as JSON for the page.
 
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
-#include <fstream>
-#include <iterator>
+#include <limits>
+#include <sstream>
 
 #include <nlohmann/json.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/train/config_internal.hpp"
 #include "framework/train/report_internal.hpp"
 
 namespace temper::detail {
@@ -24,7 +25,10 @@ constexpr std::size_t points_per_curve = 2000;
 /// Six digits are more than a curve can show, and half of a page.
 Json number(double value) {
   if (!std::isfinite(value)) return nullptr;
-  return std::strtod(fmt::format("{:.6g}", value).c_str(), nullptr);
+  const std::string digits = fmt::format("{:.6g}", value);
+  double rounded = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), rounded);  // strtod would ask the locale
+  return rounded;
 }
 
 Json series_json(const MetricSeries& series) {
@@ -65,9 +69,11 @@ std::vector<std::string> notices_of(const RunMetrics& metrics) {
   return notices;
 }
 
+/// Empty where there is no such file. Throws: FileError when there is one that cannot be read.
 std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  if (!fs::exists(path)) return {};
+  const std::vector<std::byte> bytes = read_file(path, std::numeric_limits<std::uint64_t>::max());
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 bool has_text(const Json& object, const char* key) { return object.contains(key) && object[key].is_string(); }
@@ -125,18 +131,23 @@ std::string run_json(const fs::path& folder, const std::string& name) {
     fail<FileError>("{}: not the folder of a run: it has neither metrics.jsonl nor config.toml", shown);
   }
 
-  std::ifstream metrics_file(folder / "metrics.jsonl", std::ios::binary);
-  const RunMetrics metrics = read_metrics(metrics_file);
+  std::istringstream metrics_lines(read_text(folder / "metrics.jsonl"));
+  const RunMetrics metrics = read_metrics(metrics_lines);
   std::vector<std::string> notices = notices_of(metrics);
   Json series = Json::array();
   for (const MetricSeries& one : metrics.series) series.push_back(series_json(one));
-  std::ifstream config_file(folder / "config.toml", std::ios::binary);
+  Config config;
+  try {
+    config = read_config(read_text(folder / "config.toml"));
+  } catch (const FileError& error) {
+    notices.push_back(fmt::format("config.toml could not be read: {}", error.what()));
+  }
   Json samples = samples_of(folder / "samples.json", notices);
   return script_text({{"name", name},
                       {"folder", folder.native()},
                       {"steps_per_epoch", number(metrics.steps_per_epoch)},
                       {"series", std::move(series)},
-                      {"config", read_config(config_file)},
+                      {"config", std::move(config)},
                       {"model", read_text(folder / "model.txt")},
                       {"samples", std::move(samples)},
                       {"notices", std::move(notices)}});

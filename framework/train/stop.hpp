@@ -2,10 +2,13 @@
 
 namespace temper {
 
-/// While one lives, the first Ctrl-C (SIGINT) or SIGTERM only sets a flag, so that a loop can end in good order. The
-/// second one kills the program as usual. One at a time.
+/// While one lives, the first signal that asks a program to end only sets a flag, so that a loop can end in good order:
+/// Ctrl-C (SIGINT), SIGTERM, SIGHUP (the terminal was closed) and SIGPIPE (nobody reads the output any more; what is
+/// printed from then on is lost). A second Ctrl-C, SIGTERM or SIGHUP kills the program as usual. Signals that the
+/// program ignored before, as under nohup, stay ignored.
 class StopSignal {
  public:
+  /// Throws: ValueError when there is one already: signals belong to the whole program.
   StopSignal();
   ~StopSignal();
   StopSignal(const StopSignal&) = delete;

@@ -1,6 +1,8 @@
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <mutex>
 
 #include "framework/train/terminal_internal.hpp"
@@ -22,8 +24,17 @@ State& state() {
 }  // namespace
 
 bool interactive() {
-  static const bool is_terminal = isatty(STDERR_FILENO) != 0;
-  return is_terminal;
+  static const bool redraws = [] {
+    const char* kind = std::getenv("TERM");
+    return isatty(STDERR_FILENO) != 0 && kind != nullptr && std::string_view(kind) != "dumb" && *kind != '\0';
+  }();
+  return redraws;
+}
+
+int columns() {
+  constexpr int usual = 80;
+  struct winsize size {};
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : usual;
 }
 
 void draw_bar(std::string_view line) {

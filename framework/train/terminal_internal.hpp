@@ -6,8 +6,11 @@
 
 namespace temper::terminal {
 
-/// Whether standard error is a terminal, where a bar can be redrawn.
+/// Whether standard error is a terminal where a bar can be redrawn: not one that says it is dumb.
 bool interactive();
+
+/// Columns of that terminal now: its window may change.
+int columns();
 
 /// Replaces the bar's line. Only when interactive.
 void draw_bar(std::string_view line);

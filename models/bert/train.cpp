@@ -19,7 +19,8 @@ namespace {
 struct BertOptions {
   std::int64_t vocabulary = 8000, layers = 1, heads = 4, width = 256, hidden = 512;
   bool recompute = false;
-  double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1, pretrain = 0, pretrain_lr = 1e-3;
+  double dropout = 0.1, word_dropout = 0.1, smoothing = 0.1, pretrain = 0;
+  std::string pretrain_lr = "1e-3";
 
   void add_to(OwnOptions& own) {
     own.add("--vocabulary", vocabulary, "pieces of words");
@@ -32,7 +33,7 @@ struct BertOptions {
     own.add("--word-dropout", word_dropout, "share of the tokens hidden in training");
     own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
     own.add("--pretrain", pretrain, "passes of guessing masked words before; 0: none");
-    own.add("--pretrain-lr", pretrain_lr, "their learning rate");
+    own.rate("--pretrain-lr", pretrain_lr, "their learning rate, as --lr");
   }
   BertConfig config(const data::Tokenizer& tokenizer) const {
     return {.vocabulary = tokenizer.vocab_size(),
@@ -92,19 +93,18 @@ void train(Run& run, const BertOptions& own) {
   if (own.pretrain > 0) {
     data::Loader masked(MaskedBatches(batches(glosses, tokenizer, {.batch_size = size}), tokenizer), {.shuffle = true});
     const double steps = own.pretrain * static_cast<double>(masked.batches());
-    const Phase phase{.name = "pretrain",
-                      .steps = std::max<Step>(1, static_cast<Step>(steps)),
-                      .lr = std::to_string(own.pretrain_lr)};
+    const Phase phase{.name = "pretrain", .steps = std::max<Step>(1, static_cast<Step>(steps)), .lr = own.pretrain_lr};
     const auto optimizer = run.optimizer(pretrained, masked.batches(), phase);
     const auto loss = [&](const auto& batch) {
       const auto& [tokens, positions, targets] = batch;
-      return cross_entropy(pretrained.at(positions, tokens, inputs(tokens)), targets);
+      return MeanLoss{cross_entropy(pretrained.at(positions, tokens, inputs(tokens)), targets),
+                      static_cast<double>(targets.numel())};
     };
     const auto evaluate = [&] {
       const NoTape unrecorded;
       data::Loader masked_test(MaskedBatches(test, tokenizer), {.seed = 1});
       double sum = 0;
-      for (const auto& batch : masked_test) sum += loss(batch).item();
+      for (const auto& batch : masked_test) sum += loss(batch).mean.item();
       return Metrics{{"masked loss", sum / static_cast<double>(masked_test.batches()), Better::smaller}};
     };
     run.train(pretrained, *optimizer, masked, loss, evaluate, phase);

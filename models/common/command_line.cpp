@@ -3,16 +3,22 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <limits>
 #include <numeric>
-#include <sstream>
+#include <optional>
+#include <type_traits>
+#include <variant>
 
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/train/config_internal.hpp"
+#include "models/common/config_changes.hpp"
 #include "models/common/optimizer.hpp"
 #include "models/common/run_folder.hpp"
 
@@ -40,8 +46,10 @@ std::string check_lr(const std::string& text) {
   return {};
 }
 
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 /// A number in [least, most].
-CLI::Validator between(double least, double most = std::numeric_limits<double>::infinity()) {
+CLI::Validator between(double least, double most = infinity) {
   const std::string range = std::isinf(most) ? fmt::format(">={}", least) : fmt::format("{}..{}", least, most);
   return CLI::Validator(
       [=](const std::string& text) {
@@ -55,66 +63,36 @@ CLI::Validator between(double least, double most = std::numeric_limits<double>::
       range);
 }
 
-void add_shared(CLI::App& app, TrainOptions& options) {
-  app.add_option("--data", options.data, "folder or file of the data; empty: the usual places");
-  app.add_option("--epochs", options.epochs, "passes over the training data")->check(between(1));
-  app.add_option("--steps", options.steps, "updates, instead of --epochs")->check(between(0));
-  app.add_option("--batch-size", options.batch_size, "examples per batch")->check(between(1));
-  app.add_option("--accumulate", options.accumulate, "batches per update")->check(between(1));
-  app.add_option("--optimizer", options.optimizer, "method of the updates")->check(CLI::IsMember(optimizer_names()));
-  app.add_option("--lr", options.lr,
-                 "rate reached when warm-up ends, or a schedule: \"3e-4 * warmup(1000).then(cosine(9000))\"")
-      ->check(CLI::Validator(check_lr, "NUMBER|SCHEDULE"));
-  app.add_option("--warmup", options.warmup, "linear warm-up: steps (500) or part of the run (10%)")
-      ->check(CLI::Validator(check_warmup, "STEPS|PERCENT"));
-  app.add_option("--decay", options.decay, "shape of the rate after warm-up")->check(CLI::IsMember(decay_names()));
-  app.add_option("--weight-decay", options.weight_decay, "decoupled decay of weights (not of biases and norm gains)")
-      ->check(between(0));
-  app.add_option("--l2", options.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")
-      ->check(between(0));
-  app.add_option("--momentum", options.momentum, "of sgd, sgdw, rmsprop and muon")->check(between(0, 1));
-  app.add_option("--beta2", options.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")
-      ->check(between(0, 1));
-  app.add_option("--clip-norm", options.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
-  app.add_option("--ema", options.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
-      ->check(between(0, 1));
-  app.add_option("--dtype", options.dtype,
-                 "of weights and activations; bf16 trains faster, with f32 masters of the weights")
-      ->check(CLI::IsMember({"f32", "bf16"}));
-  app.add_option("--seed", options.seed, "seed of everything random");
-  app.add_option("--threads", options.threads, "threads; 0: all cores")->check(between(0, max_threads()));
-  app.add_option("--out", options.out, "folder of the run")->configurable(false);
-  app.add_flag("--resume", options.resume, "go on with the run in the folder")->configurable(false);
-  app.add_flag("--overwrite", options.overwrite, "replace the run in the folder")->configurable(false);
-  app.add_option("--eval-every", options.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
-  app.add_option("--checkpoint-every", options.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
-  app.add_option("--log-every", options.log_every, "updates between lines of metrics.jsonl")->check(between(1));
-  app.add_flag("--tensorboard", options.tensorboard, "also write event files, in the folder tensorboard of the run");
-  app.add_flag("--dry-run", options.dry_run, "print model, memory and schedule, and stop")->configurable(false);
-  app.set_config("--config", "", "read options from a file, such as the config.toml of a run")->configurable(false);
-  app.allow_config_extras(CLI::config_extras_mode::error);
-}
+/// A number in [0, 1): a share that something keeps of itself. With 1 it would never change.
+const CLI::Validator kept_share(
+    [](const std::string& text) {
+      double value = 0;
+      if (CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1) return std::string();
+      return fmt::format("'{}', expected a number from 0 to below 1", text);
+    },
+    "0..<1");
 
-}  // namespace
+/// CLI11 would take -1 for a very large number.
+const CLI::Validator whole_number(
+    [](const std::string& text) {
+      std::uint64_t value = 0;
+      const char* const end = text.data() + text.size();
+      const auto [stopped, error] = std::from_chars(text.data(), end, value);
+      if (error == std::errc() && stopped == end) return std::string();
+      return fmt::format("'{}', expected a whole number from 0 to {}", text, std::numeric_limits<std::uint64_t>::max());
+    },
+    "");
 
-void OwnOptions::add(const std::string& name, std::int64_t& value, const std::string& help) {
-  static_cast<CLI::App*>(app_)->add_option(name, value, help);
+std::string toml(const std::string& value) { return temper::detail::toml_string(value); }
+std::string toml(bool value) { return value ? "true" : "false"; }
+std::string toml(double value) { return fmt::format("{}", value); }
+std::string toml(int value) { return fmt::format("{}", value); }
+std::string toml(std::int64_t value) { return fmt::format("{}", value); }
+/// TOML's numbers end at 2^63.
+std::string toml(std::uint64_t value) {
+  return value >> 63 == 0 ? fmt::format("{}", value) : fmt::format("\"{}\"", value);
 }
-void OwnOptions::add(const std::string& name, double& value, const std::string& help) {
-  static_cast<CLI::App*>(app_)->add_option(name, value, help);
-}
-void OwnOptions::add(const std::string& name, std::string& value, const std::string& help) {
-  static_cast<CLI::App*>(app_)->add_option(name, value, help);
-}
-void OwnOptions::flag(const std::string& name, bool& value, const std::string& help) {
-  static_cast<CLI::App*>(app_)->add_flag(name, value, help);
-}
-void OwnOptions::choice(const std::string& name, std::string& value, const std::vector<std::string>& words,
-                        const std::string& help) {
-  static_cast<CLI::App*>(app_)->add_option(name, value, help)->check(CLI::IsMember(words));
-}
-
-namespace {
+std::string toml(const std::optional<double>& value) { return value ? toml(*value) : ""; }
 
 /// A command line that means nothing, or two things at once.
 class Misunderstood : public ValueError {
@@ -152,19 +130,39 @@ std::string nearest(const CLI::App& app, const std::string& unknown) {
 
 [[noreturn]] void fail_unknown(const CLI::App& app, const std::string& unknown, const std::string& where) {
   const std::string name = unknown.substr(0, unknown.find('='));
-  if (!name.starts_with("-")) fail<Misunderstood>("{}'{}' belongs to no option", where, name);
+  const std::string shown = temper::detail::printable(name);
+  if (!name.starts_with("-")) fail<Misunderstood>("{}'{}' belongs to no option", where, shown);
   const std::string meant = nearest(app, name);
-  if (meant.empty()) fail<Misunderstood>("{}{}: there is no such option; --help lists all", where, name);
-  fail<Misunderstood>("{}{}: there is no such option; did you mean {}?", where, name, meant);
+  if (meant.empty()) fail<Misunderstood>("{}{}: there is no such option; --help lists all", where, shown);
+  fail<Misunderstood>("{}{}: there is no such option; did you mean {}?", where, shown, meant);
 }
+
+/// A program's own options, with the values their variables had in the beginning: every reading starts from these.
+class Own {
+ public:
+  explicit Own(const std::function<void(OwnOptions&)>& add) {
+    if (add) add(options_);
+    for (const OwnOptions::Option& option : options_.all()) {
+      std::visit([&](auto* value) { resets_.push_back([value, first = *value] { *value = first; }); }, option.value);
+    }
+  }
+  const std::vector<OwnOptions::Option>& reset() const {
+    for (const auto& each : resets_) each();
+    return options_.all();
+  }
+
+ private:
+  OwnOptions options_;
+  std::vector<std::function<void()>> resets_;
+};
 
 /// One reading of a command line.
 class Reading {
  public:
-  Reading(const Program& program, const std::function<void(OwnOptions&)>& own)
+  Reading(const Program& program, const Own& own)
       : options(program.defaults), app_(program.description, "temper-" + program.model) {
     app_.option_defaults()->always_capture_default();
-    add_shared(app_, options);
+    add_shared();
     if (!program.only.empty()) {
       for (CLI::Option* option : app_.get_options()) {
         const std::string name = option->get_name();
@@ -174,8 +172,7 @@ class Reading {
       }
     }
     for (const std::string& name : program.without) app_.remove_option(app_.get_option(name));
-    OwnOptions more(&app_);
-    if (own) own(more);
+    for (const OwnOptions::Option& option : own.reset()) add_own(option);
   }
 
   /// Throws: CLI::Error for --help and bad values; Misunderstood.
@@ -185,11 +182,46 @@ class Reading {
       app_.parse(arguments);
     } catch (const CLI::ExtrasError&) {
       fail_unknown(app_, app_.remaining().front(), "");
-    } catch (const CLI::ConfigError& error) {
-      const std::string text = error.what();  // "INI was not able to parse NAME"
-      fail_unknown(app_, "--" + text.substr(text.rfind(' ') + 1),
-                   app_.get_option("--config")->as<std::string>() + ": ");
     }
+    if (options.lr.empty()) options.lr = customary_lr(options.optimizer);
+    if (!options.momentum && has_momentum(options.optimizer)) options.momentum = customary_momentum(options.optimizer);
+  }
+
+  /// The entries of a configuration as arguments. Throws: FileError; Misunderstood for a key that is no option.
+  std::vector<std::string> arguments_of(const std::string& file, const Reading& line) const {
+    const std::string text = temper::detail::read_text(file, 1 << 20);
+    const auto entries = temper::detail::with_path(file, [&] { return temper::detail::read_config(text); });
+    std::vector<std::string> arguments;
+    for (const auto& [key, value] : entries) {
+      const std::string name = "--" + key;
+      if (!has(name)) fail_unknown(app_, name, temper::detail::printable(file) + ": ");
+      if (std::ranges::find(written_, name, &Written::name) == written_.end()) {
+        fail<Misunderstood>("{}: {} belongs on the command line, not into a configuration",
+                            temper::detail::printable(file), name);
+      }
+      if (line.given(name)) continue;
+      const bool flag = app_.get_option(name)->get_expected_max() == 0;
+      if (flag) {
+        arguments.push_back(name + "=" + value);
+      } else {
+        arguments.insert(arguments.end(), {name, value});
+      }
+    }
+    return arguments;
+  }
+
+  /// The options in force, as a configuration. Throws: ValueError for a text that TOML cannot hold.
+  std::string config() const {
+    std::string text;
+    for (const auto& [name, value] : written_) {
+      if (!has(name)) continue;
+      try {
+        if (const std::string shown = value(); !shown.empty()) text += name.substr(2) + " = " + shown + "\n";
+      } catch (const ValueError& error) {
+        fail<Misunderstood>("{}: {}", name, error.what());
+      }
+    }
+    return text;
   }
 
   std::string help() const { return app_.help(); }
@@ -198,12 +230,76 @@ class Reading {
     const CLI::Option* option = app_.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
   }
-  std::string config() const { return app_.config_to_str(true, true); }
+  /// That --config names, if any.
+  const std::string& file() const { return file_; }
 
   TrainOptions options;
 
  private:
+  /// An option that a configuration holds.
+  struct Written {
+    std::string name;
+    std::function<std::string()> value;
+  };
+
+  template <class T>
+  CLI::Option* add(const std::string& name, T& value, const std::string& help) {
+    written_.push_back({name, [&value] { return toml(value); }});
+    if constexpr (std::is_same_v<T, bool>) {
+      return app_.add_flag(name, value, help);
+    } else {
+      return app_.add_option(name, value, help);
+    }
+  }
+
+  void add_shared() {
+    TrainOptions& o = options;
+    add("--data", o.data, "folder or file of the data; empty: the usual places");
+    add("--epochs", o.epochs, "passes over the training data")->check(between(1));
+    add("--steps", o.steps, "updates, instead of --epochs")->check(between(0));
+    add("--batch-size", o.batch_size, "examples per batch")->check(between(1));
+    add("--accumulate", o.accumulate, "batches per update")->check(between(1));
+    add("--optimizer", o.optimizer, "method of the updates")->check(CLI::IsMember(optimizer_names()));
+    add("--lr", o.lr,
+        "rate reached when warm-up ends, or a schedule: \"3e-4 * warmup(1000).then(cosine(9000))\"; by default "
+        "what is customary for the optimizer")
+        ->check(CLI::Validator(check_lr, "NUMBER|SCHEDULE"));
+    add("--warmup", o.warmup, "linear warm-up: steps (500) or part of the run (10%)")
+        ->check(CLI::Validator(check_warmup, "STEPS|PERCENT"));
+    add("--decay", o.decay, "shape of the rate after warm-up")->check(CLI::IsMember(decay_names()));
+    add("--weight-decay", o.weight_decay, "decoupled decay of weights (not of biases and norm gains)")
+        ->check(between(0));
+    add("--l2", o.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")->check(between(0));
+    add("--momentum", o.momentum, "of sgd, sgdw, rmsprop and muon; by default what is customary")->check(kept_share);
+    add("--beta2", o.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")->check(kept_share);
+    add("--clip-norm", o.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
+    add("--ema", o.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
+        ->check(kept_share);
+    add("--dtype", o.dtype, "of weights and activations; bf16 trains faster, with f32 masters of the weights")
+        ->check(CLI::IsMember({"f32", "bf16"}));
+    add("--seed", o.seed, "seed of everything random")->check(whole_number);
+    add("--threads", o.threads, "threads; 0: all cores")->check(between(0, max_threads()));
+    add("--eval-every", o.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
+    add("--checkpoint-every", o.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
+    add("--log-every", o.log_every, "updates between lines of metrics.jsonl")->check(between(1));
+    add("--tensorboard", o.tensorboard, "also write event files, in the folder tensorboard of the run");
+    // What a configuration does not hold: where a run is, and what is to become of it.
+    app_.add_option("--out", o.out, "folder of the run");
+    app_.add_flag("--resume", o.resume, "go on with the run in the folder");
+    app_.add_flag("--overwrite", o.overwrite, "replace the run in the folder");
+    app_.add_flag("--dry-run", o.dry_run, "print model, memory and schedule, and stop");
+    app_.add_option("--config", file_, "read options from a file, such as the config.toml of a run");
+  }
+
+  void add_own(const OwnOptions::Option& option) {
+    CLI::Option* added = std::visit([&](auto* value) { return add(option.name, *value, option.help); }, option.value);
+    if (!option.words.empty()) added->check(CLI::IsMember(option.words));
+    if (option.rate) added->check(CLI::Validator(check_lr, "NUMBER|SCHEDULE"));
+  }
+
   CLI::App app_;
+  std::vector<Written> written_;
+  std::string file_;
 };
 
 /// What cannot be meant together. `line` is what the command line alone says.
@@ -241,68 +337,53 @@ void check_contradictions(const Reading& line, const TrainOptions& options) {
   options.checkpoint_interval();
 }
 
-/// "name=value" lines of a configuration that differ from those of another.
-std::string differences(const std::string& was, const std::string& is, const std::vector<std::string>& own_free) {
-  std::istringstream before(was), after(is);
-  std::string text;
-  for (std::string a, b; std::getline(before, a) && std::getline(after, b);) {
-    if (a == b) continue;
-    const std::string name = a.substr(0, a.find('='));
-    static const std::vector<std::string> free = {"data",      "threads",    "eval-every", "checkpoint-every",
-                                                  "log-every", "tensorboard"};
-    if (std::ranges::find(free, name) != free.end()) continue;
-    if (std::ranges::find(own_free, "--" + name) != own_free.end()) continue;
-    text += fmt::format("\n  --{} was {}, now {}", name, a.substr(a.find('=') + 1), b.substr(b.find('=') + 1));
-  }
-  return text;
-}
-
-Command read(const Program& program, std::vector<std::string> arguments, const std::function<void(OwnOptions&)>& own) {
-  std::vector<std::string> without_file;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i] == "--config")
-      ++i;
-    else if (!arguments[i].starts_with("--config="))
-      without_file.push_back(arguments[i]);
-  }
+Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
   Reading line(program, own);
-  line.parse(without_file);
-  std::string folder = line.options.out;
+  line.parse(arguments);
+  std::string folder = line.options.out, file = line.file();
   if (line.options.resume) {
-    if (without_file.size() < arguments.size()) {
+    if (line.given("--config")) {
       fail<Misunderstood>("--resume reads the run's own configuration; leave --config out, or --resume");
     }
     if (folder.empty()) folder = newest_run(program.model);
-    const std::string config = folder + "/config.toml";
-    if (!std::filesystem::exists(config)) fail<Misunderstood>("--resume: {} holds no run", folder);
-    arguments.insert(arguments.end(), {"--config", config});
+    file = folder + "/config.toml";
+    if (!std::filesystem::exists(file)) fail<Misunderstood>("--resume: {} holds no run", folder);
   }
-  // What the command line says about the length counts more than what a file or the program's defaults do.
-  if (line.given("--epochs") && !line.given("--steps") && line.has("--steps")) {
-    arguments.insert(arguments.end(), {"--steps", "0"});
-  }
-  // Before what is to be in force: both readings write to the program's own variables.
+  // All readings write to the program's own variables; the last one counts.
   std::string began;
   if (line.options.resume) {
     Reading before(program, own);
-    before.parse({"--config", folder + "/config.toml"});
+    before.parse(before.arguments_of(file, Reading(program, Own({}))));
     began = before.config();
   }
   Reading whole(program, own);
-  whole.parse(arguments);
+  std::vector<std::string> all = arguments;
+  // What the command line says about the length counts more than what a file or the program's defaults do.
+  const bool epochs = line.given("--epochs") && !line.given("--steps") && line.has("--steps");
+  if (epochs) all.insert(all.end(), {"--steps", "0"});
+  if (!file.empty()) {
+    std::vector<std::string> from_file = whole.arguments_of(file, line);
+    if (const auto steps = std::ranges::find(from_file, "--steps"); epochs && steps != from_file.end()) {
+      from_file.erase(steps, steps + 2);
+    }
+    all.insert(all.end(), from_file.begin(), from_file.end());
+  }
+  whole.parse(all);
   check_contradictions(line, whole.options);
+  const std::string config = whole.config();
   if (whole.options.resume) {
-    if (const std::string changed = differences(began, whole.config(), program.free); !changed.empty()) {
+    if (const std::string changed = config_changes(began, config, program.free); !changed.empty()) {
       fail<Misunderstood>("--resume goes on as the run began; to train otherwise, start a new one:{}", changed);
     }
     whole.options.out = folder;
   }
-  return {.options = whole.options, .config = whole.config(), .status = {}};
+  return {.options = whole.options, .config = config, .status = {}};
 }
 
 }  // namespace
 
-Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own) {
+Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& add) {
+  const Own own(add);
   try {
     return read(program, {argv + 1, argv + argc}, own);
   } catch (const CLI::CallForHelp&) {

@@ -75,6 +75,11 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
         per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.parts->loader.batches);
   print("learning rate: {}", run.optimizer().schedule("lr").text());
   print("{}", optim::plot(run.optimizer(), run.total));
+  constexpr Step most_linted = 100'000'000;  // it looks at every one
+  if (run.total > most_linted) {
+    print("the linter does not look at a run of more than {} updates", most_linted);
+    throw Stopped{0};
+  }
   const std::string findings = optim::lint(run.optimizer(), run.total).text();
   print("{}", findings.empty() ? "the linter finds nothing to object to" : findings);
   throw Stopped{0};

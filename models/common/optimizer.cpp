@@ -10,6 +10,8 @@ using Make = std::unique_ptr<optim::Optimizer> (*)(const optim::Groups&, const T
 
 struct Entry {
   const char* name;
+  const char* lr;  // customary
+  double customary_momentum;
   const char* decay;  // what weight decay is called in its options
   bool momentum, beta2;
   Make make;
@@ -21,8 +23,12 @@ Options with_common(const TrainOptions& options, const optim::Schedule& lr) {
   if (options.clip_norm > 0) result.clip_norm = options.clip_norm;
   if constexpr (requires { result.weight_decay; }) result.weight_decay = options.weight_decay;
   if constexpr (requires { result.l2; }) result.l2 = options.l2;
-  if constexpr (requires { result.relative_step; }) result.relative_step = false;  // --lr means what it says
-  if constexpr (requires { result.momentum; }) result.momentum = options.momentum;
+  if constexpr (requires { result.relative_step; }) {  // --lr means what it says
+    result.relative_step = result.scale_parameter = false;
+  }
+  if constexpr (requires { result.momentum; }) {
+    result.momentum = options.momentum.value_or(customary_momentum(options.optimizer));
+  }
   if constexpr (requires { result.beta2; }) {
     if (options.beta2 > 0) result.beta2 = options.beta2;
   }
@@ -36,27 +42,27 @@ std::unique_ptr<optim::Optimizer> make(const optim::Groups& groups, const TrainO
 }
 
 template <class Optimizer, class Options>
-constexpr Entry entry(const char* name) {
+constexpr Entry entry(const char* name, const char* lr, double customary_momentum = 0) {
   constexpr bool decoupled = requires(Options options) { options.weight_decay; };
   constexpr bool momentum = requires(Options options) { options.momentum; };
   constexpr bool beta2 = requires(Options options) { options.beta2; };
-  return {name, decoupled ? "weight_decay" : "l2", momentum, beta2, make<Optimizer, Options>};
+  return {name, lr, customary_momentum, decoupled ? "weight_decay" : "l2", momentum, beta2, make<Optimizer, Options>};
 }
 
 constexpr Entry entries[] = {
-    entry<optim::AdamW, optim::AdamWOptions>("adamw"),
-    entry<optim::SGD, optim::SGDOptions>("sgd"),
-    entry<optim::SGDW, optim::SGDWOptions>("sgdw"),
-    entry<optim::Adam, optim::AdamOptions>("adam"),
-    entry<optim::Lion, optim::LionOptions>("lion"),
-    entry<optim::LAMB, optim::LAMBOptions>("lamb"),
-    entry<optim::NAdam, optim::NAdamOptions>("nadam"),
-    entry<optim::RAdam, optim::RAdamOptions>("radam"),
-    entry<optim::Adamax, optim::AdamaxOptions>("adamax"),
-    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop"),
-    entry<optim::Adagrad, optim::AdagradOptions>("adagrad"),
-    entry<optim::Muon, optim::MuonOptions>("muon"),
-    entry<optim::Adafactor, optim::AdafactorOptions>("adafactor"),
+    entry<optim::AdamW, optim::AdamWOptions>("adamw", "1e-3"),
+    entry<optim::SGD, optim::SGDOptions>("sgd", "0.05", 0.9),
+    entry<optim::SGDW, optim::SGDWOptions>("sgdw", "0.05", 0.9),
+    entry<optim::Adam, optim::AdamOptions>("adam", "1e-3"),
+    entry<optim::Lion, optim::LionOptions>("lion", "1e-4"),
+    entry<optim::LAMB, optim::LAMBOptions>("lamb", "1e-3"),
+    entry<optim::NAdam, optim::NAdamOptions>("nadam", "2e-3"),
+    entry<optim::RAdam, optim::RAdamOptions>("radam", "1e-3"),
+    entry<optim::Adamax, optim::AdamaxOptions>("adamax", "2e-3"),
+    entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop", "1e-3"),
+    entry<optim::Adagrad, optim::AdagradOptions>("adagrad", "1e-2"),
+    entry<optim::Muon, optim::MuonOptions>("muon", "1e-3", 0.95),
+    entry<optim::Adafactor, optim::AdafactorOptions>("adafactor", "1e-3"),
 };
 
 const Entry& find(const std::string& name) {
@@ -80,6 +86,9 @@ const std::vector<std::string>& optimizer_names() {
 }
 
 bool decays_decoupled(const std::string& name) { return std::string_view(find(name).decay) == "weight_decay"; }
+
+std::string customary_lr(const std::string& name) { return find(name).lr; }
+double customary_momentum(const std::string& name) { return find(name).customary_momentum; }
 
 bool has_momentum(const std::string& name) { return find(name).momentum; }
 bool has_beta2(const std::string& name) { return find(name).beta2; }

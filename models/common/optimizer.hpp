@@ -18,6 +18,10 @@ bool decays_decoupled(const std::string& name);
 bool has_momentum(const std::string& name);
 bool has_beta2(const std::string& name);
 
+/// The learning rate it is usually begun with, as a number's text, and the momentum; 0 of one that has none.
+std::string customary_lr(const std::string& name);
+double customary_momentum(const std::string& name);
+
 /// The optimizer that the options say. Weight decay is decoupled where the method has it that way, and applies to
 /// weights and embeddings alone. Throws: ValueError for a name that is not one of optimizer_names().
 std::unique_ptr<optim::Optimizer> make_optimizer(const std::vector<Parameter>& parameters, const TrainOptions& options,

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "framework/core/format_internal.hpp"
+#include "models/common/optimizer.hpp"
 
 namespace temper::models {
 
@@ -17,6 +18,8 @@ std::optional<double> number(std::string_view text) {
   const bool read = error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
   return read ? std::optional(value) : std::nullopt;
 }
+
+constexpr double most_steps = 0x1p53;  // beyond it doubles no longer count
 
 /// The part of a run after its warm-up, from 1 to 0 or whatever the shape's end is.
 optim::Schedule shape(const std::string& name, Step n) {
@@ -41,7 +44,7 @@ const std::vector<std::string>& decay_names() {
 std::pair<Step, double> TrainOptions::checkpoint_interval() const {
   const bool seconds = checkpoint_every.ends_with('s');
   const auto value = number(std::string_view(checkpoint_every).substr(0, checkpoint_every.size() - (seconds ? 1 : 0)));
-  if (!value || *value < (seconds ? 0 : 1) || (!seconds && *value != std::floor(*value))) {
+  if (!value || *value < (seconds ? 0 : 1) || *value > most_steps || (!seconds && *value != std::floor(*value))) {
     fail<ValueError>("--checkpoint-every: '{}' is neither a number of steps (500) nor of seconds (60s)",
                      checkpoint_every);
   }
@@ -66,11 +69,11 @@ Step TrainOptions::warmup_steps(Step total) const {
 }
 
 optim::Schedule TrainOptions::schedule(Step total) const {
-  const auto peak = number(lr);
-  if (!peak) return optim::parse(lr);
+  const optim::Schedule rate = optim::parse(lr.empty() ? customary_lr(optimizer) : lr);
+  if (!rate.is_number()) return rate;
   const Step warm = warmup_steps(total);
   const optim::Schedule rest = warm < total ? shape(decay, total - warm) : optim::constant(1.0);
-  return *peak * (warm > 0 ? optim::warmup(warm).then(rest) : rest);
+  return rate(0) * (warm > 0 ? optim::warmup(warm).then(rest) : rest);
 }
 
 }  // namespace temper::models

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,16 +18,16 @@ struct TrainOptions {
   std::int64_t batch_size = 128;
   std::int64_t accumulate = 1;  ///< batches whose gradients are summed for one update
 
-  std::string optimizer = "adamw";  ///< one of optimizer_names()
-  std::string lr = "1e-3";          ///< the rate reached at the end of warm-up, or the text of a whole schedule
-  std::string warmup = "10%";       ///< a number of updates, or a percentage of all
-  std::string decay = "linear";     ///< one of decay_names()
-  double weight_decay = 0.01;       ///< decoupled, of weights and embeddings; biases and norm gains do not decay
-  double l2 = 0.0;                  ///< added to the gradient, of the same parameters, where decay is not decoupled
-  double momentum = 0.9;            ///< of sgd, sgdw, rmsprop and muon
-  double beta2 = 0.0;               ///< of the optimizers that have it; 0: the optimizer's own default
-  double clip_norm = 1.0;           ///< longest gradient; 0: no clipping
-  double ema = 0.0;                 ///< what the average of the weights keeps of itself at each update; 0: no average
+  std::string optimizer = "adamw";   ///< one of optimizer_names()
+  std::string lr{};                  ///< rate reached at the end of warm-up, or a schedule; empty: customary_lr
+  std::string warmup = "10%";        ///< a number of updates, or a percentage of all
+  std::string decay = "linear";      ///< one of decay_names()
+  double weight_decay = 0.01;        ///< decoupled, of weights and embeddings; biases and norm gains do not decay
+  double l2 = 0.0;                   ///< added to the gradient, of the same parameters, where decay is not decoupled
+  std::optional<double> momentum{};  ///< of sgd, sgdw, rmsprop and muon; none: customary_momentum
+  double beta2 = 0.0;                ///< of the optimizers that have it; 0: the optimizer's own default
+  double clip_norm = 1.0;            ///< longest gradient; 0: no clipping
+  double ema = 0.0;                  ///< what the average of the weights keeps of itself at each update; 0: no average
 
   std::string dtype = "f32";  ///< of weights and activations: f32, or bf16 where the CPU has it
   std::uint64_t seed = 1;
@@ -47,7 +48,8 @@ struct TrainOptions {
   Step total_steps(std::int64_t batches) const;
   /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.
   Step warmup_steps(Step total) const;
-  /// The learning rate of a run of `total` updates. Throws: ValueError for a text that is no schedule.
+  /// The learning rate of a run of `total` updates. Throws: ValueError for a text that is no schedule, and as
+  /// warmup_steps.
   optim::Schedule schedule(Step total) const;
 };
 

@@ -6,6 +6,7 @@
 #include <new>
 
 #include "models/common/command_line.hpp"
+#include "models/common/shell_internal.hpp"
 
 namespace temper::models {
 
@@ -19,6 +20,10 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
   if (command.status) return *command.status;
   std::signal(SIGXFSZ, SIG_IGN);                    // a write past the limit for files fails with an error that says so
   const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
+  const auto fails = [&](const char* what) {
+    std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), what);
+    return 1;
+  };
   try {
     if (command.options.threads > 0) set_threads(command.options.threads);
     print("{}", info());
@@ -26,18 +31,17 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     Run run({.model = program.model,
              .options = command.options,
              .config = command.config,
-             .command = how != nullptr ? how : argv[0]});
+             .command = how != nullptr ? how : shell_quoted(argv[0]),
+             .free = program.free});
     train(run);
     run.finish();
     return 0;
   } catch (const Stopped& stopped) {
     return stopped.status;
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "temper-%s: not enough memory\n", program.model.c_str());
-    return 1;
+    return fails("not enough memory; a smaller --batch-size takes less, and so does --accumulate in its place");
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), error.what());
-    return 1;
+    return fails(error.what());
   }
 }
 

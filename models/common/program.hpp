@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "models/common/run.hpp"
@@ -19,22 +20,37 @@ struct Program {
   std::vector<std::string> free{};     ///< its own options that may change when a run goes on
 };
 
-/// Where a program adds options of its own, each with its default from the variable it goes to.
+/// Options of a program's own, each with its default from the variable it goes to.
 class OwnOptions {
  public:
-  explicit OwnOptions(void* app) : app_(app) {}
-
-  void add(const std::string& name, std::int64_t& value, const std::string& help);
-  void add(const std::string& name, double& value, const std::string& help);
-  void add(const std::string& name, std::string& value, const std::string& help);
+  void add(const std::string& name, std::int64_t& value, const std::string& help) { put({name, &value, help}); }
+  void add(const std::string& name, double& value, const std::string& help) { put({name, &value, help}); }
+  void add(const std::string& name, std::string& value, const std::string& help) { put({name, &value, help}); }
   /// On when given.
-  void flag(const std::string& name, bool& value, const std::string& help);
+  void flag(const std::string& name, bool& value, const std::string& help) { put({name, &value, help}); }
   /// One of some words.
   void choice(const std::string& name, std::string& value, const std::vector<std::string>& words,
-              const std::string& help);
+              const std::string& help) {
+    put({name, &value, help, words});
+  }
+  /// A learning rate, as --lr: a number or a schedule.
+  void rate(const std::string& name, std::string& value, const std::string& help) {
+    put({.name = name, .value = &value, .help = help, .rate = true});
+  }
+
+  struct Option {
+    std::string name;
+    std::variant<std::int64_t*, double*, std::string*, bool*> value;  ///< as it is when added: the default
+    std::string help;
+    std::vector<std::string> words{};
+    bool rate = false;
+  };
+  const std::vector<Option>& all() const { return options_; }
 
  private:
-  void* app_;
+  void put(Option option) { options_.push_back(std::move(option)); }
+
+  std::vector<Option> options_;
 };
 
 /// A training program's main: reads the options, prints what runs, calls `train`. An exception becomes one line on

@@ -27,11 +27,18 @@ using Better = Metric::Better;
 /// What an evaluation found. The first metric decides which weights are the best.
 using Metrics = std::vector<Metric>;
 
+/// What a loss function may give instead of the mean loss of a batch, where that is no mean over the batch's examples
+/// but over something else, such as masked words: batches that make one update together are weighted by `count`.
+struct MeanLoss {
+  Tensor mean;
+  double count = 1;
+};
+
 /// A part of a run with an optimizer of its own, such as pretraining. Most runs have one.
 struct Phase {
   std::string name = "train";  ///< in the log
   Step steps = 0;              ///< updates; 0: what the options say
-  std::string lr{};            ///< instead of the option's; a number or a schedule
+  std::string lr{};            ///< instead of the option's: a number or a schedule
 };
 
 /// What an example is called and how many a batch has, for the throughput.
@@ -52,8 +59,9 @@ class Run {
   struct Setup {
     std::string model;
     TrainOptions options{};
-    std::string config{};   ///< for config.toml
-    std::string command{};  ///< what starts the program: "./run.sh cnn"
+    std::string config{};             ///< for config.toml
+    std::string command{};            ///< what starts the program, as a shell reads it: "./run.sh cnn"
+    std::vector<std::string> free{};  ///< options of the program's own that may change when the run goes on
   };
 
   explicit Run(Setup setup);
@@ -62,8 +70,14 @@ class Run {
   Run& operator=(const Run&) = delete;
 
   const TrainOptions& options() const;
-  /// The folder that holds what the run leaves behind, for files of the program's own. Empty in a dry run.
+  /// The folder that holds what the run leaves behind; a new run takes it now if training has not begun yet. Empty in
+  /// a dry run.
   std::string folder() const;
+  /// Has a file of the program's own in that folder: `write` is called with its path when training begins, not before
+  /// all options were found to be good, and not in a dry run.
+  void keep(const std::string& name, std::function<void(const std::string& path)> write);
+  /// The path of such a file, of a run that goes on; empty when there is none.
+  std::string kept(const std::string& name) const;
   /// Options of a Loader of training data: the batch size, shuffled.
   data::LoaderOptions loader_options() const;
   /// Counts tokens, say, instead of examples.
@@ -72,9 +86,11 @@ class Run {
   /// The optimizer that the options say, for an epoch of so many batches, averaging weights if asked to.
   std::unique_ptr<optim::Optimizer> optimizer(const nn::Module& model, std::int64_t batches, const Phase& phase = {});
 
-  /// Trains until the run's updates are made. `loss(batch)` gives the mean loss of a batch. `evaluate()`, called at
-  /// every evaluation with the averaged weights in place if there are any, gives Metrics. Resumes first where asked to:
-  /// a phase that the checkpoint has passed is skipped. Afterwards the model holds the weights to be used.
+  /// Trains until the run's updates are made. `loss(batch)` gives the mean loss over the examples of a batch, or a
+  /// MeanLoss over something else: --accumulate weights batches by their numbers, as one large batch would.
+  /// `evaluate()`, called at every evaluation with the averaged weights in place if there are any, gives Metrics.
+  /// Resumes first where asked to: a phase that the checkpoint has passed is skipped. Afterwards the model holds the
+  /// weights to be used. Throws: ValueError when a loss is not finite.
   template <data::Dataset D, class Loss, std::invocable Evaluate>
   void train(const nn::Module& model, optim::Optimizer& optimizer, data::Loader<D>& loader, Loss&& loss,
              Evaluate&& evaluate, const Phase& phase = {}) {
@@ -84,16 +100,16 @@ class Run {
       describe(std::get<0>(batch));
       plan([&] {
         Tape tape;
-        tape.backward(loss(batch));
+        tape.backward(mean_loss(loss(batch), batch).mean);
       });
     }
     while (more()) {
       for (const auto& batch : loader) {
         describe(std::get<0>(batch));
         Tape tape;
-        const Tensor value = loss(batch);
-        tape.backward(value);
-        if (!advance(value.item(), std::get<0>(batch).size(0))) break;
+        const MeanLoss value = mean_loss(loss(batch), batch);
+        tape.backward(weighted(value));
+        if (!advance(value, std::get<0>(batch).size(0))) break;
       }
     }
     end();
@@ -112,12 +128,18 @@ class Run {
     template <data::Dataset D>
     explicit LoaderHandle(data::Loader<D>& loader)
         : batches(loader.batches()),
+          size(loader.size()),
           state([&loader] { return loader.state(); }),
-          restore([&loader](const data::LoaderState& saved) { loader.restore(saved); }) {}
+          restore([&loader](const data::LoaderState& saved) { loader.restore(saved); }),
+          example([&loader](std::int64_t i) {
+            return std::apply([](const auto&... fields) { return std::vector<Tensor>{fields...}; },
+                              data::example(loader.dataset(), i));
+          }) {}
 
-    std::int64_t batches;
+    std::int64_t batches, size;
     std::function<data::LoaderState()> state;
     std::function<void(const data::LoaderState&)> restore;
+    std::function<std::vector<Tensor>(std::int64_t)> example;
   };
   struct Parts {
     const nn::Module& model;
@@ -127,6 +149,17 @@ class Run {
     Phase phase;
   };
 
+  template <class Batch>
+  static MeanLoss mean_loss(const Tensor& mean, const Batch& batch) {
+    return {mean, static_cast<double>(std::get<0>(batch).size(0))};
+  }
+  template <class Batch>
+  static MeanLoss mean_loss(const MeanLoss& loss, const Batch&) {
+    return loss;
+  }
+  /// Where several batches make an update, the sum over their terms: the update divides by the number of all.
+  Tensor weighted(const MeanLoss& loss) const;
+
   /// False when the checkpoint is past this phase.
   bool begin(const Parts& parts);
   /// Notes the model's table, once.
@@ -135,7 +168,7 @@ class Run {
   [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
   bool more() const;
   /// After a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
-  bool advance(double loss, std::int64_t examples);
+  bool advance(const MeanLoss& loss, std::int64_t examples);
   void end();
 
   struct Impl;

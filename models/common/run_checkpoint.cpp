@@ -2,23 +2,40 @@
 
 #include <charconv>
 #include <cstdio>
+#include <limits>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/io/atomic_file_internal.hpp"
+#include "models/common/config_changes.hpp"
 #include "models/common/run_impl.hpp"
 
 namespace temper::models {
 
 namespace {
 
-double number(const Metadata& notes, const char* key) {
+/// A number of the run's notes. What was written by a run is right; a file may have been made by hand.
+template <class T>
+T number(const Metadata& notes, const char* key, T least, T most) {
   const auto found = notes.find(key);
-  double value = 0;
+  T value{};
   if (found != notes.end()) {
     const std::string& text = found->second;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error == std::errc() && end == text.data() + text.size()) return value;
+    const char* const last = text.data() + text.size();
+    const auto [end, error] = std::from_chars(text.data(), last, value);
+    if (error == std::errc() && end == last && value >= least && value <= most) return value;
   }
-  fail<FileError>("checkpoint: the run's '{}' is missing or no number", key);
+  fail<FileError>("the run's '{}' is {}, expected a number from {} to {}", key,
+                  found == notes.end() ? "missing" : "'" + temper::detail::printable(found->second) + "'", least, most);
+}
+
+double real(const Metadata& notes, const char* key) {
+  constexpr double most = std::numeric_limits<double>::max();
+  return number<double>(notes, key, -most, most);
+}
+
+Step count(const Metadata& notes, const char* key, Step most = optim::endless) {
+  return number<Step>(notes, key, 0, most);
 }
 
 std::string text(const Metadata& notes, const char* key) {
@@ -26,7 +43,9 @@ std::string text(const Metadata& notes, const char* key) {
   return found == notes.end() ? std::string() : found->second;
 }
 
-std::string sum_text(const LossMean& mean) { return fmt::format("{}", mean.sum); }
+LossMean losses(const Metadata& notes, const std::string& name) {
+  return {real(notes, (name + " loss").c_str()), real(notes, (name + " losses").c_str())};
+}
 
 }  // namespace
 
@@ -36,47 +55,69 @@ bool Run::Impl::checkpoint_due() {
 }
 
 void Run::Impl::save(bool evaluation_due) {
+  // The log first: a checkpoint must not be ahead of it, whatever stops the machine.
+  log->sync();
   Checkpoint checkpoint = checkpoint_of(parts->model, optimizer(), parts->loader.state());
-  checkpoint.environment = environment();
+  checkpoint.environment = environment;
   checkpoint.notes = {{"model", setup.model},
-                      {"phase", std::to_string(phase)},
-                      {"step", std::to_string(step())},
-                      {"batches", std::to_string(parts->loader.batches)},
+                      {"config", setup.config},
+                      {"data", data_checksum},
+                      {"phase", fmt::format("{}", phase)},
+                      {"step", fmt::format("{}", step())},
+                      {"batches", fmt::format("{}", parts->loader.batches)},
                       {"seconds", fmt::format("{}", seconds())},
-                      {"logged losses", std::to_string(logged_loss.count)},
-                      {"logged loss", sum_text(logged_loss)},
-                      {"evaluated losses", std::to_string(evaluated_loss.count)},
-                      {"evaluated loss", sum_text(evaluated_loss)},
+                      {"log lines", fmt::format("{}", log->lines())},
+                      {"logged losses", fmt::format("{}", logged_loss.count)},
+                      {"logged loss", fmt::format("{}", logged_loss.sum)},
+                      {"evaluated losses", fmt::format("{}", evaluated_loss.count)},
+                      {"evaluated loss", fmt::format("{}", evaluated_loss.sum)},
                       {"evaluation due", evaluation_due ? "1" : "0"},
                       {"metrics", last_metrics}};
   if (best) checkpoint.notes["best"] = fmt::format("{}", *best);
   CheckpointFolder(*folder / "checkpoints").save(checkpoint);
   saved = Clock::now();
+  last_saved = step();
 }
 
 /// Takes the phase's checkpoint, if there is one.
 void Run::Impl::resume() {
   if (!resumed) return;
+  const bool evaluation_due = temper::detail::with_path(resumed->file, [&] { return take_checkpoint(); });
+  if (resumed) return;  // its phase is still to come
+  if (evaluation_due) {
+    evaluate();
+    save(false);
+  }
+}
+
+/// Whether an evaluation is due that a stop put off.
+bool Run::Impl::take_checkpoint() {
   const Checkpoint& checkpoint = resumed->checkpoint;
   const Metadata& notes = checkpoint.notes;
   if (text(notes, "model") != setup.model) {
-    fail<FileError>("{}: of the model '{}', this is {}", resumed->file.native(), text(notes, "model"), setup.model);
+    fail<FileError>("of the model '{}', this is {}", temper::detail::printable(text(notes, "model")), setup.model);
   }
-  const auto its_phase = static_cast<int>(number(notes, "phase"));
-  if (phase < its_phase) return;
+  if (phase < count(notes, "phase")) return false;
   // All that can be wrong comes before anything changes.
-  const auto batches = static_cast<std::int64_t>(number(notes, "batches"));
-  if (batches != parts->loader.batches || checkpoint.loader.batch > batches) {
-    fail<FileError>("{}: its epochs have {} batches, those of this run {}; is the data still the same?",
-                    resumed->file.native(), batches, parts->loader.batches);
+  if (const std::string changed = config_changes(text(notes, "config"), setup.config, setup.free); !changed.empty()) {
+    fail<FileError>("the run's config.toml is not what it was; to train otherwise, start a new run:{}", changed);
   }
-  const auto at = static_cast<Step>(number(notes, "step"));
-  const double its_seconds = number(notes, "seconds");
-  const LossMean logged{number(notes, "logged loss"), static_cast<std::int64_t>(number(notes, "logged losses"))};
-  const LossMean evaluated{number(notes, "evaluated loss"),
-                           static_cast<std::int64_t>(number(notes, "evaluated losses"))};
-  const bool evaluation_due = number(notes, "evaluation due") != 0;
-  if (notes.contains("best")) best = number(notes, "best");
+  const auto batches = count(notes, "batches");
+  if (batches != parts->loader.batches || checkpoint.loader.batch > batches) {
+    fail<FileError>("its epochs have {} batches, those of this run {}; is the data still the same?", batches,
+                    parts->loader.batches);
+  }
+  const Step at = count(notes, "step", before + total);
+  const auto k = checkpoint.optimizer.texts.find("k");
+  if (k == checkpoint.optimizer.texts.end() || k->second != fmt::format("{}", at - before)) {
+    fail<FileError>("the run is at step {}, its optimizer is not", at);
+  }
+  const double its_seconds = real(notes, "seconds");
+  const Step its_lines = count(notes, "log lines");
+  const LossMean logged = losses(notes, "logged"), evaluated = losses(notes, "evaluated");
+  const bool evaluation_due = count(notes, "evaluation due", 1) != 0;
+  std::optional<double> its_best;
+  if (notes.contains("best")) its_best = real(notes, "best");
   temper::restore(checkpoint, parts->model, optimizer());
   parts->loader.restore(checkpoint.loader);
 
@@ -84,19 +125,23 @@ void Run::Impl::resume() {
   started = Clock::now();
   logged_loss = logged;
   evaluated_loss = evaluated;
+  best = its_best;
   last_metrics = text(notes, "metrics");
-  described = std::filesystem::exists(*folder / "model.txt");
-  open_log(at);
-  for (const std::string& change : environment_changes(checkpoint.environment, environment())) {
-    std::fprintf(stderr, "temper-%s: the bits may differ from those of an uninterrupted run: %s\n", setup.model.c_str(),
-                 change.c_str());
+  last_saved = at;
+  described = temper::detail::path_exists(*folder / "model.txt");
+  open_log({.resumed_at = at, .lines = its_lines});
+  for (const std::string& change : environment_changes(checkpoint.environment, environment)) {
+    warn("the bits may differ from those of an uninterrupted run: " + change);
   }
+  if (text(notes, "data") != data_checksum) warn("the data is not what it was when the run was saved");
+  if (!log->notice().empty()) warn(log->notice());
   print("resumed at step {} from {}", at, resumed->file.native());
   resumed.reset();
-  if (evaluation_due) {
-    evaluate();
-    save(false);
-  }
+  return evaluation_due;
+}
+
+void Run::Impl::warn(const std::string& what) const {
+  std::fprintf(stderr, "temper-%s: %s\n", setup.model.c_str(), what.c_str());
 }
 
 }  // namespace temper::models

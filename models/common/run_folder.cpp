@@ -4,14 +4,20 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
 #include <span>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 
 namespace temper::models {
 
 namespace fs = std::filesystem;
+using temper::detail::path_exists;
 
 namespace {
 
@@ -23,44 +29,71 @@ std::string numbered(const std::string& model, int number) {
   return number == 1 ? "runs/" + model : fmt::format("runs/{}-{}", model, number);
 }
 
+std::string shown(const fs::path& path) { return temper::detail::printable(path.native()); }
+
+/// The number of runs/MODEL or runs/MODEL-NUMBER; 0 for another name.
+int number_of(const std::string& name, const std::string& model) {
+  if (name == model) return 1;
+  if (!name.starts_with(model + "-")) return 0;
+  int number = 0;
+  const char* const begin = name.data() + model.size() + 1;
+  const char* const end = name.data() + name.size();
+  const auto [stopped, error] = std::from_chars(begin, end, number);
+  return error == std::errc() && stopped == end && *begin != '0' && number > 1 ? number : 0;
+}
+
+/// When a run last wrote something.
+fs::file_time_type last_written(const fs::path& folder) {
+  auto latest = fs::last_write_time(folder / "config.toml");
+  for (const char* name : {"metrics.jsonl", "checkpoints"}) {
+    std::error_code missing;
+    const auto time = fs::last_write_time(folder / name, missing);
+    if (!missing) latest = std::max(latest, time);
+  }
+  return latest;
+}
+
 }  // namespace
 
 bool holds_run(const fs::path& folder) {
-  for (const char* name : run_files) {
-    if (fs::exists(folder / name)) return true;
-  }
-  return false;
+  return std::ranges::any_of(run_files, [&](const char* name) { return path_exists(folder / name); });
 }
 
 void check_folder(const TrainOptions& options) {
   if (options.out.empty() || options.resume || options.overwrite || !holds_run(options.out)) return;
   fail<ValueError>(
       "{} holds a run already: --resume goes on with it, --overwrite replaces it, --out FOLDER names another",
-      options.out);
+      shown(options.out));
 }
 
 std::string newest_run(const std::string& model) {
-  int newest = 0;
-  for (int number = 1; fs::exists(numbered(model, number)); ++number) {
-    if (fs::exists(fs::path(numbered(model, number)) / "config.toml")) newest = number;
+  // Runs are removed one by one, so their numbers have gaps, and the largest need not be the newest.
+  std::pair newest{fs::file_time_type::min(), 0};
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator("runs", none)) {
+    const int number = number_of(entry.path().filename().native(), model);
+    if (number == 0 || !path_exists(entry.path() / "config.toml")) continue;
+    newest = std::max(newest, std::pair(last_written(entry.path()), number));
   }
-  if (newest == 0) fail<ValueError>("--resume: there is no run in {}; --out FOLDER names another", numbered(model, 1));
-  return numbered(model, newest);
+  if (newest.second == 0) {
+    fail<ValueError>("--resume: there is no run in {}; --out FOLDER names another", numbered(model, 1));
+  }
+  return numbered(model, newest.second);
 }
 
 RunFolder::RunFolder(const std::string& model, const TrainOptions& options, const std::string& config) {
   if (options.resume) {
-    if (!fs::exists(fs::path(options.out) / "config.toml")) {
-      fail<ValueError>("--resume: {} holds no run", options.out);
+    if (!path_exists(fs::path(options.out) / "config.toml")) {
+      fail<ValueError>("--resume: {} holds no run", shown(options.out));
     }
-    if (!claim(options.out)) fail<ValueError>("{}: another program is training there", options.out);
+    claim_or_fail(options.out);
     return;
   }
   if (options.out.empty()) {
     int number = 1;
     while (holds_run(numbered(model, number)) || !claim(numbered(model, number))) ++number;
   } else {
-    if (!claim(options.out)) fail<ValueError>("{}: another program is training there", options.out);
+    claim_or_fail(options.out);
     check_folder(options);
     if (options.overwrite) remove_run();
   }
@@ -73,23 +106,38 @@ RunFolder::~RunFolder() {
 
 /// False when another process has it.
 bool RunFolder::claim(const fs::path& path) {
-  fs::create_directories(path);
-  const int lock = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (lock < 0) fail<FileError>("{}: cannot be opened", path.native());
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  temper::detail::make_folders(path);
+  const int lock = temper::detail::retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (lock < 0) fail<FileError>("{}: cannot be opened: {}", shown(path), std::strerror(errno));
+  try {
+    switch (temper::detail::lock_alone(lock, path)) {
+      case temper::detail::Lock::taken: break;
+      case temper::detail::Lock::busy: ::close(lock); return false;
+      case temper::detail::Lock::unsupported:
+        print("{}: this file system has no locks: see to it that no other program trains there", shown(path));
+    }
+  } catch (const FileError&) {
     ::close(lock);
-    return false;
+    throw;
   }
   path_ = path;
   lock_ = lock;
   return true;
 }
 
+void RunFolder::claim_or_fail(const fs::path& path) {
+  if (!claim(path)) fail<ValueError>("{}: another program is training there", shown(path));
+}
+
 void RunFolder::remove_run() const {
-  // The configuration first: what is left of a removal that was killed must not be taken for a run to go on with.
-  for (const char* name : run_files) fs::remove_all(path_ / name);
-  for (const auto& entry : fs::directory_iterator(path_)) {
-    if (entry.path().filename().native().starts_with("events.out.tfevents")) fs::remove(entry.path());
+  try {
+    // The configuration first: what is left of a removal that was killed must not be taken for a run to go on with.
+    for (const char* name : run_files) fs::remove_all(path_ / name);
+    for (const auto& entry : fs::directory_iterator(path_)) {
+      if (entry.path().filename().native().starts_with("events.out.tfevents")) fs::remove(entry.path());
+    }
+  } catch (const fs::filesystem_error& error) {
+    fail<FileError>("{}: the run cannot be removed: {}", shown(path_), error.code().message());
   }
 }
 

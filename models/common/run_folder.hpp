@@ -13,7 +13,7 @@ bool holds_run(const std::filesystem::path& folder);
 /// Throws: ValueError when a run may not begin in `options.out` because there is another one.
 void check_folder(const TrainOptions& options);
 
-/// The newest of runs/MODEL, runs/MODEL-2, ... Throws: ValueError when there is none.
+/// The one of runs/MODEL, runs/MODEL-2, ... that was written to last. Throws: ValueError when there is none.
 std::string newest_run(const std::string& model);
 
 /// A run's folder, this process's alone as long as it lives.
@@ -34,6 +34,7 @@ class RunFolder {
 
  private:
   bool claim(const std::filesystem::path& path);
+  void claim_or_fail(const std::filesystem::path& path);
   void remove_run() const;
 
   std::filesystem::path path_;

@@ -14,17 +14,26 @@ namespace temper::models {
 /// Sums of losses since some moment, for their mean.
 struct LossMean {
   double sum = 0;
-  std::int64_t count = 0;
+  double count = 0;
 
-  void add(double loss) {
-    sum += loss;
-    ++count;
+  void add(double mean, double its_count) {
+    sum += mean * its_count;
+    count += its_count;
   }
   double take() {
-    const double mean = count > 0 ? sum / static_cast<double>(count) : 0.0;
+    const double mean = count > 0 ? sum / count : 0.0;
     *this = {};
     return mean;
   }
+};
+
+/// Where a run stood after its last update. A stop between the batches of one update goes back to it.
+struct LastUpdate {
+  data::LoaderState loader{};
+  RandomState random{};
+  LossMean logged_loss{}, evaluated_loss{};
+  std::vector<std::pair<Tensor, Tensor>>
+      buffers{};  // of the model, and their copies; where an update has several batches
 };
 
 /// What a run keeps.
@@ -42,6 +51,8 @@ struct Run::Impl {
 
   // The checkpoint of a resumed run, until the phase it belongs to begins.
   std::optional<CheckpointFolder::Loaded> resumed;
+  const Metadata environment = temper::environment();
+  std::vector<std::pair<std::string, std::function<void(const std::string&)>>> own_files;  // to be written
 
   // The run as a whole.
   std::optional<MetricsLog> log;
@@ -60,9 +71,14 @@ struct Run::Impl {
   Step checkpoint_steps = 0;
   double checkpoint_seconds = 0;
   std::int64_t gathered = 0;  // batches since the last update
+  double gathered_count = 0;  // what their losses are means over
+  LastUpdate last_update;
+  std::string data_checksum;  // of some examples
+  bool log_failed = false;    // and said so
   std::optional<double> best;
   LossMean logged_loss, evaluated_loss;
   std::unique_ptr<temper::detail::ProgressBar> bar;
+  std::optional<Step> last_saved;
   Clock::time_point saved, measured;  // the last checkpoint; the beginning of the throughput's interval
   std::int64_t examples = 0;          // since `measured`
 
@@ -73,10 +89,13 @@ struct Run::Impl {
 
   void open_folder();
   void resume();
+  bool take_checkpoint();
+  void warn(const std::string& what) const;
   void save(bool evaluation_due);
+  void note_update();
+  void back_to_update();
   bool checkpoint_due();
-  /// Begins the log; with `resumed_at`, goes on after that step.
-  void open_log(std::optional<Step> resumed_at = std::nullopt);
+  void open_log(const MetricsLogOptions& at);
   /// A figure of the log's line, on TensorBoard too.
   void add(std::string_view name, double value);
   void end_line();
@@ -86,6 +105,7 @@ struct Run::Impl {
   void keep_best(const Metrics& metrics);
   bool stop_requested() const { return stop && stop->requested(); }
   [[noreturn]] void stop_here();
+  [[noreturn]] void fail_diverged(Step next, double loss);
 };
 
 }  // namespace temper::models

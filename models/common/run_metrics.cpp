@@ -22,13 +22,13 @@ std::string log_name(std::string name) {
 
 }  // namespace
 
-void Run::Impl::open_log(std::optional<Step> resumed_at) {
-  log.emplace(*folder / "metrics.jsonl", resumed_at);
+void Run::Impl::open_log(const MetricsLogOptions& at) {
+  log.emplace(*folder / "metrics.jsonl", at);
   if (!options.tensorboard) return;
   TensorBoardOptions writer;
-  if (resumed_at) writer.purge_step = *resumed_at + 1;
+  if (at.resumed_at) writer.purge_step = *at.resumed_at + 1;
   board.emplace((*folder / "tensorboard").native(), writer);
-  if (!resumed_at) board->verbatim("config", 0, setup.config);
+  if (!at.resumed_at) board->verbatim("config", 0, setup.config);
 }
 
 void Run::Impl::add(std::string_view name, double value) {
@@ -36,9 +36,16 @@ void Run::Impl::add(std::string_view name, double value) {
   if (board) board->scalar(name, step(), value);
 }
 
+/// A line that cannot be written waits for the next one, and is asked for again before a checkpoint: a disk that is
+/// full for a while ends no run.
 void Run::Impl::end_line() {
-  log->end();
-  if (board) board->flush();
+  try {
+    log->end();
+    if (board) board->flush();
+  } catch (const FileError& error) {
+    if (!log_failed) warn(fmt::format("{} (trying again later)", error.what()));
+    log_failed = true;
+  }
 }
 
 void Run::Impl::log_step(const optim::StepReport& report) {

@@ -54,10 +54,15 @@ void Run::sample_image(const std::string& title, const std::string& caption, con
 
 void Run::finish() {
   Impl& run = *impl_;
+  if (run.resumed) {
+    fail<FileError>("{}: of phase {}, the program has phases 0 to {}; was it made by this program?",
+                    run.resumed->file.native(), run.resumed->checkpoint.notes["phase"], run.phase);
+  }
   if (!run.folder || !run.started) return;  // a program without a training loop
   if (!run.samples.empty()) {
     run.folder->write("samples.json", fmt::format("[{}]\n", fmt::join(run.samples, ",\n")));
   }
+  if (run.log) run.log->sync();
   run.log.reset();
   write_report({run.folder->path().native()}, (*run.folder / "report.html").native());
   print("trained in {:.1f} s; the weights and the report are in {}", run.seconds(), run.folder->path().native());

@@ -1,16 +1,12 @@
 #include "models/common/vocabulary.hpp"
 
-#include <filesystem>
-
 namespace temper::models {
 
-data::SentencePiece vocabulary(const Run& run, std::span<const std::string> texts,
+data::SentencePiece vocabulary(Run& run, std::span<const std::string> texts,
                                const data::SentencePieceOptions& options) {
-  if (run.options().dry_run) return data::SentencePiece::train(texts, options);
-  const std::filesystem::path kept = std::filesystem::path(run.folder()) / "tokenizer";
-  if (run.options().resume && exists(kept)) return data::SentencePiece::load(kept);
+  if (const std::string file = run.kept("tokenizer"); !file.empty()) return data::SentencePiece::load(file);
   auto pieces = data::SentencePiece::train(texts, options);
-  save(kept, pieces);
+  run.keep("tokenizer", [pieces](const std::string& file) { save(file, pieces); });
   return pieces;
 }
 

@@ -45,15 +45,35 @@ data::SplitText read(const std::string& file) {
   return {bible.text(data::Split::train), bible.text(data::Split::test)};
 }
 
-/// Characters are those of the whole text; pieces are chosen by what is trained on.
-std::unique_ptr<data::Tokenizer> make_tokenizer(const Run& run, const Options& options, const data::SplitText& text) {
+/// Characters are those of the whole text; pieces are chosen by what is trained on. A run that goes on keeps its own.
+std::unique_ptr<data::Tokenizer> make_tokenizer(Run& run, const Options& options, const data::SplitText& text) {
   if (options.tokenizer == "sentencepiece") {
     return std::make_unique<data::SentencePiece>(
         vocabulary(run, data::lines(text.train), {.vocab_size = options.pieces}));
   }
+  const std::string file = run.kept("tokenizer");
+  if (!file.empty()) return std::make_unique<data::CharTokenizer>(data::CharTokenizer::load(file));
   auto characters = std::make_unique<data::CharTokenizer>(text.train + text.test);
-  if (!run.options().dry_run) save(run.folder() + "/tokenizer", *characters);
+  run.keep("tokenizer", [copy = *characters](const std::string& path) { save(path, copy); });
   return characters;
+}
+
+/// The tokens of the prompt. One that was not asked for gives way to the text's own beginning where it cannot be said
+/// in the characters of the text.
+std::vector<std::int64_t> encode_prompt(Options& options, const data::Tokenizer& tokenizer,
+                                        const data::SplitText& text) {
+  try {
+    return tokenizer.encode(options.prompt);
+  } catch (const ValueError& error) {
+    if (options.prompt != Options().prompt) throw ValueError(std::string("--sample: ") + error.what());
+  }
+  // Some tokens of the first line that has any.
+  const auto lines = data::lines(text.train);
+  const auto line = std::ranges::find_if(lines, [](const std::string& each) { return !each.empty(); });
+  std::vector<std::int64_t> ids = tokenizer.encode(line == lines.end() ? text.train : *line);
+  ids.resize(std::min<std::size_t>(ids.size(), 20));
+  options.prompt = tokenizer.decode(ids);
+  return ids;
 }
 
 /// The loss of all that is scored, in nats.
@@ -72,9 +92,10 @@ double characters(const std::string& text) {
   return static_cast<double>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-void train(Run& run, const Options& options) {
+void train(Run& run, Options options) {
   const data::SplitText text = read(run.options().data);
   const auto tokenizer = make_tokenizer(run, options, text);
+  std::vector<std::int64_t> ids = encode_prompt(options, *tokenizer, text);  // now, not after hours of training
   GptConfig config = options.gpt;
   config.vocabulary = tokenizer->vocab_size();
   const Gpt model(config);
@@ -97,7 +118,6 @@ void train(Run& run, const Options& options) {
         return Metrics{{"test nats per character", total_loss(model, test) / characters(text.test), Better::smaller}};
       });
 
-  std::vector<std::int64_t> ids = tokenizer->encode(options.prompt);
   const auto more =
       generate(model, ids, {.tokens = options.length, .sample = options.sample, .seed = run.options().seed});
   ids.insert(ids.end(), more.begin(), more.end());

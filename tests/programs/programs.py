@@ -10,6 +10,8 @@ import os
 import pathlib
 import re
 import resource
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ import tempfile
 import time
 
 import jobs
+import kill
 
 # Each program's loss falls by this factor in a job of this many updates.
 LEARN = {
@@ -242,7 +245,7 @@ def test_folders(bench):
     jobs.run(command + ["--out", "runs/mlp", "--overwrite", "--seed", "9"], cwd=home)
     check((home / "runs/mlp/metrics.jsonl").read_text() != before, "the run was not replaced")
     newest = jobs.run([*command[:3], "--threads", "1", "--resume"], cwd=home)
-    check("resumed at step 2 from runs/mlp-2/checkpoints/last.safetensors" in newest, newest)
+    check("resumed at step 2 from runs/mlp/checkpoints/last.safetensors" in newest, newest)
     failing = jobs.run([command[0], "--data", "nowhere", "--steps", "2"], 1, cwd=home)
     check("apt-get install" in failing, failing)
     check(not (home / "runs/mlp-3").exists(), "a run that found no data leaves a folder")
@@ -413,6 +416,283 @@ def test_other_conditions(bench):
     check("its epochs have 8 batches, those of this run 7" in jobs.run(command, 1), "other data is taken")
 
 
+def test_rates(bench):
+    """A rate is the same number however it is written, with its warm-up and decay."""
+    for text in (" 2e-3", "2*1e-3", "0.002"):
+        output, _ = bench.mlp("--lr", text, "--warmup", "5", "--dry-run")
+        check("learning rate: 0.002 * warmup(5).then(linear_decay(19))" in output, f"'{text}':\n{output}")
+    command = bench.command("bert", "--pretrain-lr", "4e-7", "--dry-run")
+    check("learning rate: 4e-07 * warmup(" in jobs.run(command), "--pretrain-lr 4e-7 is another rate")
+    text = jobs.run(bench.command("bert", "--pretrain-lr", "fast"), 2)
+    check("--pretrain-lr: schedule" in text, text)
+    for method, rate in (("adamw", 0.001), ("lion", 0.0001), ("sgd", 0.05)):
+        _, out = bench.mlp("--optimizer", method, "--warmup", "0", "--decay", "constant")
+        seen = next(line["lr"] for line in jobs.metrics(out) if "lr" in line)
+        check(abs(seen - rate) < 1e-9, f"{method} begins with {seen}")
+        check(f'lr = "{rate:g}"' in (out / "config.toml").read_text().replace("1e-3", "0.001").replace("1e-4", "0.0001"),
+              "the rate is not in the configuration")
+
+
+def test_config_texts(bench):
+    """A configuration reads back whatever its texts hold, and resuming reads it, too."""
+    odd = bench.work / "images #1 'x\"y"
+    odd.symlink_to(bench.data["images"])
+    prompts = ["a\nb", "it's \"in\"", "# in", "[in]", "", "-in", "--seed", " in "]
+    text = bench.work / "odd.txt"
+    text.write_text("".join(prompts) + pathlib.Path(bench.data["text"]).read_text(), encoding="utf-8")
+    for prompt in prompts[:4]:
+        out, again = bench.folder(), bench.folder()
+        command = bench.command("gpt", out=out)
+        command[command.index("--sample") + 1] = prompt
+        command[command.index("--data") + 1] = str(text)
+        jobs.run(command)
+        jobs.run([command[0], "--config", str(out / "config.toml"), "--out", str(again)])
+        check((again / "config.toml").read_text() == (out / "config.toml").read_text(), f"'{prompt}' does not read back")
+        check(weights(again) == weights(out), "its configuration gives another run")
+        jobs.run([command[0], "--resume", "--out", str(out)])
+    for prompt in prompts:
+        config = bench.folder()
+        config.write_text(f"sample = {json.dumps(prompt)}\nsteps = 1\nseed = 3\nlr = \"1e-3\"\n", encoding="utf-8")
+        output = jobs.run([str(bench.programs / "temper-gpt"), "--config", str(config), "--dry-run", "--data", str(text)])
+        check("1 updates" in output, output)
+    out = bench.folder()
+    command = bench.command("mlp", out=out)
+    command[command.index("--data") + 1] = str(odd)
+    jobs.run(command)
+    jobs.run([command[0], "--resume", "--out", str(out)])
+    command[command.index("--data") + 1] = b"/no/\xff"
+    command[command.index("--out") + 1] = str(bench.folder())
+    text = jobs.run([part if isinstance(part, bytes) else part.encode() for part in command], 2)
+    check("--data: '/no/" in text and "is not UTF-8" in text, text)
+
+
+def test_config_keys(bench):
+    """A configuration holds nothing but what it may, and says which line is wrong."""
+    for line, expected in (
+        ("out = 'x'", "c.toml: --out belongs on the command line, not into a configuration"),
+        ("resume = true", "c.toml: --resume belongs on the command line"),
+        ("seed = 1\nseed 2", "c.toml: line 2: "),
+        ('"\\u001b]0;x" = 1', "c.toml: --\\x1b]0;x: there is no such option"),
+    ):
+        config = bench.folder()
+        config.mkdir()
+        config = config / "c.toml"
+        config.write_text(line + "\n")
+        text = bench.plain("--config", str(config), expect=2)
+        check(expected in text, f"{line}: {text}")
+
+
+def test_newest_run(bench):
+    """--resume goes on with the run that was written to last, whatever its number, and whatever numbers are missing."""
+    home = bench.folder()
+    home.mkdir()
+    command = [str(bench.programs / "temper-mlp"), "--data", bench.data["images"], "--steps", "2", "--threads", "1"]
+    for _ in range(3):
+        jobs.run(command, cwd=home)
+    go_on = [command[0], "--resume"]
+    shutil.rmtree(home / "runs/mlp-2")
+    check("from runs/mlp-3/" in jobs.run(go_on, cwd=home), "a gap hides the newest run")
+    shutil.rmtree(home / "runs/mlp")
+    check("from runs/mlp-3/" in jobs.run(go_on, cwd=home), "without runs/mlp there is none")
+    jobs.run(command, cwd=home)
+    check("from runs/mlp/" in jobs.run(go_on, cwd=home), "the largest number is taken for the newest")
+    for name in ("mlp-x", "mlp-07", "mlps", "mlp-99"):  # no runs of mlp
+        (home / "runs" / name).mkdir()
+    (home / "runs/mlp-x/config.toml").touch()
+    check("from runs/mlp/" in jobs.run(go_on, cwd=home), "another folder is taken for a run")
+
+
+def wait_for_step(out, process, step):
+    """Until a line of that step is in the metrics; for step 0, a moment after they were begun."""
+    wait_for(out / "metrics.jsonl", process)
+    time.sleep(0.2 if step == 0 else 0)
+    while process.poll() is None and kill.last_step(out) < step:
+        time.sleep(0.002)
+
+
+def stopped_by(bench, number, *options, preexec=None, steps="5000"):
+    """A run that gets a signal after its first lines: its process, output and folder."""
+    out = bench.folder()
+    command = bench.command("mlp", *options, out=out)
+    command[command.index("--steps") + 1] = steps
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=preexec)
+    wait_for_step(out, process, 0 if "--accumulate" in options else 1)
+    process.send_signal(number)
+    text, _ = process.communicate(timeout=120)
+    return process.returncode, text, out
+
+
+def test_signals(bench):
+    """A closed terminal or pipe stops a run in good order; what the caller ignores stays ignored."""
+    status, text, out = stopped_by(bench, signal.SIGHUP)
+    check(status == 129 and (out / "checkpoints/last.safetensors").exists(), f"SIGHUP ends with {status}: {text}")
+    ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
+    status, text, _ = stopped_by(bench, signal.SIGINT, preexec=ignore, steps="300")
+    check(status == 0, f"an ignored SIGINT ends the run with {status}: {text}")
+
+    out = bench.folder()
+    command = bench.command("mlp", out=out)
+    command[command.index("--eval-every") + 1] = "1"
+    command[command.index("--steps") + 1] = "100000"
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    while not process.stdout.readline().startswith("epoch 2"):
+        check(process.poll() is None, "the run ended")
+    process.stdout.close()
+    check(process.wait(timeout=60) == 128 + signal.SIGPIPE, f"a closed pipe ends with {process.returncode}")
+    check((out / "checkpoints/last.safetensors").exists(), "a closed pipe leaves no checkpoint")
+
+
+def test_stop_while_accumulating(bench):
+    """A stop waits for the batch at hand, not for all that make an update; the run then ends as if there was none."""
+    began = time.monotonic()
+    status, text, out = stopped_by(bench, signal.SIGTERM, "--accumulate", "1000000", steps="2")
+    check(status == 143 and time.monotonic() - began < 30, f"ended with {status}: {text}")
+    check("stopped after step 0/2" in text, text)
+    # ResNet has running statistics, which the batches before the stop changed.
+    whole, out = bench.folder(), bench.folder()
+    command = bench.command("resnet", "--accumulate", "20", "--ema", "0.9", out=whole)
+    jobs.run(command)
+    command[command.index("--out") + 1] = str(out)
+    for step in (0, 3, 8):
+        goes_on = ["--resume"] if (out / "config.toml").exists() else []
+        process = subprocess.Popen(command + goes_on, stdout=subprocess.PIPE, text=True)
+        wait_for_step(out, process, step)
+        process.terminate()
+        process.communicate(timeout=60)
+        check(process.returncode in (143, -15), f"ended with {process.returncode}")
+    jobs.run(command + (["--resume"] if (out / "config.toml").exists() else []))
+    differ = jobs.differences(jobs.state(whole) | {"texts": 0}, jobs.state(out) | {"texts": 0})
+    check(not differ, f"stopped between the batches of an update, {differ} differ")
+
+
+def test_prompt(bench):
+    """A prompt that the text's characters cannot say is refused before training; the default one gives way."""
+    out = bench.folder()
+    command = bench.command("gpt", out=out)
+    command[command.index("--sample") + 1] = "# Title"
+    text = jobs.run(command, 1)
+    check("--sample: CharTokenizer: '#' at byte 0" in text and not out.exists(), text)
+    dna = bench.work / "dna.txt"
+    dna.write_text("acgtacgtacgtacgtacgtacgt\n" * 50)
+    command = bench.command("gpt", out=bench.folder())
+    command[command.index("--data") + 1] = str(dna)
+    at = command.index("--sample")
+    check("acgtacgt" in jobs.run(command[:at] + command[at + 2 :]), "the default prompt ends the run")
+
+
+def test_overwrite_is_late(bench):
+    """--overwrite removes a run when the new one begins, not before its options were found to be good."""
+    for model in ("gpt", "bert", "mlp"):
+        out = bench.folder()
+        jobs.run(bench.command(model, out=out))
+        text = jobs.run(bench.command(model, "--overwrite", "--warmup", "500", out=out), 1)
+        check("--warmup: 500 steps, but the run has only" in text, text)
+        check((out / "model.safetensors").exists(), f"{model}: the run is gone")
+        jobs.run(bench.command(model, "--overwrite", "--seed", "7", out=out))
+
+
+def test_other_data(bench):
+    """A resumed run keeps its tokenizer, and says when the data is another."""
+    out = bench.folder()
+    command = bench.command("gpt", out=out)
+    jobs.run(command)
+    kept = (out / "tokenizer").read_bytes()
+    other = bench.work / "other.txt"
+    text = pathlib.Path(bench.data["text"]).read_text()
+    other.write_text(text.translate(str.maketrans("abi", "xab")))
+    command[command.index("--data") + 1] = str(other)
+    output = jobs.run(command + ["--resume"], 1)
+    check("'x' at byte" in output and (out / "tokenizer").read_bytes() == kept, output)
+    other.write_text(text.translate(str.maketrans("ao", "oa")))
+    output = jobs.run(command + ["--resume"])
+    check("the data is not what it was when the run was saved" in output, output)
+    check((out / "tokenizer").read_bytes() == kept, "the tokenizer is another")
+    _, out = bench.mlp()
+    check("the data is not" not in bench.mlp("--resume", out=out)[0], "the same data is another")
+
+
+def test_made_by_hand(bench):
+    """A configuration or checkpoint that was edited is refused, with what is wrong."""
+    _, out = bench.mlp()
+    config = out / "config.toml"
+    original = config.read_text()
+    for was, now, said in (("seed = 1", "seed = 2", "--seed was 1, now 2"), ("batch-size = 8", "batch-size = 9", "--batch-size was 8, now 9"), (original, "", "--lr was")):
+        config.write_text(original.replace(was, now))
+        text, _ = bench.mlp("--resume", out=out, expect=None)
+        check(said in text and "config.toml" in text or "goes on as the run began" in text, f"{now}: {text}")
+    config.write_text(original)
+    last = out / "checkpoints/last.safetensors"
+    raw = last.read_bytes()
+    for key, value, said in (
+        ("note/phase", "5", "of phase 5, the program has phases 0 to 0"),
+        ("note/phase", "-1", "the run's 'phase' is '-1', expected a number from 0"),
+        ("note/step", "1e300", "the run's 'step' is '1e300'"),
+        ("note/step", "nan", "the run's 'step' is 'nan'"),
+        ("note/step", "23", "the run is at step 23, its optimizer is not"),
+        ("note/log lines", "many", "the run's 'log lines' is 'many'"),
+        ("note/evaluated losses", "nan", "the run's 'evaluated losses' is 'nan'"),
+    ):
+        header, tensors = jobs.read_safetensors(last)
+        header["__metadata__"][key] = value
+        jobs.write_safetensors(last, header, tensors)
+        (out / "checkpoints/previous.safetensors").unlink(missing_ok=True)
+        before = (out / "metrics.jsonl").read_bytes()
+        text, _ = bench.mlp("--resume", out=out, expect=1)
+        check(said in text and "last.safetensors" in text, f"{key} = {value}: {text}")
+        check((out / "metrics.jsonl").read_bytes() == before, f"{key} = {value} changes the metrics")
+        last.write_bytes(raw)
+
+
+def test_evaluation_once(bench):
+    """An evaluation that a kill followed at once stands in the metrics once."""
+    _, out = bench.mlp()
+    expected = jobs.state(out)
+    last = out / "checkpoints/last.safetensors"
+    header, tensors = jobs.read_safetensors(last)
+    notes = header["__metadata__"]
+    notes["note/evaluation due"] = "1"  # as if a stop had put it off, and a kill came before the next checkpoint
+    notes["note/log lines"] = str(int(notes["note/log lines"]) - 1)
+    jobs.write_safetensors(last, header, tensors)
+    bench.mlp("--resume", out=out)
+    check(jobs.metrics(out) == expected["metrics"], "the evaluation stands twice, or not at all")
+
+
+def test_quoting(bench):
+    """The printed command can be pasted."""
+    out = bench.work / "my run; it's"
+    command = bench.command("mlp", out=out)
+    command[command.index("--steps") + 1] = "5000"
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    wait_for_step(out, process, 1)
+    process.terminate()
+    text, _ = process.communicate(timeout=60)
+    line = next(line for line in text.splitlines() if "to go on: " in line)
+    words = shlex.split(line[line.index("to go on: ") + 10 :])
+    check(words == [command[0], "--resume", "--out", str(out)], line)
+
+
+def test_long_dry_run(bench):
+    """A plan of 2e9 updates takes no more memory than another."""
+    output = bench.plain("--dry-run", "--steps", "2000000000", "--threads", "1")
+    check("2000000000 updates" in output and "****" in output, output)
+
+
+def test_damaged_metrics(bench):
+    """Metrics that cannot be read end a resumed run before anything is changed; damaged lines are said."""
+    _, out = bench.mlp()
+    log = out / "metrics.jsonl"
+    lines = log.read_text().splitlines(keepends=True)
+    log.unlink()
+    log.symlink_to("nowhere")
+    text, _ = bench.mlp("--resume", out=out, expect=1)
+    check("metrics.jsonl: cannot open" in text and log.is_symlink(), text)
+    log.unlink()
+    log.write_text("".join(lines[:2] + [lines[2][1:]] + lines[3:]))
+    text, _ = bench.mlp("--resume", out=out)
+    check("metrics.jsonl: 1 damaged line left out; the file as it was is metrics.jsonl.damaged" in text, text)
+    check(log.read_text() == "".join(lines[:2] + lines[3:]), "more than the damaged line is gone")
+
+
 def test_bad_command_lines(bench):
     """What cannot be meant is refused, with what may have been."""
     cases = [
@@ -434,8 +714,13 @@ def test_bad_command_lines(bench):
         (["--optimizer", "adan"], "adan not in"),
         (["--decay", "sine"], "sine not in"),
         (["--batch-size", "0"], "'0', expected a number of at least 1"),
+        (["--ema", "2"], "'2', expected a number from 0 to below 1"),
+        (["--ema", "1"], "'1', expected a number from 0 to below 1"),
+        (["--optimizer", "sgd", "--momentum", "1"], "'1', expected a number from 0 to below 1"),
+        (["--seed", "-1"], "'-1', expected a whole number from 0 to 18446744073709551615"),
+        (["--seed", "99999999999999999999"], "'99999999999999999999', expected a whole number"),
         (["--threads", "100000"], "'100000', expected a number from 0 to "),
-        (["--ema", "2"], "'2', expected a number from 0 to 1"),
+        (["--checkpoint-every", "1e300"], "'1e300' is neither a number of steps"),
         (["--resume", "--overwrite"], "--resume: "),
         (["--resume", "--config", "x"], "--resume reads the run's own configuration"),
         (["--resume"], "holds no run"),
@@ -448,7 +733,7 @@ def test_bad_command_lines(bench):
         check(text.startswith("temper-mlp: "), text)
         check(not out.exists(), f"{arguments}: leaves a folder")
     config = bench.folder()
-    config.write_text("warm-up=5\n")
+    config.write_text("warm-up = 5\n")
     text = bench.plain("--config", str(config), expect=2)
     check(f"{config}: --warm-up: there is no such option; did you mean --warmup?" in text, text)
     out = bench.folder()

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include <nlohmann/json.hpp>
 
 #include "tests/data/allocations.hpp"
@@ -95,6 +97,66 @@ TEST_CASE("a step of a run allocates nothing from the third on, its line of metr
   CHECK(calls == 40);
   CHECK(allocations == 0);
   CHECK(Folder::read(folder / "run/metrics.jsonl").find("\"step\":20,") != std::string::npos);
+}
+
+TEST_CASE("batches that make one update together are weighted by what their losses are means over") {
+  struct Four {
+    std::int64_t size() const { return 4; }
+    std::array<Tensor, 2> get(std::int64_t i) const {
+      return {full({4}, static_cast<float>(i * i + 1)), full({1}, static_cast<float>(i + 1))};
+    }
+  };
+  const auto weight_after = [](std::int64_t batch_size, std::int64_t accumulate, bool tokens) {
+    const Folder folder;
+    TrainOptions options = options_in(folder);
+    options.batch_size = batch_size;
+    options.accumulate = accumulate;
+    options.steps = 1;
+    options.optimizer = "sgd";
+    options.lr = "0.01 * constant(1)";
+    options.clip_norm = 0;
+    Run run({.model = "scale", .options = options});
+    const Scale model;
+    data::Loader loader(Four(), run.loader_options());
+    const auto optimizer = run.optimizer(model, loader.batches());
+    run.train(
+        model, *optimizer, loader,
+        [&](const auto& batch) {
+          const auto& [x, counts] = batch;
+          const Tensor y = x * model.weight;
+          // A mean over examples, or over as many terms as `counts` says each example has.
+          const double terms = tokens ? sum(counts).item() : static_cast<double>(x.size(0));
+          const Tensor total = tokens ? sum(y * y * counts) : sum(y * y);
+          return MeanLoss{total * static_cast<float>(1.0 / terms), terms};
+        },
+        [] { return Metrics{}; });
+    return double{model.weight.value().values<float>()[0]};
+  };
+  for (const bool tokens : {false, true}) {
+    CAPTURE(tokens);
+    const double whole = weight_after(4, 1, tokens), in_two = weight_after(3, 2, tokens);
+    CHECK(whole < 0.9);
+    CHECK(in_two == doctest::Approx(whole).epsilon(1e-6));
+  }
+}
+
+TEST_CASE("a loss that is not finite ends the run, and says at which step and what may help") {
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  options.checkpoint_every = "2";
+  Run run({.model = "scale", .options = options});
+  const Scale model;
+  data::Loader loader(MadeUp(), run.loader_options());
+  const auto optimizer = run.optimizer(model, loader.batches());
+  int calls = 0;
+  const auto loss = [&](const auto& batch) {
+    const Tensor y = mean(std::get<0>(batch) * model.weight);
+    return ++calls < 6 ? y : y + full({}, std::nanf(""));  // its gradient is finite
+  };
+  CHECK_THROWS_WITH_AS(run.train(model, *optimizer, loader, loss, [] { return Metrics{}; }),
+                       doctest::Contains("step 6: the loss is nan; a lower --lr, a longer --warmup or a smaller "
+                                         "--clip-norm may keep it finite (the last checkpoint is of step 4)"),
+                       ValueError);
 }
 
 TEST_CASE("a resumed run skips the phases its checkpoint has passed") {

@@ -150,21 +150,6 @@ TEST_CASE("median and the mean of the last twentieth") {
   CHECK(std::isnan(tail_mean(curve_of({not_finite}))));
 }
 
-TEST_CASE("config.toml is read as options and texts") {
-  std::istringstream lines(
-      "# a comment\nlr=\"1e-3 * warmup(5)\"\n epochs = 5 \nname=\"a \\\"b\\\" \\u00fc = c\"\nraw='\\n'\nlist=[1, "
-      "2]\nempty=\"\"\n"
-      "nonsense\n[model]\ndepth=20\n");
-  using Entries = std::vector<std::pair<std::string, std::string>>;
-  CHECK(read_config(lines) == Entries{{"lr", "1e-3 * warmup(5)"},
-                                      {"epochs", "5"},
-                                      {"name", "a \"b\" ü = c"},
-                                      {"raw", "\\n"},
-                                      {"list", "[1, 2]"},
-                                      {"empty", ""},
-                                      {"model.depth", "20"}});
-}
-
 TEST_CASE("the page holds the runs, and nothing of them is more than text") {
   const Folder folder;
   const std::string hostile = "<!-- </script><script>alert(1)</script> & \"quotes\" \\";
@@ -175,7 +160,7 @@ TEST_CASE("the page holds the runs, and nothing of them is more than text") {
   };
   nlohmann::json line = {{"step", 1}, {hostile, 0.5}, {"lr", nullptr}};
   write("metrics.jsonl", line.dump() + "\n{damaged\n" + line.dump() + "\n");
-  write("config.toml", "note=" + nlohmann::json(hostile).dump() + "\nbytes=\xff\xfe\n");
+  write("config.toml", "note=" + nlohmann::json(hostile).dump() + "\n");
   write("model.txt", hostile);
   nlohmann::json samples = {{{"kind", "text"}, {"title", hostile}, {"text", hostile}},
                             {{"kind", "image"}, {"title", "no size"}, {"caption", ""}, {"pixels", ""}},
@@ -197,13 +182,23 @@ TEST_CASE("the page holds the runs, and nothing of them is more than text") {
   CHECK(data.at("series").at(0).at("value") == nlohmann::json{0.5});
   CHECK(data.at("series").at(1).at("value") == nlohmann::json{nullptr});
   CHECK(data.at("config").at(0) == nlohmann::json{"note", hostile});
-  CHECK(data.at("config").at(1) == nlohmann::json{"bytes", "\ufffd\ufffd"});
   CHECK(data.at("model") == hostile);
   CHECK(data.at("samples").size() == 1);
   CHECK(data.at("samples").at(0).at("text") == hostile);
   CHECK(data.at("notices") == nlohmann::json{"metrics.jsonl: 1 line could not be read, the first is line 2",
                                              "lr: not finite in 1 of 1 lines, the first at step 1",
                                              "samples.json: 2 of 3 samples could not be read"});
+}
+
+TEST_CASE("a configuration that is none is said on the page, and the rest is there") {
+  const Folder folder;
+  folder.write("metrics.jsonl", "{\"step\":1,\"lr\":0.5}\n");
+  folder.write("config.toml", "seed = 1\nbytes=\xff\xfe\n");
+  write_report({folder.path().native()}, (folder / "page.html").native());
+  const nlohmann::json data = data_of(Folder::read(folder / "page.html")).at("runs").at(0);
+  CHECK(data.at("series").size() == 1);
+  CHECK(data.at("config").empty());
+  CHECK(data.at("notices").at(0).get<std::string>().find("config.toml could not be read: line 2") == 0);
 }
 
 TEST_CASE("runs of the same name are told apart, an empty one is a run too") {

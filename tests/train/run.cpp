@@ -1,14 +1,23 @@
-// What a training run is made of besides its loop: metrics.jsonl, Ctrl-C, the environment.
+// What a training run is made of besides its loop: metrics.jsonl, config.toml, Ctrl-C, progress, the environment.
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
+
+#include <nlohmann/json.hpp>
+
+#include <temper/core/errors.hpp>
 
 #include <temper/train/environment.hpp>
 #include <temper/train/metrics_log.hpp>
 #include <temper/train/stop.hpp>
 
+#include "framework/train/config_internal.hpp"
+#include "framework/train/progress_internal.hpp"
 #include "tests/data/files.hpp"
 
 using namespace temper;
@@ -57,13 +66,88 @@ TEST_CASE("a new run begins its metrics anew; a resumed one goes on from its ste
     write_lines(log, 1, 9);
   }
   {
-    MetricsLog log(folder / "m", 6);
+    MetricsLog log(folder / "m", {.resumed_at = 6});
     CHECK(Folder::read(folder / "m") == lines(1, 6));
     write_lines(log, 7, 8);
   }
   CHECK(Folder::read(folder / "m") == lines(1, 8));
-  const MetricsLog log(folder / "m");
+  CHECK_THROWS_WITH_AS(MetricsLog(folder / "m"), doctest::Contains("m: holds 8 lines already"), ValueError);
+  CHECK(Folder::read(folder / "m") == lines(1, 8));
+  const MetricsLog log(folder / "m", {.replace = true});
   CHECK(Folder::read(folder / "m").empty());
+}
+
+TEST_CASE("a log goes on after as many lines as the checkpoint had seen, also within a step") {
+  const Folder folder;
+  folder.write("m", lines(1, 5) + "{\"step\":5,\"test/accuracy\":0.5}\n" + lines(6, 6));
+  {
+    MetricsLog log(folder / "m", {.resumed_at = 5, .lines = 5});
+    CHECK(Folder::read(folder / "m") == lines(1, 5));
+    CHECK(log.lines() == 5);
+    CHECK(log.notice().empty());
+    write_lines(log, 6, 6);
+    CHECK(log.lines() == 6);
+  }
+  const MetricsLog log(folder / "m", {.resumed_at = 9, .lines = 9});
+  CHECK(log.notice().find("m: the last 3 of 9 lines are missing") != std::string::npos);
+}
+
+TEST_CASE("damaged lines of a log are left out and said; what follows them stays, and so does the file as it was") {
+  const Folder folder;
+  const std::string damaged = lines(1, 2) + "{\"step\":3,\"epoch\x7f:1}\n" + lines(4, 9) + "{\"st";
+  folder.write("m", damaged);
+  const MetricsLog log(folder / "m", {.resumed_at = 6, .lines = 6});
+  CHECK(Folder::read(folder / "m") == lines(1, 2) + lines(4, 6));
+  CHECK(Folder::read(folder / "m.damaged") == damaged);
+  CHECK(log.notice().find("m: 1 damaged line left out; the file as it was is m.damaged") != std::string::npos);
+  CHECK(log.lines() == 5);
+}
+
+TEST_CASE("a log that cannot be read is an error, not an empty one") {
+  const Folder folder;
+  std::filesystem::create_symlink("nowhere", folder / "link");
+  std::filesystem::create_directory(folder / "folder");
+  for (const char* name : {"link", "folder"}) {
+    CAPTURE(name);
+    CHECK_THROWS_AS(MetricsLog(folder / name, {.resumed_at = 5}), FileError);
+  }
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+}
+
+TEST_CASE("texts of a log are JSON whatever they hold") {
+  const Folder folder;
+  MetricsLog log(folder / "m");
+  const std::string word = "a \"b\"\n\\ \x01 \xc3\xbc";
+  log.begin(1);
+  log.add("word", word);
+  log.add("a \"name\"", 1.0);
+  log.add("bytes", "\xff");
+  log.end();
+  const auto line = nlohmann::json::parse(Folder::read(folder / "m"));
+  CHECK(line["word"] == word);
+  CHECK(line["a \"name\""] == 1.0);
+  CHECK(line["bytes"] == "\xef\xbf\xbd");  // the replacement character
+}
+
+TEST_CASE("a line that cannot be written is an error, and goes to the file with the next one") {
+  const Folder folder;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  struct rlimit before {};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  {
+    MetricsLog log(folder / "m");
+    write_lines(log, 1, 2);
+    struct rlimit full = before;
+    full.rlim_cur = lines(1, 2).size() + 7;  // seven bytes of the next line have room
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
+    CHECK_THROWS_WITH_AS(write_lines(log, 3, 3), doctest::Contains("m: cannot write: File too large"), FileError);
+    CHECK_THROWS_WITH_AS(log.sync(), doctest::Contains("m: cannot write: File too large"), FileError);
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+    write_lines(log, 4, 4);
+    log.sync();
+    CHECK(Folder::read(folder / "m") == lines(1, 4));
+  }
+  std::signal(SIGXFSZ, handler);
 }
 
 TEST_CASE("what a killed run left half-written is cut, also where it looks whole") {
@@ -72,28 +156,98 @@ TEST_CASE("what a killed run left half-written is cut, also where it looks whole
        {"{\"step\":5,\"epo", "{\"step\":5,\"epoch\":1}", "{\"step\":\"5\"}\n", "[5]\n", "\n", "{}\n"}) {
     CAPTURE(rest);
     folder.write("m", lines(1, 4) + rest);
-    const MetricsLog log(folder / "m", 100);
+    const MetricsLog log(folder / "m", {.resumed_at = 100});
     CHECK(Folder::read(folder / "m") == lines(1, 4));
   }
 }
 
 TEST_CASE("the first signal is noted, and the next one is no longer held up") {
-  const auto before = std::signal(SIGINT, SIG_IGN);  // what the second one would do here, so that the test survives it
-  {
+  static volatile std::sig_atomic_t caught = 0;
+  const auto before = std::signal(SIGINT, [](int) { caught = caught + 1; });
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    CAPTURE(number);
+    caught = 0;
     const StopSignal stop;
     CHECK_FALSE(stop.requested());
-    std::raise(SIGTERM);
-    CHECK(stop.requested());
-    CHECK(stop.signal() == SIGTERM);
-    CHECK((std::signal(SIGINT, SIG_IGN) == SIG_IGN));  // as it was before
+    std::raise(number);
+    CHECK(stop.signal() == number);
+    CHECK(caught == 0);
+    std::raise(SIGINT);  // as it was before
+    CHECK(caught == 1);
+    CHECK(stop.signal() == number);
+    std::signal(SIGINT, [](int) { caught = caught + 1; });
   }
+  std::signal(SIGINT, before);
+}
+
+TEST_CASE("a signal that the program ignored stays ignored") {
+  const auto before = std::signal(SIGINT, SIG_IGN);
   {
     const StopSignal stop;
-    CHECK_FALSE(stop.requested());
     std::raise(SIGINT);
-    CHECK(stop.signal() == SIGINT);
+    CHECK_FALSE(stop.requested());
   }
   CHECK((std::signal(SIGINT, before) == SIG_IGN));
+}
+
+TEST_CASE("a closed pipe asks to stop, as often as it is written to") {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  ::close(ends[0]);
+  {
+    const StopSignal stop;
+    for (int i = 0; i < 2; ++i) CHECK(::write(ends[1], "x", 1) == -1);
+    CHECK(stop.signal() == SIGPIPE);
+  }
+  ::close(ends[1]);
+}
+
+TEST_CASE("there is one StopSignal at a time") {
+  {
+    const StopSignal stop;
+    CHECK_THROWS_WITH_AS(StopSignal(), doctest::Contains("there is one already"), ValueError);
+  }
+  const StopSignal again;
+}
+
+TEST_CASE("a progress bar fits into the terminal") {
+  const detail::ProgressFigures figures{
+      .label = "epoch 1", .done = 150, .total = 600, .rate = 12.34, .seconds_left = 75};
+  std::array<char, 256> line;
+  CHECK(detail::progress_line(line, figures, 0) == "epoch 1: 150/600, 12.3/s, 1:15 left");
+  CHECK(detail::progress_line(line, figures, 80) ==
+        "epoch 1 [=======>                      ] 150/600  12.3/s  1:15 left");
+  CHECK(detail::progress_line(line, figures, 50) == "epoch 1 [===>        ] 150/600  12.3/s  1:15 left");
+  for (int columns = 1; columns < 100; ++columns) {
+    CAPTURE(columns);
+    CHECK(detail::progress_line(line, figures, columns).size() < static_cast<std::size_t>(columns));
+  }
+  const detail::ProgressFigures full{.label = "x", .done = 7, .total = 7};
+  CHECK(detail::progress_line(line, full, 80).find("[==============================]") != std::string_view::npos);
+}
+
+TEST_CASE("a configuration gives back every text that was put in") {
+  for (const char* text : {"", "plain", "it's \"x\"", "a#b", "a\nb\tc", "\\", "[1, 2]", "{}", "\xc3\xbc = 1",
+                           "\x01\x7f", " blank ", "'''", "\"\"\"", "--lr", "1e-3", "true"}) {
+    CAPTURE(text);
+    const std::string written = detail::toml_string(text);
+    CHECK(written.find('\n') == std::string::npos);
+    CHECK(detail::read_config("key = " + written + "\n") == detail::Config{{"key", text}});
+  }
+  CHECK_THROWS_WITH_AS(detail::toml_string("\xff"), doctest::Contains("is not UTF-8"), ValueError);
+}
+
+TEST_CASE("a configuration is read in order, and what is none says its line") {
+  CHECK(detail::read_config("# a comment\nlr = \"1e-3 * warmup(5)\" # another\nepochs=5\nraw='\\n'\nrate = 1e-5\n"
+                            "on=true\nlist=[1, 2]\n\n[model]\ndepth=20\n") == detail::Config{{"lr", "1e-3 * warmup(5)"},
+                                                                                             {"epochs", "5"},
+                                                                                             {"raw", "\\n"},
+                                                                                             {"rate", "1e-05"},
+                                                                                             {"on", "true"},
+                                                                                             {"list", "[ 1, 2 ]"},
+                                                                                             {"model.depth", "20"}});
+  CHECK_THROWS_WITH_AS(detail::read_config("a = 1\nnonsense\n"), doctest::Contains("line 2: "), FileError);
+  CHECK_THROWS_WITH_AS(detail::read_config("a = 1\na = 2\n"), doctest::Contains("line 2: "), FileError);
 }
 
 TEST_CASE("the environment names what bits depend on, and how two differ") {

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace temper::detail {
+
+/// The entries of a config.toml in order: `section.key` and the value, strings as they are, all else as TOML writes it.
+using Config = std::vector<std::pair<std::string, std::string>>;
+
+/// The one reader of a configuration. Throws: FileError that says what is wrong in which line.
+Config read_config(std::string_view toml);
+
+/// A text as a TOML string, in one line. Throws: ValueError for a text that is not UTF-8, which TOML cannot hold.
+std::string toml_string(std::string_view text);
+
+}  // namespace temper::detail
