@@ -6,6 +6,7 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
 #include "optim/plan_internal.hpp"
 
@@ -23,7 +24,7 @@ constexpr std::int64_t parts = 16;
 
 bool factored(const Parameter& parameter) { return parameter.shape().rank() >= 2; }
 
-Definition define(const AdafactorOptions& options) {
+Definition define(const Groups& groups, const AdafactorOptions& options) {
   using Kind = StateSpec::Kind;
   Definition result{.name = "Adafactor",
                     .hypers = {{"lr", options.lr},
@@ -44,7 +45,8 @@ Definition define(const AdafactorOptions& options) {
                     .decay = options.decay,
                     .variant = fmt::format("{}{}", options.relative_step ? ", relative step" : "",
                                            options.scale_parameter ? ", parameter scale" : "")};
-  if (!(options.beta1 == Schedule(0.0))) result.states.push_back("exp_avg");
+  const Predicate with_momentum = detail::where_not_zero(groups, "beta1", options.beta1);
+  if (with_momentum) result.states.push_back({"exp_avg", Kind::f32, with_momentum, true});
   return result;
 }
 
@@ -87,11 +89,10 @@ void divide_by_root(const Whole& whole, float scale, double keep, double eps) {
 
 }  // namespace
 
-Adafactor::Adafactor(Groups groups, const AdafactorOptions& options)
-    : Optimizer(std::move(groups), define(options)),
+Adafactor::Adafactor(const Groups& groups, const AdafactorOptions& options)
+    : Optimizer(groups, define(groups, options)),
       relative_step_(options.relative_step),
       scale_parameter_(options.scale_parameter),
-      has_momentum_(!(options.beta1 == Schedule(0.0))),
       decay_(options.decay) {
   for (const Group& group : this->groups()) {
     for (const Parameter& parameter : group.parameters) {
@@ -140,8 +141,7 @@ void Adafactor::update(const Piece& piece) const {
                                           .through = 1.0f,
                                           .lr = 1.0f,
                                           .decay = static_cast<float>(decay)};
-  float* const buffer = has_momentum_ ? piece.state(momentum) : nullptr;
-  table.sgd(scalars, {.p = piece.p, .g = piece.g, .buf = buffer, .lost = nullptr}, piece.n);
+  table.sgd(scalars, {.p = piece.p, .g = piece.g, .buf = piece.state(momentum), .lost = nullptr}, piece.n);
 }
 
 }  // namespace temper::optim

@@ -27,7 +27,7 @@ struct AdafactorOptions {
 /// Source: Shazeer, Stern, "Adafactor: adaptive learning rates with sublinear memory cost" (2018), algorithms 4 and 5.
 class Adafactor final : public Optimizer {
  public:
-  Adafactor(Groups groups, const AdafactorOptions& options = {});
+  Adafactor(const Groups& groups, const AdafactorOptions& options = {});
 
  private:
   void transform(const Whole& whole) const override;
@@ -35,7 +35,6 @@ class Adafactor final : public Optimizer {
 
   bool relative_step_;
   bool scale_parameter_;
-  bool has_momentum_;
   Decay decay_;
   std::vector<double> sizes_;  // elements per parameter
 };

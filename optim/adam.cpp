@@ -60,9 +60,11 @@ Definition define(const char* name, Hyper decay_hyper, const Options& options, D
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
                     .rounding = options.rounding,
-                    .decay = decay};
-  if (options.amsgrad) result.states.push_back("max_exp_avg_sq");
-  if (options.rounding == Rounding::compensated) result.states.push_back("lost");
+                    .decay = decay,
+                    .second_moment = "beta2"};
+  if (options.amsgrad) result.states.push_back({"max_exp_avg_sq", StateSpec::Kind::f32, {}, true});
+  if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});
+  if (options.moments != Moments::f32 && options.seed != 0) result.variant = fmt::format(", seed {}", options.seed);
   return result;
 }
 

@@ -24,7 +24,8 @@ Adamax::Adamax(Groups groups, const AdamaxOptions& options)
                                     .states = {"exp_avg", "exp_inf"},
                                     .clip_norm = options.clip_norm,
                                     .nonfinite = options.nonfinite,
-                                    .maximize = options.maximize}) {}
+                                    .maximize = options.maximize,
+                                    .second_moment = "beta2"}) {}
 
 void Adamax::prepare(Now& now) const {
   now.products[0] *= now.hyper[hyper::beta1];

@@ -21,6 +21,11 @@ void Optimizer::Engine::average(const AverageOptions& options) {
                      definition_.name, options.start, options.every);
   }
   if (averages_) fail<ValueError>("{}: the weights are averaged already", definition_.name);
+  const double decay = options.decay(0);
+  if (!options.equal && !(decay >= 0.0 && decay < 1.0)) {
+    fail<ValueError>("{}: the decay of the average is {}, expected at least 0 and less than 1", definition_.name,
+                     decay);
+  }
   averages_ = options;
   for (Slot& slot : slots_) slot.average = zeros(slot.parameter.shape());
   active_.clear();
@@ -30,13 +35,14 @@ void Optimizer::Engine::average(const AverageOptions& options) {
 double Optimizer::Engine::average_weight() const {
   if (!averages_ || k_ < averages_->start || (k_ - averages_->start) % averages_->every != 0) return 0.0;
   if (samples_ == 0) return 1.0;
-  if (averages_->equal) return 1.0 / static_cast<double>(samples_ + 1);
+  const auto samples = static_cast<double>(samples_);
+  if (averages_->equal) return 1.0 / (samples + 1.0);
   const double decay = averages_->decay(k_);
   if (!(decay >= 0.0 && decay <= 1.0)) {
     fail<ValueError>("{}: the decay of the average is {} at k = {}, expected between 0 and 1", definition_.name, decay,
                      k_);
   }
-  return 1.0 - decay;
+  return 1.0 - (averages_->warmup ? std::min(decay, (1.0 + samples) / (10.0 + samples)) : decay);
 }
 
 /// A parameter without a gradient is a sample too.
@@ -58,6 +64,7 @@ void Optimizer::Engine::average_resting() {
 
 void Optimizer::Engine::swap_averages() {
   if (!averages_ || samples_ == 0) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
+  follow_values();
   if (has_masters_) sync_masters();
   for (Slot& slot : slots_) {
     const auto mine = Tensor(slot.weights()).mutable_values<float>();
@@ -68,7 +75,13 @@ void Optimizer::Engine::swap_averages() {
   swapped_ = !swapped_;
 }
 
+void Optimizer::Engine::check_not_swapped() const {
+  if (!swapped_) return;
+  fail<ValueError>("{}: the parameters hold their averages; swap_averages() takes that back", definition_.name);
+}
+
 void Optimizer::Engine::keep_bf16() {
+  follow_values();
   for (Slot& slot : slots_) {
     if (slot.copy.defined()) continue;
     slot.copy = empty(slot.parameter.shape(), Dtype::bf16);
@@ -101,6 +114,12 @@ void Optimizer::Engine::sync_masters() {
     }
     slot.version = slot.copy.version();
   }
+}
+
+Tensor Optimizer::Engine::averaged(const Parameter& parameter) const {
+  const Tensor average = kept(parameter, &Slot::average, "average");
+  if (samples_ == 0) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
+  return average;
 }
 
 Tensor Optimizer::Engine::kept(const Parameter& parameter, Tensor Slot::*what, const char* name) const {

@@ -30,13 +30,14 @@ class Optimizer::Engine {
     std::uint32_t version = ~0u;  // of the bf16 parameter when the master was last compared with it
     bool whole = false;           // shown to transform()
 
-    /// What is updated.
+    /// What is updated. (A parameter that has a master is bf16 itself.)
     const Tensor& weights() const { return master.defined() ? master : parameter.value(); }
     /// Tells whoever saved the weights for a backward that they have changed.
     void bump_version() { const_cast<Tensor&>(weights()).mutable_data<float>(); }  // spares two atomic operations
   };
 
   Engine(const Optimizer& optimizer, Groups groups, Definition definition);
+  void belongs_to(const Optimizer& optimizer) { optimizer_ = &optimizer; }
 
   StepReport step(const StepOptions& options);
   double value(std::string_view name, Step k, std::size_t group) const;
@@ -49,8 +50,10 @@ class Optimizer::Engine {
   void swap_averages();
   void keep_bf16();
   Tensor kept(const Parameter& parameter, Tensor Slot::*what, const char* name) const;
+  Tensor averaged(const Parameter& parameter) const;
   OptimizerState state() const;
   void load(const OptimizerState& state, const LoadOptions& options);
+  void start_from(Step k, const std::map<std::string, ParameterStart>& parameters);
 
   const Definition& definition() const { return definition_; }
   const Groups& groups() const { return groups_; }
@@ -76,8 +79,13 @@ class Optimizer::Engine {
   std::size_t find(std::string_view name, std::size_t group) const;
   double hyper(std::size_t index, std::size_t group, Step k) const;
   std::map<std::string, std::string> settings() const;
+  std::string members(std::size_t group) const;
+  std::array<double, max_products> products_after(Step updates, std::size_t group, Step k);
   void evaluate();
   void evaluate_clipping();
+  void check_not_swapped() const;
+  void check_values() const;
+  void follow_values();
   void gather();
   void make_active();
   void sync_masters();
@@ -97,7 +105,7 @@ class Optimizer::Engine {
   static float* own_gradient(Active& active);
   void commit();
 
-  const Optimizer& optimizer_;
+  const Optimizer* optimizer_;
   Definition definition_;
   Groups groups_;
   std::vector<std::vector<Schedule>> hypers_;      // [group][hyper]

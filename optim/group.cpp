@@ -5,12 +5,22 @@
 #include <map>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 
 #include "framework/core/format_internal.hpp"
+#include "optim/group_internal.hpp"
 
 namespace temper::optim {
 
 namespace {
+
+bool matches(std::string_view pattern, std::string_view name);
+
+/// What named() returns, so that assign() can tell a pattern from another question.
+struct NameMatches {
+  std::string pattern;
+  bool operator()(const Parameter& parameter) const { return matches(pattern, parameter.name()); }
+};
 
 bool matches(std::string_view pattern, std::string_view name) {
   // On a mismatch the last star takes one more character.
@@ -44,11 +54,19 @@ std::optional<std::int64_t> layer_number(std::string_view name) {
   return std::nullopt;
 }
 
+/// The first names, for errors.
+std::string some_names(const std::vector<Parameter>& parameters) {
+  constexpr std::size_t shown = 8;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(shown, parameters.size()); ++i) {
+    names += fmt::format("{}'{}'", i == 0 ? "" : ", ", parameters[i].name());
+  }
+  return parameters.size() > shown ? fmt::format("{}, ... ({} in all)", names, parameters.size()) : names;
+}
+
 }  // namespace
 
-Predicate named(std::string pattern) {
-  return [pattern = std::move(pattern)](const Parameter& parameter) { return matches(pattern, parameter.name()); };
-}
+Predicate named(std::string pattern) { return NameMatches{std::move(pattern)}; }
 
 Predicate has_role(std::initializer_list<Role> roles) {
   return [roles = std::vector<Role>(roles)](const Parameter& parameter) {
@@ -60,9 +78,32 @@ Predicate anything() {
   return [](const Parameter&) { return true; };
 }
 
+namespace detail {
+
+Predicate where_not_zero(const Groups& groups, std::string_view option, const Schedule& usual) {
+  std::unordered_set<const void*> owners;
+  for (const Group& group : groups) {
+    Schedule value = usual;
+    for (const Setting& setting : group.set) {
+      if (setting.name == option) value = setting.value;
+    }
+    if (value == Schedule(0.0)) continue;
+    for (const Parameter& parameter : group.parameters) owners.insert(parameter.id());
+  }
+  if (owners.empty()) return {};
+  return [owners = std::move(owners)](const Parameter& parameter) { return owners.contains(parameter.id()); };
+}
+
+}  // namespace detail
+
 Groups assign(const std::vector<Parameter>& parameters, const std::vector<Rule>& rules) {
   std::vector<Group> groups;
   for (const Rule& rule : rules) {
+    // A pattern without a match is mistyped. Other questions are asked of any model.
+    const auto* pattern = rule.applies.target<NameMatches>();
+    if (pattern != nullptr && std::none_of(parameters.begin(), parameters.end(), *pattern)) {
+      fail<ValueError>("assign: no parameter is named '{}'; there are {}", pattern->pattern, some_names(parameters));
+    }
     groups.push_back(rule.group);
     groups.back().parameters.clear();
   }

@@ -65,7 +65,7 @@ struct Rule {
 ///
 ///     assign(model.parameters(), {{named("encoder.*"), {.lr_scale = 0.1}}, {anything()}})
 ///
-/// Throws: ValueError naming a parameter that no rule applies to.
+/// Throws: ValueError naming a parameter that no rule applies to, or a pattern of named() that no parameter matches.
 Groups assign(const std::vector<Parameter>& parameters, const std::vector<Rule>& rules);
 
 /// Weights and embeddings decay, biases and norm gains do not. `option` is what decay is called: AdamW's

@@ -26,7 +26,9 @@ LAMB::LAMB(Groups groups, const LAMBOptions& options)
                                     .clip_norm = options.clip_norm,
                                     .nonfinite = options.nonfinite,
                                     .maximize = options.maximize,
-                                    .phases = 2}) {}
+                                    .phases = 2,
+                                    .second_moment = "beta2",
+                                    .decay_rescaled = true}) {}
 
 void LAMB::prepare(Now& now) const {
   now.put(detail::adam_scalars(now, hyper::beta1, 1.0, now.hyper[hyper::weight_decay]));

@@ -17,7 +17,8 @@ struct Course {
   double first = 0.0;
   double peak = 0.0;
   Step peak_at = 0;
-  double rise = 0.0;  // the largest from one step to the next
+  bool warms_up = true;  // never falls before the peak
+  double rise = 0.0;     // the largest from one step to the next, to more than ever before
   Step rise_at = 0;
   Step lost = 0;             // steps whose decay is below the resolution
   double lost_decays = 0.0;  // theirs, added up
@@ -30,7 +31,6 @@ class Linter {
   Linter(const Optimizer& optimizer, Step total) : optimizer_(optimizer), total_(total) {
     for (const Hyper& hyper : optimizer.definition().hypers) {
       has_decay_ = has_decay_ || hyper.name == "weight_decay";
-      has_beta2_ = has_beta2_ || hyper.name == "beta2";
       has_momentum_ = has_momentum_ || hyper.name == "momentum";
     }
   }
@@ -50,22 +50,26 @@ class Linter {
  private:
   const Schedule& lr() const { return optimizer_.schedule("lr", group_); }
   double lr_at(Step k) const { return optimizer_.value("lr", k, group_); }
-  bool warms_up() const { return lr().text().find("warmup(") != std::string::npos; }
 
   Course run() const {
     const Definition& definition = optimizer_.definition();
     Course course;
+    if (has_decay_ && definition.decay_rescaled) course.decay = std::nan("");
+    bool fell = false;
     double before = 0.0;
     for (Step k = 0; k < total_; ++k) {
       const double rate = lr_at(k);
       if (k == 0) course.first = rate;
+      fell = fell || rate < before;
       if (rate > course.peak) {
+        // A jump back to where it has been is a restart.
+        if (k > 0 && rate - before > course.rise) {
+          course.rise = rate - before;
+          course.rise_at = k;
+        }
         course.peak = rate;
         course.peak_at = k;
-      }
-      if (k > 0 && rate - before > course.rise) {
-        course.rise = rate - before;
-        course.rise_at = k;
+        course.warms_up = !fell;
       }
       before = rate;
       if (!has_decay_) continue;
@@ -124,22 +128,23 @@ class Linter {
   }
 
   void check_warmup(const Course& course) {
-    const bool adaptive = has_beta2_ && optimizer_.name() != "RAdam" && optimizer_.name() != "Lion";
-    if (has_momentum_ && optimizer_.name().starts_with("SGD") && warms_up() &&
+    const std::string& second_moment = optimizer_.definition().second_moment;
+    const bool warms_up = course.warms_up && course.peak_at > 0 && course.peak_at < total_ / 5;
+    if (has_momentum_ && second_moment.empty() && warms_up &&
         optimizer_.schedule("momentum", group_) == Schedule(0.0)) {
       warn("warm-up without momentum",
            "{}: warm-up lets running averages of the gradient settle; SGD without momentum keeps none, and its first "
            "steps are as good as its later ones",
            lr().text());
     }
-    if (!adaptive) return;
-    const double memory = 1.0 / (1.0 - optimizer_.value("beta2", 0, group_));
+    if (second_moment.empty()) return;
+    const double memory = 1.0 / (1.0 - optimizer_.value(second_moment, 0, group_));
     const auto length = static_cast<double>(course.peak_at + 1);
     if (length < memory && length < 0.05 * static_cast<double>(total_)) {
       warn("short warm-up",
-           "{}: the full rate comes after {} updates, before beta2's average over {:.0f} has settled and within the "
-           "first 5% of {}",
-           lr().text(), course.peak_at + 1, memory, total_);
+           "{}: the full rate comes after {} updates, before {}'s average over {:.0f} has settled and within the "
+           "first 5% of {}; untuned_warmup({}) lasts twice that average",
+           lr().text(), course.peak_at + 1, second_moment, memory, total_, optimizer_.value(second_moment, 0, group_));
     }
   }
 
@@ -169,7 +174,11 @@ std::string LintReport::text() const {
     result += fmt::format("warning (group {}): {}: {}\n", warning.group, warning.rule, warning.text);
   }
   for (std::size_t i = 0; i < decay_factor.size(); ++i) {
-    result += fmt::format("group {}: weight decay alone leaves {:.4g} of a weight\n", i, decay_factor[i]);
+    if (std::isnan(decay_factor[i])) {
+      result += fmt::format("group {}: weight decay is part of the step, what it leaves depends on the gradients\n", i);
+    } else {
+      result += fmt::format("group {}: weight decay alone leaves {:.4g} of a weight\n", i, decay_factor[i]);
+    }
   }
   return result;
 }

@@ -16,7 +16,8 @@ struct LintWarning {
 
 struct LintReport {
   std::vector<LintWarning> warnings{};
-  std::vector<double> decay_factor{};  ///< per group: what weight decay alone leaves of a weight at the end
+  /// Per group: what weight decay alone leaves of a weight at the end; NaN where that depends on the gradients (LAMB).
+  std::vector<double> decay_factor{};
 
   /// A line each, for people.
   std::string text() const;

@@ -21,15 +21,19 @@ enum : std::size_t { lr, momentum, weight_decay, adamw_scale, beta1, beta2, eps 
 }
 enum : std::size_t { momentum_buffer, exp_avg, exp_avg_sq };
 
-Predicate matrix(const MuonOptions& options) {
-  return [adamw = options.adamw](const Parameter& parameter) {
-    return parameter.shape().rank() == 2 && parameter.role() == Role::weight && !(adamw && adamw(parameter));
+bool is_matrix(const Parameter& parameter) { return parameter.shape().rank() == 2 && parameter.role() == Role::weight; }
+
+Predicate matrices(const Groups& groups, const MuonOptions& options) {
+  std::vector<Parameter> all;
+  for (const Group& group : groups) all.insert(all.end(), group.parameters.begin(), group.parameters.end());
+  return [adamw = options.adamw ? options.adamw : output_layers(all)](const Parameter& parameter) {
+    return is_matrix(parameter) && !adamw(parameter);
   };
 }
 
-Definition define(const MuonOptions& options) {
+Definition define(const Groups& groups, const MuonOptions& options) {
   if (options.steps < 1) fail<ValueError>("Muon: {} Newton-Schulz steps, expected at least 1", options.steps);
-  const Predicate muon = matrix(options);
+  const Predicate muon = matrices(groups, options);
   const Predicate rest = [muon](const Parameter& parameter) { return !muon(parameter); };
   using Kind = StateSpec::Kind;
   return {
@@ -48,7 +52,8 @@ Definition define(const MuonOptions& options) {
       .whole = muon,
       .decay = options.decay,
       .variant = fmt::format("{}, {} steps, {} scale", options.nesterov ? ", nesterov" : "", options.steps,
-                             options.scale == MuonScale::spectral ? "spectral" : "AdamW's")};
+                             options.scale == MuonScale::spectral ? "spectral" : "AdamW's"),
+      .second_moment = "beta2"};
 }
 
 /// x [rows, columns] becomes nearly the closest orthogonal matrix: singular values between 0.7 and 1.2.
@@ -87,13 +92,27 @@ void orthogonalize(float* x, std::int64_t rows, std::int64_t columns, int steps)
 
 }  // namespace
 
-Predicate output_layer() {
-  return [is = named("head.*"), ends = named("*.head.*"), lm = named("lm_head.*"),
-          ends_lm = named("*.lm_head.*")](const Parameter& p) { return is(p) || ends(p) || lm(p) || ends_lm(p); };
+Predicate output_layers(const std::vector<Parameter>& parameters) {
+  const void* last = nullptr;
+  std::size_t count = 0;
+  for (const Parameter& parameter : parameters) {
+    if (!parameter.defined() || !is_matrix(parameter)) continue;
+    last = parameter.id();
+    ++count;
+  }
+  std::vector<Predicate> patterns;
+  for (const char* name : {"head", "lm_head", "classifier"}) {
+    patterns.push_back(named(fmt::format("{}.*", name)));
+    patterns.push_back(named(fmt::format("*.{}.*", name)));
+  }
+  return [last = count > 1 ? last : nullptr, patterns = std::move(patterns)](const Parameter& parameter) {
+    return parameter.id() == last ||
+           std::any_of(patterns.begin(), patterns.end(), [&](const Predicate& matches) { return matches(parameter); });
+  };
 }
 
-Muon::Muon(Groups groups, const MuonOptions& options)
-    : Optimizer(std::move(groups), define(options)),
+Muon::Muon(const Groups& groups, const MuonOptions& options)
+    : Optimizer(groups, define(groups, options)),
       nesterov_(options.nesterov),
       decay_(options.decay),
       scale_(options.scale),

@@ -11,8 +11,9 @@ enum class MuonScale {
   spectral      ///< sqrt(max(1, rows / columns)): outputs move by lr, as first published; lr is about 0.02
 };
 
-/// Whether the parameter's layer is called head or lm_head.
-Predicate output_layer();
+/// The output layers among some parameters: those called head, lm_head or classifier, and the last 2-D weight of the
+/// list where there are several, as models list their layers from input to output.
+Predicate output_layers(const std::vector<Parameter>& parameters);
 
 struct MuonOptions {
   Schedule lr = 1e-3;
@@ -21,10 +22,10 @@ struct MuonOptions {
   Schedule weight_decay = 0.01;  ///< decoupled
   Decay decay = Decay::coupled;
   MuonScale scale = MuonScale::match_adamw;
-  int steps = 5;                     ///< of the Newton-Schulz iteration
-  Predicate adamw = output_layer();  ///< 2-D weights that AdamW updates all the same
-  Schedule adamw_scale = 1.0;        ///< AdamW's learning rate is this times lr
-  Schedule beta1 = 0.9;              ///< this and the next two are AdamW's
+  int steps = 5;               ///< of the Newton-Schulz iteration
+  Predicate adamw{};           ///< 2-D weights that AdamW updates all the same; empty: output_layers()
+  Schedule adamw_scale = 1.0;  ///< AdamW's learning rate is this times lr
+  Schedule beta1 = 0.9;        ///< this and the next two are AdamW's
   Schedule beta2 = 0.95;
   Schedule eps = 1e-8;
   Schedule clip_norm = no_clipping;
@@ -39,7 +40,7 @@ struct MuonOptions {
 /// "Muon is scalable for LLM training" (2025), section 2.2.
 class Muon final : public Optimizer {
  public:
-  Muon(Groups groups, const MuonOptions& options = {});
+  Muon(const Groups& groups, const MuonOptions& options = {});
 
  private:
   void prepare(Now& now) const override;

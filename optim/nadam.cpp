@@ -25,7 +25,9 @@ NAdam::NAdam(Groups groups, const NAdamOptions& options)
                                     .states = {"exp_avg", "exp_avg_sq"},
                                     .clip_norm = options.clip_norm,
                                     .nonfinite = options.nonfinite,
-                                    .maximize = options.maximize}),
+                                    .maximize = options.maximize,
+                                    .variant = options.torch_1_13 ? ", as PyTorch 1.13" : "",
+                                    .second_moment = "beta2"}),
       torch_1_13_(options.torch_1_13) {}
 
 void NAdam::prepare(Now& now) const {

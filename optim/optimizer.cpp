@@ -17,7 +17,7 @@ std::string group_label(const Group& group, std::size_t index) {
 }  // namespace
 
 Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition definition)
-    : optimizer_(optimizer), definition_(std::move(definition)), groups_(std::move(groups)) {
+    : optimizer_(&optimizer), definition_(std::move(definition)), groups_(std::move(groups)) {
   if (definition_.hypers.size() > max_hypers || definition_.states.size() > max_states) {
     fail<ValueError>("{}: {} numbers and {} states, expected at most {} and {}", definition_.name,
                      definition_.hypers.size(), definition_.states.size(), max_hypers, max_states);
@@ -47,6 +47,7 @@ Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition 
   active_.reserve(slots_.size());
   sizes_.reserve(slots_.size());
   nows_.reserve(slots_.size());
+  evaluate();
 }
 
 void Optimizer::Engine::add_group(std::size_t index) {
@@ -108,8 +109,11 @@ double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) co
     const char* expected = hyper.range == Hyper::Range::any            ? "a finite number"
                            : hyper.range == Hyper::Range::not_negative ? "at least 0"
                                                                        : "at least 0 and less than 1";
+    const Schedule& schedule = hypers_[group][index];
+    if (schedule.is_number())
+      fail<ValueError>("{}: {} is {}, expected {}", definition_.name, hyper.name, value, expected);
     fail<ValueError>("{}: {} is {} at k = {}, expected {}; it is {}", definition_.name, hyper.name, value, k, expected,
-                     hypers_[group][index].text());
+                     schedule.text());
   }
   return value;
 }
@@ -140,44 +144,60 @@ Optimizer::Optimizer(Groups groups, Definition definition)
     : engine_(std::make_unique<Engine>(*this, std::move(groups), std::move(definition))) {}
 Optimizer::~Optimizer() = default;
 
-StepReport Optimizer::step(const StepOptions& options) { return engine_->step(options); }
+Optimizer::Optimizer(Optimizer&& other) noexcept : engine_(std::move(other.engine_)) {
+  if (engine_) engine_->belongs_to(*this);
+}
+
+Optimizer& Optimizer::operator=(Optimizer&& other) noexcept {
+  engine_ = std::move(other.engine_);
+  if (engine_) engine_->belongs_to(*this);
+  return *this;
+}
+
+Optimizer::Engine& Optimizer::engine() const {
+  if (!engine_) fail<ValueError>("optimizer: it was moved to another, which has the parameters now");
+  return *engine_;
+}
+
+StepReport Optimizer::step(const StepOptions& options) { return engine().step(options); }
 
 void Optimizer::discard_gradients() {
-  for (const Group& group : engine_->groups()) temper::discard_gradients(group.parameters);
+  for (const Group& group : engine().groups()) temper::discard_gradients(group.parameters);
 }
 
-Step Optimizer::k() const { return engine_->k(); }
+Step Optimizer::k() const { return engine().k(); }
 double Optimizer::value(std::string_view name, Step k, std::size_t group) const {
-  return engine_->value(name, k, group);
+  return engine().value(name, k, group);
 }
-const std::string& Optimizer::name() const { return engine_->definition().name; }
-const Groups& Optimizer::groups() const { return engine_->groups(); }
-const Definition& Optimizer::definition() const { return engine_->definition(); }
+const std::string& Optimizer::name() const { return engine().definition().name; }
+const Groups& Optimizer::groups() const { return engine().groups(); }
+const Definition& Optimizer::definition() const { return engine().definition(); }
 const Schedule& Optimizer::schedule(std::string_view name, std::size_t group) const {
-  return engine_->schedule(name, group);
+  return engine().schedule(name, group);
 }
 
-void Optimizer::scale_lr(double factor, const std::string& reason) { engine_->scale_lr(factor, reason); }
-const std::vector<JournalEntry>& Optimizer::journal() const { return engine_->journal(); }
+void Optimizer::scale_lr(double factor, const std::string& reason) { engine().scale_lr(factor, reason); }
+const std::vector<JournalEntry>& Optimizer::journal() const { return engine().journal(); }
 
 std::string Optimizer::note(const std::string& name) const {
-  const auto found = engine_->notes().find(name);
-  return found == engine_->notes().end() ? std::string() : found->second;
+  const auto found = engine().notes().find(name);
+  return found == engine().notes().end() ? std::string() : found->second;
 }
-void Optimizer::set_note(const std::string& name, std::string text) { engine_->notes()[name] = std::move(text); }
+void Optimizer::set_note(const std::string& name, std::string text) { engine().notes()[name] = std::move(text); }
 
-void Optimizer::average(const AverageOptions& options) { engine_->average(options); }
-Tensor Optimizer::averaged(const Parameter& parameter) const {
-  return engine_->kept(parameter, &Engine::Slot::average, "average");
-}
-void Optimizer::swap_averages() { engine_->swap_averages(); }
-void Optimizer::keep_bf16() { engine_->keep_bf16(); }
+void Optimizer::average(const AverageOptions& options) { engine().average(options); }
+Tensor Optimizer::averaged(const Parameter& parameter) const { return engine().averaged(parameter); }
+void Optimizer::swap_averages() { engine().swap_averages(); }
+void Optimizer::keep_bf16() { engine().keep_bf16(); }
 Tensor Optimizer::bf16(const Parameter& parameter) const {
-  return engine_->kept(parameter, &Engine::Slot::copy, "copy in bf16");
+  return engine().kept(parameter, &Engine::Slot::copy, "copy in bf16");
 }
 
-OptimizerState Optimizer::state() const { return engine_->state(); }
-void Optimizer::load(const OptimizerState& state, const LoadOptions& options) { engine_->load(state, options); }
+OptimizerState Optimizer::state() const { return engine().state(); }
+void Optimizer::load(const OptimizerState& state, const LoadOptions& options) { engine().load(state, options); }
+void Optimizer::start_from(Step k, const std::map<std::string, ParameterStart>& parameters) {
+  engine().start_from(k, parameters);
+}
 
 void Optimizer::prepare(Now&) const {}
 void Optimizer::transform(const Whole&) const {}

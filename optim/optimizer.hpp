@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstring>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +36,9 @@ inline constexpr double no_clipping = std::numeric_limits<double>::infinity();
 struct StepOptions {
   double divide_by = 1.0;  ///< what to divide the gradients by: how many were summed
   bool measure = false;    ///< whether to report update_ratio, at the price of reading the parameters again
+  /// Whether a step for which no gradient waits is an error: mostly a backward() that was forgotten, or a loss that no
+  /// parameter takes part in. Frozen parameters may all be without one.
+  bool require_gradient = true;
 };
 
 /// What one step did.
@@ -66,12 +71,13 @@ struct StateSpec {
     columns  ///< an f32 for each element that such a step has
   };
 
-  StateSpec(const char* its_name, Kind its_kind = Kind::f32, Predicate its_owners = {})
-      : name(its_name), kind(its_kind), owners(std::move(its_owners)) {}
+  StateSpec(const char* its_name, Kind its_kind = Kind::f32, Predicate its_owners = {}, bool is_optional = false)
+      : name(its_name), kind(its_kind), owners(std::move(its_owners)), optional(is_optional) {}
 
   std::string name;
   Kind kind;
   Predicate owners;  ///< the parameters that have it; empty for all
+  bool optional;     ///< belongs to a setting: may be absent from a state whose settings were others, and is 0 then
 };
 
 /// What an optimizer is made of.
@@ -87,6 +93,13 @@ struct Definition {
   Rounding rounding = Rounding::once;
   Decay decay = Decay::coupled;
   std::string variant{};  ///< what else changes the meaning of a saved state, in words
+
+  // For lint().
+  /// The hyperparameter that says what the mean of squared gradients keeps of itself, where steps are divided by its
+  /// root from the first update on: "beta2". Empty where nothing needs to settle.
+  std::string second_moment{};
+  /// Whether weight decay is part of a step that is rescaled as a whole, so that its share depends on the gradients.
+  bool decay_rescaled = false;
 };
 
 inline constexpr std::size_t max_hypers = 12;
@@ -157,9 +170,11 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Applies the gradients that wait in the parameters, and clears them. A parameter without one stays as it is.
-  /// Throws: ValueError for a schedule's value out of range, for a non-finite gradient under NonFinite::raise; nothing
-  /// has changed then.
+  /// Applies the gradients that wait in the parameters, and clears them. A parameter without one stays as it is. One
+  /// that was given another value (Parameter::set_value) goes on from that one, with the moments it has.
+  /// Throws: ValueError for a schedule's value out of range, for a non-finite gradient under NonFinite::raise, when no
+  /// gradient waits (StepOptions::require_gradient), and naming a parameter whose dtype is another than when the
+  /// optimizer was made; nothing has changed then.
   StepReport step(const StepOptions& options = {});
 
   /// Drops the gradients that wait.
@@ -170,9 +185,11 @@ class Optimizer {
 
   /// The value of the option `name` ("lr", "weight_decay", "clip_norm") for a group at step k.
   /// Throws: ValueError when there is no such option or group.
-  double value(std::string_view name, Step k, std::size_t group = 0) const;
+  [[nodiscard]] double value(std::string_view name, Step k, std::size_t group = 0) const;
   /// The learning rate of a group now.
-  double lr(std::size_t group = 0) const { return value("lr", k(), group); }
+  [[nodiscard]] double lr(std::size_t group = 0) const { return value("lr", k(), group); }
+  /// A rate is not set here: it is a schedule, given to the constructor. scale_lr() changes it in the middle of a run.
+  double lr(std::floating_point auto rate) const = delete;
 
   const std::string& name() const;
   const Groups& groups() const;
@@ -192,7 +209,7 @@ class Optimizer {
 
   /// Averages the weights from now on, as part of every step. Throws: ValueError when they are averaged already.
   void average(const AverageOptions& options = {});
-  /// The average of a parameter of this optimizer. Throws: ValueError when there is none.
+  /// The average of a parameter of this optimizer. Throws: ValueError when there is none, or no sample of it yet.
   Tensor averaged(const Parameter& parameter) const;
   /// Exchanges the weights with their averages; a second call takes it back. No step is possible in between.
   void swap_averages();
@@ -206,12 +223,21 @@ class Optimizer {
   /// Everything needed to go on exactly. Throws: ValueError when two parameters share a name, or one has none.
   OptimizerState state() const;
   /// Goes on from a state. All or nothing. Throws: ValueError that lists all that is missing, extra or does not fit,
-  /// and how schedules differ.
+  /// how schedules differ and which parameters are in another group; also while averages are swapped in.
   void load(const OptimizerState& state, const LoadOptions& options = {});
+  /// Goes on where another program's optimizer was, after `k` updates; what ran here before is forgotten, averages
+  /// included. Parameters are found by name; those not given start anew. All or nothing.
+  /// Throws: ValueError that lists all that is unknown or does not fit.
+  void start_from(Step k, const std::map<std::string, ParameterStart>& parameters);
 
  protected:
+  // An optimizer of one class can be moved, so that a vector may hold it. One that was moved from is good for nothing
+  // but to be destroyed or assigned to. What refers to an optimizer (Plateau, AveragedWeights) must not outlive a move.
+  Optimizer(Optimizer&& other) noexcept;
+  Optimizer& operator=(Optimizer&& other) noexcept;
+
   /// Throws: ValueError when there is no parameter, or naming one that is given twice or undefined, or a setting that
-  /// does not exist.
+  /// does not exist or begins out of its range.
   Optimizer(Groups groups, Definition definition);
 
   /// Computes, once per step for parameters that share them, the numbers that update() needs. May multiply
@@ -227,6 +253,7 @@ class Optimizer {
 
  private:
   class Engine;
+  Engine& engine() const;
   std::unique_ptr<Engine> engine_;
 };
 

@@ -1,7 +1,8 @@
 #include <temper/optim/plateau.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
 
 #include "framework/core/format_internal.hpp"
 
@@ -11,10 +12,29 @@ namespace {
 
 struct Counters {
   double best;
-  long long waited = 0;
-  long long cooling = 0;
-  double product = 1.0;
+  std::int64_t waited = 0;
+  std::int64_t cooling = 0;
 };
+
+/// Three numbers apart by blanks, in any locale.
+bool read(const std::string& note, Counters& counters) {
+  const char *at = note.data(), *const end = at + note.size();
+  const auto number = [&](auto& value) {
+    const auto [next, status] = std::from_chars(at, end, value);
+    at = next != end && *next == ' ' ? next + 1 : next;
+    return status == std::errc();
+  };
+  return number(counters.best) && number(counters.waited) && number(counters.cooling) && at == end;
+}
+
+/// The smallest learning rate of a group that has one.
+double smallest_lr(const Optimizer& optimizer) {
+  double smallest = INFINITY;
+  for (std::size_t group = 0; group < optimizer.groups().size(); ++group) {
+    if (const double lr = optimizer.lr(group); lr > 0.0) smallest = std::min(smallest, lr);
+  }
+  return smallest;
+}
 
 }  // namespace
 
@@ -23,21 +43,22 @@ Plateau::Plateau(Optimizer& optimizer, const PlateauOptions& options, std::strin
   if (!(options.factor > 0.0 && options.factor < 1.0)) {
     fail<ValueError>("Plateau: factor is {}, expected between 0 and 1", options.factor);
   }
-  if (options.patience < 0 || options.cooldown < 0 || !(options.threshold >= 0.0) || !(options.least >= 0.0)) {
-    fail<ValueError>("Plateau: patience {}, cooldown {}, threshold {}, least {}, expected at least 0", options.patience,
-                     options.cooldown, options.threshold, options.least);
+  if (options.patience < 0 || options.cooldown < 0 || !(options.threshold >= 0.0) || !(options.min_lr >= 0.0) ||
+      !(options.eps >= 0.0)) {
+    fail<ValueError>("Plateau: patience {}, cooldown {}, threshold {}, min_lr {}, eps {}, expected at least 0",
+                     options.patience, options.cooldown, options.threshold, options.min_lr, options.eps);
   }
 }
 
 bool Plateau::observe(double metric) {
   Counters now{.best = options_.larger_is_better ? -INFINITY : INFINITY};
   const std::string note = optimizer_.note(name_);
-  if (!note.empty() &&
-      std::sscanf(note.c_str(), "%lf %lld %lld %lf", &now.best, &now.waited, &now.cooling, &now.product) != 4) {
-    fail<ValueError>("Plateau: the note '{}' is '{}', expected four numbers", name_, note);
+  if (!note.empty() && !read(note, now)) {
+    fail<ValueError>("Plateau: the note '{}' is '{}', expected three numbers", name_, note);
   }
 
-  const double margin = std::isfinite(now.best) ? options_.threshold * std::abs(now.best) : 0.0;
+  double margin = std::isfinite(now.best) ? options_.threshold : 0.0;
+  if (options_.mode == Threshold::relative && std::isfinite(now.best)) margin *= std::abs(now.best);
   const bool better = options_.larger_is_better ? metric > now.best + margin : metric < now.best - margin;
   if (better) now.best = metric;
   now.waited = better ? 0 : now.waited + 1;
@@ -49,13 +70,14 @@ bool Plateau::observe(double metric) {
   if (now.waited > options_.patience) {
     now.waited = 0;
     now.cooling = options_.cooldown;
-    lowered = now.product * options_.factor > options_.least;
+    const double lr = smallest_lr(optimizer_), next = std::max(lr * options_.factor, options_.min_lr);
+    lowered = std::isfinite(lr) && lr - next > options_.eps;
     if (lowered) {
-      now.product *= options_.factor;
-      optimizer_.scale_lr(options_.factor, fmt::format("{}: no improvement on {}", name_, now.best));
+      const double factor = next == lr * options_.factor ? options_.factor : next / lr;
+      optimizer_.scale_lr(factor, fmt::format("{}: no improvement on {}", name_, now.best));
     }
   }
-  optimizer_.set_note(name_, fmt::format("{} {} {} {}", now.best, now.waited, now.cooling, now.product));
+  optimizer_.set_note(name_, fmt::format("{} {} {}", now.best, now.waited, now.cooling));
   return lowered;
 }
 

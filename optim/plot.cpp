@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <limits>
+#include <set>
 
 #include "framework/core/format_internal.hpp"
 
@@ -11,14 +14,23 @@ namespace {
 
 struct Curve {
   std::string label;
-  std::vector<double> values;  // at every k, or at every n-th
+  std::function<double(Step)> at;
 };
 
-/// A picture looks at so many updates at most: a run of 2e9 has more than the memory holds.
-constexpr Step most_samples = Step{1} << 20;
-Step stride_of(Step total) { return (total - 1) / most_samples + 1; }
-
 using Curves = std::vector<Curve>;
+
+/// A picture has some hundred columns however long the run is: it needs the extremes of each, not every value.
+struct Extremes {
+  double least = std::numeric_limits<double>::infinity();
+  double most = -std::numeric_limits<double>::infinity();
+
+  bool any() const { return least <= most; }
+  void add(double value) {
+    if (!std::isfinite(value)) return;
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+};
 
 void check(Step total, const PlotOptions& options) {
   if (total < 1) fail<ValueError>("plot: a run of {} updates, expected at least 1", total);
@@ -27,50 +39,53 @@ void check(Step total, const PlotOptions& options) {
   }
 }
 
-Curves curves(const Schedule& schedule, Step total, Step stride) {
-  Curve curve{schedule.text(), {}};
-  for (Step k = 0; k < total; k += stride) curve.values.push_back(schedule(k));
-  return {curve};
-}
+Curves curves(const Schedule& schedule) { return {{schedule.text(), schedule}}; }
 
-Curves curves(const Optimizer& optimizer, Step total, const std::string& option, Step stride) {
+Curves curves(const Optimizer& optimizer, const std::string& option) {
   Curves result;
+  std::set<std::string> known;
   for (std::size_t group = 0; group < optimizer.groups().size(); ++group) {
-    Curve curve{"", {}};
-    for (Step k = 0; k < total; k += stride) curve.values.push_back(optimizer.value(option, k, group));
-    const bool known =
-        std::any_of(result.begin(), result.end(), [&](const Curve& c) { return c.values == curve.values; });
-    if (known) continue;
+    const std::string& text = optimizer.schedule(option, group).text();
+    if (!known.insert(text).second) continue;
     const std::string& name = optimizer.groups()[group].name;
-    curve.label = fmt::format("{}, {}: {}", option, name.empty() ? fmt::format("group {}", group) : name,
-                              optimizer.schedule(option, group).text());
-    result.push_back(std::move(curve));
+    result.push_back({fmt::format("{}, {}: {}", option, name.empty() ? fmt::format("group {}", group) : name, text),
+                      [&optimizer, option, group](Step k) { return optimizer.value(option, k, group); }});
   }
   return result;
 }
 
-struct Range {
-  double low, high;
-};
+/// The extremes of all updates that fall into each of some columns, at least one.
+std::vector<Extremes> columns(const Curve& curve, Step total, Step count) {
+  constexpr Step looked_at = Step{1} << 20;
+  const Step stride = (total - 1) / looked_at + 1;
+  std::vector<Extremes> result(static_cast<std::size_t>(count));
+  for (Step column = 0; column < count; ++column) {
+    const Step begin = std::min(total - 1, column * total / count);
+    const Step end = std::max(begin + 1, std::min(total, (column + 1) * total / count));
+    for (Step k = begin; k < end; k += stride) result[static_cast<std::size_t>(column)].add(curve.at(k));
+  }
+  return result;
+}
 
 /// What is to be seen, from 0 where that costs little.
-Range range(const Curves& all) {
-  Range result{0.0, 0.0};
-  for (const Curve& curve : all) {
-    for (const double value : curve.values) {
-      if (!std::isfinite(value)) continue;
-      result.low = std::min(result.low, value);
-      result.high = std::max(result.high, value);
+Extremes range(const std::vector<std::vector<Extremes>>& all) {
+  Extremes result{0.0, 0.0};
+  for (const std::vector<Extremes>& curve : all) {
+    for (const Extremes& column : curve) {
+      result.add(column.least);
+      result.add(column.most);
     }
   }
-  if (result.high == result.low) result.high = result.low + 1.0;
+  if (result.most == result.least) result.most = result.least + 1.0;
   return result;
 }
 
 std::string terminal(const Curves& all, Step total, const PlotOptions& options) {
   static constexpr std::string_view marks = "*o+x#%@&";
-  const auto [low, high] = range(all);
-  const auto width = static_cast<Step>(options.width), samples = static_cast<Step>(all.front().values.size());
+  const auto width = static_cast<Step>(options.width);
+  std::vector<std::vector<Extremes>> drawn;
+  for (const Curve& curve : all) drawn.push_back(columns(curve, total, width));
+  const auto [low, high] = range(drawn);
   std::vector<std::string> rows(static_cast<std::size_t>(options.height),
                                 std::string(static_cast<std::size_t>(width), ' '));
   const auto row_of = [&, low = low, high = high](double value) {
@@ -79,15 +94,11 @@ std::string terminal(const Curves& all, Step total, const PlotOptions& options) 
         std::clamp(options.height - 1 - static_cast<int>(std::lround(place)), 0, options.height - 1));
   };
   for (std::size_t c = all.size(); c-- > 0;) {
-    for (Step column = 0; column < width; ++column) {
-      // All samples that fall into a column, at least one.
-      const Step begin = std::min(samples - 1, column * samples / width);
-      const Step end = std::max(begin + 1, std::min(samples, (column + 1) * samples / width));
-      const auto first = all[c].values.begin() + begin, last = all[c].values.begin() + end;
-      const auto [least, most] = std::minmax_element(first, last);
-      if (!std::isfinite(*least) || !std::isfinite(*most)) continue;
-      for (std::size_t row = row_of(*most); row <= row_of(*least); ++row) {
-        rows[row][static_cast<std::size_t>(column)] = marks[c % marks.size()];
+    for (std::size_t column = 0; column < drawn[c].size(); ++column) {
+      const Extremes& values = drawn[c][column];
+      if (!values.any()) continue;
+      for (std::size_t row = row_of(values.most); row <= row_of(values.least); ++row) {
+        rows[row][column] = marks[c % marks.size()];
       }
     }
   }
@@ -117,7 +128,7 @@ std::string csv(const Curves& all, Step total) {
   text += '\n';
   for (Step k = 0; k < total; ++k) {
     text += fmt::format("{}", k);
-    for (const Curve& curve : all) text += fmt::format(",{}", curve.values[static_cast<std::size_t>(k)]);
+    for (const Curve& curve : all) text += fmt::format(",{}", curve.at(k));
     text += '\n';
   }
   return text;
@@ -138,7 +149,11 @@ std::string escaped(const std::string& text) {
 
 std::string svg(const Curves& all, Step total, const PlotOptions& options) {
   static constexpr std::string_view colours[] = {"#1f6feb", "#d1480c", "#1a7f37", "#8250df", "#bf3989", "#7d6608"};
-  const auto [low, high] = range(all);
+  // Every update while there are few, else the extremes of each pixel.
+  const Step pixels = std::min<Step>(total, options.width * 10);
+  std::vector<std::vector<Extremes>> drawn;
+  for (const Curve& curve : all) drawn.push_back(columns(curve, total, pixels));
+  const auto [low, high] = range(drawn);
   const int width = options.width * 10, height = options.height * 20, left = 80, top = 20;
   const auto legend = static_cast<int>(all.size()) * 18;
   std::string text = fmt::format(
@@ -151,20 +166,16 @@ std::string svg(const Curves& all, Step total, const PlotOptions& options) {
   text += fmt::format("<text x=\"{}\" y=\"{}\">0</text>\n", left, top + height + 16);
   text +=
       fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", left + width, top + height + 16, total);
-  const auto samples = static_cast<Step>(all.front().values.size());
   for (std::size_t c = 0; c < all.size(); ++c) {
     const std::string_view colour = colours[c % std::size(colours)];
     text += fmt::format("<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"1.5\" points=\"", colour);
-    // Every step while there are few, else the extremes of each pixel.
-    const Step pixels = std::min<Step>(samples, width);
     for (Step pixel = 0; pixel < pixels; ++pixel) {
-      const Step begin = pixel * samples / pixels, end = std::max(begin + 1, (pixel + 1) * samples / pixels);
-      const auto [least, most] = std::minmax_element(all[c].values.begin() + begin, all[c].values.begin() + end);
-      for (const double value : {*least, *most}) {
-        if (!std::isfinite(value)) continue;
-        text += fmt::format("{:.1f},{:.1f} ", left + static_cast<double>(begin) * width / static_cast<double>(samples),
-                            top + height * (1.0 - (value - low) / (high - low)));
-        if (*least == *most) break;
+      const Extremes& values = drawn[c][static_cast<std::size_t>(pixel)];
+      if (!values.any()) continue;
+      const double x = left + static_cast<double>(pixel * total / pixels) * width / static_cast<double>(total);
+      for (const double value : {values.least, values.most}) {
+        text += fmt::format("{:.1f},{:.1f} ", x, top + height * (1.0 - (value - low) / (high - low)));
+        if (values.least == values.most) break;
       }
     }
     text += fmt::format("\"/>\n<text x=\"{}\" y=\"{}\" fill=\"{}\">{}</text>\n", left,
@@ -177,29 +188,29 @@ std::string svg(const Curves& all, Step total, const PlotOptions& options) {
 
 std::string plot(const Schedule& schedule, Step total, const PlotOptions& options) {
   check(total, options);
-  return terminal(curves(schedule, total, stride_of(total)), total, options);
+  return terminal(curves(schedule), total, options);
 }
 std::string plot(const Optimizer& optimizer, Step total, const std::string& option, const PlotOptions& options) {
   check(total, options);
-  return terminal(curves(optimizer, total, option, stride_of(total)), total, options);
+  return terminal(curves(optimizer, option), total, options);
 }
 
 std::string plot_csv(const Schedule& schedule, Step total) {
   check(total, {});
-  return csv(curves(schedule, total, 1), total);
+  return csv(curves(schedule), total);
 }
 std::string plot_csv(const Optimizer& optimizer, Step total, const std::string& option) {
   check(total, {});
-  return csv(curves(optimizer, total, option, 1), total);
+  return csv(curves(optimizer, option), total);
 }
 
 std::string plot_svg(const Schedule& schedule, Step total, const PlotOptions& options) {
   check(total, options);
-  return svg(curves(schedule, total, stride_of(total)), total, options);
+  return svg(curves(schedule), total, options);
 }
 std::string plot_svg(const Optimizer& optimizer, Step total, const std::string& option, const PlotOptions& options) {
   check(total, options);
-  return svg(curves(optimizer, total, option, stride_of(total)), total, options);
+  return svg(curves(optimizer, option), total, options);
 }
 
 }  // namespace temper::optim

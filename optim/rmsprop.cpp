@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -12,28 +13,31 @@ namespace hyper {
 enum : std::size_t { lr, alpha, eps, momentum, l2 };
 }
 
-std::vector<StateSpec> states(const RMSpropOptions& options) {
+enum : std::size_t { square_avg, first_optional };  // states
+
+std::vector<StateSpec> states(const Groups& groups, const RMSpropOptions& options) {
   std::vector<StateSpec> result = {"square_avg"};
-  if (options.centered) result.emplace_back("grad_avg");
-  if (!(options.momentum == Schedule(0.0))) result.emplace_back("momentum_buffer");
+  if (options.centered) result.push_back({"grad_avg", StateSpec::Kind::f32, {}, true});
+  const Predicate with_momentum = detail::where_not_zero(groups, "momentum", options.momentum);
+  if (with_momentum) result.push_back({"momentum_buffer", StateSpec::Kind::f32, with_momentum, true});
   return result;
 }
 
 }  // namespace
 
-RMSprop::RMSprop(Groups groups, const RMSpropOptions& options)
-    : Optimizer(std::move(groups), {.name = "RMSprop",
-                                    .hypers = {{"lr", options.lr},
-                                               {"alpha", options.alpha, Hyper::Range::fraction},
-                                               {"eps", options.eps},
-                                               {"momentum", options.momentum, Hyper::Range::fraction},
-                                               {"l2", options.l2}},
-                                    .states = states(options),
-                                    .clip_norm = options.clip_norm,
-                                    .nonfinite = options.nonfinite,
-                                    .maximize = options.maximize}),
-      centered_(options.centered),
-      has_momentum_(!(options.momentum == Schedule(0.0))) {}
+RMSprop::RMSprop(const Groups& groups, const RMSpropOptions& options)
+    : Optimizer(groups, {.name = "RMSprop",
+                         .hypers = {{"lr", options.lr},
+                                    {"alpha", options.alpha, Hyper::Range::fraction},
+                                    {"eps", options.eps},
+                                    {"momentum", options.momentum, Hyper::Range::fraction},
+                                    {"l2", options.l2}},
+                         .states = states(groups, options),
+                         .clip_norm = options.clip_norm,
+                         .nonfinite = options.nonfinite,
+                         .maximize = options.maximize,
+                         .second_moment = "alpha"}),
+      centered_(options.centered) {}
 
 void RMSprop::prepare(Now& now) const {
   now.put(optim_kernels::RmspropScalars{
@@ -48,13 +52,13 @@ void RMSprop::prepare(Now& now) const {
 }
 
 void RMSprop::update(const Piece& piece) const {
-  std::size_t next = 1;
+  const std::size_t momentum_buffer = first_optional + (centered_ ? 1 : 0);
   const optim_kernels::RmspropColumns columns{
       .p = piece.p,
       .g = piece.g,
-      .v = piece.state(0),
-      .mean = centered_ ? piece.state(next++) : nullptr,
-      .buf = has_momentum_ ? piece.state(next) : nullptr,
+      .v = piece.state(square_avg),
+      .mean = centered_ ? piece.state(first_optional) : nullptr,
+      .buf = piece.state(momentum_buffer),  // null where there is no momentum
   };
   optim_kernels::current().rmsprop(piece.now.get<optim_kernels::RmspropScalars>(), columns, piece.n);
 }

@@ -21,14 +21,13 @@ struct RMSpropOptions {
 /// Source: Tieleman, Hinton, "Lecture 6.5" (2012); centered: Graves, "Generating sequences" (2013).
 class RMSprop final : public Optimizer {
  public:
-  RMSprop(Groups groups, const RMSpropOptions& options = {});
+  RMSprop(const Groups& groups, const RMSpropOptions& options = {});
 
  private:
   void prepare(Now& now) const override;
   void update(const Piece& piece) const override;
 
   bool centered_;
-  bool has_momentum_;
 };
 
 }  // namespace temper::optim

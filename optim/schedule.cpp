@@ -18,7 +18,13 @@ const ScheduleNode& node(const Schedule& schedule) { return ScheduleNode::of(sch
 
 /// As the object of `.then` and its like.
 std::string target_text(const Schedule& schedule) {
-  return node(schedule).form == Form::product ? "(" + schedule.text() + ")" : schedule.text();
+  const Form form = node(schedule).form;
+  return form == Form::product || form == Form::sum ? "(" + schedule.text() + ")" : schedule.text();
+}
+
+/// As a factor of a product.
+std::string factor_text(const Schedule& schedule) {
+  return node(schedule).form == Form::sum ? "(" + schedule.text() + ")" : schedule.text();
 }
 
 /// The longer of two lengths; a number has none of its own.
@@ -44,8 +50,31 @@ double numeric_factor(const Schedule& schedule) {
 
 std::string product_text(const std::vector<Schedule>& parts) {
   std::string text;
-  for (const Schedule& part : parts) text += (text.empty() ? "" : " * ") + part.text();
+  for (const Schedule& part : parts) text += (text.empty() ? "" : " * ") + factor_text(part);
   return text;
+}
+
+std::vector<Schedule> terms(const Schedule& schedule) {
+  return node(schedule).form == Form::sum ? node(schedule).parts : std::vector{schedule};
+}
+
+std::string sum_text(const std::vector<Schedule>& parts) {
+  std::string text = parts.front().text();
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    const bool minus = numeric_factor(parts[i]) < 0.0;
+    text += (minus ? " - " : " + ") + (minus ? factor_text(-1.0 * parts[i]) : parts[i].text());
+  }
+  return text;
+}
+
+/// How an end of a combination goes together with a neighbour: scaled when any part is, a constant when all are.
+Level common_level(const std::vector<Schedule>& parts, Level ScheduleNode::*end) {
+  bool constant = true;
+  for (const Schedule& part : parts) {
+    if (node(part).*end == Level::scaled) return Level::scaled;
+    constant = constant && node(part).*end == Level::constant;
+  }
+  return constant ? Level::constant : Level::peak_one;
 }
 
 /// Part of `whole`, or more than it: other text, length and values.
@@ -64,6 +93,10 @@ void check_joint(const Schedule& first, const Schedule& next) {
   }
   if (node(first).last != Level::scaled || node(next).first != Level::peak_one) return;
   const Schedule scaled = links(first).back();
+  if (node(scaled).form != Form::product) {
+    fail<ValueError>("{}.then({}): {} is scaled and {} is not, so the value would jump; scale the whole",
+                     target_text(first), next.text(), scaled.text(), links(next).front().text());
+  }
   const double number = numeric_factor(scaled);
   const std::string parts = product_text(factors(scaled));
   fail<ValueError>(
@@ -79,8 +112,8 @@ namespace detail {
 std::string call_text(std::string_view name, std::string_view arguments, std::initializer_list<Option> options) {
   std::string text;
   for (const Option& option : options) {
-    if (option.value == option.usual) continue;
-    text += fmt::format("{}.{} = {}", text.empty() ? "" : ", ", option.name, option.value);
+    if (option.text.empty()) continue;
+    text += fmt::format("{}.{} = {}", text.empty() ? "" : ", ", option.name, option.text);
   }
   return text.empty() ? fmt::format("{}({})", name, arguments) : fmt::format("{}({}, {{{}}})", name, arguments, text);
 }
@@ -115,8 +148,8 @@ const std::string& Schedule::text() const { return node_->text; }
 bool Schedule::is_number() const { return node_->form == Form::number; }
 
 Schedule Schedule::then(const Schedule& next) const {
-  if (length() == 0) return next;
   check_joint(*this, next);
+  if (length() == 0) return next;
   std::vector<Schedule> parts = links(*this);
   if (parts.back().length() == 0) parts.pop_back();  // an end value that the next part replaces
   for (const Schedule& link : links(next)) parts.push_back(link);
@@ -141,7 +174,8 @@ Schedule Schedule::then(const Schedule& next) const {
   return ScheduleNode::wrap(std::move(result));
 }
 
-Schedule Schedule::cut(Step steps) const {
+Schedule Schedule::cut(StepCount count) const {
+  const Step steps = count;
   detail::check_steps("cut", steps);
   if (is_number()) return constant(node_->number, steps);
   if (steps >= length()) return *this;
@@ -149,7 +183,8 @@ Schedule Schedule::cut(Step steps) const {
                  [whole = *this](Step k) { return whole(k); });
 }
 
-Schedule Schedule::skip(Step steps) const {
+Schedule Schedule::skip(StepCount count) const {
+  const Step steps = count;
   detail::check_steps("skip", steps);
   if (steps == 0 || is_number()) return *this;
   const Step left = length() == endless ? endless : std::max<Step>(0, length() - steps);
@@ -157,7 +192,8 @@ Schedule Schedule::skip(Step steps) const {
                  [whole = *this, steps](Step k) { return whole(k > endless - steps ? endless : k + steps); });
 }
 
-Schedule Schedule::repeat(Step times) const {
+Schedule Schedule::repeat(StepCount count) const {
+  const Step times = count;
   detail::check_steps("repeat", times, 1);
   const Step period = length();
   if (period == endless) fail<ValueError>("{}.repeat(): {} never ends", target_text(*this), text());
@@ -178,12 +214,8 @@ Schedule operator*(const Schedule& a, const Schedule& b) {
   result.text = number == 1.0 ? product_text(parts) : fmt::format("{} * {}", number, product_text(parts));
   result.length = common_length(a, b);
   const auto level = [&](Level ScheduleNode::*end) {
-    bool constant = true, scaled = number != 1.0;
-    for (const Schedule& part : parts) {
-      constant = constant && node(part).*end == Level::constant;
-      scaled = scaled || node(part).*end == Level::scaled;
-    }
-    return constant ? Level::constant : scaled ? Level::scaled : Level::peak_one;
+    const Level common = common_level(parts, end);
+    return common == Level::peak_one && std::abs(number) != 1.0 ? Level::scaled : common;
   };
   result.first = level(&ScheduleNode::first);
   result.last = level(&ScheduleNode::last);
@@ -196,18 +228,46 @@ Schedule operator*(const Schedule& a, const Schedule& b) {
   return ScheduleNode::wrap(std::move(result));
 }
 
+Schedule operator+(const Schedule& a, const Schedule& b) {
+  std::vector<Schedule> parts = terms(a);
+  for (const Schedule& term : terms(b)) {
+    if (parts.back().is_number() && term.is_number()) {
+      parts.back() = Schedule(numeric_factor(parts.back()) + numeric_factor(term));
+    } else {
+      parts.push_back(term);
+    }
+  }
+  if (parts.size() == 1) return parts.front();
+  ScheduleNode result{.form = Form::sum, .text = sum_text(parts), .length = common_length(a, b)};
+  result.first = common_level(parts, &ScheduleNode::first);
+  result.last = common_level(parts, &ScheduleNode::last);
+  result.at = [parts](Step k) {
+    double value = parts.front()(k);
+    for (std::size_t i = 1; i < parts.size(); ++i) value += parts[i](k);
+    return value;
+  };
+  result.parts = std::move(parts);
+  return ScheduleNode::wrap(std::move(result));
+}
+
+Schedule operator-(const Schedule& a, const Schedule& b) { return a + -1.0 * b; }
+
 std::ostream& operator<<(std::ostream& out, const Schedule& schedule) { return out << schedule.text(); }
 
-Schedule min(const Schedule& a, const Schedule& b) {
-  return ScheduleNode::wrap({.text = fmt::format("min({}, {})", a.text(), b.text()),
+namespace {
+
+Schedule extreme(const char* name, const Schedule& a, const Schedule& b,
+                 const double& (*choose)(const double&, const double&)) {
+  return ScheduleNode::wrap({.text = fmt::format("{}({}, {})", name, a.text(), b.text()),
                              .length = common_length(a, b),
-                             .at = [a, b](Step k) { return std::min(a(k), b(k)); }});
+                             .at = [a, b, choose](Step k) { return choose(a(k), b(k)); },
+                             .first = common_level({a, b}, &ScheduleNode::first),
+                             .last = common_level({a, b}, &ScheduleNode::last)});
 }
 
-Schedule max(const Schedule& a, const Schedule& b) {
-  return ScheduleNode::wrap({.text = fmt::format("max({}, {})", a.text(), b.text()),
-                             .length = common_length(a, b),
-                             .at = [a, b](Step k) { return std::max(a(k), b(k)); }});
-}
+}  // namespace
+
+Schedule min(const Schedule& a, const Schedule& b) { return extreme("min", a, b, std::min<double>); }
+Schedule max(const Schedule& a, const Schedule& b) { return extreme("max", a, b, std::max<double>); }
 
 }  // namespace temper::optim

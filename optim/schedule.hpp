@@ -1,5 +1,6 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -20,6 +21,16 @@ namespace optim {
 
 /// The length of a schedule that never ends.
 inline constexpr Step endless = std::numeric_limits<Step>::max();
+
+/// A number of steps as an argument. A fraction is none: warmup(0.1) would be warmup(0), and does not compile.
+class StepCount {
+ public:
+  constexpr StepCount(std::integral auto steps) : steps_(static_cast<Step>(steps)) {}
+  constexpr operator Step() const { return steps_; }
+
+ private:
+  Step steps_;
+};
 
 namespace detail {
 struct ScheduleNode;
@@ -45,17 +56,21 @@ class Schedule {
   const std::string& text() const;
 
   /// This schedule for its length, then `next`, whose clock starts at 0 there. Throws: ValueError when this one is
-  /// endless, or scaled while `next` is not: (1e-3 * warmup(n)).then(cosine(m)) would jump from 1e-3 to 1.
+  /// endless, or scaled while `next` is not: (1e-3 * warmup(n)).then(cosine(m)) would jump from 1e-3 to 1. Sums, min
+  /// and max are scaled when one of their parts is.
   Schedule then(const Schedule& next) const;
   /// The first `steps` steps, holding the value at `steps` from there on.
-  Schedule cut(Step steps) const;
+  Schedule cut(StepCount steps) const;
   /// What is left after the first `steps` steps.
-  Schedule skip(Step steps) const;
+  Schedule skip(StepCount steps) const;
   /// Over and over, `times` times or for ever. Throws: ValueError when this one is endless.
-  Schedule repeat(Step times = endless) const;
+  Schedule repeat(StepCount times = endless) const;
 
   /// The product of the values at every step.
   friend Schedule operator*(const Schedule& a, const Schedule& b);
+  /// The sum, the difference of the values at every step: 0.95 - 0.1 * cosine(n) is a momentum that goes down and up.
+  friend Schedule operator+(const Schedule& a, const Schedule& b);
+  friend Schedule operator-(const Schedule& a, const Schedule& b);
   friend bool operator==(const Schedule& a, const Schedule& b) { return a.text() == b.text(); }
 
   /// The number, when this is nothing but a number.
@@ -74,47 +89,62 @@ Schedule min(const Schedule& a, const Schedule& b);
 Schedule max(const Schedule& a, const Schedule& b);
 
 /// `value` for `steps` steps.
-Schedule constant(double value, Step steps = endless);
+Schedule constant(double value, StepCount steps = endless);
 
 /// How a warm-up of n updates begins: with 1/n, so that the n-th update has the full rate, or with 0.
 enum class Warmup { one_based, zero_based };
 
 /// Linearly up to 1: (k + 1) / n, or k / n when zero-based.
 /// Source: Goyal et al., "Accurate, large minibatch SGD" (2017), section 2.2.
-Schedule warmup(Step n, Warmup start = Warmup::one_based);
+Schedule warmup(StepCount n, Warmup start = Warmup::one_based);
+/// The warm-up that needs no tuning: (k + 1) (1 - beta2) / 2 up to 1, so 2 / (1 - beta2) updates long.
+/// Source: Ma, Yarats, "On the adequacy of untuned warmup for adaptive optimization" (2021), section 5.
+Schedule untuned_warmup(double beta2 = 0.999);
 /// From 0 to 1 along a logarithm: log(k + 1) / log(n).
-Schedule log_warmup(Step n);
+Schedule log_warmup(StepCount n);
 
 struct LinearOptions {
   double start = 0.0;
   double end = 1.0;
 };
 /// From `start` to `end`: start + (end - start) k / n.
-Schedule linear(Step n, LinearOptions options = {});
+Schedule linear(StepCount n, LinearOptions options = {});
 
 struct DecayOptions {
   double end = 0.0;  ///< value at n
 };
 /// From 1 to `end` along a line: 1 - k / n.
-Schedule linear_decay(Step n, DecayOptions options = {});
+Schedule linear_decay(StepCount n, DecayOptions options = {});
 /// From 1 to `end` along half a cosine: (1 + cos(pi k / n)) / 2.
 /// Source: Loshchilov, Hutter, "SGDR" (2017), equation 5.
-Schedule cosine(Step n, DecayOptions options = {});
+Schedule cosine(StepCount n, DecayOptions options = {});
 /// From 1 to `end` as 1 - sqrt(k / n).
 /// Source: Hägele et al., "Scaling laws and compute-optimal training beyond fixed training durations" (2024).
-Schedule sqrt_decay(Step n, DecayOptions options = {});
+Schedule sqrt_decay(StepCount n, DecayOptions options = {});
+
+/// From 1 to `end` as 1 - (k / n)^2.
+Schedule square_decay(StepCount n, DecayOptions options = {});
+/// From 1 to `end` as (1 - k / n) / (1 - k / 2n): slowly at first, fast at the end.
+/// Source: Chen, Wolfe, Kyrillidis, "REX: revisiting budgeted training with an improved schedule" (2022).
+Schedule rex(StepCount n, DecayOptions options = {});
+
+struct RiseOptions {
+  double start = 0.0;  ///< value at 0
+};
+/// From `start` to 1 along half a cosine. cosine(n).then(cosine_rise(n)).repeat() is the whole wave.
+Schedule cosine_rise(StepCount n, RiseOptions options = {});
 
 struct PolynomialOptions {
   double power = 1.0;
   double end = 0.0;
 };
 /// From 1 to `end` as (1 - k / n)^power.
-Schedule polynomial(Step n, PolynomialOptions options = {});
+Schedule polynomial(StepCount n, PolynomialOptions options = {});
 
 /// factor^k. Endless.
 Schedule exponential(double factor);
 /// Multiplied by `factor` every `every` steps. Endless.
-Schedule step(Step every, double factor);
+Schedule step(StepCount every, double factor);
 /// Multiplied by `factor` at each milestone; one given twice counts twice. Endless.
 Schedule multistep(const std::vector<Step>& milestones, double factor);
 
@@ -124,39 +154,46 @@ struct RestartOptions {
 };
 /// Cosines from 1 to `end`, the first over `first` steps, again and again. Endless.
 /// Source: Loshchilov, Hutter, "SGDR" (2017).
-Schedule cosine_restarts(Step first, RestartOptions options = {});
+Schedule cosine_restarts(StepCount first, RestartOptions options = {});
 
 struct OneCycleOptions {
   double rise = 0.3;  ///< fraction of the steps that lead up to 1
   double start = 1.0 / 25.0;
   double end = 4e-6;
+  bool linear = false;  ///< along lines instead of half cosines
 };
 /// Up from `start` to 1 and down to `end` at step n - 1, along half cosines. The defaults are PyTorch's.
 /// Source: Smith, Topin, "Super-convergence" (2018).
-Schedule one_cycle(Step n, OneCycleOptions options = {});
+Schedule one_cycle(StepCount n, OneCycleOptions options = {});
 
 struct CyclicOptions {
   Step down = 0;        ///< steps from 1 to `low`; 0 means as many as up
   double low = 0.1;     ///< value at the ends of a cycle
   double shrink = 1.0;  ///< factor on the height of each cycle after the first
+  double gamma = 1.0;   ///< factor on the height with every step: PyTorch's exp_range
 };
 /// Lines from `low` to 1 in `up` steps and back, again and again. Endless.
 /// Source: Smith, "Cyclical learning rates for training neural networks" (2017).
-Schedule cyclic(Step up, CyclicOptions options = {});
+Schedule cyclic(StepCount up, CyclicOptions options = {});
 
 struct InverseSqrtOptions {
   Step from = 0;  ///< where on the curve to begin; 0 means at n, where it is 1
 };
 /// sqrt(n / (from + k)). Endless.
 /// Source: Vaswani et al., "Attention is all you need" (2017), section 5.3.
-Schedule inverse_sqrt(Step n, InverseSqrtOptions options = {});
+Schedule inverse_sqrt(StepCount n, InverseSqrtOptions options = {});
 
-/// Warm up, stay, decay linearly: warmup(warm).then(constant(1, stable)).then(linear_decay(decay)).
+/// Warm up, stay, cool down: warmup(warm).then(constant(1, stable)).then(cooldown). The cooldown is linear_decay,
+/// sqrt_decay, square_decay, cosine, polynomial(n, {.power = 1.2}).
 /// Source: Hu et al., "MiniCPM" (2024), section 4.
-Schedule wsd(Step warm, Step stable, Step decay);
+Schedule wsd(StepCount warm, StepCount stable, const Schedule& cooldown);
+/// The same with linear_decay(decay).
+Schedule wsd(StepCount warm, StepCount stable, std::integral auto decay) {
+  return wsd(warm, stable, linear_decay(decay));
+}
 
 /// A function of your own. It must depend on k alone. `name` stands for it in texts.
-Schedule custom(std::string name, std::function<double(Step)> function, Step length = endless);
+Schedule custom(std::string name, std::function<double(Step)> function, StepCount length = endless);
 
 /// The schedule that a text says, as `3e-4 * warmup(1000).then(cosine(9000, {.end = 0.1}))`. Options may also be
 /// written `end = 0.1`. `customs` are what `custom("name")` may refer to.

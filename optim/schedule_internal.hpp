@@ -13,8 +13,9 @@
 namespace temper::optim::detail {
 
 struct ScheduleNode {
-  /// What the text looks like from outside, and what `parts` holds: the links of a chain, the factors of a product.
-  enum class Form { number, primary, chain, product };
+  /// What the text looks like from outside, and what `parts` holds: the links of a chain, the factors of a product, the
+  /// terms of a sum.
+  enum class Form { number, primary, chain, product, sum };
 
   Form form = Form::primary;
   std::string text{};
@@ -33,9 +34,12 @@ struct ScheduleNode {
 
 /// A named option with the value that need not be written.
 struct Option {
+  template <class T>
+  Option(const char* its_name, T value, T usual)
+      : name(its_name), text(value == usual ? std::string() : fmt::format("{}", value)) {}
+
   const char* name;
-  double value;
-  double usual;
+  std::string text;  // empty when it is as usual
 };
 
 /// `name(argument, {.option = value})`

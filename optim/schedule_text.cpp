@@ -18,6 +18,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 struct Argument {
   std::size_t column = 0;
   std::optional<Schedule> schedule{};  // also every plain number
+  std::optional<Step> whole{};         // a plain number that is whole, exactly
   std::optional<std::vector<Step>> list{};
   std::optional<std::string> word{};    // "quoted" or Warmup::zero_based
   std::optional<std::string> option{};  // the name, when written as one
@@ -29,8 +30,8 @@ class Parser {
   Parser(std::string_view text, std::span<const Schedule> customs) : text_(text), customs_(customs) {}
 
   Schedule whole() {
-    Schedule result = product();
-    if (at_ != text_.size()) expected("'*', '.' or the end");
+    Schedule result = sum();
+    if (at_ != text_.size()) expected("'*', '+', '-', '.' or the end");
     return result;
   }
 
@@ -82,7 +83,19 @@ class Parser {
     blanks();
     return value;
   }
-  Step steps(std::size_t column, double value) const {
+  /// A whole number that is all there is up to the next bracket or comma. Doubles hold it only up to 2^53.
+  std::optional<Step> whole_number() const {
+    Step value = 0;
+    const auto [end, status] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
+    if (status != std::errc()) return std::nullopt;
+    const std::size_t next = text_.find_first_not_of(" \t", static_cast<std::size_t>(end - text_.data()));
+    if (next == std::string_view::npos || std::string_view(",)}").find(text_[next]) == std::string_view::npos) {
+      return std::nullopt;
+    }
+    return value;
+  }
+  Step steps(std::size_t column, std::optional<Step> whole, double value) const {
+    if (whole) return *whole;
     if (value != std::floor(value) || std::abs(value) > 0x1p53) {
       error(column, fmt::format("expected a whole number of steps, got {}", value));
     }
@@ -101,10 +114,12 @@ class Parser {
     }
   }
 
+  Schedule sum();
   Schedule product();
   Schedule chain();
   Schedule primary();
   std::vector<Argument> arguments();
+  void option_value(Argument& option);
   void options(std::vector<Argument>& result);
   Schedule call(std::size_t column, const std::string& function);
 
@@ -132,8 +147,13 @@ class Arguments {
     return (*next.schedule)(0);
   }
   Step steps(const char* what = "the number of steps") {
-    const double value = number(what);
-    return parser_.steps(arguments_[at_ - 1].column, value);
+    number(what);
+    return last_steps();
+  }
+  /// What the last one was, as a number of steps.
+  Step last_steps() const {
+    const Argument& last = arguments_[at_ - 1];
+    return parser_.steps(last.column, last.whole, (*last.schedule)(0));
   }
   std::vector<Step> list(const char* what) {
     Argument& next = positional(what);
@@ -149,18 +169,19 @@ class Arguments {
   std::size_t last_column() const { return arguments_[at_ - 1].column; }
 
   double option(const char* name, double usual) {
-    known_ += fmt::format("{}{}", known_.empty() ? "" : ", ", name);
-    bool given = false;
-    for (Argument& argument : arguments_) {
-      if (argument.option != name) continue;
-      if (given) parser_.error(argument.column, fmt::format("{} is given twice", name));
-      given = argument.used = true;
-      usual = (*argument.schedule)(0);
-    }
-    return usual;
+    const Argument* given = find_option(name);
+    return given != nullptr ? (*given->schedule)(0) : usual;
   }
   Step step_option(const char* name, Step usual) {
-    return parser_.steps(column_, option(name, static_cast<double>(usual)));
+    const Argument* given = find_option(name);
+    return given != nullptr ? parser_.steps(given->column, given->whole, (*given->schedule)(0)) : usual;
+  }
+  bool flag(const char* name) {
+    const Argument* given = find_option(name);
+    if (given == nullptr) return false;
+    const double value = (*given->schedule)(0);
+    if (value != 0.0 && value != 1.0) parser_.error(given->column, fmt::format("{}: expected true or false", name));
+    return value == 1.0;
   }
 
   void finish() const {
@@ -175,6 +196,17 @@ class Arguments {
   }
 
  private:
+  const Argument* find_option(const char* name) {
+    known_ += fmt::format("{}{}", known_.empty() ? "" : ", ", name);
+    const Argument* given = nullptr;
+    for (Argument& argument : arguments_) {
+      if (argument.option != name) continue;
+      if (given != nullptr) parser_.error(argument.column, fmt::format("{} is given twice", name));
+      argument.used = true;
+      given = &argument;
+    }
+    return given;
+  }
   Argument& positional(const char* what) {
     if (!more()) parser_.error(column_, fmt::format("{}: expected {}", function_, what));
     arguments_[at_].used = true;
@@ -189,12 +221,26 @@ class Arguments {
   std::string known_;
 };
 
-Schedule Parser::product() {
+Schedule Parser::sum() {
   if (++depth_ > 100) error(at_, "nested more than 100 deep");
   blanks();
+  Schedule result = product();
+  while (true) {
+    if (take('+')) {
+      result = result + product();
+    } else if (take('-')) {
+      result = result - product();
+    } else {
+      break;
+    }
+  }
+  --depth_;
+  return result;
+}
+
+Schedule Parser::product() {
   Schedule result = chain();
   while (take('*')) result = result * chain();
-  --depth_;
   return result;
 }
 
@@ -227,7 +273,7 @@ Schedule Parser::chain() {
 
 Schedule Parser::primary() {
   if (take('(')) {
-    Schedule result = product();
+    Schedule result = sum();
     need(')');
     return result;
   }
@@ -238,14 +284,27 @@ Schedule Parser::primary() {
   return call(column, function);
 }
 
-/// name = number, ... up to the closing bracket; names may begin with a point.
+/// What follows the name of an option: a number, true or false.
+void Parser::option_value(Argument& option) {
+  need('=');
+  if (is_letter(peek()) && !at_number()) {
+    const std::size_t column = at_;
+    const std::string word = name();
+    if (word != "true" && word != "false") error(column, fmt::format("expected a number, true or false, got {}", word));
+    option.schedule = Schedule(word == "true" ? 1.0 : 0.0);
+    return;
+  }
+  option.whole = whole_number();
+  option.schedule = Schedule(number());
+}
+
+/// name = value, ... up to the closing bracket; names may begin with a point.
 void Parser::options(std::vector<Argument>& result) {
   do {
     Argument option{.column = at_};
     take('.');
     option.option = name();
-    need('=');
-    option.schedule = Schedule(number());
+    option_value(option);
     result.push_back(std::move(option));
   } while (take(','));
 }
@@ -265,7 +324,8 @@ std::vector<Argument> Parser::arguments() {
       argument.list.emplace();
       while (peek() != '}') {
         const std::size_t column = at_;
-        argument.list->push_back(steps(column, number()));
+        const std::optional<Step> whole = whole_number();
+        argument.list->push_back(steps(column, whole, number()));
         if (!take(',')) break;
       }
       need('}');
@@ -277,17 +337,18 @@ std::vector<Argument> Parser::arguments() {
       blanks();
     } else if (is_letter(peek()) && !at_number()) {
       const std::string word = name();
-      if (take('=')) {
+      if (peek() == '=') {
         argument.option = word;
-        argument.schedule = Schedule(number());
+        option_value(argument);
       } else if (peek() != '(') {
         argument.word = word;
       } else {
         at_ = argument.column;
-        argument.schedule = product();
+        argument.schedule = sum();
       }
     } else {
-      argument.schedule = product();
+      argument.whole = whole_number();
+      argument.schedule = sum();
     }
     result.push_back(std::move(argument));
   } while (take(','));
@@ -309,6 +370,7 @@ Schedule Parser::call(std::size_t column, const std::string& function) {
          return linear(n, {.start = a.option("start", 0.0), .end = a.option("end", 1.0)});
        }},
       {"log_warmup", [](Arguments& a) { return log_warmup(a.steps()); }},
+      {"untuned_warmup", [](Arguments& a) { return a.more() ? untuned_warmup(a.number("beta2")) : untuned_warmup(); }},
       {"linear_decay",
        [](Arguments& a) {
          const Step n = a.steps();
@@ -323,6 +385,21 @@ Schedule Parser::call(std::size_t column, const std::string& function) {
        [](Arguments& a) {
          const Step n = a.steps();
          return sqrt_decay(n, {.end = a.option("end", 0.0)});
+       }},
+      {"square_decay",
+       [](Arguments& a) {
+         const Step n = a.steps();
+         return square_decay(n, {.end = a.option("end", 0.0)});
+       }},
+      {"rex",
+       [](Arguments& a) {
+         const Step n = a.steps();
+         return rex(n, {.end = a.option("end", 0.0)});
+       }},
+      {"cosine_rise",
+       [](Arguments& a) {
+         const Step n = a.steps();
+         return cosine_rise(n, {.start = a.option("start", 0.0)});
        }},
       {"polynomial",
        [](Arguments& a) {
@@ -351,7 +428,8 @@ Schedule Parser::call(std::size_t column, const std::string& function) {
          const OneCycleOptions usual;
          return one_cycle(n, {.rise = a.option("rise", usual.rise),
                               .start = a.option("start", usual.start),
-                              .end = a.option("end", usual.end)});
+                              .end = a.option("end", usual.end),
+                              .linear = a.flag("linear")});
        }},
       {"cyclic",
        [](Arguments& a) {
@@ -359,7 +437,8 @@ Schedule Parser::call(std::size_t column, const std::string& function) {
          const CyclicOptions usual;
          return cyclic(up, {.down = a.step_option("down", 0),
                             .low = a.option("low", usual.low),
-                            .shrink = a.option("shrink", usual.shrink)});
+                            .shrink = a.option("shrink", usual.shrink),
+                            .gamma = a.option("gamma", usual.gamma)});
        }},
       {"inverse_sqrt",
        [](Arguments& a) {
@@ -369,7 +448,8 @@ Schedule Parser::call(std::size_t column, const std::string& function) {
       {"wsd",
        [](Arguments& a) {
          const Step warm = a.steps("warm-up steps"), stable = a.steps("stable steps");
-         return wsd(warm, stable, a.steps("decay steps"));
+         const Schedule cooldown = a.schedule("decay steps, or a schedule");
+         return cooldown.is_number() ? wsd(warm, stable, a.last_steps()) : wsd(warm, stable, cooldown);
        }},
       {"min",
        [](Arguments& a) {

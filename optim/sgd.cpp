@@ -2,6 +2,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
+#include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim {
@@ -11,13 +12,20 @@ namespace {
 namespace hyper {
 enum : std::size_t { lr, momentum, dampening, decay };
 }
+enum : std::size_t { momentum_buffer, lost };
 
 template <class Options>
-Definition define(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
-  const bool has_momentum = !(options.momentum == Schedule(0.0));
-  if (options.nesterov && (!has_momentum || !(options.dampening == Schedule(0.0)))) {
-    fail<ValueError>("{}: nesterov needs a momentum and no dampening, got momentum {} and dampening {}", name,
-                     options.momentum.text(), options.dampening.text());
+Definition define(const char* name, const Groups& groups, Hyper decay_hyper, const Options& options,
+                  Decay decay = Decay::coupled) {
+  const Predicate with_momentum = detail::where_not_zero(groups, "momentum", options.momentum);
+  if (options.nesterov) {
+    if (!with_momentum || !(options.dampening == Schedule(0.0))) {
+      fail<ValueError>("{}: nesterov needs a momentum and no dampening, got momentum {} and dampening {}", name,
+                       options.momentum.text(), options.dampening.text());
+    }
+    if (detail::where_not_zero(groups, "dampening", options.dampening)) {
+      fail<ValueError>("{}: nesterov needs a momentum and no dampening, and a group sets one", name);
+    }
   }
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
@@ -30,27 +38,26 @@ Definition define(const char* name, Hyper decay_hyper, const Options& options, D
                     .rounding = options.rounding,
                     .decay = decay,
                     .variant = options.nesterov ? ", nesterov" : ""};
-  if (has_momentum) result.states.push_back("momentum_buffer");
-  if (options.rounding == Rounding::compensated) result.states.push_back("lost");
+  const Predicate nobody = [](const Parameter&) { return false; };
+  result.states.push_back({"momentum_buffer", StateSpec::Kind::f32, with_momentum ? with_momentum : nobody, true});
+  if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});
   return result;
 }
 
 }  // namespace
 
-SGD::SGD(Groups groups, const SGDOptions& options)
-    : Optimizer(std::move(groups), define("SGD", {"l2", options.l2}, options)),
+SGD::SGD(const Groups& groups, const SGDOptions& options)
+    : Optimizer(groups, define("SGD", groups, {"l2", options.l2}, options)),
       nesterov_(options.nesterov),
       decoupled_(false),
-      rounding_(options.rounding),
-      has_momentum_(!(options.momentum == Schedule(0.0))) {}
+      rounding_(options.rounding) {}
 
-SGD::SGD(Groups groups, const SGDWOptions& options, Decay decay)
-    : Optimizer(std::move(groups), define("SGDW", {"weight_decay", options.weight_decay}, options, decay)),
+SGD::SGD(const Groups& groups, const SGDWOptions& options, Decay decay)
+    : Optimizer(groups, define("SGDW", groups, {"weight_decay", options.weight_decay}, options, decay)),
       nesterov_(options.nesterov),
       decoupled_(true),
       decay_(decay),
-      rounding_(options.rounding),
-      has_momentum_(!(options.momentum == Schedule(0.0))) {}
+      rounding_(options.rounding) {}
 
 void SGD::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr], mu = now.hyper[hyper::momentum];
@@ -74,8 +81,8 @@ void SGD::update(const Piece& piece) const {
   const optim_kernels::SgdColumns columns{
       .p = piece.p,
       .g = piece.g,
-      .buf = has_momentum_ ? piece.state(0) : nullptr,
-      .lost = rounding_ == Rounding::compensated ? piece.state(has_momentum_ ? 1 : 0) : nullptr,
+      .buf = piece.state(momentum_buffer),
+      .lost = rounding_ == Rounding::compensated ? piece.state(lost) : nullptr,
   };
   (rounding_ == Rounding::torch_compat ? table.sgd_torch : table.sgd)(piece.now.get<optim_kernels::SgdScalars>(),
                                                                       columns, piece.n);

@@ -34,10 +34,10 @@ struct SGDWOptions {
 /// Source: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum" (2013).
 class SGD : public Optimizer {
  public:
-  SGD(Groups groups, const SGDOptions& options);
+  SGD(const Groups& groups, const SGDOptions& options);
 
  protected:
-  SGD(Groups groups, const SGDWOptions& options, Decay decay);
+  SGD(const Groups& groups, const SGDWOptions& options, Decay decay);
 
  private:
   void prepare(Now& now) const override;
@@ -47,14 +47,13 @@ class SGD : public Optimizer {
   bool decoupled_;
   Decay decay_ = Decay::coupled;
   Rounding rounding_;
-  bool has_momentum_;
 };
 
 /// SGD with decoupled weight decay. Without momentum it equals SGD with .l2; with momentum it does not.
 /// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 1.
 class SGDW final : public SGD {
  public:
-  SGDW(Groups groups, const SGDWOptions& options) : SGD(std::move(groups), options, options.decay) {}
+  SGDW(const Groups& groups, const SGDWOptions& options) : SGD(groups, options, options.decay) {}
 };
 
 }  // namespace temper::optim

@@ -17,6 +17,19 @@ namespace {
 
 constexpr std::int64_t counters = 1 + static_cast<std::int64_t>(max_products);
 
+std::string members_key(std::size_t group) { return fmt::format("group {}/parameters", group); }
+
+/// The group of every parameter that a state names; empty for a state that does not say.
+std::map<std::string, std::size_t> groups_of(const OptimizerState& state) {
+  std::map<std::string, std::size_t> groups;
+  for (std::size_t group = 0;; ++group) {
+    const auto found = state.texts.find(members_key(group));
+    if (found == state.texts.end()) return groups;
+    std::istringstream names(found->second);
+    for (std::string name; std::getline(names, name);) groups[name] = group;
+  }
+}
+
 /// "k factor reason" per line.
 std::string journal_text(const std::vector<JournalEntry>& journal) {
   std::string text;
@@ -75,9 +88,11 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
   texts["clip_norm"] = definition_.clip_norm.text();
   if (averages_) {
     texts["average"] = averages_->equal ? "equal" : averages_->decay.text();
-    texts["average"] += fmt::format(", from {} every {}", averages_->start, averages_->every);
+    texts["average"] += fmt::format(", from {} every {}{}", averages_->start, averages_->every,
+                                    averages_->warmup && !averages_->equal ? ", warmed up" : "");
   }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
+    texts[fmt::format("group {}/name", group)] = groups_[group].name;
     if (clipping_[group]) texts[fmt::format("group {}/clip_norm", group)] = clipping_[group]->text();
     for (std::size_t i = 0; i < definition_.hypers.size(); ++i) {
       texts[fmt::format("group {}/{}", group, definition_.hypers[i].name)] = hypers_[group][i].text();
@@ -86,12 +101,21 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
   return texts;
 }
 
-OptimizerState Optimizer::Engine::state() const {
-  if (swapped_) {
-    fail<ValueError>("{}: the parameters hold their averages; swap_averages() takes that back", definition_.name);
+/// Names of parameters, a line each.
+std::string Optimizer::Engine::members(std::size_t group) const {
+  std::string names;
+  for (const Slot& slot : slots_) {
+    if (slot.group == group) names += slot.parameter.name() + '\n';
   }
+  return names;
+}
+
+OptimizerState Optimizer::Engine::state() const {
+  check_not_swapped();
+  check_values();
   OptimizerState result;
   result.texts = settings();
+  for (std::size_t group = 0; group < groups_.size(); ++group) result.texts[members_key(group)] = members(group);
   result.texts["k"] = fmt::format("{}", k_);
   result.texts["journal"] = journal_text(journal_);
   result.texts["samples"] = fmt::format("{}", samples_);
@@ -120,6 +144,8 @@ OptimizerState Optimizer::Engine::state() const {
 }
 
 void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& options) {
+  check_not_swapped();
+  check_values();
   std::string problems;
   const auto problem = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
     problems += "\n  " + fmt::format(text, std::forward<Args>(args)...);
@@ -137,8 +163,11 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   if (!read_journal(text("journal"), journal)) problem("the journal is '{}'", text("journal"));
 
   // Tensors: every slot's own, and nothing else.
+  const bool adds_averages = averages_ && options.accept_changes && !state.texts.contains("average");
+  if (adds_averages || !averages_) samples = 0;
+  const std::map<std::string, std::size_t> groups_before = groups_of(state);
   std::vector<Slot> next = slots_;
-  std::set<std::string> known;
+  std::set<std::string> known, owners;
   const auto find = [&](const std::string& name, Dtype dtype, const Shape& shape) -> const Tensor* {
     known.insert(name);
     const auto found = state.tensors.find(name);
@@ -154,6 +183,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   const Predicate may_be_missing = named(options.allow_missing);
   for (Slot& slot : next) {
     const std::string& name = slot.parameter.name();
+    owners.insert(name);
     slot.states.clear();
     slot.updates = 0;
     slot.products.fill(1.0);
@@ -169,23 +199,34 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
       for (std::size_t i = 0; i < max_products; ++i) slot.products[i] = std::bit_cast<double>(numbers[i + 1]);
       if (slot.updates < 0) problem("{}/counters: {} updates", name, slot.updates);
     }
+    const auto before = groups_before.find(name);
+    if (before != groups_before.end() && before->second != slot.group && !options.accept_changes) {
+      problem("'{}' was in group {} '{}', is in group {} '{}'; LoadOptions{{.accept_changes = true}} takes it", name,
+              before->second, text(fmt::format("group {}/name", before->second)), slot.group, groups_[slot.group].name);
+    }
     if (slot.master.defined()) {
       const Tensor* master = find(name + "/master", Dtype::f32, slot.parameter.shape());
       if (master != nullptr) slot.master = *master;
     }
-    if (averages_) {
+    if (adds_averages) {
+      slot.average = zeros(slot.parameter.shape());
+    } else if (averages_) {
       const Tensor* average = find(name + "/average", Dtype::f32, slot.parameter.shape());
       if (average != nullptr) slot.average = *average;
     }
     if (slot.updates == 0 && numbers != nullptr) continue;  // no state yet
     for (const StateSpec& spec : definition_.states) {
       const Tensor like = make_state(spec, slot.parameter);
-      const Tensor* tensor = like.defined() ? find(name + "/" + spec.name, like.dtype(), like.shape()) : &like;
+      const std::string full = name + "/" + spec.name;
+      const bool absent = !like.defined() ||  // not one of the owners
+                          (spec.optional && options.accept_changes && !state.tensors.contains(full));
+      const Tensor* tensor = absent ? &like : find(full, like.dtype(), like.shape());
       if (tensor != nullptr) slot.states.push_back(*tensor);
     }
   }
   for (const auto& [name, tensor] : state.tensors) {
-    if (!known.contains(name)) problem("extra: {} {} {}", name, tensor.dtype(), tensor.shape());
+    const bool dropped = options.accept_changes && owners.contains(name.substr(0, name.rfind('/')));
+    if (!known.contains(name) && !dropped) problem("extra: {} {} {}", name, tensor.dtype(), tensor.shape());
   }
 
   // Settings: those that differ must be accepted.
@@ -194,6 +235,8 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   for (const auto& [name, is] : mine) {
     if (name == "optimizer" && text(name) != is) {
       problem("the state is of '{}', this is {}", text(name), is);
+    } else if (name.ends_with("/name") && !state.texts.contains(name)) {
+      continue;  // written before states had the groups' names
     } else if (text(name) != is && !options.accept_changes) {
       problem("{} was '{}', is '{}'{}; LoadOptions{{.accept_changes = true}} takes it", name, text(name), is,
               difference(text(name), is, k));
@@ -203,7 +246,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     if (name.starts_with("note/")) {
       notes[name.substr(5)] = value;
     } else if (!mine.contains(name) && name != "k" && name != "journal" && name != "samples" &&
-               !options.accept_changes) {
+               !name.ends_with("/parameters") && !options.accept_changes) {
       problem("{} was '{}', is not here; LoadOptions{{.accept_changes = true}} takes it", name, value);
     }
   }
@@ -226,6 +269,95 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   k_ = k;
   journal_ = std::move(journal);
   notes_ = std::move(notes);
+}
+
+/// What `updates` updates of a parameter of a group multiply its running products with.
+std::array<double, max_products> Optimizer::Engine::products_after(Step updates, std::size_t group, Step k) {
+  Now now;
+  now.products.fill(1.0);
+  for (now.t = 1; now.t <= updates; ++now.t) {
+    // The last of them was update k - 1.
+    now.k = std::max<Step>(0, k - updates + now.t - 1);
+    for (std::size_t i = 0; i < definition_.hypers.size(); ++i) now.hyper[i] = hyper(i, group, now.k);
+    optimizer_->prepare(now);
+  }
+  return now.products;
+}
+
+void Optimizer::Engine::start_from(Step k, const std::map<std::string, ParameterStart>& parameters) {
+  check_not_swapped();
+  check_values();
+  std::string problems;
+  const auto problem = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
+    problems += "\n  " + fmt::format(text, std::forward<Args>(args)...);
+  };
+  if (k < 0) problem("k is {}, expected at least 0", k);
+
+  std::vector<Slot> next = slots_;
+  std::set<std::string> known;
+  std::map<std::pair<std::size_t, Step>, std::array<double, max_products>> products;
+  for (Slot& slot : next) {
+    const std::string& name = slot.parameter.name();
+    slot.states.clear();
+    slot.updates = 0;
+    slot.products.fill(1.0);
+    const auto found = parameters.find(name);
+    if (found == parameters.end()) continue;
+    known.insert(name);
+    const ParameterStart& start = found->second;
+    if (start.updates < 0 || start.updates > std::max<Step>(k, 0)) {
+      problem("{}: {} updates, expected 0 to k, which is {}", name, start.updates, k);
+      continue;
+    }
+    std::size_t taken = 0;
+    for (const StateSpec& spec : definition_.states) {
+      const Tensor like = make_state(spec, slot.parameter);
+      const auto tensor = start.tensors.find(spec.name);
+      if (!like.defined() || start.updates == 0) continue;
+      if (tensor == start.tensors.end()) {
+        problem("missing: {}/{} {} {}", name, spec.name, like.dtype(), like.shape());
+        continue;
+      }
+      ++taken;
+      if (tensor->second.dtype() != like.dtype() || !(tensor->second.shape() == like.shape())) {
+        problem("{}/{}: got {} {}, expected {} {}", name, spec.name, tensor->second.dtype(), tensor->second.shape(),
+                like.dtype(), like.shape());
+      }
+    }
+    if (taken != start.tensors.size()) {
+      std::string given, wanted;
+      for (const auto& [what, tensor] : start.tensors) given += (given.empty() ? "" : ", ") + what;
+      for (const StateSpec& spec : definition_.states) wanted += (wanted.empty() ? "" : ", ") + spec.name;
+      problem("{}: got {} after {} updates; {} keeps {}", name, given, start.updates, definition_.name,
+              wanted.empty() ? "nothing" : wanted);
+    }
+    if (!problems.empty() || start.updates == 0) continue;
+    for (const StateSpec& spec : definition_.states) {
+      const auto tensor = start.tensors.find(spec.name);
+      slot.states.push_back(tensor == start.tensors.end() ? Tensor() : tensor->second.clone());
+    }
+    slot.updates = start.updates;
+    if (!start.bias_correction) {
+      slot.products.fill(0.0);
+      continue;
+    }
+    const auto [shared, first] = products.try_emplace({slot.group, start.updates});
+    if (first) shared->second = products_after(start.updates, slot.group, k);
+    slot.products = shared->second;
+  }
+  for (const auto& [name, start] : parameters) {
+    if (!known.contains(name)) problem("'{}' is no parameter of this optimizer", name);
+  }
+  if (!problems.empty())
+    fail<ValueError>("{}: cannot start from this, nothing was changed:{}", definition_.name, problems);
+
+  for (Slot& slot : next) slot.version = ~0u;
+  slots_ = std::move(next);
+  active_.clear();
+  k_ = k;
+  samples_ = 0;
+  journal_.clear();
+  notes_.clear();
 }
 
 }  // namespace temper::optim

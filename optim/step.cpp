@@ -1,5 +1,6 @@
 // A step: schedules, gradients, the passes over memory, and what they report.
 
+#include <algorithm>
 #include <cmath>
 
 #include <temper/core/parallel.hpp>
@@ -50,14 +51,21 @@ StepReport Optimizer::Engine::step(const StepOptions& options) {
   if (!(options.divide_by > 0.0) || !std::isfinite(options.divide_by)) {
     fail<ValueError>("{}: divide_by is {}, expected a positive number", definition_.name, options.divide_by);
   }
-  if (swapped_) {
-    fail<ValueError>("{}: the parameters hold their averages; swap_averages() takes that back", definition_.name);
-  }
+  check_not_swapped();
   options_ = options;
   report_ = {.k = k_};
   evaluate();
+  follow_values();
   gather();
-  if (active_.empty()) return report_;
+  if (active_.empty()) {
+    if (options.require_gradient && !std::ranges::all_of(slots_, [](const Slot& s) { return s.parameter.frozen(); })) {
+      fail<ValueError>(
+          "{}: step() found no gradient: none of its {} parameters got one since the last step; was backward() called, "
+          "and does the loss depend on them? (StepOptions{{.require_gradient = false}} allows it)",
+          definition_.name, slots_.size());
+    }
+    return report_;
+  }
 
   run();
   if (reads_ && !report_.bad.empty() && definition_.nonfinite == NonFinite::zero) {
@@ -100,6 +108,31 @@ void Optimizer::Engine::evaluate_clipping() {
   }
 }
 
+/// Masters and moments are made for what the parameters were at first: another dtype is another optimizer.
+void Optimizer::Engine::check_values() const {
+  for (const Slot& slot : slots_) {
+    const Dtype was = slot.master.defined() ? Dtype::bf16 : Dtype::f32, is = slot.parameter.value().dtype();
+    if (is == was) continue;
+    fail<ValueError>(
+        "{}: parameter '{}' is {} now, and was {} when the optimizer was made; make the optimizer after that",
+        definition_.name, slot.label, is, was);
+  }
+}
+
+/// A parameter that was given another value has other memory.
+void Optimizer::Engine::follow_values() {
+  check_values();
+  if (!has_masters_) return;
+  for (Slot& slot : slots_) {
+    if (!slot.master.defined()) continue;
+    const Tensor& value = slot.parameter.value();
+    if (slot.copy.data<BFloat16>() == value.data<BFloat16>()) continue;
+    slot.copy = value;
+    slot.version = ~0u;
+    active_.clear();
+  }
+}
+
 /// Finds the parameters that have a gradient. They are mostly those of the step before.
 void Optimizer::Engine::gather() {
   std::size_t count = 0;
@@ -111,7 +144,8 @@ void Optimizer::Engine::gather() {
       slot.parameter.discard_gradient();
       continue;
     }
-    same = same && count < active_.size() && active_[count].slot == &slot;
+    same = same && count < active_.size() && active_[count].slot == &slot &&
+           active_[count].p == slot.weights().data<float>();
     if (same) active_[count].g = gradient.data<float>();
     ++count;
   }
@@ -198,7 +232,7 @@ void Optimizer::Engine::transform_all() {
                 .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
                 .now = nows_[active.now]};
     for (std::size_t i = 0; i < whole.memory.size(); ++i) whole.memory[i] = reinterpret_cast<float*>(active.states[i]);
-    optimizer_.transform(whole);
+    optimizer_->transform(whole);
   }
 }
 
@@ -279,7 +313,7 @@ void Optimizer::Engine::prepare_all() {
       const double clip = clips_[clipping_[slot.group] ? slot.group + 1 : 0];
       now.scale = (definition_.maximize ? -clip : clip) / options_.divide_by;
       try {
-        optimizer_.prepare(now);
+        optimizer_->prepare(now);
       } catch (...) {
         error_ = std::current_exception();
         writes_ = false;
@@ -334,7 +368,7 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
         work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
       }
       if (before != nullptr) std::copy_n(work.p, work.n, before);
-      optimizer_.update(work);
+      optimizer_->update(work);
       if (!final) return;
       if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
       if (weight > 0.0f) kernels.average(active.average + begin, work.p, weight, work.n);

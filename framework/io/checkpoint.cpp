@@ -1,7 +1,8 @@
 #include <temper/io/checkpoint.hpp>
 
+#include <bit>
+#include <charconv>
 #include <cmath>
-#include <sstream>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
@@ -18,12 +19,17 @@ constexpr std::string_view format_version = "1";
 constexpr std::string_view model_prefix = "model/", optimizer_prefix = "optimizer/", note_prefix = "note/",
                            environment_prefix = "environment/";
 
-/// Numbers apart by blanks, and nothing else.
+/// Numbers that are not negative, a blank between two, and nothing else.
 template <class... T>
 bool read_numbers(const std::string& text, T&... numbers) {
-  if (text.find('-') != std::string::npos) return false;  // none is negative; streams take -1 as unsigned
-  std::istringstream stream(text);
-  return (stream >> ... >> numbers) && (stream >> std::ws).eof();
+  const char *at = text.data(), *const end = at + text.size();
+  const auto read = [&](auto& number) {
+    if (at != text.data() && (at == end || *at++ != ' ')) return false;
+    const auto [next, status] = std::from_chars(at, end, number);
+    at = next;
+    return status == std::errc() && number >= 0;
+  };
+  return (read(numbers) && ...) && at == end;
 }
 
 bool has_prefix(std::string_view text, std::string_view prefix, std::string& rest) {
@@ -32,12 +38,21 @@ bool has_prefix(std::string_view text, std::string_view prefix, std::string& res
   return true;
 }
 
-/// Moments are finite, and second moments not negative: with others every update would be NaN.
+/// What an optimizer keeps is finite, and second moments are not negative: with others no parameter that has them is
+/// ever updated again, or to NaN.
 std::string moment_problem(const std::string& name, const Tensor& tensor) {
-  if (tensor.dtype() != Dtype::f32) return {};
   const bool square = name.ends_with("_sq") || name.ends_with("square_avg");
-  for (const float value : tensor.values<float>()) {
-    if (!std::isfinite(value) || (square && value < 0)) return fmt::format("{} holds {}", printable(name), value);
+  const auto is_bad = [square](float value) { return !std::isfinite(value) || (square && value < 0); };
+  const auto problem = [&](float value) { return fmt::format("{} holds {}", printable(name), value); };
+  if (tensor.dtype() == Dtype::f32) {
+    for (const float value : tensor.values<float>()) {
+      if (is_bad(value)) return problem(value);
+    }
+  } else if (tensor.dtype() == Dtype::bf16) {
+    for (const BFloat16 bits : tensor.values<BFloat16>()) {
+      const float value = std::bit_cast<float>(std::uint32_t{bits.bits} << 16);
+      if (is_bad(value)) return problem(value);
+    }
   }
   return {};
 }
@@ -45,6 +60,15 @@ std::string moment_problem(const std::string& name, const Tensor& tensor) {
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint) {
+  // What could not be loaded is not saved: it would push out the good one before.
+  std::string problems;
+  for (const auto& [name, tensor] : checkpoint.optimizer.tensors) {
+    if (const std::string bad = moment_problem(name, tensor); !bad.empty()) problems += "\n  " + bad;
+  }
+  if (!problems.empty()) {
+    fail<ValueError>("{}: the optimizer's state is not finite, so nothing could go on from this checkpoint:{}",
+                     printable(file.native()), problems);
+  }
   Tensors tensors;
   Metadata metadata{{std::string(format_key), std::string(format_version)}};
   const auto add = [](auto& to, std::string_view prefix, const auto& from) {
@@ -108,6 +132,18 @@ Checkpoint load_checkpoint(const std::filesystem::path& file) {
 }
 
 namespace detail {
+
+void check_no_gradient_waits(const optim::Optimizer& optimizer) {
+  for (const optim::Group& group : optimizer.groups()) {
+    for (const Parameter& parameter : group.parameters) {
+      if (!parameter.gradient().defined()) continue;
+      fail<ValueError>(
+          "checkpoint: the gradient of '{}' waits for a step, and a checkpoint holds no gradients; make it after "
+          "{}'s step(), or after discard_gradients()",
+          parameter.name(), optimizer.name());
+    }
+  }
+}
 
 void restore(const Checkpoint& checkpoint, Tensors& model, optim::Optimizer& optimizer) {
   std::string problems = state_problems(model, checkpoint.model);

@@ -21,9 +21,15 @@ struct Checkpoint {
   Metadata notes{};        ///< whatever else the run keeps
 };
 
+namespace detail {
+void check_no_gradient_waits(const optim::Optimizer& optimizer);
+}  // namespace detail
+
 /// The state of a run now. The tensors share memory with the model and the optimizer: save them before the next step.
+/// Throws: ValueError naming a parameter of the optimizer whose gradient waits for a step: it would be lost.
 template <Savable M>
 Checkpoint checkpoint_of(const M& model, const optim::Optimizer& optimizer, const data::LoaderState& loader) {
+  detail::check_no_gradient_waits(optimizer);
   return {.model = state_dict(model), .optimizer = optimizer.state(), .random = random_state(), .loader = loader};
 }
 
@@ -40,7 +46,8 @@ void restore(const Checkpoint& checkpoint, M& model, optim::Optimizer& optimizer
 }
 
 /// Writes a checkpoint in safetensors format, with a checksum for each tensor, whole or not at all.
-/// Throws: as save_tensors.
+/// Throws: as save_tensors; ValueError naming each tensor of the optimizer that is not finite, as no run could go on
+/// from that.
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 /// Throws: FileError for a file that is damaged, without checksums, or no checkpoint; it lists all that is wrong.
 Checkpoint load_checkpoint(const std::filesystem::path& file);
@@ -54,7 +61,7 @@ class CheckpointFolder {
 
   /// Whether there is no checkpoint, damaged ones included. Throws: FileError when that cannot be told.
   bool empty() const;
-  /// Throws: FileError; then the checkpoints that were there still are.
+  /// Throws: as save_checkpoint; then the checkpoints that were there still are.
   void save(const Checkpoint& checkpoint) const;
 
   struct Loaded {

@@ -5,7 +5,14 @@
 namespace temper {
 
 AveragedWeights::AveragedWeights(optim::Optimizer& optimizer) : optimizer_(optimizer) { optimizer.swap_averages(); }
-AveragedWeights::~AveragedWeights() { optimizer_.swap_averages(); }
+
+AveragedWeights::~AveragedWeights() {
+  try {
+    optimizer_.swap_averages();
+  } catch (const Error&) {
+    // A parameter was made bf16 meanwhile. The next step says so.
+  }
+}
 
 namespace detail {
 
@@ -16,6 +23,12 @@ BatchStatistics::BatchStatistics(const nn::Module& model) {
     const auto* norm = dynamic_cast<const nn::BatchNorm2d*>(module);
     if (norm == nullptr || norm->options().frozen) continue;
     for (const Tensor& running : {norm->running_mean, norm->running_var}) {
+      if (!(norm->options().momentum > 0)) {
+        fail<ValueError>(
+            "reestimate_batch_statistics: a BatchNorm2d has momentum {}, so it gathers no statistics; "
+            "expected a positive one, or a norm that is frozen",
+            norm->options().momentum);
+      }
       statistics_.push_back({running, running.clone(), zeros(running.shape()), norm->options().momentum});
     }
   }

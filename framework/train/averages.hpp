@@ -52,7 +52,8 @@ class BatchStatistics {
 /// Sets the running mean and variance of every batch norm that is not frozen to their means over the batches of
 /// `loader`. Weights that were averaged, or loaded from elsewhere, need it: the statistics they have are another's.
 /// `model` is a module that maps a batch of inputs to something; the loader yields inputs and labels.
-/// Throws: ValueError when the loader has no batches; the old statistics are back then.
+/// Throws: ValueError when the loader has no batches, or a norm's momentum is not positive; the old statistics are back
+/// then.
 /// Source: Izmailov et al., "Averaging weights leads to wider optima" (2018), section 3.2.
 template <class Model, class Loader>
 void reestimate_batch_statistics(const Model& model, Loader& loader) {

@@ -113,14 +113,31 @@ TEST_CASE("optimizers") {
                           }),
       refuses<ValueError>("assign: parameter '0.weight' (weight, [2, 1, 3, 3]) is in no group",
                           [](Program& p) { return assign(p.model.parameters(), {{named("head.*")}}); }),
-      refuses<ValueError>("Adam: lr is -0.1 at k = 0, expected at least 0", step<Adam>(AdamOptions{.lr = -0.1})),
-      refuses<ValueError>("Adam: lr is inf at k = 0, expected", step<Adam>(AdamOptions{.lr = HUGE_VAL})),
-      refuses<ValueError>("Adam: beta1 is 1 at k = 0, expected at least 0 and less than 1",
+      refuses<ValueError>("assign: no parameter is named 'hed.*'; there are '0.weight', '0.bias'",
+                          [](Program& p) {
+                            return assign(p.model.parameters(), {{named("hed.*")}, {anything()}});
+                          }),
+      refuses<ValueError>("AdamW: parameter '0.weight' is bf16 now, and was f32 when the optimizer was made",
+                          [](Program& p) {
+                            AdamW adamw(p.model.parameters());
+                            Parameter weight = p.model.parameters()[0];
+                            const Tensor before = weight.value();
+                            weight.set_value(to(before, Dtype::bf16));
+                            try {
+                              adamw.step();
+                            } catch (const ValueError&) {
+                              weight.set_value(before);
+                              throw;
+                            }
+                          }),
+      refuses<ValueError>("Adam: lr is -0.1, expected at least 0", step<Adam>(AdamOptions{.lr = -0.1})),
+      refuses<ValueError>("Adam: lr is inf, expected", step<Adam>(AdamOptions{.lr = HUGE_VAL})),
+      refuses<ValueError>("Adam: beta1 is 1, expected at least 0 and less than 1",
                           step<Adam>(AdamOptions{.beta1 = 1.0})),
-      refuses<ValueError>("Adam: beta2 is 1 at k = 0, expected at least 0 and less than 1",
+      refuses<ValueError>("Adam: beta2 is 1, expected at least 0 and less than 1",
                           step<Adam>(AdamOptions{.beta2 = 1.0})),
-      refuses<ValueError>("Adam: eps is -1 at k = 0, expected at least 0", step<Adam>(AdamOptions{.eps = -1.0})),
-      refuses<ValueError>("AdamW: weight_decay is -0.01 at k = 0, expected at least 0",
+      refuses<ValueError>("Adam: eps is -1, expected at least 0", step<Adam>(AdamOptions{.eps = -1.0})),
+      refuses<ValueError>("AdamW: weight_decay is -0.01, expected at least 0",
                           step<AdamW>(AdamWOptions{.weight_decay = -0.01})),
       refuses<ValueError>("AdamW: clip_norm is -1 at k = 0, expected a positive number",
                           step<AdamW>(AdamWOptions{.clip_norm = -1.0})),

@@ -34,7 +34,10 @@ TEST_CASE("an exponential moving average begins with the first update") {
   Parameter p(full({20000}, 10.0f), Role::weight), resting(full({3}, 4.0f), Role::weight);
   SGD sgd({p, resting}, {.lr = 1.0});
   CHECK_THROWS_WITH_AS(sgd.averaged(p), "SGD: no average is kept", ValueError);
-  sgd.average({.decay = 0.75});
+  CHECK_THROWS_WITH_AS(sgd.average({.decay = 1.0}),
+                       "SGD: the decay of the average is 1, expected at least 0 and less than 1", ValueError);
+  sgd.average({.decay = 0.75, .warmup = false});
+  CHECK_THROWS_WITH_AS(sgd.averaged(p), "SGD: there are no averages of the weights yet", ValueError);
   double expected = 9.0;
   for (int step = 0; step < 5; ++step) {
     down(sgd, p);
@@ -42,6 +45,27 @@ TEST_CASE("an exponential moving average begins with the first update") {
     for (const float x : sgd.averaged(p).values<float>()) REQUIRE(x == near(expected));
     CHECK(first(sgd.averaged(resting)) == 4.0f);
   }
+}
+
+TEST_CASE("the average forgets where it began: after n samples it keeps at most (1 + n) / (10 + n) of itself") {
+  Parameter p(full({5}, 1000.0f), Role::weight);
+  SGD sgd({p}, {.lr = 1.0});
+  sgd.average({.decay = 0.5});
+  double expected = 999.0;
+  for (int n = 0; n < 20; ++n) {
+    down(sgd, p);
+    if (n > 0) {
+      const double keep = std::min(0.5, (1.0 + n) / (10.0 + n));
+      expected = keep * expected + (1 - keep) * (999.0 - n);
+    }
+    CHECK(first(sgd.averaged(p)) == near(expected));
+  }
+  // Of a thousand updates the last tenth is averaged, not the first one's weights.
+  Parameter q(full({1}, 0.0f), Role::weight);
+  SGD longer({q}, {.lr = 1.0});
+  longer.average();
+  for (int n = 0; n < 1000; ++n) down(longer, q);
+  CHECK(first(longer.averaged(q)) < -850.0f);
 }
 
 TEST_CASE("SWA: the mean of every second update from the third on") {
@@ -53,10 +77,13 @@ TEST_CASE("SWA: the mean of every second update from the third on") {
   for (int step = 2; step < 8; ++step) down(sgd, p);
   CHECK(first(sgd.averaged(p)) == near((7.0 + 5.0 + 3.0) / 3));
 
+  const OptimizerState state = SGD({p.named("p")}, {.lr = 1.0}).state();
   sgd.swap_averages();
   CHECK(first(p.value()) == near(5.0));
-  CHECK_THROWS_AS(sgd.step(), ValueError);
-  CHECK_THROWS_AS(sgd.state(), ValueError);
+  const char* swapped = "SGD: the parameters hold their averages; swap_averages() takes that back";
+  CHECK_THROWS_WITH_AS(sgd.step(), swapped, ValueError);
+  CHECK_THROWS_WITH_AS(sgd.state(), swapped, ValueError);
+  CHECK_THROWS_WITH_AS(sgd.load(state, {.accept_changes = true}), swapped, ValueError);
   sgd.swap_averages();
   CHECK(first(p.value()) == 2.0f);
   CHECK_THROWS_WITH_AS(sgd.average(), "SGD: the weights are averaged already", ValueError);

@@ -52,6 +52,12 @@ TEST_CASE("rules: the first that applies") {
                        "assign: parameter 'embed.weight' (embedding, [2]) is in no group; a last rule {anything()} "
                        "takes the rest",
                        ValueError);
+  // A pattern that is mistyped; one whose parameters an earlier rule took; other questions may go without an answer.
+  CHECK_THROWS_WITH_AS(assign(model(), {{named("hed.*"), {.lr_scale = 0.1}}, {anything()}}),
+                       "assign: no parameter is named 'hed.*'; there are 'embed.weight', 'blocks.0.fc.weight', "
+                       "'blocks.0.fc.bias', 'blocks.1.fc.weight', 'blocks.1.norm.weight', 'head.weight'",
+                       ValueError);
+  CHECK(assign(model(), {{named("blocks.*")}, {named("blocks.1.*")}, {anything()}}).size() == 2);
 }
 
 TEST_CASE("patterns") {

@@ -77,7 +77,8 @@ TEST_CASE("each rule") {
   CHECK(adamw(bert_schedule(1e-3, 200, 2000), 2000) == Rules{"first lr is 0", "peak not reached"});
   CHECK(adamw(1e-3 * warmup(200).then(cosine(800)), 2000) == Rules{"run longer than the schedule"});
   CHECK(adamw(1e-3 * warmup(200).then(cosine(3800)), 2000) == Rules{"run shorter than the schedule"});
-  CHECK(adamw(1e-3 * warmup(200).then(cosine_restarts(500)), 2000) == Rules{"upward jump"});
+  CHECK(adamw(1e-3 * warmup(200).then(cosine_restarts(500)), 2000) == Rules{});  // back to where it was: a restart
+  CHECK(adamw(1e-3 * warmup(200).then(constant(0.2, 300)).then(constant(4.0)), 2000) == Rules{"upward jump"});
   CHECK(adamw(1e-3 * warmup(20).then(cosine(1980)), 2000) == Rules{"short warm-up"});
   CHECK(adamw(1e-3 * cosine(2000), 2000) == Rules{"short warm-up"});
   CHECK(adamw(1e-3 * warmup(20).then(cosine(180)), 200) == Rules{});  // 10% of the run
@@ -89,6 +90,17 @@ TEST_CASE("each rule") {
   CHECK(rules(SGD({parameter()}, {.lr = lr, .momentum = 0.9}), 1000) == Rules{});
   CHECK(rules(SGD({parameter()}, {.lr = 0.1 * cosine(1000)}), 1000) == Rules{});
   CHECK(rules(RAdam({parameter()}, {.lr = 1e-3}), 1000) == Rules{});
+  // By what the schedule does, not by how it is written; one_cycle is no warm-up.
+  CHECK(rules(SGD({parameter()}, {.lr = 0.1 * linear(100).then(cosine(900))}), 1000) ==
+        Rules{"first lr is 0", "warm-up without momentum"});
+  CHECK(rules(SGD({parameter()}, {.lr = 0.1 * one_cycle(1000)}), 1000) == Rules{});
+  // By what the optimizer keeps, not by its name.
+  CHECK(rules(RMSprop({parameter()}, {.lr = 1e-3}), 10000) == Rules{"short warm-up"});
+  CHECK(rules(RMSprop({parameter()}, {.lr = 1e-3 * warmup(100)}), 100) == Rules{});
+  CHECK(rules(Adamax({parameter()}, {.lr = 1e-3}), 1000) == Rules{"short warm-up"});
+  CHECK(rules(Adagrad({parameter()}, {.lr = 1e-3}), 1000) == Rules{});
+  CHECK(rules(Lion({parameter()}, {.lr = 1e-4}), 1000) == Rules{});
+  CHECK(rules(Adafactor({parameter()}, {}), 1000) == Rules{});
   CHECK(rules(AdamW({parameter()}, {.lr = 1e-4 * warmup(200).then(linear_decay(1800)),
                                     .weight_decay = 1e-4,
                                     .rounding = Rounding::torch_compat}),
@@ -96,6 +108,21 @@ TEST_CASE("each rule") {
   CHECK(rules(AdamW({parameter()},
                     {.lr = 1e-8 * warmup(200).then(linear_decay(1800)), .rounding = Rounding::compensated}),
               2000) == Rules{});
+}
+
+TEST_CASE("LAMB scales its decay with the step: nothing is claimed of what it leaves") {
+  const LAMB lamb({parameter()}, {.lr = 1e-2});
+  const LintReport report = lint(lamb, 100);
+  CHECK(std::isnan(report.decay_factor[0]));
+  CHECK(report.text().find("group 0: weight decay is part of the step, what it leaves depends on the gradients\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("the restarts of the page on weight decay are no jumps") {
+  const Schedule restarts = cosine_restarts(4690);
+  const AdamW adamwr({parameter()},
+                     {.lr = 1e-3 * restarts, .weight_decay = 1e-3 * restarts, .decay = Decay::independent});
+  CHECK(rules(adamwr, 9380) == Rules{"short warm-up"});
 }
 
 TEST_CASE("warnings have numbers, and groups that share a schedule share them") {
@@ -143,4 +170,7 @@ TEST_CASE("plots") {
   CHECK(plot(warmup(1'000'000'000).then(linear_decay(1'000'000'000)), 2'000'000'000).find("2000000000") !=
         std::string::npos);
   CHECK_THROWS_AS(plot(1.0, 0), ValueError);
+  // A picture has as many columns as it has, however long the run is.
+  const std::string endless_run = plot(cosine(4'000'000'000), 4'000'000'000, {.width = 16, .height = 3});
+  CHECK(endless_run.find("4000000000") != std::string::npos);
 }

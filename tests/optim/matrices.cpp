@@ -68,12 +68,14 @@ void reproduce(const std::string& name, const Options& options) {
 }  // namespace
 
 TEST_CASE("Muon as published, AdamW for what is no 2-D weight") {
-  reproduce<Muon>("muon", MuonOptions{.lr = 0.02, .weight_decay = 0.1});
+  const Predicate none = [](const Parameter&) { return false; };
+  reproduce<Muon>("muon", MuonOptions{.lr = 0.02, .weight_decay = 0.1, .adamw = none});
   reproduce<Muon>("muon_spectral", MuonOptions{.lr = 0.02,
                                                .momentum = 0.9,
                                                .nesterov = false,
                                                .weight_decay = 0.0,
                                                .scale = MuonScale::spectral,
+                                               .adamw = none,
                                                .adamw_scale = 0.1});
 }
 
@@ -111,9 +113,10 @@ TEST_CASE("which weights Muon takes") {
     return Parameter(ones(shape), role).named(name);
   };
   std::vector<Parameter> parameters = {
-      weight("0.fc.weight", {2, 3}),       weight("embed.weight", {2, 3}, Role::embedding),
-      weight("lm_head.weight", {2, 3}),    weight("decoder.head.weight", {2, 3}),
-      weight("conv.weight", {2, 3, 1, 1}), weight("header.weight", {2, 3})};
+      weight("0.fc.weight", {2, 3}),         weight("embed.weight", {2, 3}, Role::embedding),
+      weight("lm_head.weight", {2, 3}),      weight("decoder.head.weight", {2, 3}),
+      weight("conv.weight", {2, 3, 1, 1}),   weight("header.weight", {2, 3}),
+      weight("4.classifier.weight", {2, 3}), weight("fc.weight", {2, 3})};
   Muon muon(parameters, {});
   for (Parameter& p : parameters) p.set_gradient(ones(p.shape()));
   muon.step();
@@ -124,6 +127,14 @@ TEST_CASE("which weights Muon takes") {
   CHECK(taken == std::vector<std::string>{"0.fc.weight/momentum_buffer", "header.weight/momentum_buffer"});
   CHECK(muon.state().tensors.contains("conv.weight/exp_avg"));
   CHECK_FALSE(muon.state().tensors.contains("0.fc.weight/exp_avg"));
+  // The last one of a Sequential is its output, whatever its name; a single matrix is what there is to update.
+  const std::vector<Parameter> layers = {weight("0.weight", {2, 3}), weight("0.bias", {2}, Role::bias),
+                                         weight("2.weight", {2, 3}), weight("4.weight", {2, 3})};
+  const Predicate output = output_layers(layers);
+  CHECK_FALSE(output(layers[0]));
+  CHECK_FALSE(output(layers[2]));
+  CHECK(output(layers[3]));
+  CHECK_FALSE(output_layers({layers[0]})(layers[0]));
   CHECK_THROWS_WITH_AS(Muon(parameters, {.steps = 0}), "Muon: 0 Newton-Schulz steps, expected at least 1", ValueError);
 }
 

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
@@ -49,7 +51,7 @@ Schedule random_schedule(std::mt19937& random, bool finite, int depth) {
   if (depth > 0) {
     const Schedule a = random_schedule(random, true, depth - 1);
     const Schedule b = random_schedule(random, finite, depth - 1);
-    switch (below(9)) {
+    switch (below(11)) {
       case 0:
       case 1: return a.then(b);
       case 2: return a * b;
@@ -58,10 +60,12 @@ Schedule random_schedule(std::mt19937& random, bool finite, int depth) {
       case 5: return b.cut(n);
       case 6: return b.skip(n);
       case 7: return a.repeat(1 + below(3));
+      case 8: return a + b;
+      case 9: return a - b;
       default: break;
     }
   }
-  switch (below(finite ? 10 : 16)) {
+  switch (below(finite ? 14 : 20)) {
     case 0: return warmup(n);
     case 1: return warmup(n, Warmup::zero_based);
     case 2: return linear_decay(n, {.end = 0.25});
@@ -72,11 +76,15 @@ Schedule random_schedule(std::mt19937& random, bool finite, int depth) {
     case 7: return one_cycle(n);
     case 8: return linear(n, {.start = 0.1, .end = 0.9});
     case 9: return log_warmup(n);
-    case 10: return exponential(0.9);
-    case 11: return step(1 + n, 0.5);
-    case 12: return multistep({2, 5, 5}, 0.1);
-    case 13: return cosine_restarts(1 + n, {.grow = 2, .end = 0.1});
-    case 14: return cyclic(1 + n, {.down = n, .low = 0.2, .shrink = 0.5});
+    case 10: return cosine_rise(n, {.start = 0.25});
+    case 11: return square_decay(n);
+    case 12: return rex(n, {.end = 0.125});
+    case 13: return one_cycle(n, {.rise = 0.5, .linear = true});
+    case 14: return exponential(0.9);
+    case 15: return step(1 + n, 0.5);
+    case 16: return multistep({2, 5, 5}, 0.1);
+    case 17: return cosine_restarts(1 + n, {.grow = 2, .end = 0.1});
+    case 18: return cyclic(1 + n, {.down = n, .low = 0.2, .shrink = 0.5, .gamma = 0.75});
     default: return inverse_sqrt(1 + n);
   }
 }
@@ -108,6 +116,66 @@ TEST_CASE("the recorded PyTorch schedules are reproduced up to their length") {
   check_recorded("Chained[Constant(.1,3),Exp(.9)]", constant(0.1, 3).then(1.0) * exponential(0.9));
   check_recorded("OneCycleLR(max=1,total=17)", one_cycle(17));
   check_recorded("CyclicLR(.1,1,up=4)", cyclic(4, {.low = 0.1}));
+}
+
+TEST_CASE("the schedules of today's PyTorch, also those it takes sums for") {
+  const nlohmann::json recorded =
+      nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim_newer.json"))["schedules"];
+  const auto check = [&](const std::string& name, const Schedule& schedule) {
+    CAPTURE(name);
+    check_values(schedule, recorded[name].get<std::vector<double>>());
+  };
+  check("CosineAnnealingLR(5), 20 epochs", cosine(5, {.end = 0.1}).then(cosine_rise(5, {.start = 0.1})).repeat());
+  check("CyclicLR(.1,1,up=4,exp_range,gamma=.9)", cyclic(4, {.low = 0.1, .gamma = 0.9}));
+  check("CyclicLR momentum(.8,.95,up=4)", 0.95 - 0.15 * cyclic(4, {.low = 0.0}));
+  check("OneCycleLR(max=1,total=17,linear)", one_cycle(17, {.linear = true}));
+  check("OneCycleLR momentum(total=17)", 0.95 - 0.1 * one_cycle(17, {.start = 0.0, .end = 0.0}));
+}
+
+TEST_CASE("shapes of cooldown and warm-up by their formulas") {
+  check_values(rex(4), {1.0, 0.75 / 0.875, 0.5 / 0.75, 0.25 / 0.625, 0.0, 0.0});
+  check_values(square_decay(4, {.end = 0.5}), {1.0, 1.0 - 0.5 / 16, 1.0 - 0.5 * 4 / 16, 1.0 - 0.5 * 9 / 16, 0.5, 0.5});
+  check_values(cosine_rise(2), {0.0, 0.5, 1.0, 1.0});
+  check_values(untuned_warmup(0.5), {0.25, 0.5, 0.75, 1.0, 1.0});
+  CHECK(untuned_warmup().length() == 2000);
+  CHECK(untuned_warmup()(999) == near(0.5));
+  CHECK(wsd(2, 3, sqrt_decay(4)) == warmup(2).then(constant(1.0, 3)).then(sqrt_decay(4)));
+  CHECK(wsd(2, 3, 4) == wsd(2, 3, linear_decay(4)));
+  CHECK(parse("wsd(2, 3, sqrt_decay(4))") == wsd(2, 3, sqrt_decay(4)));
+  CHECK(parse("untuned_warmup() * untuned_warmup(0.99)") == untuned_warmup() * untuned_warmup(0.99));
+  CHECK(error_of([] { untuned_warmup(1.0); }) == "untuned_warmup: beta2 is 1, expected at least 0 and less than 1");
+}
+
+TEST_CASE("sums and differences") {
+  const Schedule momentum = 0.95 - 0.1 * one_cycle(100);
+  CHECK(momentum.text() == "0.95 - 0.1 * one_cycle(100)");
+  CHECK(momentum.length() == 100);
+  CHECK(momentum(30) == near(0.95 - 0.1 * one_cycle(100)(30)));
+  CHECK((warmup(3) + (cosine(4) - 0.5)).text() == "warmup(3) + cosine(4) - 0.5");
+  CHECK((2.0 * (warmup(3) + 1.0)).text() == "2 * (warmup(3) + 1)");
+  CHECK((1.0 - (warmup(3) + 1.0)).text() == "1 - (warmup(3) + 1)");
+  CHECK((warmup(3) + 1.0).cut(2).text() == "(warmup(3) + 1).cut(2)");
+  CHECK((1.0 + (2.0 + warmup(3))).text() == "3 + warmup(3)");
+  CHECK(Schedule(1.0) + 0.5 == Schedule(1.5));
+  CHECK(parse("1 + 2") == Schedule(3.0));
+  CHECK(parse("0.95-0.1*one_cycle(100)") == momentum);
+  CHECK(parse("min(1 - warmup(2), 0.5)")(0) == 0.5);
+  CHECK(parse("3-2")(0) == 1.0);
+}
+
+template <class T>
+concept counts_steps = requires(T n) {
+  warmup(n);
+};
+
+TEST_CASE("a fraction is no number of steps, and a number of steps is exact") {
+  static_assert(counts_steps<int> && counts_steps<std::int64_t> && counts_steps<std::size_t>);
+  static_assert(!counts_steps<double> && !counts_steps<float>);  // warmup(0.1) would be none
+  CHECK(parse("cosine(9007199254740993)").length() == 9007199254740993);
+  CHECK(parse("inverse_sqrt(4, {.from = 9007199254740993})").text() == "inverse_sqrt(4, {.from = 9007199254740993})");
+  CHECK(parse("multistep({3, 9007199254740993}, 0.5)").text() == "multistep({3, 9007199254740993}, 0.5)");
+  CHECK(parse("constant(1, 9007199254740993).cut(9007199254740991)").length() == 9007199254740991);
+  CHECK(parse("cosine(1e3)").length() == 1000);
 }
 
 TEST_CASE("warm-up gives i / n to update i, and the full rate to update n") {
@@ -222,7 +290,7 @@ TEST_CASE("a bad text is answered with the column and what was expected") {
   begins("", "1: expected a number, a schedule or '(', but the text ends");
   begins("warmpu(10)", "1: unknown schedule 'warmpu'; there are warmup, ");
   begins("warmup(10", "10: expected ')', but the text ends");
-  begins("warmup(10))", "11: expected '*', '.' or the end, got ')'");
+  begins("warmup(10))", "11: expected '*', '+', '-', '.' or the end, got ')'");
   begins("warmup", "7: expected '(' after 'warmup', but the text ends");
   begins("warmup()", "1: warmup: expected the number of steps");
   begins("warmup(1.5)", "8: expected a whole number of steps, got 1.5");
@@ -231,7 +299,11 @@ TEST_CASE("a bad text is answered with the column and what was expected") {
   begins("cosine(10, 3)", "12: cosine: one argument too many");
   begins("cosine(10, {.ned = 1})", "13: cosine has no option 'ned'; it has end");
   begins("cosine(10, end = 1, end = 2)", "21: end is given twice");
-  begins("1 + 2", "3: expected '*', '.' or the end, got '+'");
+  begins("1 / 2", "3: expected '*', '+', '-', '.' or the end, got '/'");
+  begins("1 +", "4: expected a number, a schedule or '(', but the text ends");
+  begins("one_cycle(9, {.linear = yes})", "25: expected a number, true or false, got yes");
+  begins("one_cycle(9, {.linear = 2})", "15: linear: expected true or false");
+  begins("cosine(9223372036854775808)", "8: expected a whole number of steps, got 9.223372036854776e+18");
   begins("warmup(-1)", "1: warmup: -1 steps, expected at least 0");
   begins("1e-3 * exponential(0.5).then(warmup(3))",
          "24: exponential(0.5).then(warmup(3)): exponential(0.5) never ends");
@@ -248,7 +320,7 @@ TEST_CASE("a bad text is answered with the column and what was expected") {
   for (int i = 0; i < 3000; ++i) {
     std::string bad = good;
     for (unsigned j = 0; j <= random() % 3; ++j) {
-      bad[random() % bad.size()] = "(){}.,*=\"0-ew "[random() % 14];
+      bad[random() % bad.size()] = "(){}.,*=+\"0-ew "[random() % 15];
     }
     error_of([&] { parse(bad)(5); });
   }
@@ -261,6 +333,15 @@ TEST_CASE("what has no meaning is an error that names the fix") {
   CHECK(error_of([] { (1e-3 * warmup(10)).cut(5).then(cosine(90)); }) != "no error");
   CHECK(error_of([] { warmup(5).then(0.5 * cosine(5)).then(cosine(90)); }) != "no error");
   CHECK(error_of([] { warmup(5).then((0.5 * cosine(5)).then(cosine(90))); }) != "no error");
+  // Also where the scaled part has no length, as warm-up of a short run, and behind min, max and sums.
+  CHECK(error_of([] { (1e-3 * warmup(0)).then(cosine(100)); }) != "no error");
+  CHECK(error_of([] { min(1e-3 * warmup(10), 1e-3).then(cosine(100)); }) ==
+        "min(0.001 * warmup(10), 0.001).then(cosine(100)): min(0.001 * warmup(10), 0.001) is scaled and cosine(100) is "
+        "not, so the value would jump; scale the whole");
+  CHECK(error_of([] { max(warmup(10), 1e-3 * warmup(10)).then(cosine(100)); }) != "no error");
+  CHECK(error_of([] { (1e-3 * warmup(10) + 1e-5).then(cosine(100)); }) != "no error");
+  CHECK(min(warmup(10), inverse_sqrt(10).cut(20)).then(cosine(100)).length() == 120);
+  CHECK(max(constant(0.1, 5), 0.2).then(cosine(100))(5) == 1.0);
   // Both scaled, or a plain number next: no jump to 1.
   CHECK((1e-3 * warmup(10)).then(1e-3 * cosine(90))(10) == 1e-3);
   CHECK((1e-3 * warmup(10)).then(1e-4)(10) == 1e-4);

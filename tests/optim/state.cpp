@@ -4,11 +4,15 @@
 
 #include <doctest/doctest.h>
 
+#include <clocale>
 #include <cmath>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include <temper/core/errors.hpp>
 #include <temper/optim/optim.hpp>
@@ -119,7 +123,7 @@ TEST_CASE("the journal multiplies the schedule from its step on") {
 TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a resume") {
   std::vector<Parameter> parameters = model(), others = model();
   SGD sgd(parameters, {.lr = 1.0}), again(others, {.lr = 1.0});
-  const PlateauOptions how{.factor = 0.5, .patience = 2, .cooldown = 1, .least = 0.2};
+  const PlateauOptions how{.factor = 0.5, .patience = 2, .cooldown = 1, .min_lr = 0.25};
   Plateau plateau(sgd, how);
   CHECK_FALSE(plateau.observe(1.0));
   CHECK_FALSE(plateau.observe(0.5));
@@ -133,7 +137,7 @@ TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a
     for (int i = 0; i < 3; ++i) CHECK_FALSE(p->observe(0.6));  // one rests, two wait
     CHECK(p->observe(0.6));
     CHECK(o->lr() == 0.25);
-    for (int i = 0; i < 20; ++i) CHECK_FALSE(p->observe(0.6));  // 0.125 would be below the least
+    for (int i = 0; i < 20; ++i) CHECK_FALSE(p->observe(0.6));  // it is min_lr already
     CHECK(o->journal().size() == 2);
   }
   CHECK(sgd.journal()[0].reason == "plateau: no improvement on 0.5");
@@ -143,6 +147,64 @@ TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a
   CHECK(up.observe(0.6));
   CHECK_FALSE(Plateau(sgd, {.patience = 5}, "nan").observe(NAN));
   CHECK(error_of([&] { Plateau(sgd, {.factor = 1.0}); }) == "Plateau: factor is 1, expected between 0 and 1");
+  {  // In a country with a decimal comma, where the machine knows one.
+    const std::string before = std::setlocale(LC_ALL, nullptr);
+    for (const char* comma : {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8"}) {
+      if (std::setlocale(LC_ALL, comma) == nullptr) continue;
+      Plateau there(sgd, {.patience = 5}, "comma");
+      CHECK_FALSE(there.observe(0.75));
+      CHECK_FALSE(there.observe(0.5));
+      CHECK(sgd.note("comma") == "0.5 0 0");
+      CHECK(parse("1.5e-3 * cosine(10)").text() == "0.0015 * cosine(10)");
+      break;
+    }
+    std::setlocale(LC_ALL, before.c_str());
+  }
+  sgd.set_note("spoilt", "0.5 0");
+  CHECK(error_of([&] { Plateau(sgd, {}, "spoilt").observe(1.0); }) ==
+        "Plateau: the note 'spoilt' is '0.5 0', expected three numbers");
+}
+
+namespace {
+
+/// The rate before each observation, as PyTorch's tests list it.
+std::vector<double> plateau_rates(double lr, const PlateauOptions& how, const std::vector<double>& metrics) {
+  std::vector<Parameter> parameters = model();
+  SGD sgd(parameters, {.lr = lr});
+  Plateau plateau(sgd, how);
+  std::vector<double> rates;
+  for (const double metric : metrics) {
+    rates.push_back(sgd.lr());
+    plateau.observe(metric);
+  }
+  return rates;
+}
+
+}  // namespace
+
+TEST_CASE("Plateau's min_lr and absolute threshold are those of PyTorch's ReduceLROnPlateau") {
+  // Recorded from torch.optim.lr_scheduler.ReduceLROnPlateau 2.15 by tests/golden/record_newer.py.
+  const nlohmann::json recorded =
+      nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim_newer.json"))["plateau"];
+  REQUIRE(recorded.size() >= 6);
+  for (const auto& [name, one] : recorded.items()) {
+    CAPTURE(name);
+    const nlohmann::json& args = one["args"];
+    const PlateauOptions how{.factor = args["factor"],
+                             .patience = args["patience"],
+                             .threshold = args["threshold"],
+                             .mode = args["threshold_mode"] == "abs" ? Threshold::absolute : Threshold::relative,
+                             .cooldown = args["cooldown"],
+                             .larger_is_better = args["mode"] == "max",
+                             .min_lr = args["min_lr"]};
+    const auto expected = one["rates"].get<std::vector<double>>();
+    const std::vector<double> got = plateau_rates(one["lr"], how, one["metrics"].get<std::vector<double>>());
+    REQUIRE(got.size() == expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      CAPTURE(i);
+      CHECK(got[i] == near(expected[i], 1e-12));
+    }
+  }
 }
 
 TEST_CASE("one error lists all that does not fit, and nothing is loaded") {
@@ -195,6 +257,113 @@ TEST_CASE("parameters that are new may be missing when said so") {
   CHECK(error_of([&] { to.load(from.state()); }).find("missing: fc.bias/counters i64 [3]") != std::string::npos);
   to.load(from.state(), {.allow_missing = "*.bias"});
   CHECK(to.k() == 1);
+}
+
+TEST_CASE("a parameter that moved to another group is noticed") {
+  std::vector<Parameter> parameters = model(), others = model();
+  const auto two = [](const Parameter& first, const Parameter& second) {
+    return Groups{{.parameters = {first}, .name = "decay"}, {.parameters = {second}, .name = "no decay"}};
+  };
+  AdamW from(two(parameters[0], parameters[1]), options), to(two(others[1], others[0]), options);
+  train(from, parameters, 3);
+  const std::string moved =
+      "AdamW: the state does not fit, nothing was loaded:\n"
+      "  'fc.bias' was in group 1 'no decay', is in group 0 'decay'; LoadOptions{.accept_changes = true} takes it\n"
+      "  'fc.weight' was in group 0 'decay', is in group 1 'no decay'; LoadOptions{.accept_changes = true} takes it";
+  CHECK(error_of([&] { to.load(copy(from.state())); }) == moved);
+  CHECK(to.k() == 0);
+  AdamW renamed({{.parameters = {others[0]}, .name = "weights"}, {.parameters = {others[1]}, .name = "no decay"}},
+                options);
+  CHECK(error_of([&] { renamed.load(copy(from.state())); }).find("group 0/name was 'decay', is 'weights'") !=
+        std::string::npos);
+  to.load(copy(from.state()), {.accept_changes = true});
+  CHECK(to.k() == 3);
+}
+
+TEST_CASE("accepted changes may add and drop averages, a momentum, a compensation") {
+  std::vector<Parameter> parameters = model();
+  const auto fresh = [] { return model(); };
+  SGD plain(parameters, {.lr = 0.1});
+  train(plain, parameters, 4);
+  std::vector<Parameter> others = fresh();
+  SGD more(others, {.lr = 0.1, .momentum = 0.9, .rounding = Rounding::compensated});
+  more.average({.decay = 0.9});
+  const std::string refused = error_of([&] { more.load(copy(plain.state())); });
+  for (const char* part :
+       {"missing: fc.weight/momentum_buffer", "missing: fc.weight/lost", "missing: fc.weight/average"}) {
+    CAPTURE(part);
+    CHECK(refused.find(part) != std::string::npos);
+  }
+  more.load(copy(plain.state()), {.accept_changes = true});
+  CHECK(more.k() == 4);
+  CHECK(error_of([&] { more.swap_averages(); }) == "SGD: there are no averages of the weights yet");
+  train(more, others, 2);
+  CHECK(more.averaged(others[0]).values<float>()[0] != 0.0f);
+
+  std::vector<Parameter> again = fresh();
+  SGD less(again, {.lr = 0.1});
+  CHECK(error_of([&] { less.load(copy(more.state())); }).find("extra: fc.weight/average") != std::string::npos);
+  less.load(copy(more.state()), {.accept_changes = true});
+  CHECK(less.k() == 6);
+  train(less, again, 1);
+  // What is no setting must be there all the same.
+  OptimizerState damaged = [&] {
+    AdamW adamw(parameters, {});
+    train(adamw, parameters, 2);
+    return copy(adamw.state());
+  }();
+  damaged.tensors.erase("fc.weight/exp_avg_sq");
+  AdamW adamw(again, {});
+  CHECK(error_of([&] { adamw.load(damaged, {.accept_changes = true}); }).find("missing: fc.weight/exp_avg_sq") !=
+        std::string::npos);
+}
+
+TEST_CASE("an optimizer starts from the moments that another program left") {
+  // The same run, all in one and with a start from its moments in the middle.
+  std::vector<Parameter> whole = model(), second = model();
+  AdamW a(whole, options);
+  train(a, whole, 6);
+  std::map<std::string, ParameterStart> given;
+  const OptimizerState state = copy(a.state());
+  for (std::size_t i = 0; i < whole.size(); ++i) {
+    const std::string& name = whole[i].name();
+    given[name] = {.updates = i == 0 ? 6 : 4,
+                   .tensors = {{"exp_avg", state.tensors.at(name + "/exp_avg")},
+                               {"exp_avg_sq", state.tensors.at(name + "/exp_avg_sq")}}};
+    second[i].set_value(whole[i].value().clone());
+  }
+  AdamWOptions constant_betas = options;
+  AdamW b(second, constant_betas);
+  b.start_from(6, given);
+  CHECK(b.k() == 6);
+  train(a, whole, 10);
+  train(b, second, 10);
+  for (std::size_t j = 0; j < 15; ++j)
+    CHECK(whole[0].value().values<float>()[j] == second[0].value().values<float>()[j]);
+
+  // Without correction: m / (sqrt(v) + eps) from the first step on.
+  Parameter p(full({1}, 1.0f), Role::weight);
+  Adam adam({p.named("p")}, {.lr = 0.1, .eps = 0.0});
+  adam.start_from(1, {{"p",
+                       {.updates = 1,
+                        .tensors = {{"exp_avg", full({1}, 2.0f)}, {"exp_avg_sq", full({1}, 4.0f)}},
+                        .bias_correction = false}}});
+  p.set_gradient(full({1}, 3.0f));
+  adam.step();
+  CHECK(p.value().values<float>()[0] == near(1.0 - 0.1 * (0.9 * 2 + 0.1 * 3) / std::sqrt(0.999 * 4 + 0.001 * 9)));
+
+  given["fc.bias"].tensors.erase("exp_avg");
+  given["fc.bias"].tensors["momentum"] = zeros({5});
+  given["fc.weight"].tensors["exp_avg"] = zeros({2});
+  given["fc.weight"].updates = 7;
+  given["old"] = {};
+  CHECK(error_of([&] { b.start_from(6, given); }) ==
+        "AdamW: cannot start from this, nothing was changed:\n"
+        "  fc.weight: 7 updates, expected 0 to k, which is 6\n"
+        "  missing: fc.bias/exp_avg f32 [5]\n"
+        "  fc.bias: got exp_avg_sq, momentum after 4 updates; AdamW keeps exp_avg, exp_avg_sq\n"
+        "  'old' is no parameter of this optimizer");
+  CHECK(b.k() == 16);
 }
 
 TEST_CASE("states need names, one each") {

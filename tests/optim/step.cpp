@@ -95,7 +95,18 @@ TEST_CASE("nothing to do") {
                        ValueError);
   Parameter p = make_parameter("p", {1.0f}), none(zeros({0, 3}), Role::weight);
   SGD sgd({p, none}, {.lr = 0.1});
-  CHECK_FALSE(sgd.step().applied);
+  CHECK_FALSE(sgd.step({.require_gradient = false}).applied);
+  CHECK(
+      error_of([&] { sgd.step(); }) ==
+      "SGD: step() found no gradient: none of its 2 parameters got one since the last step; was backward() called, and "
+      "does the loss depend on them? (StepOptions{.require_gradient = false} allows it)");
+  p.freeze();
+  CHECK_THROWS_AS(sgd.step(), ValueError);
+  none.freeze();
+  CHECK_FALSE(sgd.step().applied);  // as it was asked for
+  CHECK(sgd.k() == 0);
+  p.unfreeze();
+  none.unfreeze();
   none.set_gradient(zeros({0, 3}));
   CHECK(sgd.step().applied);
   CHECK_FALSE(none.gradient().defined());
@@ -257,8 +268,70 @@ TEST_CASE("a group may have a clip_norm of its own, of its own norm") {
   one.step();
   CHECK(values(x)[0] == near(-1.0));
   CHECK(values(y)[0] == -5.0f);
-  SGD bad({{.parameters = {x}, .set = {{"clip_norm", 0.0}}}}, {.lr = 1.0});
-  CHECK(error_of([&] { bad.step(); }) == "SGD: clip_norm is 0 at k = 0, expected a positive number");
+  CHECK(error_of([&] {
+          SGD({{.parameters = {x}, .set = {{"clip_norm", 0.0}}}}, {.lr = 1.0});
+        }) == "SGD: clip_norm is 0 at k = 0, expected a positive number");
+}
+
+TEST_CASE("a group's momentum works where the optimizer's own is 0, and takes memory there alone") {
+  // With a momentum for all, or for one group only: what that group does is the same.
+  const auto end = [](const auto& make) {
+    Parameter p = make_parameter("p", {1.0f, -2.0f}), q = make_parameter("q", {3.0f});
+    const auto optimizer = make(p, q);
+    for (int i = 0; i < 4; ++i) {
+      give(p, {1.0f, 0.5f * static_cast<float>(i)});
+      give(q, {1.0f});
+      optimizer->step();
+    }
+    CHECK(optimizer->state().tensors.contains(
+        "p/" + std::string(optimizer->name() == "Adafactor" ? "exp_avg" : "momentum_buffer")));
+    return values(p);
+  };
+  const auto check = [&]<class T, class Options>(std::type_identity<T>, Options options, const char* what,
+                                                 Schedule Options::*number) {
+    CAPTURE(what);
+    Options all = options;
+    all.*number = 0.9;
+    const auto expected = end([&](const Parameter& p, const Parameter& q) {
+      return std::make_unique<T>(Groups{p, q}, all);
+    });
+    const auto plain = [&] {
+      Parameter p = make_parameter("p", {1.0f, -2.0f});
+      T optimizer({p}, options);
+      for (int i = 0; i < 4; ++i) {
+        give(p, {1.0f, 0.5f * static_cast<float>(i)});
+        optimizer.step();
+      }
+      return values(p);
+    }();
+    CHECK(expected != plain);
+    const auto got = end([&](const Parameter& p, const Parameter& q) {
+      auto optimizer =
+          std::make_unique<T>(Groups{{.parameters = {p}, .set = {{what, 0.9}}}, {.parameters = {q}}}, options);
+      return optimizer;
+    });
+    CHECK(got == expected);
+    // The other way round: no momentum, and no memory for it, in one group.
+    Parameter p = make_parameter("p", {1.0f, -2.0f}), q = make_parameter("q", {3.0f});
+    T without({{.parameters = {p}, .set = {{what, 0.0}}}, {.parameters = {q}}}, all);
+    for (int i = 0; i < 4; ++i) {
+      give(p, {1.0f, 0.5f * static_cast<float>(i)});
+      give(q, {1.0f});
+      without.step();
+    }
+    CHECK(values(p) == plain);
+    for (const auto& [name, tensor] : without.state().tensors) {
+      CHECK(name != "p/momentum_buffer");
+      CHECK(name != "p/exp_avg");
+    }
+  };
+  check(std::type_identity<SGD>(), SGDOptions{.lr = 0.1}, "momentum", &SGDOptions::momentum);
+  check(std::type_identity<SGDW>(), SGDWOptions{.lr = 0.1, .rounding = Rounding::compensated}, "momentum",
+        &SGDWOptions::momentum);
+  check(std::type_identity<RMSprop>(), RMSpropOptions{.lr = 0.1}, "momentum", &RMSpropOptions::momentum);
+  check(std::type_identity<RMSprop>(), RMSpropOptions{.lr = 0.1, .centered = true}, "momentum",
+        &RMSpropOptions::momentum);
+  check(std::type_identity<Adafactor>(), AdafactorOptions{.lr = 0.1}, "beta1", &AdafactorOptions::beta1);
 }
 
 TEST_CASE("independent decay does not know the learning rate") {
@@ -364,24 +437,32 @@ TEST_CASE("errors of construction name the parameter") {
         "Adam: group 0 sets 'weight_decay', which Adam does not have; it has lr, beta1, beta2, eps, l2, clip_norm");
   CHECK(error_of([&] { SGD({p}, {.lr = 0.1, .nesterov = true}); }) ==
         "SGD: nesterov needs a momentum and no dampening, got momentum 0 and dampening 0");
+  CHECK(error_of([&] {
+          SGD({{.parameters = {p}, .set = {{"dampening", 0.5}}}}, {.lr = 0.1, .momentum = 0.9, .nesterov = true});
+        }) == "SGD: nesterov needs a momentum and no dampening, and a group sets one");
 }
 
 TEST_CASE("a value out of range is an error before anything changes") {
   Parameter p = make_parameter("p", {1.0f});
-  const auto complaint = [&](const AdamOptions& options) {
-    Adam adam({p}, options);
-    give(p, {1.0f});
-    const std::string what = error_of([&] { adam.step(); });
-    CHECK(values(p)[0] == 1.0f);
-    CHECK(adam.k() == 0);
-    return what;
-  };
-  CHECK(complaint({.lr = -0.1}) == "Adam: lr is -0.1 at k = 0, expected at least 0; it is -0.1");
-  CHECK(complaint({.lr = 0.1, .beta1 = 1.0}) ==
-        "Adam: beta1 is 1 at k = 0, expected at least 0 and less than 1; it is 1");
-  CHECK(complaint({.clip_norm = 0.0}) == "Adam: clip_norm is 0 at k = 0, expected a positive number");
-  CHECK(complaint({.lr = custom("bad", [](Step) { return std::nan(""); })}) ==
+  // What is wrong from the start is refused at construction, in every group.
+  const auto refused = [&](const AdamOptions& options) { return error_of([&] { Adam({p}, options); }); };
+  CHECK(refused({.lr = -0.1}) == "Adam: lr is -0.1, expected at least 0");
+  CHECK(refused({.lr = 0.1, .beta1 = 1.0}) == "Adam: beta1 is 1, expected at least 0 and less than 1");
+  CHECK(refused({.clip_norm = 0.0}) == "Adam: clip_norm is 0 at k = 0, expected a positive number");
+  CHECK(refused({.lr = custom("bad", [](Step) { return std::nan(""); })}) ==
         "Adam: lr is nan at k = 0, expected at least 0; it is custom(\"bad\")");
+  CHECK(error_of([&] {
+          Adam({{.parameters = {p}, .set = {{"beta2", 1.5}}}}, {});
+        }) == "Adam: beta2 is 1.5, expected at least 0 and less than 1");
+  Adam later({p}, {.lr = 0.1 - 0.1 * linear(1, {.end = 2.0})});
+  give(p, {1.0f});
+  later.step();
+  const float before = values(p)[0];
+  give(p, {1.0f});
+  CHECK(error_of([&] { later.step(); }) ==
+        "Adam: lr is -0.1 at k = 1, expected at least 0; it is 0.1 - 0.1 * linear(1, {.end = 2})");
+  CHECK(values(p)[0] == before);
+  CHECK(later.k() == 1);
   SGD sgd({p}, {.lr = 0.1});
   CHECK(error_of([&] { sgd.step({.divide_by = 0.0}); }) == "SGD: divide_by is 0, expected a positive number");
   CHECK(error_of([&] { sgd.value("beta1", 0); }) == "SGD: there is no 'beta1'");

@@ -214,5 +214,5 @@ TEST_CASE("a loss without gradients is an error, not an endless loop") {
       run.train(
           model, *optimizer, loader, [&](const auto& batch) { return mean(std::get<0>(batch) * other); },
           [] { return Metrics{}; }),
-      doctest::Contains("step 1: no parameter has a gradient"), ValueError);
+      doctest::Contains("step() found no gradient"), ValueError);
 }

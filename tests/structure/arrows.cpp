@@ -115,6 +115,13 @@ TEST_CASE("printing and exiting in the library is seen") {
         0);
 }
 
+TEST_CASE("numbers read by the locale are seen") {
+  CHECK(broken_rules("optim/a.cpp", "bool f() { return std::sscanf(t, \"%lf\", &x) == 1; }") == 1);
+  CHECK(broken_rules("framework/train/a.cpp", "double f() { return std::strtod(t, nullptr); }") == 1);
+  CHECK(broken_rules("models/common/a.cpp", "double f() { return std::stod(t); }") == 1);
+  CHECK(broken_rules("framework/io/a.cpp", "void f() { std::from_chars(a, b, x); restored(x); }") == 0);
+}
+
 TEST_CASE("comments and literals are told apart") {
   CHECK(without_comments("a // b\nc") == "a \nc");
   CHECK(without_comments("a /* b\n */ c") == "a   c");

@@ -192,6 +192,9 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
       found(bare, R"(\b(std::(cout|cerr|clog)|fmt::print|f?printf|f?puts|fputs|putchar)\b)")) {
     broken("prints; only train does");
   }
+  if (found(bare, R"(\b(v?[fs]?scanf|strto(d|f|ld)|sto(d|f|ld)|atof)[ \t]*\()")) {
+    broken("reads numbers as the locale says, with a decimal comma in half of Europe; std::from_chars does not");
+  }
   if (folder != "models" && found(bare, R"(\b(abort|exit|_Exit|quick_exit|terminate)[ \t]*\()")) {
     broken("ends the program; a library throws");
   }
