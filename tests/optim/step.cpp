@@ -465,6 +465,6 @@ TEST_CASE("a value out of range is an error before anything changes") {
   CHECK(later.k() == 1);
   SGD sgd({p}, {.lr = 0.1});
   CHECK(error_of([&] { sgd.step({.divide_by = 0.0}); }) == "SGD: divide_by is 0, expected a positive number");
-  CHECK(error_of([&] { sgd.value("beta1", 0); }) == "SGD: there is no 'beta1'");
-  CHECK(error_of([&] { sgd.lr(1); }) == "SGD: there is no group 1, only 1");
+  CHECK(error_of([&] { (void)sgd.value("beta1", 0); }) == "SGD: there is no 'beta1'");
+  CHECK(error_of([&] { (void)sgd.lr(1); }) == "SGD: there is no group 1, only 1");
 }
