@@ -15,52 +15,95 @@ namespace {
 
 /// An operation may hand one tensor to several inputs (add does): whoever adds to it needs its own.
 void make_unique(Tensor& tensor) {
-  if (!tensor.unique() && !mutant(Mutant::shared_gradient_added_to)) tensor = tensor.clone();
+  if (tensor.defined() && !tensor.unique() && !mutant(Mutant::shared_gradient_added_to)) tensor = copy(tensor);
 }
 
 }  // namespace
 
 void Recorder::backward(const Tensor& loss, const std::span<const Parameter>* only) {
-  if (!active_ || walking_) fail<TapeError>("backward: this tape has already run backward");
+  if (state_ != State::recording) fail<TapeError>("backward: this tape has already run backward");
+  if (!on_this_thread(scope_)) fail<TapeError>("backward: this tape was made on another thread");
+  if (within_block(this)) fail<TapeError>("backward: called in a block that recompute runs");
+  if (!loss.defined()) fail<ValueError>("backward: loss is an undefined tensor");
   if (loss.numel() != 1) fail<TapeError>("backward: loss has shape {}, expected one element", loss.shape());
-  const std::int32_t root = slot_of_recorded(loss);
-  check_saved();
-  if (only != nullptr) restrict_to(*only);
+  const std::int32_t root = slot_of_loss(loss);
 
-  stop();
+  leave(scope_);
+  state_ = State::walking;
+  only_ = only;
   const NoTape unrecorded;
   try {
-    slots_[index(root)].gradient = converted(ones(loss.shape()), loss.dtype());
-    only_ = only;
-    walking_ = true;
-    walk(0);
-    only_ = nullptr;
-  } catch (...) {
-    // Half a gradient is worse than none.
     for (Slot& slot : slots_) {
-      if (slot.parameter && slot.wanted) slot.parameter->gradient = Tensor();
+      if (slot.node < 0) ask(slot);
     }
-    only_ = nullptr;
+    plan(root, 0);
+    check_saved();
+    slots_[index(root)].gradient = converted(ones(loss.shape()), gathered_in(slots_[index(root)]));
+    walk(0);
+    deliver();
+  } catch (...) {
     clear();
     throw;
   }
+  only_ = nullptr;
+  state_ = State::done;
 }
 
-std::int32_t Recorder::slot_of_recorded(const Tensor& loss) const {
-  const TapeMark& mark = loss.mark();
-  if (mark.tape != serial_) {
-    fail<TapeError>(
-        "backward: loss {} was not recorded on this tape: it depends on no parameter and no watched tensor used "
-        "since the tape began",
-        loss.shape());
+void Recorder::ask(Slot& slot) const {
+  const ParameterState* const parameter = slot.parameter.get();
+  slot.delivers = parameter != nullptr && !parameter->frozen &&
+                  (only_ == nullptr ||
+                   std::ranges::any_of(*only_, [=](const Parameter& listed) { return listed.id() == parameter; }));
+  slot.leads_on = slot.watched || slot.delivers;
+}
+
+std::int32_t Recorder::slot_of_loss(const Tensor& loss) {
+  if (const std::int32_t slot = slot_of_input(loss); slot >= 0) return slot;
+  const char* why = "it depends on no parameter and no watched tensor used since the tape began";
+  if (loss.id() < born_) {
+    why = "it was made before the tape began";
+  } else if (used_frozen_) {
+    why = "it depends on no watched tensor, and the parameters used are frozen; see Parameter::unfreeze";
   }
-  return mark.slot;
+  for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer) {
+    if (scope->recorder != nullptr && scope->recorder->map_.find(loss.id()) >= 0) why = "another tape did that";
+  }
+  fail<TapeError>("backward: loss {} was not recorded on this tape: {}", loss.shape(), why);
+}
+
+void Recorder::plan(std::int32_t root, std::size_t first) {
+  for (std::size_t i = first; i < nodes_.size(); ++i) {
+    Slot& output = slots_[index(nodes_[i].output)];
+    const std::span inputs(nodes_[i].inputs, index(nodes_[i].input_count));
+    nodes_[i].needed = std::ranges::any_of(inputs, [this](std::int32_t input) { return wants(input); });
+    output.leads_on = output.watched || nodes_[i].needed;
+  }
+  if (root >= 0) slots_[index(root)].reached = true;
+  for (std::size_t i = nodes_.size(); i-- > first;) {
+    Node& node = nodes_[i];
+    node.needed = node.needed && slots_[index(node.output)].reached;
+    if (!node.needed) {
+      destroy(node);
+      continue;
+    }
+    for (std::int32_t k = 0; k < node.input_count; ++k) {
+      if (wants(node.inputs[k])) slots_[index(node.inputs[k])].reached = true;
+    }
+  }
 }
 
 void Recorder::check_saved() const {
+  const auto needed = [this](const Saved& saved) {
+    if (saved.node_ < 0) return true;
+    const Node& node = nodes_[index(saved.node_)];
+    for (std::int32_t i = 0; i < node.input_count; ++i) {
+      if (wants(node.inputs[i]) && (saved.needed_by_ & bit_of(index(i))) != 0) return true;
+    }
+    return false;
+  };
   for (const Saved* saved = saved_; saved != nullptr; saved = saved->next_) {
     const std::uint32_t now = saved->tensor_.version();
-    if (now != saved->version_) {
+    if (now != saved->version_ && needed(*saved)) {
       fail<TapeError>(
           "backward: a tensor {} that a gradient needs was changed in place after it was used (version {}, saved at "
           "{})",
@@ -69,27 +112,13 @@ void Recorder::check_saved() const {
   }
 }
 
-bool Recorder::listed(std::span<const Parameter> parameters, const ParameterState* state) {
-  return std::ranges::any_of(parameters, [&](const Parameter& parameter) { return parameter.id() == state; });
-}
-
-void Recorder::restrict_to(std::span<const Parameter> parameters) {
-  for (Slot& slot : slots_) slot.wanted = false;
-  for (const Watched& watched : watched_) slots_[index(watched.slot)].wanted = true;
-  for (Slot& slot : slots_) {
-    slot.wanted = slot.wanted || (slot.parameter && listed(parameters, slot.parameter.get()));
-  }
-  for (const Node& node : nodes_) {
-    bool& wanted = slots_[index(node.output)].wanted;
-    for (std::int32_t i = 0; i < node.input_count; ++i) wanted = wanted || wants(node.inputs[i]);
-  }
-}
-
 void Recorder::walk(std::size_t rest) {
   while (nodes_.size() > rest) {
     const Node node = nodes_.back();  // not a reference: a block adds nodes
-    // Moved out: nothing but the closure needs it from here on.
-    if (Tensor dy = std::move(slots_[index(node.output)].gradient); dy.defined()) {
+    Slot& output = slots_[index(node.output)];
+    // Moved out when nothing but the closure needs it from here on.
+    Tensor dy = output.watched ? output.gradient : std::move(output.gradient);
+    if (node.needed && dy.defined()) {
       if (node.closure.call == nullptr) {
         walk_block(node, std::move(dy));
       } else {
@@ -102,14 +131,36 @@ void Recorder::walk(std::size_t rest) {
   }
 }
 
-Tensor Recorder::gradient(const Tensor& x) const {
-  if (active_) fail<TapeError>("gradient: call backward first");
-  for (const Watched& watched : watched_) {
-    if (!watched.tensor.same(x)) continue;
-    const Slot& slot = slots_[index(watched.slot)];
-    return slot.gradient.defined() ? slot.gradient : zeros(slot.shape, slot.dtype);
+void Recorder::deliver() {
+  const auto to_deliver = [](const Slot& slot) { return slot.delivers && slot.gradient.defined(); };
+  // All that may fail first.
+  for (Slot& slot : slots_) {
+    if (!to_deliver(slot)) continue;
+    const std::lock_guard lock(slot.parameter->gathering);
+    make_unique(slot.parameter->gradient);
   }
-  fail<TapeError>("gradient: tensor {} was not watched by this tape", x.shape());
+  for (Slot& slot : slots_) {
+    if (!to_deliver(slot)) continue;
+    const std::lock_guard lock(slot.parameter->gathering);
+    Tensor& sum = slot.parameter->gradient;
+    if (sum.defined()) {
+      make_unique(sum);
+      kernels::accumulate(sum.mutable_data<float>(), slot.gradient.data<float>(), sum.numel());
+    } else {
+      sum = slot.gradient;
+    }
+    if (!slot.watched) slot.gradient = Tensor();
+  }
+}
+
+Tensor Recorder::gradient(const Tensor& x) const {
+  if (state_ != State::done) fail<TapeError>("gradient: call backward first");
+  const std::int32_t known = map_.find(x.id());
+  if (known < 0 || !slots_[index(known)].watched) {
+    fail<TapeError>("gradient: tensor {} was not watched by this tape", x.shape());
+  }
+  const Slot& slot = slots_[index(known)];
+  return slot.gradient.defined() ? slot.gradient : zeros(slot.shape, gathered_in(slot));
 }
 
 void Recorder::give(std::int32_t slot_number, Tensor gradient) {
@@ -119,7 +170,7 @@ void Recorder::give(std::int32_t slot_number, Tensor gradient) {
     fail<TapeError>("{}: backward gave a gradient of {} {}, expected {} {}", nodes_.back().name, given,
                     gradient.shape(), slot.dtype, slot.shape);
   }
-  Tensor& sum = gathered(slot);
+  Tensor& sum = slot.gradient;
   if (!sum.defined()) {
     sum = converted(std::move(gradient), dtype);
     return;
@@ -137,7 +188,7 @@ void Recorder::give(std::int32_t slot_number, Tensor gradient) {
 
 Gradients::Target Recorder::into(std::int32_t slot_number) {
   Slot& slot = slots_[index(slot_number)];
-  Tensor& sum = gathered(slot);
+  Tensor& sum = slot.gradient;
   const bool accumulate = sum.defined();
   if (accumulate) {
     make_unique(sum);
@@ -158,6 +209,15 @@ void Recorder::link(Saved& saved) {
 void Recorder::unlink(Saved& saved) {
   (saved.previous_ != nullptr ? saved.previous_->next_ : saved_) = saved.next_;
   if (saved.next_ != nullptr) saved.next_->previous_ = saved.previous_;
+  saved.recorder_ = nullptr;
+}
+
+void Recorder::move_link(Saved& from, Saved& to) {
+  to.recorder_ = std::exchange(from.recorder_, nullptr);
+  to.previous_ = from.previous_;
+  to.next_ = from.next_;
+  (to.previous_ != nullptr ? to.previous_->next_ : saved_) = &to;
+  if (to.next_ != nullptr) to.next_->previous_ = &to;
 }
 
 }  // namespace detail
@@ -180,20 +240,6 @@ Gradients::Target Gradients::into(int input) {
     fail<TapeError>("{}: backward asked where to put the gradient of input {}, which nobody wants",
                     recorder_.node_name(), input);
   return recorder_.into(slot_of(input));
-}
-
-Saved::Saved(const Tensor& tensor) : tensor_(tensor) {
-  if (!tensor.defined()) return;
-  version_ = tensor.version();
-  if (detail::current != nullptr) detail::current->link(*this);
-}
-
-Saved::Saved(const Saved& other) : tensor_(other.tensor_), version_(other.version_) {
-  if (other.recorder_ != nullptr) other.recorder_->link(*this);
-}
-
-Saved::~Saved() {
-  if (recorder_ != nullptr) recorder_->unlink(*this);
 }
 
 }  // namespace temper

@@ -16,18 +16,6 @@ namespace {
 
 using Function = std::function<Tensor(std::span<const Tensor>)>;
 
-/// Puts the generator back, so that f draws the same numbers each time and the caller's program is not disturbed.
-class KeepRandomState {
- public:
-  KeepRandomState() : state_(random_state()) {}
-  ~KeepRandomState() { set_random_state(state_); }
-  KeepRandomState(const KeepRandomState&) = delete;
-  KeepRandomState& operator=(const KeepRandomState&) = delete;
-
- private:
-  RandomState state_;
-};
-
 Tensor random_like(const Tensor& x, const detail::RandomStream& stream) {
   Tensor result = empty(x.shape());
   std::uint64_t i = 0;
@@ -63,12 +51,12 @@ class Check {
 
  private:
   void differentiate() {
-    const KeepRandomState keep;
+    const detail::RepeatRandom repeat(random_);
     Tape tape(options_.mode);
     std::vector<Tensor> watched = inputs_;
     for (std::size_t i = 0; i < watched.size(); ++i) {
       if (!watched[i].defined() || watched[i].dtype() != Dtype::f32) continue;
-      watched[i] = watched[i].clone();  // the caller's tensor may be a parameter
+      watched[i] = detail::copy(watched[i]);  // the caller's tensor may be a parameter
       tape.watch(watched[i]);
       checked_.push_back({i, watched[i], Tensor()});
     }
@@ -114,17 +102,18 @@ class Check {
   }
 
   double value(std::span<const Tensor> inputs) const {
-    const KeepRandomState keep;
+    const detail::RepeatRandom repeat(random_);
     const Tape tape(options_.mode);  // so that dropout draws what it drew on the first one
     return dot(f_(inputs), weights_);
   }
 
   detail::RandomStream stream(std::uint64_t a, std::uint64_t b = 0) const {
-    return {options_.seed, detail::RandomUse::draw, a, b};
+    return {options_.seed, detail::RandomUse::gradcheck, a, b};
   }
 
   const Function& f_;
   const GradcheckOptions& options_;
+  const RandomState random_ = random_state();  // every evaluation draws from here on, by itself
   std::vector<Tensor> inputs_;
   std::vector<Input> checked_;
   Tensor weights_;

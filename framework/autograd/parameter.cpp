@@ -14,17 +14,6 @@ std::string to_string(Role role) {
   return "?";
 }
 
-namespace detail {
-
-ParameterState::ParameterState(Tensor initial, Role its_role) : value(std::move(initial)), role(its_role) {
-  value.mark().parameter = this;
-}
-
-// The tensor may outlive its parameter; it is then an ordinary tensor.
-ParameterState::~ParameterState() { value.mark().parameter = nullptr; }
-
-}  // namespace detail
-
 namespace {
 
 void check_dtype(const Tensor& value) {
@@ -37,9 +26,13 @@ void check_dtype(const Tensor& value) {
 
 Parameter::Parameter(Tensor value, Role role) {
   check_dtype(value);
-  // A handle of its own: marking the caller's tensor would make a constant elsewhere trainable.
-  state_ = std::make_shared<detail::ParameterState>(value.view(value.shape()), role);
-  state_->self = state_;
+  // A tensor of its own, though of the same memory: the caller's may be a constant elsewhere.
+  state_ = std::make_shared<detail::ParameterState>(role);
+  state_->value = detail::alias_for(value, state_);
+}
+
+void Parameter::throw_undefined() {
+  fail<ValueError>("an undefined parameter was used, such as the bias of a layer without one; see defined()");
 }
 
 Parameter Parameter::named(std::string name) const {
@@ -53,9 +46,7 @@ void Parameter::set_value(const Tensor& value) {
   if (!(value.shape() == shape())) {
     fail<ShapeError>("value of parameter '{}': got {}, expected {}", name_, value.shape(), shape());
   }
-  state_->value.mark() = {};
-  state_->value = value.view(value.shape());
-  state_->value.mark().parameter = state_.get();
+  state_->value = detail::alias_for(value, state_);
 }
 
 void Parameter::set_gradient(Tensor gradient) {
@@ -63,11 +54,11 @@ void Parameter::set_gradient(Tensor gradient) {
     fail<ShapeError>("gradient of parameter '{}': got {} {}, expected f32 {}", name_, gradient.dtype(),
                      gradient.shape(), shape());
   }
-  state_->gradient = std::move(gradient);
+  state().gradient = std::move(gradient);
 }
 
 void Parameter::freeze() {
-  state_->frozen = true;
+  state().frozen = true;
   discard_gradient();
 }
 

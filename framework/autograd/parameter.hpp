@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,16 +20,15 @@ namespace detail {
 /// What the handles of one parameter share.
 class ParameterState {
  public:
-  ParameterState(Tensor initial, Role its_role);
-  ~ParameterState();
+  explicit ParameterState(Role its_role) : role(its_role) {}
   ParameterState(const ParameterState&) = delete;
   ParameterState& operator=(const ParameterState&) = delete;
 
-  Tensor value;
+  Tensor value;     // its body knows this parameter, see parameter_of
   Tensor gradient;  // undefined when there is none
   Role role;
   bool frozen = false;
-  std::weak_ptr<ParameterState> self;  // lets a tape keep the parameter of a tensor alive
+  std::mutex gathering;  // held while a tape adds to `gradient`: several threads may share the parameter
 };
 
 }  // namespace detail
@@ -42,10 +42,11 @@ class Parameter {
   Parameter(Tensor value, Role role);
 
   bool defined() const { return state_ != nullptr; }
-  const Tensor& value() const { return state_->value; }
-  operator const Tensor&() const { return state_->value; }
-  const Shape& shape() const { return state_->value.shape(); }
-  Role role() const { return state_->role; }
+  /// Throws, as all below but name, same and id: ValueError when undefined.
+  const Tensor& value() const { return state().value; }
+  operator const Tensor&() const { return state().value; }
+  const Shape& shape() const { return state().value.shape(); }
+  Role role() const { return state().role; }
 
   const std::string& name() const { return name_; }
   /// A handle of the same parameter under another name.
@@ -56,15 +57,16 @@ class Parameter {
   void set_value(const Tensor& value);
 
   /// The sum of the gradients since the last step, in f32; undefined when there is none.
-  const Tensor& gradient() const { return state_->gradient; }
+  const Tensor& gradient() const { return state().gradient; }
   /// Replaces the gradient. Throws: ShapeError unless it is f32 of the parameter's shape.
   void set_gradient(Tensor gradient);
-  void discard_gradient() { state_->gradient = Tensor(); }
+  void discard_gradient() { state().gradient = Tensor(); }
 
-  /// A frozen parameter gets no gradient, so no optimizer moves it.
+  /// A frozen parameter gets no gradient, so no optimizer moves it: to operations it is a constant, and a backward that
+  /// comes after freeze() leaves it out, too.
   void freeze();
-  void unfreeze() { state_->frozen = false; }
-  bool frozen() const { return state_->frozen; }
+  void unfreeze() { state().frozen = false; }
+  bool frozen() const { return state().frozen; }
 
   /// Whether both are handles of one parameter (tied weights).
   bool same(const Parameter& other) const { return state_ == other.state_; }
@@ -72,6 +74,12 @@ class Parameter {
   const void* id() const { return state_.get(); }
 
  private:
+  detail::ParameterState& state() const {
+    if (state_ == nullptr) throw_undefined();
+    return *state_;
+  }
+  [[noreturn]] static void throw_undefined();
+
   std::shared_ptr<detail::ParameterState> state_;
   std::string name_;
 };

@@ -1,9 +1,13 @@
 #include <temper/autograd/recompute.hpp>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
 
 #include <temper/autograd/random.hpp>
 
+#include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/recorder_internal.hpp"
 #include "framework/core/format_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
@@ -12,18 +16,32 @@ namespace temper::detail {
 
 namespace {
 
-thread_local bool computing_again = false;
+/// A number that two tensors of different bits hardly share.
+std::uint64_t fingerprint(const Tensor& x) {
+  const auto* const bytes = with_type(x.dtype(), [&]<class T>() { return reinterpret_cast<const char*>(x.data<T>()); });
+  const std::size_t size = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
+  // Four chains, because one would wait for its own products.
+  std::array<std::uint64_t, 4> sums{1, 2, 3, 4};
+  constexpr std::size_t stride = sizeof sums;
+  for (std::size_t at = 0; at < size; at += stride) {
+    std::array<std::uint64_t, 4> words{};
+    std::memcpy(words.data(), bytes + at, std::min(stride, size - at));
+    for (std::size_t i = 0; i < 4; ++i) sums[i] = (std::rotl(sums[i], 29) ^ words[i]) * 0x9e3779b97f4a7c15u;
+  }
+  return sums[0] ^ std::rotl(sums[1], 16) ^ std::rotl(sums[2], 32) ^ std::rotl(sums[3], 48);
+}
 
 }  // namespace
 
 /// A block whose operations are recorded when backward comes to it; the object of its node's closure.
 struct Recorder::Block {
   Again again;
-  std::span<Saved> inputs;  // what it used of this tape; in the arena
+  std::span<Saved> inputs;  // what it used of what was older; in the arena, as `numbers`
   Mode mode;
-  std::uint64_t first_call, calls_end;
-  RandomState random;  // as it was before
-  bool drew;
+  std::uint64_t first_call, calls_end;  // of the tape's random masks
+  std::uint64_t seed;
+  std::span<std::uint64_t> numbers;  // what it took from the random generator
+  std::uint64_t fingerprint;         // of what it gave
 
   static void destroy(void* object) {
     auto* block = static_cast<Block*>(object);
@@ -32,102 +50,134 @@ struct Recorder::Block {
   }
 };
 
-bool Recorder::begin_block() {
-  if (in_block_) return false;
-  in_block_ = true;
-  return true;
+std::vector<std::uint64_t>& Recorder::begin_block() {
+  block_inputs_.clear();
+  block_numbers_.clear();
+  block_born_ = next_tensor_id();
+  block_first_call_ = calls_;
+  return block_numbers_;
 }
 
-void Recorder::leave_block() {
-  in_block_ = false;
-  block_inputs_.clear();
+void Recorder::note(const Tensor& x) {
+  if (!x.defined() || x.id() >= block_born_) return;  // the block made it
+  if (std::ranges::any_of(block_inputs_, [&](const Saved& known) { return known.tensor_.same(x); })) return;
+  slot_of_input(x);
+  Saved& saved = block_inputs_.emplace_back();
+  saved.tensor_ = x;
+  saved.version_ = x.version();
+  link(saved);
 }
 
 bool Recorder::block_wanted(const Tensor& y) {
-  in_block_ = false;
-  // One of its inputs is known to the tape already.
-  return slot_of(y) < 0 &&
-         std::ranges::any_of(block_inputs_, [this](const Tensor& input) { return wants(slot_of(input)); });
+  const bool wanted =
+      y.id() >= block_born_ &&  // else it is one of its inputs, and the tape knows what there is to know
+      (y.dtype() == Dtype::f32 || y.dtype() == Dtype::bf16) &&
+      std::ranges::any_of(block_inputs_, [this](const Saved& input) { return wants(slot_of_input(input)); });
+  if (!wanted) block_inputs_.clear();
+  return wanted;
 }
 
-void Recorder::record_block(const Tensor& y, const Again& again, std::uint64_t first_call, const RandomState& random) {
+void Recorder::record_block(const Tensor& y, const Again& again, Mode mode, std::uint64_t seed,
+                            std::span<const std::uint64_t> numbers) {
   const std::size_t count = block_inputs_.size();
-  auto* slots = static_cast<std::int32_t*>(arena_.allocate(count * sizeof(std::int32_t)));
-  auto* inputs = static_cast<Saved*>(arena_.allocate(count * sizeof(Saved)));
-  for (std::size_t i = 0; i < count; ++i) {
-    slots[i] = slot_of(block_inputs_[i]);
-    new (inputs + i) Saved(block_inputs_[i]);
+  Begun begun{"recompute", nullptr, static_cast<std::int32_t>(count), ~0u, 0};
+  try {
+    make_room();
+    auto* slots = static_cast<std::int32_t*>(arena_.allocate(count * sizeof(std::int32_t)));
+    auto* inputs = static_cast<Saved*>(arena_.allocate(count * sizeof(Saved)));
+    auto* taken = static_cast<std::uint64_t*>(arena_.allocate(numbers.size_bytes()));
+    void* const space = arena_.allocate(sizeof(Block));
+    for (std::size_t i = 0; i < count; ++i) slots[i] = slot_of_input(*block_inputs_[i]);
+    // Nothing throws from here on.
+    begun.inputs = slots;
+    for (std::size_t i = 0; i < count; ++i) new (inputs + i) Saved(std::move(block_inputs_[i]));
+    block_inputs_.clear();
+    std::ranges::copy(numbers, taken);
+    auto* block = new (space)
+        Block{again, {inputs, count}, mode, block_first_call_, calls_, seed, {taken, numbers.size()}, fingerprint(y)};
+    add_node(y, begun, {block, nullptr, Block::destroy});
+  } catch (...) {
+    again.destroy(again.object);
+    throw;
   }
-  auto* block = new (arena_.allocate(sizeof(Block)))
-      Block{again, {inputs, count}, current_mode, first_call, calls_, random, random.draws != random_state().draws};
-  nodes_.push_back({nullptr, {}, slots, static_cast<std::int32_t>(count), -1});
-  end_record("recompute", y, {block, nullptr, Block::destroy});
-}
-
-void Recorder::note_input(const Tensor& input) {
-  if (!input.defined() || slot_of(input) < 0) return;
-  if (std::ranges::any_of(block_inputs_, [&](const Tensor& known) { return known.same(input); })) return;
-  block_inputs_.push_back(input);
 }
 
 /// Computes a block again, now recording, and walks what it recorded. Its operations thus see the tape as they would
 /// have done the first time, and add to the same sums in the same order.
 void Recorder::walk_block(const Node& node, Tensor dy) {
   const Block& block = *static_cast<const Block*>(node.closure.object);
-  const std::size_t rest = nodes_.size();
+  const std::size_t rest = nodes_.size(), known = slots_.size();
+  const std::uint64_t begun = next_tensor_id();
   Tensor y = compute_again(block);
   if (calls_ != block.calls_end || !y.defined() || !(y.shape() == dy.shape()) || y.dtype() != dy.dtype()) {
     fail<TapeError>("recompute: the block gave {} with {} random masks, the first time {} {} with {}",
                     y.defined() ? fmt::format("{} {}", y.dtype(), y.shape()) : "an undefined tensor",
                     calls_ - block.first_call, dy.dtype(), dy.shape(), block.calls_end - block.first_call);
   }
-  const std::int32_t slot = slot_of(y);
+  if (fingerprint(y) != block.fingerprint) {
+    fail<TapeError>("recompute: the block gave other numbers than the first time");
+  }
+  for (std::size_t i = known; i < slots_.size(); ++i) {
+    if (slots_[i].parameter && slots_[i].parameter->value.id() < begun) {
+      fail<TapeError>("recompute: the block used a parameter {} that it did not use the first time", slots_[i].shape);
+    }
+  }
+  const std::int32_t slot = slot_of_input(y);
   y = Tensor();
+  plan(slot, rest);
+  check_saved();
   if (wants(slot)) give(slot, std::move(dy));
   walk(rest);
 }
 
 Tensor Recorder::compute_again(const Block& block) {
-  struct Scope {
-    Recorder& recorder;
-    const Block& block;
-    Recorder* outer = std::exchange(current, &recorder);
-    Mode outer_mode = std::exchange(current_mode, block.mode);
-    bool outer_again = std::exchange(computing_again, true);
-    RandomState now = random_state();
-
-    ~Scope() {
-      if (block.drew) set_random_state(now);
-      computing_again = outer_again;
-      current_mode = outer_mode;
-      current = outer;
-      recorder.active_ = false;
-    }
+  struct SecondRun {
+    Scope scope;
+    SecondRun(Recorder& recorder, Mode mode) : scope{&recorder, mode, Scope::Kind::second_run} { enter(scope); }
+    ~SecondRun() { leave(scope); }
   };
-  const Scope scope{*this, block};
-  active_ = true;
+  const bool mutated = mutant(Mutant::block_masks_as_evaluated);
+  const SecondRun second(*this, mutated ? Mode::evaluate : block.mode);
+  std::optional<RepeatRandom> repeat;
+  if (!mutant(Mutant::block_draws_anew)) repeat.emplace(RandomState{.seed = block.seed}, block.numbers);
   calls_ = block.first_call;
-  if (block.drew && !mutant(Mutant::block_draws_anew)) set_random_state(block.random);
-  if (mutant(Mutant::block_masks_as_evaluated)) current_mode = Mode::evaluate;
-  return block.again.call(block.again.object);
+  Tensor y = block.again.call(block.again.object);
+  if (repeat && repeat->taken() != block.numbers.size()) {
+    fail<TapeError>("recompute: the block drew {} times from the random generator, the first time {}", repeat->taken(),
+                    block.numbers.size());
+  }
+  return y;
 }
 
-FirstRun::FirstRun()
-    : recorder_(current != nullptr && current->begin_block() ? current : nullptr),
-      call_(recorder_ != nullptr ? recorder_->calls() : 0),
-      random_(random_state()) {}
-
-FirstRun::~FirstRun() {
-  if (recorder_ != nullptr) recorder_->leave_block();
+FirstRun::FirstRun() : scope_{nullptr, training() ? Mode::train : Mode::evaluate, Scope::Kind::first_run} {
+  const Scope* outer = innermost();
+  // A block within another one is a part of it.
+  if (outer == nullptr || outer->recorder == nullptr || outer->kind == Scope::Kind::first_run) return;
+  scope_.recorder = outer->recorder;
+  seed_ = random_seed();
+  numbers_ = &scope_.recorder->begin_block();
+  note_.emplace(*numbers_);
+  enter(scope_);
 }
+
+FirstRun::~FirstRun() { leave(scope_); }
 
 void* FirstRun::space(const Tensor& y, std::size_t bytes) {
   if (!y.defined()) fail<ValueError>("recompute: the block gave an undefined tensor");
-  return recorder_ != nullptr && recorder_->block_wanted(y) ? recorder_->allocate(bytes) : nullptr;
+  const bool recorded = leave(scope_);  // false when there was no tape, or the block has ended it
+  note_.reset();
+  return recorded && scope_.recorder->block_wanted(y) ? scope_.recorder->allocate(bytes) : nullptr;
 }
 
-void FirstRun::record(const Tensor& y, const Again& again) { recorder_->record_block(y, again, call_, random_); }
+void FirstRun::record(const Tensor& y, const Again& again) {
+  scope_.recorder->record_block(y, again, scope_.mode, seed_, *numbers_);
+}
 
-bool recomputing() { return computing_again; }
+bool recomputing() {
+  for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer) {
+    if (scope->kind == Scope::Kind::second_run) return true;
+  }
+  return false;
+}
 
 }  // namespace temper::detail

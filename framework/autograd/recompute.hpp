@@ -2,8 +2,10 @@
 
 #include <concepts>
 #include <cstdint>
+#include <optional>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <temper/autograd/tape.hpp>
 #include <temper/core/random.hpp>
@@ -19,7 +21,7 @@ struct Again {
   void (*destroy)(void* object);
 };
 
-/// The first run of a block: while one lives, the tape records nothing but notes what the block uses of it.
+/// The first run of a block: while one lives, the tape records nothing but notes what the block uses.
 class FirstRun {
  public:
   FirstRun();
@@ -33,9 +35,10 @@ class FirstRun {
   void record(const Tensor& y, const Again& again);
 
  private:
-  Recorder* recorder_;
-  std::uint64_t call_;
-  RandomState random_;
+  Scope scope_;
+  std::uint64_t seed_ = 0;
+  std::vector<std::uint64_t>* numbers_ = nullptr;  // what the block takes from the random generator
+  std::optional<NoteRandom> note_;
 };
 
 template <class Run>
@@ -61,9 +64,9 @@ Tensor recompute(Run run) {
 /// uses beside its inputs (parameters, tensors a lambda captured) gets its gradient too. The block is copied or moved
 /// onto the tape; one that can only be moved, as a layer, is referred to and must live until backward. It has to
 /// compute the same twice, and within it no tensor is watched. Blocks may contain others. Throws: ValueError for an
-/// undefined result; backward throws a TapeError when the second run gives another shape or draws other masks, or when
-/// something it needs was changed in place meanwhile. Source: Chen, Xu, Zhang, Guestrin, "Training deep nets with
-/// sublinear memory cost" (2016).
+/// undefined result; backward throws a TapeError when the second run gives other bits, draws other random numbers or
+/// uses another parameter, or when something the block used was changed in place meanwhile. Source: Chen, Xu, Zhang,
+/// Guestrin, "Training deep nets with sublinear memory cost" (2016).
 template <class Block, std::same_as<Tensor>... Inputs>
 Tensor recompute(Block&& block, const Inputs&... inputs) {
   using Plain = std::remove_cvref_t<Block>;

@@ -1,8 +1,21 @@
 #pragma once
 
-// What is behind a Tape. tape.cpp records, backward.cpp walks back, recompute.cpp has the blocks that are computed
-// again.
+// What is behind a Tape: tape.cpp records, backward.cpp walks back, recompute.cpp has the blocks that are computed
+// again, scope_internal.hpp says who records.
+//
+// What always holds:
+//  - A tensor has at most one slot on a tape, found by its id: as a source (a parameter or a watched tensor) or as the
+//    output of one node. The inputs of a node have smaller slots than its output. `constant` marks what an operation
+//    used and no gradient can flow into, so that it cannot be watched afterwards.
+//  - A slot leads on when a gradient there is of use: that of a source somebody asks for, that of an output which leads
+//    to such a source or is watched itself. A node is recorded when one of its inputs leads on.
+//  - Gradients gather in the slots. Parameters, which other tapes and threads may share, are touched by deliver()
+//  alone,
+//    when nothing can fail any more.
+//  - Nodes and slots are made by functions that do not throw, in room made before: what throws leaves no half of one.
+//  - A Saved is in its recorder's list as long as both live.
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -11,57 +24,69 @@
 #include <temper/autograd/tape.hpp>
 
 #include "framework/autograd/arena_internal.hpp"
+#include "framework/autograd/scope_internal.hpp"
+#include "framework/autograd/slot_map_internal.hpp"
 
 namespace temper::detail {
 
+/// The bit of an input of an operation, the last one for all from there on.
+inline std::uint32_t bit_of(std::size_t input) { return std::uint32_t{1} << std::min<std::size_t>(input, 31); }
+
 class Recorder {
  public:
+  Recorder() : scope_{this, Mode::train, Scope::Kind::tape} {}
+
   // tape.cpp
   void begin(Mode mode);
-  /// Stops recording; an outer tape goes on.
-  void stop();
   void clear();
   void watch(const Tensor& x);
-  void* begin_record(std::span<const Tensor> inputs, std::size_t bytes);
-  void end_record(const char* name, const Tensor& y, Closure closure);
+  bool would_record(std::span<const Tensor> inputs);
+  void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes);
+  void end_record(const Tensor& y, Closure closure);
 
   // backward.cpp
   void backward(const Tensor& loss, const std::span<const Parameter>* only);
   Tensor gradient(const Tensor& x) const;
-  bool wants(std::int32_t slot) const { return slot >= 0 && slots_[index(slot)].wanted; }
+  bool wants(std::int32_t slot) const { return slot >= 0 && slots_[index(slot)].leads_on; }
   void give(std::int32_t slot_number, Tensor gradient);
   Gradients::Target into(std::int32_t slot_number);
   void link(Saved& saved);
   void unlink(Saved& saved);
+  /// `to` takes the place of `from` in the list.
+  void move_link(Saved& from, Saved& to);
 
   // recompute.cpp
-  /// From here to block_wanted or leave_block nothing is recorded, but what is used of this tape noted. False within
-  /// another block.
-  bool begin_block();
-  void leave_block();
-  /// Whether a gradient will flow through `y`, what the block gave, into the block.
+  /// From here on note() notes. Gives what to note the random numbers in that the block takes.
+  std::vector<std::uint64_t>& begin_block();
+  /// Notes what a block uses, as it is at its first use.
+  void note(const Tensor& x);
+  /// Ends the noting. Whether a gradient will flow through `y`, what the block gave, into the block.
   bool block_wanted(const Tensor& y);
-  void record_block(const Tensor& y, const Again& again, std::uint64_t first_call, const RandomState& random);
+  void record_block(const Tensor& y, const Again& again, Mode mode, std::uint64_t seed,
+                    std::span<const std::uint64_t> numbers);
 
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
   const char* node_name() const { return nodes_.back().name; }
   std::int64_t size() const { return static_cast<std::int64_t>(nodes_.size()); }
   std::uint64_t next_call() { return calls_++; }
-  std::uint64_t calls() const { return calls_; }
   std::uint64_t training_tape() const { return training_tape_; }
-  bool records(std::uint64_t serial) const { return active_ && serial_ == serial; }
-  std::uint64_t serial() const { return serial_; }
+  Scope& scope() { return scope_; }
 
-  Recorder* next_free = nullptr;
+  Recorder* next_unused = nullptr;
 
  private:
-  /// A value on the tape: the output of an operation, a parameter or a watched tensor.
+  /// A value on the tape.
   struct Slot {
     Shape shape;
     Dtype dtype;                                // of the value; a parameter's gradient is f32 whatever it is
-    std::shared_ptr<ParameterState> parameter;  // its gradient is gathered here, not in `gradient`
-    Tensor gradient;
-    bool wanted = true;
+    std::uint32_t version;                      // of the value when it came on the tape
+    std::int32_t node;                          // whose output it is, -1 for a source
+    std::shared_ptr<ParameterState> parameter;  // whose value it is, if a parameter's
+    Tensor gradient;                            // the sum so far
+    bool watched;                               // gradient() may ask for it: kept after the walk
+    bool delivers = false;                      // the gradient goes to the parameter
+    bool leads_on = false;
+    bool reached = false;  // by a gradient from the loss
   };
 
   struct Node {
@@ -70,59 +95,71 @@ class Recorder {
     const std::int32_t* inputs;  // slots, -1 for a constant; in the arena
     std::int32_t input_count;
     std::int32_t output;
+    bool needed = false;  // a gradient reaches it and leads on
   };
 
-  struct Watched {
-    Tensor tensor;
-    std::int32_t slot;
+  /// What begin_record hands to end_record.
+  struct Begun {
+    const char* name;
+    const std::int32_t* inputs;
+    std::int32_t input_count;
+    std::uint32_t wanted;  // the bits of those inputs that lead on
+    std::size_t bytes;     // of the closure
   };
 
   struct Block;
+  enum class State { recording, walking, done };
+
+  static constexpr std::int32_t constant = -1;
 
   static std::size_t index(std::int32_t slot) { return static_cast<std::size_t>(slot); }
   static Dtype gathered_in(const Slot& slot) { return slot.parameter ? Dtype::f32 : slot.dtype; }
-  static Tensor& gathered(Slot& slot) { return slot.parameter ? slot.parameter->gradient : slot.gradient; }
   static void destroy(Node& node) {
     if (node.closure.object != nullptr) node.closure.destroy(node.closure.object);
     node.closure.object = nullptr;
   }
 
   // tape.cpp
-  std::int32_t slot_of(const Tensor& x);
-  std::int32_t add_slot(const Tensor& x, std::shared_ptr<ParameterState> parameter);
+  /// The slot of an input of an operation: parameters come on the tape here, and constants are marked.
+  std::int32_t slot_of_input(const Tensor& x);
+  std::int32_t add_source(const Tensor& x, std::shared_ptr<ParameterState> parameter, bool watched);
+  void make_room();
+  void add_node(const Tensor& y, const Begun& begun, Closure closure) noexcept;
 
   // backward.cpp
-  static bool listed(std::span<const Parameter> parameters, const ParameterState* state);
-  std::int32_t slot_of_recorded(const Tensor& loss) const;
+  /// Says whether the gradient of a source leads on and where it goes.
+  void ask(Slot& slot) const;
+  std::int32_t slot_of_loss(const Tensor& loss);
+  /// Says which of the nodes from `first` on a gradient at `root` will reach and lead on from, and lets go of the
+  /// others.
+  void plan(std::int32_t root, std::size_t first);
   void check_saved() const;
-  void restrict_to(std::span<const Parameter> parameters);
   /// Runs the backward functions of all nodes but the first `rest`, the last one first.
   void walk(std::size_t rest);
+  /// Adds the gradients to the parameters.
+  void deliver();
 
   // recompute.cpp
-  void note_input(const Tensor& input);
   void walk_block(const Node& node, Tensor dy);
   Tensor compute_again(const Block& block);
 
   Arena arena_;
   std::vector<Node> nodes_;
   std::vector<Slot> slots_;
-  std::vector<Watched> watched_;
+  SlotMap map_;
   Saved* saved_ = nullptr;
-  Recorder* outer_ = nullptr;
-  Mode outer_mode_ = Mode::evaluate;
-  std::uint64_t serial_ = 0;
+  Scope scope_;
+  State state_ = State::done;
+  std::uint64_t born_ = 0;  // tensors of smaller ids are older than the tape
   std::uint64_t training_tape_ = 0;
   std::uint64_t calls_ = 0;
-  bool active_ = false;
-  bool walking_ = false;
-  const std::span<const Parameter>* only_ = nullptr;  // while walking: whose gradients are wanted, null for all
-  bool in_block_ = false;
-  std::vector<Tensor> block_inputs_;  // what the block that runs has used of this tape
+  bool used_frozen_ = false;  // an operation used a frozen parameter
+  Begun begun_{};
+  const std::span<const Parameter>* only_ = nullptr;  // while walking: whose gradients are asked for, null for all
+  std::uint64_t block_born_ = 0;                      // tensors of smaller ids are older than the block that runs
+  std::uint64_t block_first_call_ = 0;
+  std::vector<Saved> block_inputs_;           // what the block that runs has used of what is older
+  std::vector<std::uint64_t> block_numbers_;  // what it took from the random generator
 };
-
-/// The tape that records on this thread, if any, and how layers behave.
-extern constinit thread_local Recorder* current;
-extern constinit thread_local Mode current_mode;
 
 }  // namespace temper::detail

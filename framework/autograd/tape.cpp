@@ -1,8 +1,7 @@
 #include <temper/autograd/tape.hpp>
 
-#include <atomic>
+#include <algorithm>
 
-#include <temper/core/pool.hpp>
 #include <temper/core/random.hpp>
 
 #include <temper/autograd/random.hpp>
@@ -14,169 +13,169 @@ namespace temper {
 
 namespace detail {
 
-constinit thread_local Recorder* current = nullptr;
-constinit thread_local Mode current_mode = Mode::evaluate;
-
 namespace {
 
-std::atomic<std::uint64_t> last_serial{0};
+template <class T>
+void make_room_in(std::vector<T>& elements) {
+  if (elements.size() == elements.capacity()) elements.reserve(std::max<std::size_t>(64, 2 * elements.size()));
+}
 
 }  // namespace
 
 void Recorder::begin(Mode mode) {
-  serial_ = ++last_serial;
-  outer_ = current;
-  outer_mode_ = current_mode;
-  active_ = true;
-  walking_ = false;
-  calls_ = 0;
   training_tape_ = mode == Mode::train ? next_training_tape() : 0;
-  current = this;
-  current_mode = mode;
-}
-
-void Recorder::stop() {
-  if (!active_) return;
-  active_ = false;
-  if (current == this) {
-    current = outer_;
-    current_mode = outer_mode_;
-    return;
-  }
-  for (Recorder* inner = current; inner != nullptr; inner = inner->outer_) {
-    if (inner->outer_ != this) continue;
-    inner->outer_ = outer_;
-    inner->outer_mode_ = outer_mode_;
-  }
+  born_ = next_tensor_id();
+  calls_ = 0;
+  used_frozen_ = false;
+  only_ = nullptr;
+  state_ = State::recording;
+  scope_.mode = mode;
+  enter(scope_);
 }
 
 void Recorder::clear() {
   for (Node& node : nodes_) destroy(node);
   nodes_.clear();
   slots_.clear();
-  watched_.clear();
+  map_.clear();
+  block_inputs_.clear();
+  while (saved_ != nullptr) unlink(*saved_);  // held by somebody who outlives the tape
   arena_.rewind({});
+  scope_.abandoned = false;
+  state_ = State::done;
 }
 
-std::int32_t Recorder::slot_of(const Tensor& x) {
-  TapeMark& mark = x.mark();
-  const bool frozen = mark.parameter != nullptr && mark.parameter->frozen;
-  if (mark.tape == serial_ && !frozen) return mark.slot;
-  for (const Watched& watched : watched_) {
-    if (watched.tensor.same(x)) return watched.slot;
+std::int32_t Recorder::slot_of_input(const Tensor& x) {
+  if (!x.defined()) return constant;
+  const std::int32_t known = map_.find(x.id());
+  if (known >= 0) {
+    const Slot& slot = slots_[index(known)];
+    if (!slot.parameter || !slot.parameter->frozen) return known;
+    used_frozen_ = true;
+    return slot.watched ? known : constant;
   }
-  if (mark.parameter == nullptr || frozen) return -1;
-  // Marks the parameter for this tape; should another tape mark it in between, it gets a second slot here, and both
-  // add to the same gradient.
-  mark.slot = add_slot(x, mark.parameter->self.lock());
-  mark.tape = serial_;
-  if (only_ != nullptr) slots_[index(mark.slot)].wanted = listed(*only_, mark.parameter);
-  return mark.slot;
+  if (auto parameter = parameter_of(x)) {
+    if (!parameter->frozen) return add_source(x, std::move(parameter), false);
+    used_frozen_ = true;
+  }
+  if (known == SlotMap::absent) map_.set(x.id(), constant);
+  return constant;
 }
 
-std::int32_t Recorder::add_slot(const Tensor& x, std::shared_ptr<ParameterState> parameter) {
-  slots_.push_back({x.shape(), x.dtype(), std::move(parameter), Tensor(), true});
-  return static_cast<std::int32_t>(slots_.size() - 1);
+std::int32_t Recorder::add_source(const Tensor& x, std::shared_ptr<ParameterState> parameter, bool watched) {
+  make_room();
+  const auto slot = static_cast<std::int32_t>(slots_.size());
+  slots_.push_back({x.shape(), x.dtype(), x.version(), -1, std::move(parameter), Tensor(), watched});
+  ask(slots_.back());
+  map_.set(x.id(), slot);
+  return slot;
 }
 
 void Recorder::watch(const Tensor& x) {
-  if (!active_) fail<TapeError>("watch: this tape has already run backward");
+  if (state_ != State::recording) fail<TapeError>("watch: this tape has already run backward");
+  if (!on_this_thread(scope_)) fail<TapeError>("watch: this tape was made on another thread");
+  if (within_block(this)) fail<TapeError>("watch: a block that recompute runs cannot watch a tensor");
+  if (!x.defined()) fail<ValueError>("watch: an undefined tensor");
   if (x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) {
     fail<TapeError>("watch: tensor {} is {}, only f32 and bf16 have a gradient", x.shape(), x.dtype());
   }
-  if (slot_of(x) < 0) watched_.push_back({x, add_slot(x, nullptr)});
+  const std::int32_t known = map_.find(x.id());
+  if (known == constant) {
+    fail<TapeError>(
+        "watch: tensor {} was used on this tape before; watch it first, or that use is missing in its "
+        "gradient",
+        x.shape());
+  }
+  if (known >= 0) {
+    slots_[index(known)].watched = true;
+    slots_[index(known)].leads_on = true;
+  } else {
+    add_source(x, parameter_of(x), true);
+  }
 }
 
-void* Recorder::begin_record(std::span<const Tensor> inputs, std::size_t bytes) {
-  if (in_block_) {
-    for (const Tensor& input : inputs) note_input(input);
-    return nullptr;
-  }
-  const std::size_t count = inputs.size();
+bool Recorder::would_record(std::span<const Tensor> inputs) {
+  return std::ranges::any_of(inputs, [this](const Tensor& input) { return wants(slot_of_input(input)); });
+}
+
+void* Recorder::begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes) {
   const Arena::Mark before = arena_.mark();
-  auto* input_slots = static_cast<std::int32_t*>(arena_.allocate(count * sizeof(std::int32_t)));
-  bool wanted = false;
-  for (std::size_t i = 0; i < count; ++i) {
-    input_slots[i] = inputs[i].defined() ? slot_of(inputs[i]) : -1;
-    wanted = wanted || wants(input_slots[i]);
+  auto* slots = static_cast<std::int32_t*>(arena_.allocate(inputs.size() * sizeof(std::int32_t)));
+  begun_ = {name, slots, static_cast<std::int32_t>(inputs.size()), 0, bytes};
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    slots[i] = slot_of_input(inputs[i]);
+    if (!wants(slots[i])) continue;
+    begun_.wanted |= bit_of(i);
+    const Slot& slot = slots_[index(slots[i])];
+    if (slot.node >= 0 && slot.version != inputs[i].version()) {
+      fail<TapeError>("{}: input {} {} was changed in place after it was recorded, of which its gradient knows nothing",
+                      name, i, slot.shape);
+    }
   }
-  if (!wanted) {
+  if (begun_.wanted == 0) {
     arena_.rewind(before);
     return nullptr;
   }
-  nodes_.push_back({nullptr, {}, input_slots, static_cast<std::int32_t>(count), -1});
+  make_room();
   return arena_.allocate(bytes);
 }
 
-void Recorder::end_record(const char* name, const Tensor& y, Closure closure) {
-  Node& node = nodes_.back();
-  node.name = name;
-  node.closure = closure;
-  node.output = add_slot(y, nullptr);
-  y.mark().tape = serial_;
-  y.mark().slot = node.output;
+void Recorder::make_room() {
+  make_room_in(nodes_);
+  make_room_in(slots_);
+  map_.make_room();
 }
 
-namespace {
-
-class FreeRecorders;
-FreeRecorders& free_recorders();
-
-/// Recorders of dead tapes, with their memory, for the next ones on this thread.
-class FreeRecorders {
- public:
-  FreeRecorders() {
-    trim_with_pool([] { free_recorders().clear(); });
+void Recorder::end_record(const Tensor& y, Closure closure) {
+  if (!y.defined()) {
+    closure.destroy(closure.object);
+    fail<ValueError>("{}: recorded an undefined tensor", begun_.name);
   }
-  ~FreeRecorders() { clear(); }
-  Recorder* take() {
-    if (head_ == nullptr) return new Recorder;
-    return std::exchange(head_, head_->next_free);
-  }
-  void give(Recorder* recorder) {
-    recorder->next_free = head_;
-    head_ = recorder;
-  }
-  void clear() {
-    while (head_ != nullptr) delete std::exchange(head_, head_->next_free);
-  }
-
- private:
-  Recorder* head_ = nullptr;
-};
-
-FreeRecorders& free_recorders() {
-  thread_local FreeRecorders recorders;
-  return recorders;
+  add_node(y, begun_, closure);
 }
 
-}  // namespace
-
-void* begin_record(std::span<const Tensor> inputs, std::size_t bytes) {
-  return current != nullptr ? current->begin_record(inputs, bytes) : nullptr;
+void Recorder::add_node(const Tensor& y, const Begun& begun, Closure closure) noexcept {
+  const auto node = static_cast<std::int32_t>(nodes_.size()), output = static_cast<std::int32_t>(slots_.size());
+  nodes_.push_back({begun.name, closure, begun.inputs, begun.input_count, output});
+  slots_.push_back({y.shape(), y.dtype(), y.version(), node, nullptr, Tensor(), false});
+  slots_.back().leads_on = true;
+  map_.set(y.id(), output);
+  // The tensors the closure saved, which are the last that were linked: those that no wanted gradient needs are let go.
+  const auto* const begin = static_cast<const std::byte*>(closure.object);
+  for (Saved* saved = saved_; saved != nullptr;) {
+    const auto* const place = reinterpret_cast<const std::byte*>(saved);
+    if (std::less<>()(place, begin) || !std::less<>()(place, begin + begun.bytes)) break;
+    Saved* const next = saved->next_;
+    saved->node_ = node;
+    if ((saved->needed_by_ & begun.wanted) == 0) {
+      unlink(*saved);
+      saved->tensor_ = Tensor();
+    }
+    saved = next;
+  }
 }
 
-void end_record(const char* name, const Tensor& y, Closure closure) { current->end_record(name, y, closure); }
+void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes) {
+  const Scope* scope = innermost();
+  if (scope == nullptr || scope->recorder == nullptr) return nullptr;
+  if (scope->kind != Scope::Kind::first_run) return scope->recorder->begin_record(name, inputs, bytes);
+  for (const Tensor& input : inputs) scope->recorder->note(input);
+  return nullptr;
+}
+
+void end_record(const Tensor& y, Closure closure) { innermost()->recorder->end_record(y, closure); }
 
 RandomStream dropout_stream() {
-  const std::uint64_t seed = random_state().seed;
+  const Scope* scope = innermost();
   // Without a tape (statistics are re-estimated) every call is a draw of its own.
-  if (current == nullptr) return next_draw();
-  return {seed, RandomUse::dropout, current->training_tape(), current->next_call()};
+  if (scope == nullptr || scope->recorder == nullptr) return next_draw();
+  return {random_seed(), RandomUse::dropout, scope->recorder->training_tape(), scope->recorder->next_call()};
 }
 
 }  // namespace detail
 
-Tape::Tape(Mode mode)
-    : recorder_(detail::free_recorders().take(),
-                [](detail::Recorder* recorder) { detail::free_recorders().give(recorder); }) {
-  recorder_->begin(mode);
-}
-
-Tape::~Tape() {
-  recorder_->stop();
-  recorder_->clear();
-}
+Tape::Tape(Mode mode) : recorder_(detail::take_recorder(), detail::end_tape) { recorder_->begin(mode); }
+Tape::~Tape() = default;
 
 void Tape::watch(const Tensor& x) { recorder_->watch(x); }
 void Tape::backward(const Tensor& loss) { recorder_->backward(loss, nullptr); }
@@ -186,20 +185,40 @@ void Tape::backward(const Tensor& loss, std::span<const Parameter> parameters) {
 Tensor Tape::gradient(const Tensor& x) const { return recorder_->gradient(x); }
 std::int64_t Tape::size() const { return recorder_->size(); }
 
-NoTape::NoTape(Mode mode)
-    : recorder_(std::exchange(detail::current, nullptr)),
-      serial_(recorder_ != nullptr ? recorder_->serial() : 0),
-      mode_(std::exchange(detail::current_mode, mode)) {}
-
-NoTape::~NoTape() {
-  // The tape may have ended meanwhile, and its recorder serve another.
-  detail::current = recorder_ != nullptr && recorder_->records(serial_) ? recorder_ : nullptr;
-  detail::current_mode = mode_;
+bool recording(std::initializer_list<Tensor> inputs) {
+  const detail::Scope* scope = detail::innermost();
+  return scope != nullptr && scope->recorder != nullptr && scope->kind != detail::Scope::Kind::first_run &&
+         scope->recorder->would_record({inputs.begin(), inputs.size()});
 }
 
-bool training() { return detail::current_mode == Mode::train; }
-bool recording() { return detail::current != nullptr; }
+Tensor stop_gradient(const Tensor& x) { return detail::alias(x, x.shape()); }
 
-Tensor stop_gradient(const Tensor& x) { return x.view(x.shape()); }
+Saved::Saved(const Tensor& tensor, std::uint32_t needed_by) : tensor_(tensor), needed_by_(needed_by) {
+  if (!tensor.defined()) return;
+  version_ = tensor.version();
+  const detail::Scope* scope = detail::innermost();
+  if (scope == nullptr || scope->recorder == nullptr) return;
+  if (scope->kind == detail::Scope::Kind::first_run) scope->recorder->note(tensor);
+  scope->recorder->link(*this);
+}
+
+Saved::Saved(const Saved& other) : tensor_(other.tensor_), version_(other.version_), needed_by_(other.needed_by_) {
+  if (other.recorder_ != nullptr) other.recorder_->link(*this);
+}
+
+Saved::Saved(Saved&& other) noexcept
+    : tensor_(std::move(other.tensor_)), version_(other.version_), needed_by_(other.needed_by_) {
+  if (other.recorder_ != nullptr) other.recorder_->move_link(other, *this);
+}
+
+Saved::~Saved() {
+  if (recorder_ != nullptr) recorder_->unlink(*this);
+}
+
+Saved save(const Tensor& tensor, std::initializer_list<int> inputs) {
+  std::uint32_t needed_by = 0;
+  for (const int input : inputs) needed_by |= detail::bit_of(static_cast<std::size_t>(input));
+  return Saved(tensor, needed_by);
+}
 
 }  // namespace temper

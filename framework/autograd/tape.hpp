@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -15,8 +17,28 @@ namespace temper {
 enum class Mode { train, evaluate };
 
 namespace detail {
+
 class Recorder;
-}
+struct ThreadScopes;
+
+/// What was begun on a thread and has not ended; see scope_internal.hpp.
+struct Scope {
+  enum class Kind : std::uint8_t {
+    tape,
+    pause,       // a NoTape
+    first_run,   // of a block that will be computed again: noted, not recorded
+    second_run,  // of such a block, by backward
+  };
+
+  Recorder* recorder;  // null when nothing is recorded
+  Mode mode;
+  Kind kind;
+  Scope* outer = nullptr;
+  std::atomic<ThreadScopes*> thread = nullptr;  // in whose chain it is
+  std::atomic<bool> abandoned = false;          // a tape that another thread has destroyed
+};
+
+}  // namespace detail
 
 /// What a backward function is told about the inputs of its operation, in the order given to record().
 class Gradients {
@@ -53,7 +75,8 @@ class Gradients {
 ///     const Tensor loss = cross_entropy(model(images), labels);
 ///     tape.backward(loss);          // every parameter used now holds its gradient
 ///
-/// Tapes nest: the innermost records. Without a live tape nothing is recorded.
+/// Tapes nest: the innermost records. Without a live tape nothing is recorded. A tape belongs to the thread it was made
+/// on; threads may share parameters, each with a tape of its own, and their gradients add up.
 class Tape {
  public:
   explicit Tape(Mode mode = Mode::train);
@@ -61,17 +84,21 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  /// Asks for the gradient of a tensor that is not a parameter. Call before using it.
+  /// Asks for the gradient of this tensor: an input, to be watched before it is used, something computed on the tape,
+  /// or a parameter, whose gradient by this tape alone gradient() then gives. Throws: TapeError after backward, within
+  /// recompute, for what is neither f32 nor bf16, and for an input that was used already.
   void watch(const Tensor& x);
 
   /// Adds the gradients of `loss`, a scalar recorded on this tape, to the parameters it depends on. The tape is inert
-  /// from then on. Throws: TapeError when called twice, on a non-scalar, on something this tape did not record, or
-  /// when a tensor the gradient needs was changed in place; no gradient has changed then.
+  /// from then on. Throws: TapeError when called twice, on a non-scalar, on something this tape did not record, on
+  /// another thread, or when a tensor the gradient needs was changed in place. No gradient has changed then, nor when a
+  /// backward function throws.
   void backward(const Tensor& loss);
   /// The same for these parameters alone; all others keep their gradients as they are.
   void backward(const Tensor& loss, std::span<const Parameter> parameters);
 
-  /// After backward: the gradient of a watched tensor, zeros when the loss does not depend on it.
+  /// After backward: the gradient of a watched tensor, zeros when the loss does not depend on it. Of the tensor's
+  /// dtype, for a parameter f32.
   Tensor gradient(const Tensor& x) const;
 
   /// Operations recorded so far.
@@ -83,7 +110,7 @@ class Tape {
 };
 
 /// While one lives, this thread records nothing and behaves as `mode` says: evaluation in the midst of a tape, or,
-/// with Mode::train, training behaviour without gradients (re-estimating batch statistics).
+/// with Mode::train, training behaviour without gradients (re-estimating batch statistics). It ends on its own thread.
 class NoTape {
  public:
   explicit NoTape(Mode mode = Mode::evaluate);
@@ -92,23 +119,24 @@ class NoTape {
   NoTape& operator=(const NoTape&) = delete;
 
  private:
-  detail::Recorder* recorder_;
-  std::uint64_t serial_;
-  Mode mode_;
+  detail::Scope scope_;
 };
 
 /// Whether layers on this thread should behave as in training now.
 bool training();
 /// Whether operations on this thread are being recorded now.
 bool recording();
+/// Whether an operation on these inputs would be: what only its backward function needs is not worth computing else.
+bool recording(std::initializer_list<Tensor> inputs);
 
 /// A tensor that a backward function will need as it is now. Capture save(x), not x: should x be changed in place
 /// meanwhile, backward throws rather than give a wrong gradient.
 class Saved {
  public:
   Saved() = default;
-  explicit Saved(const Tensor& tensor);
+  explicit Saved(const Tensor& tensor, std::uint32_t needed_by = ~0u);
   Saved(const Saved& other);
+  Saved(Saved&& other) noexcept;
   Saved& operator=(const Saved&) = delete;
   ~Saved();
 
@@ -120,12 +148,17 @@ class Saved {
   friend class detail::Recorder;
   Tensor tensor_;
   std::uint32_t version_ = 0;
+  std::uint32_t needed_by_ = ~0u;         // a bit for each input whose gradient needs it
+  std::int32_t node_ = -1;                // the operation that holds it, -1 for who knows what
   detail::Recorder* recorder_ = nullptr;  // the tape whose list this is linked into
   Saved* previous_ = nullptr;
   Saved* next_ = nullptr;
 };
 
 inline Saved save(const Tensor& tensor) { return Saved(tensor); }
+/// A tensor that the gradients of some inputs alone need, by their numbers in record(): save(b, {0}). When none of them
+/// is wanted it is not kept, so the backward function must not touch it then.
+Saved save(const Tensor& tensor, std::initializer_list<int> inputs);
 
 namespace detail {
 
@@ -136,31 +169,33 @@ struct Closure {
   void (*destroy)(void* object);
 };
 
-/// Space for a closure on the recording tape; null when nothing is recorded or no input is on the tape.
-void* begin_record(std::span<const Tensor> inputs, std::size_t bytes);
+/// Space for a closure on the recording tape; null when nothing is recorded or no input is on the tape. What went
+/// before stays as it is until end_record, should the closure's making throw.
+void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes);
 /// Completes what begin_record began.
-void end_record(const char* name, const Tensor& y, Closure closure);
+void end_record(const Tensor& y, Closure closure);
 
 }  // namespace detail
 
 /// Tells the tape that `y` was computed from `inputs`, and how gradients flow back:
 ///
-///     return record("mul", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+///     return record("mul", y, {a, b}, [a = save(a, {1}), b = save(b, {0})](const Tensor& dy, Gradients& gradients) {
 ///       if (gradients.wants(0)) gradients.give(0, mul(dy, b));
 ///       if (gradients.wants(1)) gradients.give(1, mul(dy, a));
 ///     });
 ///
 /// `name` must be a string literal. `y` is a new tensor; it is returned. Nothing happens when no tape records or no
-/// input is on it. The backward function runs at most once, unrecorded, and is destroyed at once.
+/// input is on it. The backward function runs at most once, unrecorded, when a gradient reaches y and leads on to some
+/// input, and is destroyed at once. Throws: TapeError for an input that was changed in place since it was recorded.
 template <std::invocable<const Tensor&, Gradients&> Backward>
 Tensor record(const char* name, Tensor y, std::span<const Tensor> inputs, Backward backward) {
   static_assert(alignof(Backward) <= 16);
-  if (void* space = detail::begin_record(inputs, sizeof(Backward))) {
-    detail::end_record(
-        name, y,
-        {new (space) Backward(std::move(backward)),
-         [](void* object, const Tensor& dy, Gradients& gradients) { (*static_cast<Backward*>(object))(dy, gradients); },
-         [](void* object) { static_cast<Backward*>(object)->~Backward(); }});
+  if (void* space = detail::begin_record(name, inputs, sizeof(Backward))) {
+    detail::end_record(y, {new (space) Backward(std::move(backward)),
+                           [](void* object, const Tensor& dy, Gradients& gradients) {
+                             (*static_cast<Backward*>(object))(dy, gradients);
+                           },
+                           [](void* object) { static_cast<Backward*>(object)->~Backward(); }});
   }
   return y;
 }
@@ -169,7 +204,7 @@ Tensor record(const char* name, Tensor y, std::initializer_list<Tensor> inputs, 
   return record(name, std::move(y), std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(backward));
 }
 
-/// `x` as a constant: no gradient flows through the result.
+/// `x` as a constant, in the same memory: no gradient flows through the result.
 Tensor stop_gradient(const Tensor& x);
 
 }  // namespace temper

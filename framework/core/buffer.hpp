@@ -33,15 +33,15 @@ class Buffer {
   bool unique() const { return header_->references.load(std::memory_order_acquire) == 1; }
 
   /// Counts the changes in place, so that a backward can tell that a saved tensor is no longer what it was.
-  std::uint32_t version() const { return header_->version; }
-  void bump_version() const { ++header_->version; }
+  std::uint32_t version() const { return header_->version.load(std::memory_order_relaxed); }
+  void bump_version() const { header_->version.fetch_add(1, std::memory_order_relaxed); }
 
   friend bool operator==(const Buffer& a, const Buffer& b) { return a.header_ == b.header_; }
 
  private:
   struct alignas(64) Header {
     std::atomic<std::uint32_t> references;
-    std::uint32_t version;
+    std::atomic<std::uint32_t> version;  // several threads may fill parts of one tensor
     std::size_t bytes;
     std::size_t block_bytes;  // of the pool's block, this header included
   };

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 #include <numbers>
+#include <utility>
 
 namespace temper {
 
@@ -81,15 +82,57 @@ std::uint64_t RandomStream::below(std::uint64_t bound, std::uint64_t counter) co
   return static_cast<std::uint64_t>(static_cast<Wide>(joined(words[0], words[1])) * bound >> 64);
 }
 
+/// Where a thread's numbers come from, and who notes them.
+struct RandomSource {
+  RepeatRandom* repeat = nullptr;  // null: the generator of all threads
+  NoteRandom* note = nullptr;
+
+  struct Taken {
+    std::uint64_t seed, number;
+  };
+  /// The next number that `counter` counts.
+  Taken take(std::uint64_t RandomState::*counter) {
+    Taken result{};
+    if (repeat != nullptr) {
+      const std::size_t place = repeat->taken_++;
+      result = {repeat->state_.seed,
+                place < repeat->numbers_.size() ? repeat->numbers_[place] : (repeat->state_.*counter)++};
+    } else {
+      const std::lock_guard lock(generator().mutex);
+      result = {generator().state.seed, (generator().state.*counter)++};
+    }
+    for (NoteRandom* each = note; each != nullptr; each = each->outer_) each->numbers_.push_back(result.number);
+    return result;
+  }
+};
+
+namespace {
+
+constinit thread_local RandomSource source;
+
+}  // namespace
+
 RandomStream next_draw() {
-  const std::lock_guard lock(generator().mutex);
-  RandomState& state = generator().state;
-  return {state.seed, RandomUse::draw, state.draws++};
+  const auto [seed, number] = source.take(&RandomState::draws);
+  return {seed, RandomUse::draw, number};
 }
 
-std::uint64_t next_training_tape() {
-  const std::lock_guard lock(generator().mutex);
-  return generator().state.tapes++;
+std::uint64_t next_training_tape() { return source.take(&RandomState::tapes).number; }
+
+std::uint64_t random_seed() { return source.repeat != nullptr ? source.repeat->seed() : random_state().seed; }
+
+NoteRandom::NoteRandom(std::vector<std::uint64_t>& numbers)
+    : numbers_(numbers), outer_(std::exchange(source.note, this)) {}
+NoteRandom::~NoteRandom() { source.note = outer_; }
+
+RepeatRandom::RepeatRandom(const RandomState& start, std::span<const std::uint64_t> numbers)
+    : state_(start),
+      numbers_(numbers),
+      outer_(std::exchange(source.repeat, this)),
+      outer_note_(std::exchange(source.note, nullptr)) {}
+RepeatRandom::~RepeatRandom() {
+  source.repeat = outer_;
+  source.note = outer_note_;
 }
 
 }  // namespace detail

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <vector>
 
 namespace temper {
 
@@ -31,7 +33,8 @@ enum class RandomUse : std::uint32_t {
   transform = 4,
   rounding = 5,
   mixup = 6,
-  sample = 7
+  sample = 7,
+  gradcheck = 8
 };
 
 /// A key of the counter-based generator: four 32-bit numbers for each 64-bit counter.
@@ -61,6 +64,44 @@ class RandomStream {
 RandomStream next_draw();
 /// The number of the next training tape.
 std::uint64_t next_training_tape();
+/// The seed that holds on this thread.
+std::uint64_t random_seed();
+
+/// While one lives, the numbers of draws and training tapes this thread takes are noted, for a RepeatRandom.
+class NoteRandom {
+ public:
+  explicit NoteRandom(std::vector<std::uint64_t>& numbers);
+  ~NoteRandom();
+  NoteRandom(const NoteRandom&) = delete;
+  NoteRandom& operator=(const NoteRandom&) = delete;
+
+ private:
+  friend struct RandomSource;
+  std::vector<std::uint64_t>& numbers_;
+  NoteRandom* outer_;
+};
+
+/// While one lives, this thread has a generator of its own, and the one of all threads stays as it is: the same work
+/// draws the same again. It gives the noted numbers, and past them counts on from `start`. Nobody outside notes them.
+class RepeatRandom {
+ public:
+  explicit RepeatRandom(const RandomState& start, std::span<const std::uint64_t> numbers = {});
+  ~RepeatRandom();
+  RepeatRandom(const RepeatRandom&) = delete;
+  RepeatRandom& operator=(const RepeatRandom&) = delete;
+
+  std::uint64_t seed() const { return state_.seed; }
+  /// How many numbers were taken so far.
+  std::size_t taken() const { return taken_; }
+
+ private:
+  friend struct RandomSource;
+  RandomState state_;
+  std::span<const std::uint64_t> numbers_;
+  std::size_t taken_ = 0;
+  RepeatRandom* outer_;
+  NoteRandom* outer_note_;
+};
 
 }  // namespace detail
 }  // namespace temper

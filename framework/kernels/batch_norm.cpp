@@ -82,12 +82,13 @@ void batch_norm(const BatchNorm& s, const T* x, const float* gain, const float* 
 template <class T>
 void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, const T* dy, T* dx, float* dgain,
                          float* dbias, std::type_identity_t<T>* dresidual) {
-  const Index c = s.channels, step = rows_per_chunk(s), chunks = chunk_count(s.rows, step);
+  const Index c = s.channels, step = rows_per_chunk(s);
+  const Index chunks = inputs.own_statistics || dgain != nullptr || dbias != nullptr ? chunk_count(s.rows, step) : 0;
   const Scratch<float> sums(chunks * c), products(chunks * c);
-  const auto x_at = [&](Index row) { return inputs.x + row * c; };
+  const auto x_at = [&, x = inputs.x != nullptr ? inputs.x : dy](Index row) { return x + row * c; };  // times 0 then
   const auto y_at = [&](Index row) { return inputs.y != nullptr ? inputs.y + row * c : nullptr; };
   const auto kernel = table_of<T>().batch_norm_sums;
-  parallel_chunks(s.rows, step, [&](Index chunk, Index begin, Index end) {
+  parallel_chunks(chunks > 0 ? s.rows : 0, step, [&](Index chunk, Index begin, Index end) {
     kernel({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, sums.row(chunk, c),
            products.row(chunk, c));
   });
@@ -108,8 +109,8 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
   for (Index i = 0; i < c; ++i) {
     const float inverse = inverse_deviation(s, inputs.variance[i]);
     const double normal = static_cast<double>(inverse) * product[i];  // the sum of dz times the normalized x
-    dbias[i] = static_cast<float>(sum[i]);
-    dgain[i] = static_cast<float>(normal);
+    if (dbias != nullptr) dbias[i] = static_cast<float>(sum[i]);
+    if (dgain != nullptr) dgain[i] = static_cast<float>(normal);
     scale[i] = inputs.gain[i] * inverse;
     level[i] = static_cast<float>(sum[i] * share);
     slope[i] = static_cast<float>(normal * share * static_cast<double>(inverse));

@@ -28,13 +28,13 @@ void batch_norm(const BatchNorm& shape, const T* x, const float* gain, const flo
 /// What the backward of batch_norm reads.
 template <class T>
 struct BatchNormInputs {
-  const T* x;
+  const T* x;  ///< null when neither dgain nor statistics of the batch are wanted
   const float *gain, *mean, *variance;
   const T* y;           ///< null without ReLU
   bool own_statistics;  ///< whether they were the batch's, which depend on x
 };
 
-/// dgain and dbias are always written; dx and dresidual may be null. dresidual may be dy.
+/// Each of dx, dgain, dbias and dresidual may be null. dresidual may be dy.
 template <class T>
 void batch_norm_backward(const BatchNorm& shape, const BatchNormInputs<T>& inputs, const T* dy, T* dx, float* dgain,
                          float* dbias, std::type_identity_t<T>* dresidual);

@@ -1,6 +1,7 @@
 #include <temper/tensor/tensor.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <ostream>
 
@@ -66,6 +67,11 @@ Tensor drawn(const Shape& shape, Draw draw) {
 }  // namespace
 
 namespace detail {
+std::uint64_t next_tensor_id() {
+  static constinit std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 static_assert(sizeof(TensorBody) <= largest_exact_block);
 void* TensorBody::operator new(std::size_t bytes) { return pool_allocate(bytes).memory; }
 void TensorBody::operator delete(void* body) noexcept { pool_release({body, sizeof(TensorBody)}, sizeof(TensorBody)); }
@@ -93,41 +99,51 @@ double Tensor::item() const {
   return value;
 }
 
-Tensor Tensor::view(const Shape& shape) const {
-  const detail::TensorBody& self = body();
-  if (shape.numel() != numel()) {
-    fail<ShapeError>("view: tensor {} has {} elements, shape {} has {}", self.shape, numel(), shape, shape.numel());
+namespace detail {
+
+Tensor alias(const Tensor& x, const Shape& shape) {
+  const TensorBody& self = x.body();
+  if (shape.numel() != x.numel()) {
+    fail<ShapeError>("view: tensor {} has {} elements, shape {} has {}", self.shape, x.numel(), shape, shape.numel());
   }
   Tensor result;
-  result.body_ = new detail::TensorBody{
-      .dtype = self.dtype, .shape = shape, .buffer = self.buffer, .offset = self.offset, .mark = {}};
+  result.body_ = new TensorBody{.dtype = self.dtype, .shape = shape, .buffer = self.buffer, .offset = self.offset};
   return result;
 }
 
-Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
-  if (rank() == 0 || begin < 0 || end < begin || end > size(0)) {
-    fail<ShapeError>("rows: {} to {} of tensor {}", begin, end, shape());
+Tensor alias_rows(const Tensor& x, std::int64_t begin, std::int64_t end) {
+  const TensorBody& self = x.body();
+  if (x.rank() == 0 || begin < 0 || end < begin || end > x.size(0)) {
+    fail<ShapeError>("rows: {} to {} of tensor {}", begin, end, self.shape);
   }
-  const std::size_t row = static_cast<std::size_t>(shape().without_axis(0).numel()) * size_of(dtype());
+  const std::size_t row = static_cast<std::size_t>(self.shape.without_axis(0).numel()) * size_of(self.dtype);
   Tensor result;
-  const detail::TensorBody& self = body();
-  result.body_ = new detail::TensorBody{.dtype = self.dtype,
-                                        .shape = self.shape.resized(0, end - begin),
-                                        .buffer = self.buffer,
-                                        .offset = self.offset + static_cast<std::size_t>(begin) * row,
-                                        .mark = {}};
+  result.body_ = new TensorBody{.dtype = self.dtype,
+                                .shape = self.shape.resized(0, end - begin),
+                                .buffer = self.buffer,
+                                .offset = self.offset + static_cast<std::size_t>(begin) * row};
   return result;
 }
 
-Tensor Tensor::clone() const {
-  Tensor copy = empty(shape(), dtype());
-  std::byte* const to = static_cast<std::byte*>(copy.raw(dtype()));
-  const std::byte* const from = static_cast<const std::byte*>(raw(dtype()));
-  for_bytes(*this, [=](std::size_t begin, std::size_t bytes) { std::memcpy(to + begin, from + begin, bytes); });
-  return copy;
+Tensor alias_for(const Tensor& x, const std::shared_ptr<ParameterState>& parameter) {
+  Tensor result = alias(x, x.shape());
+  result.body_->parameter = parameter;
+  return result;
 }
 
-void Tensor::copy_from(const Tensor& source) {
+std::shared_ptr<ParameterState> parameter_of(const Tensor& x) { return x.body().parameter.lock(); }
+
+Tensor copy(const Tensor& x) {
+  Tensor result = empty(x.shape(), x.dtype());
+  std::byte* const to = static_cast<std::byte*>(result.raw(x.dtype()));
+  const std::byte* const from = static_cast<const std::byte*>(x.raw(x.dtype()));
+  for_bytes(x, [=](std::size_t begin, std::size_t bytes) { std::memcpy(to + begin, from + begin, bytes); });
+  return result;
+}
+
+}  // namespace detail
+
+void Tensor::overwrite(const Tensor& source) {
   if (!(shape() == source.shape()) || dtype() != source.dtype()) {
     fail<ShapeError>("copy_from: {} {} into {} {}", source.dtype(), source.shape(), dtype(), shape());
   }
@@ -144,8 +160,7 @@ void Tensor::fill(float value) {
 
 Tensor empty(const Shape& shape, Dtype dtype) {
   Tensor tensor;
-  tensor.body_ =
-      new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = elements_of(shape, dtype), .mark = {}};
+  tensor.body_ = new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = elements_of(shape, dtype)};
   return tensor;
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <iosfwd>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -12,29 +13,37 @@
 
 namespace temper {
 
+class Tensor;
+
 namespace detail {
 
 class ParameterState;
 
-/// Where the tapes know a tensor from. Written by autograd alone.
-struct TapeMark {
-  std::uint64_t tape = 0;               ///< serial number of the tape that recorded it, 0 for none
-  std::int32_t slot = -1;               ///< its number on that tape
-  ParameterState* parameter = nullptr;  ///< set for the value of a Parameter
-};
+/// A number larger than all that were given before, on whatever thread.
+std::uint64_t next_tensor_id();
 
-/// What the handles of one tensor share.
+/// What the handles of one tensor share. Nothing of it changes after it was made, so threads may share tensors.
 struct TensorBody {
   std::atomic<std::uint32_t> references{1};
   Dtype dtype;
   Shape shape;
   Buffer buffer;
-  std::size_t offset = 0;  // bytes
-  TapeMark mark;
+  std::size_t offset = 0;                        // bytes
+  std::weak_ptr<ParameterState> parameter = {};  // whose value it is, if a parameter's
+  std::uint64_t id = next_tensor_id();
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* body) noexcept;
 };
+
+// What Tensor::view, rows and clone make, but nothing is recorded: for what no gradient is to flow through.
+Tensor alias(const Tensor& x, const Shape& shape);
+Tensor alias_rows(const Tensor& x, std::int64_t begin, std::int64_t end);
+Tensor copy(const Tensor& x);
+/// `x` as the value of a parameter.
+Tensor alias_for(const Tensor& x, const std::shared_ptr<ParameterState>& parameter);
+/// The parameter whose value x is; null when it is none's, or its parameter is gone.
+std::shared_ptr<ParameterState> parameter_of(const Tensor& x);
 
 }  // namespace detail
 
@@ -91,13 +100,18 @@ class Tensor {
   /// The only element of a tensor of one. Throws: ShapeError for any other number of elements.
   double item() const;
 
-  /// The same memory under another shape of as many elements; unknown to any tape (see reshape).
+  // Gradients flow through these three, as through operations; stop_gradient() is what cuts them. They are defined in
+  // autograd/ops/view.cpp.
+
+  /// The same memory under another shape of as many elements.
   Tensor view(const Shape& shape) const;
-  /// Rows begin to end of the first axis, sharing memory; unknown to any tape (see slice).
+  /// Rows begin to end of the first axis, sharing memory.
   Tensor rows(std::int64_t begin, std::int64_t end) const;
-  /// A copy in memory of its own; unknown to any tape.
+  /// A copy in memory of its own.
   Tensor clone() const;
-  /// Overwrites the elements with those of `source`, of the same shape and dtype.
+  /// Overwrites the elements with those of `source`, of the same shape and dtype. No gradient can flow that way.
+  /// Throws: TapeError when one would have to, because a tape records and knows the source: say stop_gradient(source)
+  /// then.
   void copy_from(const Tensor& source);
   /// Sets every element of an f32 tensor.
   void fill(float value);
@@ -108,13 +122,20 @@ class Tensor {
   bool unique() const { return body().references.load(std::memory_order_acquire) == 1 && body().buffer.unique(); }
   /// Whether both are handles of one tensor.
   bool same(const Tensor& other) const { return body_ == other.body_; }
-  /// Where on a tape the tensor is. For autograd.
-  detail::TapeMark& mark() const { return body().mark; }
+  /// A number that no other tensor has or had; it grows with each that is made. Handles of one tensor have the same,
+  /// a view has its own.
+  std::uint64_t id() const { return body().id; }
 
  private:
   friend Tensor empty(const Shape& shape, Dtype dtype);
   friend Tensor zeros(const Shape& shape, Dtype dtype);
+  friend Tensor detail::alias(const Tensor& x, const Shape& shape);
+  friend Tensor detail::alias_rows(const Tensor& x, std::int64_t begin, std::int64_t end);
+  friend Tensor detail::copy(const Tensor& x);
+  friend Tensor detail::alias_for(const Tensor& x, const std::shared_ptr<detail::ParameterState>& parameter);
+  friend std::shared_ptr<detail::ParameterState> detail::parameter_of(const Tensor& x);
 
+  void overwrite(const Tensor& source);
   detail::TensorBody& body() const {
     if (body_ == nullptr) throw_undefined();
     return *body_;

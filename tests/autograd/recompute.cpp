@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include <temper/autograd/ops.hpp>
@@ -178,6 +179,48 @@ TEST_CASE("blocks may contain blocks, tapes and pauses") {
   }
 }
 
+TEST_CASE("a block draws the same whatever happens to the random generator meanwhile") {
+  const Weights a = same_weights(), b = same_weights();
+  const Tensor x = normal({5, 8});
+  const auto gradients = [&](const Weights& w, bool again) {
+    const auto layer = [&w](const Tensor& in) { return block(in, w.first, w.shared) * normal({8}); };
+    manual_seed(7);
+    Tape tape;
+    const Tensor y = again ? recompute(layer, x) : layer(x);
+    manual_seed(1000);
+    normal({3});
+    tape.backward(sum(y * y));
+    // Nor does the second run change it.
+    CHECK(random_state() == RandomState{.seed = 1000, .draws = 1, .tapes = 0});
+  };
+  gradients(a, false);
+  gradients(b, true);
+  CHECK(same_gradient(a.first, b.first));
+  CHECK(same_gradient(a.shared, b.shared));
+}
+
+TEST_CASE("draws of other threads between those of a block are neither repeated nor undone") {
+  const Parameter w = weights({4});
+  manual_seed(3);
+  int runs = 0;
+  const auto other_draws = [] { std::thread([] { normal({1}); }).join(); };
+  const auto layer = [&](const Tensor& x) {
+    Tensor y = x * w * normal({4});
+    if (++runs == 1) other_draws();
+    y = y * normal({4});
+    if (runs == 2) other_draws();
+    return y;
+  };
+  Tape tape;
+  tape.backward(sum(recompute(layer, ones({4}))));
+  CHECK(random_state().draws == 4);
+  manual_seed(3);
+  const Tensor first = normal({4}), other = normal({1}), third = normal({4});
+  for (std::size_t i = 0; i < 4; ++i) {
+    CHECK(w.gradient().values<float>()[i] == doctest::Approx(first.values<float>()[i] * third.values<float>()[i]));
+  }
+}
+
 TEST_CASE("running statistics move once") {
   const Parameter gain(ones({3}), Role::norm_gain), bias(zeros({3}), Role::bias);
   const Tensor x = normal({6, 3});
@@ -266,6 +309,28 @@ TEST_CASE("what makes a second run differ is an error, and leaves no gradient") 
                        "no", ValueError);
   CHECK_FALSE(w.gradient().defined());
   CHECK_FALSE(recording());
+
+  // What the block used besides its inputs, on the tape or not.
+  Tensor constant = ones({4});
+  CHECK_THROWS_WITH_AS(
+      backward([&](const Tensor& x) { return x * w * constant; }, [&](Tensor&) { constant.fill(100.0f); }), changed,
+      TapeError);
+  const Tensor threshold = ones({4});
+  CHECK_THROWS_WITH_AS(backward([&](const Tensor& x) { return where(less(x, threshold), x * w, x + w); },
+                                [&](Tensor&) { Tensor(threshold).fill(100.0f); }),
+                       "recompute: the block gave other numbers than the first time", TapeError);
+  runs = 0;
+  CHECK_THROWS_WITH_AS(backward([&](const Tensor& x) { return x * w * static_cast<float>(++runs); }, nothing),
+                       "recompute: the block gave other numbers than the first time", TapeError);
+  runs = 0;
+  CHECK_THROWS_WITH_AS(
+      backward([&](const Tensor& x) { return ++runs > 1 ? x * w * (normal({4}) * 0.0f + 1.0f) : x * w; }, nothing),
+      "recompute: the block drew 1 times from the random generator, the first time 0", TapeError);
+  // A value that replaces another is not noticed in the numbers where the input is 0.
+  const auto times_zero = [&w](const Tensor& x) { return (x * 0.0f) * w; };
+  CHECK_THROWS_WITH_AS(backward(times_zero, [&w](Tensor&) { w.set_value(full({4}, 100.0f)); }),
+                       "recompute: the block used a parameter [4] that it did not use the first time", TapeError);
+  CHECK_FALSE(w.gradient().defined());
 
   Tape tape;
   CHECK_THROWS_WITH_AS(recompute([](const Tensor&) { return Tensor(); }, w.value()),

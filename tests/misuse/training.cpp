@@ -36,13 +36,20 @@ TEST_CASE("tapes") {
                          [](Program& p) { p.tape->backward(p.logits); }),
       refuses<TapeError>("backward: loss [] was not recorded on this tape: it depends on no parameter and no watched",
                          [](Program& p) { p.tape->backward(mean(p.images)); }),
-      refuses<TapeError>("backward: loss [] was not recorded on this tape",
+      refuses<TapeError>("backward: loss [] was not recorded on this tape: another tape did that",
                          [](Program& p) {
                            Tape other;
                            other.backward(p.loss);
                          }),
       refuses<TapeError>(
-          "backward: loss [] was not recorded on this tape", [](Program& p) { p.tape->backward(p.loss); },
+          "backward: loss [] was not recorded on this tape: it was made before the tape began",
+          [](Program& p) {
+            Tape other;
+            other.backward(p.loss);
+          },
+          [](Program& p) { p.tape->backward(p.loss); }),
+      refuses<TapeError>(
+          "the parameters used are frozen; see Parameter::unfreeze", [](Program& p) { p.tape->backward(p.loss); },
           [](Program& p) {
             p.model.freeze();
             p.loss = cross_entropy(p.model(p.images), p.labels);
@@ -58,6 +65,14 @@ TEST_CASE("tapes") {
       refuses<TapeError>(
           "gradient: tensor [2, 4, 4, 1] was not watched by this tape",
           [](Program& p) { return p.tape->gradient(p.images); }, [](Program& p) { p.tape->backward(p.loss); }),
+      refuses<TapeError>("watch: tensor [2, 4, 4, 1] was used on this tape before; watch it first",
+                         [](Program& p) { p.tape->watch(p.images); }),
+      refuses<TapeError>("copy_from: a gradient is to flow through the source [2, 3]",
+                         [](Program& p) {
+                           zeros({2, 3}).copy_from(p.logits);
+                         }),
+      refuses<ValueError>("an undefined parameter was used, such as the bias of a layer without one",
+                          [](Program&) { return nn::Linear(2, 2, {.bias = false}).bias.shape(); }),
       refuses<TapeError>("watch: tensor [2] is i64, only f32 and bf16 have a gradient",
                          [](Program& p) { p.tape->watch(p.labels); }),
       refuses<TapeError>(

@@ -110,18 +110,22 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   const Tensor y = computed(Binary::mul, a, b, checked_alike("mul", a, b));
-  return record("mul", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), computed(Binary::mul, dy, b, dy.shape()));
-    if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), computed(Binary::mul, dy, a, dy.shape()));
-  });
+  return record(
+      "mul", y, {a, b},
+      [sa = a.shape(), sb = b.shape(), a = save(a, {1}), b = save(b, {0})](const Tensor& dy, Gradients& gradients) {
+        if (gradients.wants(0)) give_reduced(gradients, 0, sa, computed(Binary::mul, dy, b, dy.shape()));
+        if (gradients.wants(1)) give_reduced(gradients, 1, sb, computed(Binary::mul, dy, a, dy.shape()));
+      });
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
   const Tensor y = computed(Binary::div, a, b, checked_alike("div", a, b));
-  return record("div", y, {a, b}, [a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), computed(Binary::div, dy, b, dy.shape()));
-    if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), derivative(BinaryBackward::div_b, a, b, dy));
-  });
+  return record("div", y, {a, b},
+                [sa = a.shape(), a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, sa, computed(Binary::div, dy, b, dy.shape()));
+                  if (gradients.wants(1))
+                    give_reduced(gradients, 1, b->shape(), derivative(BinaryBackward::div_b, a, b, dy));
+                });
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {

@@ -74,25 +74,27 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
     });
   }
   return record(name, y, {x, weight, bias, residual},
-                [x = save(x), weight = save(weight), mean = save(mean), variance = save(variance),
-                 y = relu ? save(y) : Saved(), shape, own_statistics](const Tensor& dy, Gradients& gradients) {
+                [x = own_statistics ? save(x, {0, 1}) : save(x, {1}), weight = save(weight), mean = save(mean),
+                 variance = save(variance), y = relu ? save(y) : Saved(), shape,
+                 own_statistics](const Tensor& dy, Gradients& gradients) {
                   Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();
-                  Tensor dx = gradients.wants(0) ? empty(x->shape(), x->dtype()) : Tensor();
-                  Tensor dweight = zeros(weight->shape()), dbias = zeros(weight->shape());
-                  if (x->numel() > 0) {
-                    detail::with_type(x->dtype(), [&]<class T>() {
-                      const auto target = [](Tensor& d) { return d.defined() ? d.mutable_data<T>() : nullptr; };
+                  Tensor dx = gradients.wants(0) ? empty(dy.shape(), dy.dtype()) : Tensor();
+                  Tensor dweight = gradients.wants(1) ? zeros(weight->shape()) : Tensor();
+                  Tensor dbias = gradients.wants(2) ? zeros(weight->shape()) : Tensor();
+                  if (dy.numel() > 0) {
+                    detail::with_type(dy.dtype(), [&]<class T>() {
                       kernels::batch_norm_backward(
                           shape,
-                          {x->data<T>(), weight->data<float>(), mean->data<float>(), variance->data<float>(),
-                           y->defined() ? y->data<T>() : nullptr, own_statistics},
-                          dy.data<T>(), target(dx), dweight.mutable_data<float>(), dbias.mutable_data<float>(),
-                          target(dresidual));
+                          {detail::data_or_null<T>(x), weight->data<float>(), mean->data<float>(),
+                           variance->data<float>(), detail::data_or_null<T>(y), own_statistics},
+                          dy.data<T>(), detail::mutable_data_or_null<T>(dx),
+                          detail::mutable_data_or_null<float>(dweight), detail::mutable_data_or_null<float>(dbias),
+                          detail::mutable_data_or_null<T>(dresidual));
                     });
                   }
                   if (dx.defined()) gradients.give(0, std::move(dx));
-                  gradients.give(1, std::move(dweight));
-                  gradients.give(2, std::move(dbias));
+                  if (dweight.defined()) gradients.give(1, std::move(dweight));
+                  if (dbias.defined()) gradients.give(2, std::move(dbias));
                   if (dresidual.defined()) gradients.give(3, std::move(dresidual));
                 });
 }

@@ -66,9 +66,10 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
                     y.mutable_data<T>());
   });
   return record("conv2d", y, {x, weight, bias},
-                [x = save(x), weight = save(weight), shape](const Tensor& dy, Gradients& gradients) {
+                [x_shape = x.shape(), x = save(x, {1}), weight = save(weight, {0}), shape](const Tensor& dy,
+                                                                                           Gradients& gradients) {
                   if (gradients.wants(0)) {
-                    Tensor dx = empty(x->shape(), x->dtype());
+                    Tensor dx = empty(x_shape, dy.dtype());
                     detail::with_type(dy.dtype(), [&]<class T>() {
                       kernels::conv2d_backward_data(shape, dy.data<T>(), weight->data<T>(), dx.mutable_data<T>());
                     });

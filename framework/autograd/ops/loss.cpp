@@ -77,29 +77,30 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
   kernels::pointwise_loss(loss, x.data<float>(), t.data<float>(), delta, losses.mutable_data<float>(), n);
   const float scale = scale_of(reduction, n);
   const Tensor y = reduced(losses, reduction, scale);
-  return record(name, y, {x, t},
-                [=, stride = reduction == Reduction::none ? std::int64_t{1} : std::int64_t{0}, x = save(x),
-                 t = save(t)](const Tensor& dy, Gradients& gradients) {
-                  Tensor d = empty(x->shape());
-                  float* values = d.mutable_data<float>();
-                  if (gradients.wants(1)) {
-                    if (loss == PointwiseLoss::bce_with_logits) {  // the target enters as -t x
-                      kernels::binary(kernels::Binary::mul, x->data<float>(), x->shape(), dy.data<float>(), dy.shape(),
-                                      values, d.shape());
-                      kernels::affine(values, -scale, 0.0f, values, d.numel());
-                    } else {
-                      kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta,
-                                                       dy.data<float>(), stride, -scale, values, d.numel());
-                    }
-                    gradients.give(1, std::move(d));
-                    if (!gradients.wants(0)) return;
-                    d = empty(x->shape());
-                    values = d.mutable_data<float>();
-                  }
-                  kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta, dy.data<float>(),
-                                                   stride, scale, values, d.numel());
-                  gradients.give(0, std::move(d));
-                });
+  return record(
+      name, y, {x, t},
+      [=, stride = reduction == Reduction::none ? std::int64_t{1} : std::int64_t{0}, x = save(x),
+       t = save(t, {0, loss == PointwiseLoss::bce_with_logits ? 0 : 1})](const Tensor& dy, Gradients& gradients) {
+        Tensor d = empty(x->shape());
+        float* values = d.mutable_data<float>();
+        if (gradients.wants(1)) {
+          if (loss == PointwiseLoss::bce_with_logits) {  // the target enters as -t x
+            kernels::binary(kernels::Binary::mul, x->data<float>(), x->shape(), dy.data<float>(), dy.shape(), values,
+                            d.shape());
+            kernels::affine(values, -scale, 0.0f, values, d.numel());
+          } else {
+            kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta, dy.data<float>(), stride,
+                                             -scale, values, d.numel());
+          }
+          gradients.give(1, std::move(d));
+          if (!gradients.wants(0)) return;
+          d = empty(x->shape());
+          values = d.mutable_data<float>();
+        }
+        kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta, dy.data<float>(), stride,
+                                         scale, values, d.numel());
+        gradients.give(0, std::move(d));
+      });
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include <temper/autograd/ops/matmul.hpp>
 
 #include <algorithm>
-#include <optional>
 
 #include <temper/autograd/ops/cast.hpp>
 
@@ -116,44 +115,35 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   Tensor y = empty(y_shape, a.dtype());
   detail::with_type(a.dtype(),
                     [&]<class T>() { kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>()); });
-  return record("matmul", y, {a, b}, [a = save(a), b = save(b), shape](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) {
-      const Gradients::Target da = gradients.into(0);
-      detail::with_types(dy.dtype(), da.tensor,
-                         [&]<class T, class G>() { gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da); });
-    }
-    if (gradients.wants(1)) {
-      const Gradients::Target db = gradients.into(1);
-      detail::with_types(dy.dtype(), db.tensor,
-                         [&]<class T, class G>() { gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db); });
-    }
-  });
+  return record(
+      "matmul", y, {a, b}, [a = save(a, {1}), b = save(b, {0}), shape](const Tensor& dy, Gradients& gradients) {
+        if (gradients.wants(0)) {
+          const Gradients::Target da = gradients.into(0);
+          detail::with_types(dy.dtype(), da.tensor,
+                             [&]<class T, class G>() { gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da); });
+        }
+        if (gradients.wants(1)) {
+          const Gradients::Target db = gradients.into(1);
+          detail::with_types(dy.dtype(), db.tensor,
+                             [&]<class T, class G>() { gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db); });
+        }
+      });
 }
 
 namespace {
 
-/// The gradient before the activation; that of the bias, if wanted, is given in the same pass. `kept` is the product
-/// without the bias, or the activation's output where derivative_from_output.
-Tensor before_activation(Activation activation, const Tensor& kept, const Tensor& bias, const Tensor& dy,
-                         std::int64_t rows, std::int64_t out, Gradients& gradients) {
-  Tensor dz = detail::overwritable(dy);
-  Gradients::Target db{};
-  if (gradients.wants(2)) db = gradients.into(2);
-  detail::with_type(dy.dtype(), [&]<class T>() {
-    kernels::bias_activation_backward(activation, kept.data<T>(), bias.defined() ? bias.data<float>() : nullptr,
-                                      dy.data<T>(), rows, out, dz.mutable_data<T>(),
-                                      db.tensor.defined() ? db.tensor.mutable_data<float>() : nullptr, db.accumulate);
-  });
-  return dz;
-}
+struct LinearSize {
+  std::int64_t rows, in, out;
+};
 
-Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias,
-                 std::optional<Activation> activation = {}) {
+/// The input in the weight's dtype, where that is bf16.
+Tensor as_weight(const char* name, const Tensor& x, const Tensor& weight) {
   detail::require_float(name, "input", x);
   detail::require_float(name, "weight", weight);
-  if (weight.dtype() == Dtype::bf16 && x.dtype() == Dtype::f32) {
-    return linear_of(name, to(x, Dtype::bf16), weight, bias, activation);
-  }
+  return weight.dtype() == Dtype::bf16 ? to(x, Dtype::bf16) : x;
+}
+
+LinearSize checked(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias) {
   detail::require_alike(name, "weight", weight, "input", x);
   if (weight.rank() != 2) fail<ShapeError>("{}: weight {}, expected [out, in]", name, weight.shape());
   const std::int64_t out = weight.size(0), in = weight.size(1);
@@ -168,63 +158,97 @@ Tensor linear_of(const char* name, const Tensor& x, const Tensor& weight, const 
       fail<ShapeError>("{}: bias {}, weight {} expects [{}]", name, bias.shape(), weight.shape(), out);
     }
   }
-  const std::int64_t rows = x.shape().without_axis(-1).numel();
-  Tensor y = empty(x.shape().resized(-1, out), x.dtype()), product = y;
-  const bool from_product = activation && !kernels::derivative_from_output(*activation);
-  if (from_product && recording()) product = empty(y.shape(), y.dtype());
+  return {x.shape().without_axis(-1).numel(), in, out};
+}
+
+/// y = x weight^T, plus the bias unless that is undefined.
+void product(const LinearSize& size, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor& y) {
   detail::with_type(x.dtype(), [&]<class T>() {
-    const float* const row = bias.defined() ? bias.data<float>() : nullptr;
-    T* const z = product.mutable_data<T>();
-    // An activation passes over the product anyway, and a product without a bias has the choice of implementations.
-    kernels::matmul({.m = rows, .n = out, .k = in, .transpose_b = true}, x.data<T>(), weight.data<T>(),
-                    activation ? nullptr : row, z);
-    if (activation) kernels::bias_activation(*activation, z, row, rows, out, y.mutable_data<T>());
+    kernels::matmul({.m = size.rows, .n = size.out, .k = size.in, .transpose_b = true}, x.data<T>(), weight.data<T>(),
+                    detail::data_or_null<float>(bias), y.mutable_data<T>());
   });
-  return record(
-      name, y, {x, weight, bias},
-      [x = save(x), weight = save(weight), kept = activation ? save(product) : Saved(),
-       bias = from_product ? save(bias) : Saved(), activation, rows, in, out](const Tensor& dy, Gradients& gradients) {
-        const Tensor dz = activation ? before_activation(*activation, kept, bias, dy, rows, out, gradients) : dy;
-        if (gradients.wants(0)) {
-          Gradients::Target dx = gradients.into(0);
-          detail::with_types(dz.dtype(), dx.tensor, [&]<class T, class G>() {
-            kernels::matmul({.m = rows, .n = in, .k = out, .accumulate = dx.accumulate}, dz.data<T>(),
-                            weight->data<T>(), nullptr, dx.tensor.mutable_data<G>());
-          });
-        }
-        if (gradients.wants(1)) {
-          Gradients::Target dw = gradients.into(1);
-          if (mutant(Mutant::linear_dw_overwrites)) dw.accumulate = false;
-          detail::with_types(dz.dtype(), dw.tensor, [&]<class T, class G>() {
-            kernels::matmul({.m = out, .n = in, .k = rows, .transpose_a = true, .accumulate = dw.accumulate},
-                            dz.data<T>(), x->data<T>(), nullptr, dw.tensor.mutable_data<G>());
-          });
-        }
-        if (gradients.wants(2) && !activation) {
-          Gradients::Target db = gradients.into(2);
-          detail::with_type(dz.dtype(), [&]<class T>() {
-            kernels::sum_rows(dz.data<T>(), rows, out, db.tensor.mutable_data<float>(), db.accumulate);
-          });
-        }
-      });
+}
+
+/// The gradients of input 0, x, and input 1, the weight; dz is the product's.
+void give_factors(const LinearSize& size, const Tensor& x, const Tensor& weight, const Tensor& dz,
+                  Gradients& gradients) {
+  if (gradients.wants(0)) {
+    Gradients::Target dx = gradients.into(0);
+    detail::with_types(dz.dtype(), dx.tensor, [&]<class T, class G>() {
+      kernels::matmul({.m = size.rows, .n = size.in, .k = size.out, .accumulate = dx.accumulate}, dz.data<T>(),
+                      weight.data<T>(), nullptr, dx.tensor.mutable_data<G>());
+    });
+  }
+  if (gradients.wants(1)) {
+    Gradients::Target dw = gradients.into(1);
+    if (mutant(Mutant::linear_dw_overwrites)) dw.accumulate = false;
+    detail::with_types(dz.dtype(), dw.tensor, [&]<class T, class G>() {
+      kernels::matmul({.m = size.out, .n = size.in, .k = size.rows, .transpose_a = true, .accumulate = dw.accumulate},
+                      dz.data<T>(), x.data<T>(), nullptr, dw.tensor.mutable_data<G>());
+    });
+  }
+}
+
+/// A linear layer with its activation, which adds the bias as it passes over the product anyway. A product without a
+/// bias has the choice of implementations.
+Tensor linear_activation(const char* name, Activation activation, const Tensor& input, const Tensor& weight,
+                         const Tensor& bias) {
+  const Tensor x = as_weight(name, input, weight);
+  const LinearSize size = checked(name, x, weight, bias);
+  // The derivative comes from the output, or else from the product, which then is a tensor of its own.
+  const bool from_output = kernels::derivative_from_output(activation);
+  Tensor y = empty(x.shape().resized(-1, size.out), x.dtype());
+  Tensor z = from_output || !recording({x, weight, bias}) ? y : empty(y.shape(), y.dtype());
+  product(size, x, weight, Tensor(), z);
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::bias_activation(activation, z.data<T>(), detail::data_or_null<float>(bias), size.rows, size.out,
+                             y.mutable_data<T>());
+  });
+  return record(name, y, {x, weight, bias},
+                [x = save(x, {1}), weight = save(weight, {0}), kept = save(z),
+                 bias = from_output ? Saved() : save(bias), activation, size](const Tensor& dy, Gradients& gradients) {
+                  Tensor dz = detail::overwritable(dy);
+                  Gradients::Target db{};  // in the same pass
+                  if (gradients.wants(2)) db = gradients.into(2);
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::bias_activation_backward(activation, kept->data<T>(), detail::data_or_null<float>(bias),
+                                                      dy.data<T>(), size.rows, size.out, dz.mutable_data<T>(),
+                                                      detail::mutable_data_or_null<float>(db.tensor), db.accumulate);
+                  });
+                  give_factors(size, x, weight, dz, gradients);
+                });
 }
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return linear_of("linear", x, weight, bias);
+Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
+  const Tensor x = as_weight("linear", input, weight);
+  const LinearSize size = checked("linear", x, weight, bias);
+  Tensor y = empty(x.shape().resized(-1, size.out), x.dtype());
+  product(size, x, weight, bias, y);
+  return record("linear", y, {x, weight, bias},
+                [x = save(x, {1}), weight = save(weight, {0}), size](const Tensor& dy, Gradients& gradients) {
+                  give_factors(size, x, weight, dy, gradients);
+                  if (!gradients.wants(2)) return;
+                  Gradients::Target db = gradients.into(2);
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::sum_rows(dy.data<T>(), size.rows, size.out, db.tensor.mutable_data<float>(),
+                                      db.accumulate);
+                  });
+                });
 }
 
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return linear_of("linear_relu", x, weight, bias, Activation::relu);
+  return linear_activation("linear_relu", Activation::relu, x, weight, bias);
 }
 
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias, GeluForm form) {
-  return linear_of("linear_gelu", x, weight, bias, form == GeluForm::erf ? Activation::gelu : Activation::gelu_tanh);
+  return linear_activation("linear_gelu", form == GeluForm::erf ? Activation::gelu : Activation::gelu_tanh, x, weight,
+                           bias);
 }
 
 Tensor linear_silu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return linear_of("linear_silu", x, weight, bias, Activation::silu);
+  return linear_activation("linear_silu", Activation::silu, x, weight, bias);
 }
 
 }  // namespace temper

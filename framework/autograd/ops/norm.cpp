@@ -35,8 +35,8 @@ std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, co
 Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
                 const Tensor& mean, const Tensor& inverse) {
   return record(name, y, {x, weight, bias},
-                [x = save(x), weight = save(weight), mean, inverse](const Tensor& dy, Gradients& gradients) {
-                  const std::int64_t cols = weight->numel(), rows = x->numel() / cols;
+                [x = save(x, {0, 1}), weight = save(weight, {0}), cols = weight.numel(), parameter = weight.shape(),
+                 mean, inverse](const Tensor& dy, Gradients& gradients) {
                   const auto wanted = [&](int input, const Shape& shape) {
                     return gradients.wants(input) ? empty(shape) : Tensor();
                   };
@@ -44,16 +44,14 @@ Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const T
                   Gradients::Target dx{};
                   if (gradients.wants(0)) dx = gradients.into(0);
                   if (mutant(Mutant::norm_dx_overwrites)) dx.accumulate = false;
-                  Tensor dw = wanted(1, weight->shape()), db = wanted(2, weight->shape());
-                  const auto target = []<class T>(Tensor& d, T*) {
-                    return d.defined() ? d.mutable_data<T>() : nullptr;
-                  };
+                  Tensor dw = wanted(1, parameter), db = wanted(2, parameter);
                   detail::with_type(dy.dtype(), [&]<class T>() {
-                    float* const f32 = nullptr;
-                    kernels::norm_backward(x->data<T>(), dy.data<T>(), rows, cols, weight->data<float>(),
-                                           mean.defined() ? mean.data<float>() : nullptr, inverse.data<float>(),
-                                           target(dx.tensor, static_cast<T*>(nullptr)), dx.accumulate, target(dw, f32),
-                                           target(db, f32));
+                    const Tensor& read = x->defined() ? *x : dy;  // for db alone, which does not depend on it
+                    kernels::norm_backward(read.data<T>(), dy.data<T>(), dy.numel() / cols, cols,
+                                           detail::data_or_null<float>(weight), detail::data_or_null<float>(mean),
+                                           inverse.data<float>(), detail::mutable_data_or_null<T>(dx.tensor),
+                                           dx.accumulate, detail::mutable_data_or_null<float>(dw),
+                                           detail::mutable_data_or_null<float>(db));
                   });
                   if (dw.defined()) gradients.give(1, dw);
                   if (db.defined()) gradients.give(2, db);

@@ -36,8 +36,23 @@ decltype(auto) with_types(Dtype dtype, const Tensor& gradient, F&& f) {
   return f.template operator()<BFloat16, float>();
 }
 
+/// Where a kernel reads or writes a tensor that may be undefined: null then.
+template <class T>
+const T* data_or_null(const Tensor& x) {
+  return x.defined() ? x.data<T>() : nullptr;
+}
+template <class T>
+T* mutable_data_or_null(Tensor& x) {
+  return x.defined() ? x.mutable_data<T>() : nullptr;
+}
+
 /// x in another dtype, unrecorded; x itself when it has that already. f32 and bf16 only.
 Tensor converted(const Tensor& x, Dtype dtype);
+
+/// x under another shape, recorded. `name` is a string literal.
+Tensor viewed(const char* name, const Tensor& x, const Shape& shape);
+/// Records y, the elements of x from `first` on along an axis.
+Tensor sliced(const char* name, const Tensor& x, int axis, std::int64_t first, Tensor y);
 
 /// Gives `gradient`, which has the shape of the result, to an input of `shape` that may have been broadcast to it.
 void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient);

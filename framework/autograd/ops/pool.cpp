@@ -41,7 +41,7 @@ Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options, b
   shape.relu = relu;
   Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}, x.dtype());
   detail::Buffer which;
-  if (recording()) which = detail::Buffer(static_cast<std::size_t>(y.numel() * shape.number_bytes()));
+  if (recording({x})) which = detail::Buffer(static_cast<std::size_t>(y.numel() * shape.number_bytes()));
   detail::with_type(x.dtype(), [&]<class T>() {
     kernels::max_pool2d(shape, x.data<T>(), y.mutable_data<T>(), which ? which.data() : nullptr);
   });

@@ -40,12 +40,6 @@ void* mutable_bytes_of(Tensor& x) {
   return x.mutable_data<bool>();
 }
 
-/// The same elements under another shape.
-Tensor viewed(const char* name, const Tensor& x, const Shape& shape) {
-  return record(name, x.view(shape), {x},
-                [x = x.shape()](const Tensor& dy, Gradients& gradients) { gradients.give(0, dy.view(x)); });
-}
-
 Tensor permuted(const Tensor& x, const Axes& order) {
   Shape shape = x.shape();
   for (int i = 0; i < order.count(); ++i) shape = shape.resized(i, x.size(order[i]));
@@ -83,12 +77,31 @@ Tensor pad_axis(const Tensor& x, int axis, Padding padding, float value) {
 
 }  // namespace
 
+Tensor detail::viewed(const char* name, const Tensor& x, const Shape& shape) {
+  return record(name, alias(x, shape), {x},
+                [x = x.shape()](const Tensor& dy, Gradients& gradients) { gradients.give(0, dy.view(x)); });
+}
+
+Tensor detail::sliced(const char* name, const Tensor& x, int axis, std::int64_t first, Tensor y) {
+  return record(name, std::move(y), {x}, [axis, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
+    Gradients::Target dx = gradients.into(0);
+    const AxisView view = view_of(x, axis);
+    const std::int64_t block = dy.size(axis) * view.inner;
+    const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
+    with_types(dy.dtype(), dx.tensor, [&]<class T, class G>() {
+      G* target = dx.tensor.mutable_data<G>();
+      if (!dx.accumulate) std::fill_n(target, dx.tensor.numel(), G{});
+      kernels::add_blocks(dy.data<T>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
+    });
+  });
+}
+
 Tensor reshape(const Tensor& x, const Shape& shape) {
   require_defined("reshape", "input", x);
   if (shape.numel() != x.numel()) {
     fail<ShapeError>("reshape: input {} has {} elements, shape {} has {}", x.shape(), x.numel(), shape, shape.numel());
   }
-  return viewed("reshape", x, shape);
+  return detail::viewed("reshape", x, shape);
 }
 
 Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes) {
@@ -119,7 +132,7 @@ Tensor flatten(const Tensor& x, int from_axis) {
   const int first = require_axis("flatten", "input", x, from_axis);
   std::int64_t size = 1;
   for (int axis = first; axis < x.rank(); ++axis) size *= x.size(axis);
-  return viewed(
+  return detail::viewed(
       "flatten", x,
       Shape(std::span<const std::int64_t>(x.shape().begin(), static_cast<std::size_t>(first))).with_axis(first, size));
 }
@@ -129,7 +142,7 @@ Tensor flatten_chw(const Tensor& x) {
   if (x.rank() != 4) fail<ShapeError>("flatten_chw: input {}, expected images [N, H, W, C]", x.shape());
   const std::int64_t n = x.size(0), places = x.size(1) * x.size(2), channels = x.size(3);
   const Axes swapped = {0, 2, 1};
-  const Tensor y = permuted(x.view({n, places, channels}), swapped).view({n, channels * places});
+  const Tensor y = detail::alias(permuted(detail::alias(x, {n, places, channels}), swapped), {n, channels * places});
   return record("flatten_chw", y, {x},
                 [n, places, channels, swapped, x = x.shape()](const Tensor& dy, Gradients& gradients) {
                   gradients.give(0, permuted(dy.view({n, channels, places}), swapped).view(x));
@@ -175,18 +188,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   if (first < 0 || last < first || last > size) {
     fail<ShapeError>("slice: {} to {} of axis {} of input {}", begin, end, axis, x.shape());
   }
-  const Tensor y = along == 0 ? x.rows(first, last) : cut(x, along, first, last);
-  return record("slice", y, {x}, [along, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Gradients::Target dx = gradients.into(0);
-    const detail::AxisView view = detail::view_of(x, along);
-    const std::int64_t block = dy.size(along) * view.inner;
-    const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
-    detail::with_types(dy.dtype(), dx.tensor, [&]<class T, class G>() {
-      G* target = dx.tensor.mutable_data<G>();
-      if (!dx.accumulate) std::fill_n(target, dx.tensor.numel(), G{});
-      kernels::add_blocks(dy.data<T>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
-    });
-  });
+  return detail::sliced("slice", x, along, first,
+                        along == 0 ? detail::alias_rows(x, first, last) : cut(x, along, first, last));
 }
 
 Tensor concat(std::span<const Tensor> tensors, int axis) {
@@ -242,7 +245,7 @@ Tensor stack(std::span<const Tensor> tensors, int axis) {
   const auto count = static_cast<std::int64_t>(tensors.size());
   Tensor y = empty(shape.with_axis(along, count), tensors.front().dtype());
   for (std::int64_t i = 0; i < count; ++i) {
-    paste(tensors[static_cast<std::size_t>(i)].view(shape.with_axis(along, 1)), along, i, y);
+    paste(detail::alias(tensors[static_cast<std::size_t>(i)], shape.with_axis(along, 1)), along, i, y);
   }
   return record("stack", y, tensors, [along, count, shape](const Tensor& dy, Gradients& gradients) {
     for (std::int64_t i = 0; i < count; ++i) {

@@ -1,0 +1,83 @@
+// Threads that train with the same parameters, each with tapes of its own.
+
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include <temper/autograd/ops.hpp>
+#include <temper/autograd/recompute.hpp>
+#include <temper/autograd/tape.hpp>
+#include <temper/core/errors.hpp>
+#include <temper/core/random.hpp>
+
+#include "tests/autograd/numbers.hpp"
+
+using namespace temper;
+using namespace temper::test;
+
+namespace {
+
+constexpr int threads = 4, rounds = 3000;
+
+template <class Work>
+void on_threads(Work work) {
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i) running.emplace_back([&work, i] { work(i); });
+  for (std::thread& thread : running) thread.join();
+}
+
+}  // namespace
+
+TEST_CASE("gradients of threads that share parameters add up exactly") {
+  const Parameter a = number(1), b = number(2);
+  on_threads([&](int) {
+    for (int i = 0; i < rounds; ++i) {
+      Tape tape;
+      tape.backward(plus(times(a, b), twice(a)));
+    }
+  });
+  CHECK(a.gradient().item() == threads * rounds * 4);
+  CHECK(b.gradient().item() == threads * rounds);
+}
+
+TEST_CASE("gradients of inputs are each thread's own when parameters are shared") {
+  const Parameter a = number(3);
+  std::atomic<int> wrong = 0;
+  on_threads([&](int thread) {
+    const Tensor x = scalar(static_cast<float>(thread + 1));
+    for (int i = 0; i < rounds; ++i) {
+      Tape tape;
+      tape.watch(x);
+      Tensor h = times(x, a);
+      for (int step = 0; step < 3; ++step) h = times(plus(h, a), x);
+      tape.backward(h, std::vector<Parameter>{});
+      // h = a x^4 + a (x^3 + x^2 + x)
+      const double v = thread + 1, expected = 3 * (4 * v * v * v + 3 * v * v + 2 * v + 1);
+      wrong += tape.gradient(x).item() != expected;
+    }
+  });
+  CHECK(wrong == 0);
+  CHECK_FALSE(a.gradient().defined());
+}
+
+TEST_CASE("threads share a model with blocks that are computed again, and draw masks meanwhile") {
+  manual_seed(5);
+  const Parameter w(full({4, 4}, 0.5f), Role::weight);
+  const Tensor x = ones({3, 4});
+  std::atomic<int> failed = 0;
+  on_threads([&](int) {
+    for (int i = 0; i < rounds / 10; ++i) {
+      try {
+        Tape tape;
+        const auto block = [&w](const Tensor& in) { return dropout(linear(in, w), 0.5) + normal({4}); };
+        tape.backward(sum(recompute(block, recompute(block, x))));
+      } catch (const TapeError&) {  // other draws than the first time
+        ++failed;
+      }
+    }
+  });
+  CHECK(failed == 0);
+  CHECK(random_state().draws == threads * (rounds / 10) * 2);
+}
