@@ -99,13 +99,13 @@ TEST_CASE("frozen layers keep no activations") {
 }
 
 TEST_CASE("what only a backward function needs is not computed when nothing is wanted") {
-  const Tensor x = ones({64, 256}), w = ones({256, 256}), image = ones({8, 32, 32, 16});
-  const std::size_t one = 64 * 256 * sizeof(float);
+  const Tensor x = ones({1024, 256}), w = ones({256, 256}), image = ones({8, 32, 32, 16});
+  const std::size_t one = 1024 * 256 * sizeof(float);
   Tape tape;
   reset_pool_peak();
   const std::size_t before = pool_stats().live;
   linear_gelu(x, w);
-  CHECK(pool_stats().peak - before < 2 * one);
+  CHECK(pool_stats().peak - before < one + one / 2);
   max_pool2d(image, {.kernel = 2});
   CHECK(tape.size() == 0);
 }
