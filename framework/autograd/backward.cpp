@@ -27,17 +27,19 @@ void Recorder::backward(const Tensor& loss, const std::span<const Parameter>* on
   if (!loss.defined()) fail<ValueError>("backward: loss is an undefined tensor");
   if (loss.numel() != 1) fail<TapeError>("backward: loss has shape {}, expected one element", loss.shape());
   const std::int32_t root = slot_of_loss(loss);
+  plan_all(root, only);
+  try {
+    check_saved();
+  } catch (...) {
+    plan_all(constant, nullptr);
+    throw;
+  }
 
   leave(scope_);
   state_ = State::walking;
-  only_ = only;
   const NoTape unrecorded;
   try {
-    for (Slot& slot : slots_) {
-      if (slot.node < 0) ask(slot);
-    }
-    plan(root, 0);
-    check_saved();
+    let_go(0);
     slots_[index(root)].gradient = converted(ones(loss.shape()), gathered_in(slots_[index(root)]));
     walk(0);
     deliver();
@@ -71,6 +73,15 @@ std::int32_t Recorder::slot_of_loss(const Tensor& loss) {
   fail<TapeError>("backward: loss {} was not recorded on this tape: {}", loss.shape(), why);
 }
 
+void Recorder::plan_all(std::int32_t root, const std::span<const Parameter>* only) {
+  only_ = only;
+  for (Slot& slot : slots_) {
+    slot.reached = false;
+    if (slot.node < 0) ask(slot);
+  }
+  plan(root, 0);
+}
+
 void Recorder::plan(std::int32_t root, std::size_t first) {
   for (std::size_t i = first; i < nodes_.size(); ++i) {
     Slot& output = slots_[index(nodes_[i].output)];
@@ -82,13 +93,15 @@ void Recorder::plan(std::int32_t root, std::size_t first) {
   for (std::size_t i = nodes_.size(); i-- > first;) {
     Node& node = nodes_[i];
     node.needed = node.needed && slots_[index(node.output)].reached;
-    if (!node.needed) {
-      destroy(node);
-      continue;
-    }
-    for (std::int32_t k = 0; k < node.input_count; ++k) {
+    for (std::int32_t k = 0; node.needed && k < node.input_count; ++k) {
       if (wants(node.inputs[k])) slots_[index(node.inputs[k])].reached = true;
     }
+  }
+}
+
+void Recorder::let_go(std::size_t first) {
+  for (std::size_t i = first; i < nodes_.size(); ++i) {
+    if (!nodes_[i].needed) destroy(nodes_[i]);
   }
 }
 
@@ -96,7 +109,7 @@ void Recorder::check_saved() const {
   const auto needed = [this](const Saved& saved) {
     if (saved.node_ < 0) return true;
     const Node& node = nodes_[index(saved.node_)];
-    for (std::int32_t i = 0; i < node.input_count; ++i) {
+    for (std::int32_t i = 0; node.needed && i < node.input_count; ++i) {
       if (wants(node.inputs[i]) && (saved.needed_by_ & bit_of(index(i))) != 0) return true;
     }
     return false;

@@ -126,6 +126,7 @@ void Recorder::walk_block(const Node& node, Tensor dy) {
   y = Tensor();
   plan(slot, rest);
   check_saved();
+  let_go(rest);
   if (wants(slot)) give(slot, std::move(dy));
   walk(rest);
 }

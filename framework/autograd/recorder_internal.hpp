@@ -130,10 +130,14 @@ class Recorder {
   /// Says whether the gradient of a source leads on and where it goes.
   void ask(Slot& slot) const;
   std::int32_t slot_of_loss(const Tensor& loss);
-  /// Says which of the nodes from `first` on a gradient at `root` will reach and lead on from, and lets go of the
-  /// others.
+  /// Says of all slots and nodes what a backward from `root` for `only` comes by.
+  void plan_all(std::int32_t root, const std::span<const Parameter>* only);
+  /// Says which of the nodes from `first` on a gradient at `root` will reach and lead on from.
   void plan(std::int32_t root, std::size_t first);
+  /// Throws when a tensor that those nodes need was changed.
   void check_saved() const;
+  /// Destroys the closures of the other nodes from `first` on.
+  void let_go(std::size_t first);
   /// Runs the backward functions of all nodes but the first `rest`, the last one first.
   void walk(std::size_t rest);
   /// Adds the gradients to the parameters.

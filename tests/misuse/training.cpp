@@ -72,7 +72,7 @@ TEST_CASE("tapes") {
                            zeros({2, 3}).copy_from(p.logits);
                          }),
       refuses<ValueError>("an undefined parameter was used, such as the bias of a layer without one",
-                          [](Program&) { return nn::Linear(2, 2, {.bias = false}).bias.shape(); }),
+                          [](Program&) { return Parameter().shape(); }),
       refuses<TapeError>("watch: tensor [2] is i64, only f32 and bf16 have a gradient",
                          [](Program& p) { p.tape->watch(p.labels); }),
       refuses<TapeError>(
