@@ -5,7 +5,11 @@
 #include <cmath>
 #include <functional>
 
+#include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
+#include <temper/nn/linear.hpp>
+#include <temper/optim/sgd.hpp>
 
 #include "tests/data/files.hpp"
 #include "tests/io/tiny_run.hpp"
@@ -137,6 +141,42 @@ TEST_CASE("a checkpoint that does not fit is refused with all that is wrong, and
   }
   CHECK(target.bytes() == before);
   CHECK(random_state() == random);
+}
+
+TEST_CASE("what no run could go on from is not saved, and does not push out what was") {
+  const Folder folder;
+  const CheckpointFolder checkpoints(folder / "checkpoints");
+  TinyRun run(seed);
+  run.run(2);
+  checkpoints.save(run.checkpoint());
+  checkpoints.save(run.checkpoint());
+  for (const auto& [value, dtype] : {std::pair(INFINITY, Dtype::f32), std::pair(-1.0f, Dtype::bf16)}) {
+    Checkpoint spoilt = run.checkpoint();
+    const NoTape pause;
+    spoilt.optimizer.tensors["5.bias/exp_avg_sq"] = to(full({3}, value), dtype);
+    try {
+      checkpoints.save(spoilt);
+      FAIL_CHECK("was saved");
+    } catch (const ValueError& error) {
+      CAPTURE(error.what());
+      CHECK(std::string(error.what()).find("the optimizer's state is not finite") != std::string::npos);
+      CHECK(std::string(error.what()).find("5.bias/exp_avg_sq holds ") != std::string::npos);
+    }
+    CHECK(checkpoints.load().damaged.empty());
+  }
+}
+
+TEST_CASE("no checkpoint is made while a gradient waits: it would be lost") {
+  Parameter p = Parameter(ones({2}), Role::weight).named("layer.p");
+  nn::Linear model(2, 2);
+  const optim::SGD sgd({p}, {.lr = 0.1});
+  CHECK(checkpoint_of(model, sgd, {}).optimizer.texts.contains("k"));
+  p.set_gradient(ones({2}));
+  CHECK_THROWS_WITH_AS(
+      checkpoint_of(model, sgd, {}),
+      "checkpoint: the gradient of 'layer.p' waits for a step, and a checkpoint holds no gradients; make it "
+      "after SGD's step(), or after discard_gradients()",
+      ValueError);
 }
 
 TEST_CASE("a schedule that was changed is refused, with the values before and after") {

@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include <temper/autograd/ops/cast.hpp>
 #include <temper/core/errors.hpp>
 #include <temper/nn/layers.hpp>
 #include <temper/optim/sgd.hpp>
@@ -68,6 +69,31 @@ TEST_CASE("batch statistics are the mean over the batches, whatever they were") 
     CHECK(model.variance() == doctest::Approx((2.0 + 8.0 + 2.0) / 3));  // of a sample
     CHECK(model.frozen_mean() == 0.0f);
   }
+}
+
+TEST_CASE("a norm that gathers no statistics is refused, not divided by 0") {
+  const nn::BatchNorm2d still(1, {.momentum = 0.0f});
+  Batches loader{{{image(1, 3), indices({0})}}};
+  CHECK_THROWS_WITH_AS(
+      reestimate_batch_statistics(still, loader),
+      "reestimate_batch_statistics: a BatchNorm2d has momentum 0, so it gathers no statistics; expected a "
+      "positive one, or a norm that is frozen",
+      ValueError);
+  CHECK(still.running_mean.values<float>()[0] == 0.0f);
+}
+
+TEST_CASE("averages that cannot be swapped back do not end the program") {
+  Parameter p = Parameter(ones({2}), Role::weight).named("p");
+  optim::SGD sgd({p}, {.lr = 1.0});
+  sgd.average({.equal = true});
+  p.set_gradient(ones({2}));
+  sgd.step();
+  {
+    const AveragedWeights averaged(sgd);
+    p.set_value(to(p.value(), Dtype::bf16));
+  }
+  p.set_gradient(ones({2}));
+  CHECK_THROWS_AS(sgd.step(), ValueError);
 }
 
 TEST_CASE("statistics are back when a batch fails or there is none") {
