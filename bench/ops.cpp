@@ -19,6 +19,7 @@
 #include "framework/kernels/norm.hpp"
 #include "framework/kernels/onednn.hpp"
 #include "framework/kernels/pool.hpp"
+#include "framework/kernels/reduce.hpp"
 #include "framework/kernels/softmax.hpp"
 
 namespace temper::bench {
@@ -136,24 +137,26 @@ void products() {
 /// Causal self-attention of all heads.
 void attentions() {
   static Tensor stats = empty({heads, attention, 2}), gradients = empty({3, heads, attention, head_width});
-  const Attention task{.matrices = heads,
+  const Attention task{.heads = heads,
+                       .kv_heads = heads,
                        .rows = attention,
                        .keys = attention,
                        .width = head_width,
                        .out = head_width,
                        .scale = 0.125f,
-                       .causal = true,
-                       .leading = {heads}};
-  const auto forward = [task] {
-    return kernels::attention<float>(task, {array(0), array(1), array(2), {}}, array(3), {},
-                                     stats.mutable_data<float>());
+                       .causal = true};
+  const AttentionLayout layout = dense_layout(heads, attention, head_width);
+  const auto forward = [=] {
+    return kernels::attention<float>(task, {array(0), layout}, {array(1), layout}, {array(2), layout},
+                                     {array(3), layout}, stats.mutable_data<float>());
   };
   time("causal_attention/temper", [=] { benchmark::DoNotOptimize(forward()); });
   time("causal_attention_backward/temper", [=] {
     float* const d = gradients.mutable_data<float>();
     const Index n = heads * attention * head_width;
-    attention_backward<float>(task, {array(0), array(1), array(2), {}}, array(3), array(4), {}, stats.data<float>(),
-                              {d, d + n, d + 2 * n, {}});
+    attention_backward<float>(task, {array(0), layout}, {array(1), layout}, {array(2), layout}, {array(3), layout},
+                              array(4), stats.data<float>(),
+                              {.q = {d, layout}, .k = {d + n, layout}, .v = {d + 2 * n, layout}});
   });
 }
 

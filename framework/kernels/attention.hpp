@@ -1,6 +1,9 @@
 #pragma once
 
+// Attention without the matrix of all scores. Source: Dao et al., "FlashAttention" (2022).
+
 #include <array>
+#include <optional>
 
 #include "framework/core/shape.hpp"
 #include "framework/kernels/dropout.hpp"
@@ -8,41 +11,66 @@
 
 namespace temper::kernels {
 
-/// A stack of `matrices` attentions: q [rows, width], k [keys, width], v [keys, out].
+/// Something that broadcasts to the scores [leading..., rows, keys]: a mask or a bias.
+template <class T>
+struct ScoreOperand {
+  const T* data = nullptr;  ///< null for none
+  Shape leading;            ///< of the scores
+  /// How far it moves along the leading axes, along rows and along keys.
+  std::array<Index, Shape::max_rank> strides{};
+  Index row_stride = 0, key_stride = 0;
+};
+
+/// `sequences` times `heads` attentions: q [rows, width], k [keys, width], v [keys, out]. Neighbouring heads share one
+/// head of k and v where there are fewer `kv_heads`.
 struct Attention {
-  Index matrices, rows, keys, width, out;
-  float scale;
-  bool causal;                 ///< row r sees keys 0 to r
-  const bool* mask = nullptr;  ///< true where a row may see a key; null for everywhere
-  /// Leading axes of the stack, and how far the mask moves along them, along rows and along keys.
-  Shape leading;
-  std::array<Index, Shape::max_rank> mask_strides{};
-  Index mask_row_stride = 0;
-  Index mask_key_stride = 0;
-  Dropping dropping = {};  ///< of the probabilities
+  Index sequences = 1, heads = 1, kv_heads = 1;
+  Index rows = 0, keys = 0;  ///< of each sequence; of the longest one where there are offsets
+  Index width = 0, out = 0;
+  float scale = 1.0f;
+  bool causal = false;                    ///< row r sees keys 0 to r
+  std::optional<Index> left{}, right{};   ///< row r sees keys r - left to r + right
+  ScoreOperand<bool> mask{};              ///< true where a row may see a key
+  ScoreOperand<float> bias{};             ///< added to the scaled scores
+  const std::int64_t* offsets = nullptr;  ///< [sequences + 1] of packed sequences: where the rows of each begin
+  Dropping dropping{};                    ///< of the probabilities
 };
 
-/// Where the elements of an operand are: the matrices of the stack one after the other, or, with heads > 0, as
-/// [matrices / heads, rows, row_stride] with a head's columns next to each other.
+/// How far the elements of an operand are apart. Those of a row are neighbours. With offsets, sequences begin where
+/// those say.
 struct AttentionLayout {
-  Index heads = 0, row_stride = 0;
+  Index sequence, head, row;
 };
-template <class Float>
-struct AttentionOperands {
-  Float *q, *k, *v;
-  AttentionLayout layout;  ///< of all three
+/// That of [sequences, heads, rows, width].
+inline AttentionLayout dense_layout(Index heads, Index rows, Index width) {
+  return {heads * rows * width, rows * width, width};
+}
+
+template <class T>
+struct AttentionOperand {
+  T* data = nullptr;
+  AttentionLayout layout{};
 };
 
-/// y = dropped(softmax(scale * q k^T, masked)) v. stats [matrices, rows, 2] is what the backward needs of each row: its
-/// largest score and 1 / sum(exp(score - largest)). Returns whether some row sees no key.
-/// T is float or BFloat16; scores and probabilities are float, and rounded to T only where they are multiplied.
+/// y = dropped(softmax(scale * q k^T + bias, masked)) v. stats [sequences, heads, rows, 2], or [heads, all rows, 2]
+/// with offsets, is what the backward needs of each row: its largest score and 1 / sum(exp(score - largest)). Returns
+/// the number of a row of stats that sees no key, whose y is 0; nothing when there is none. T is float or BFloat16;
+/// scores and probabilities are float, and rounded to T only where they are multiplied.
 template <class T>
-[[nodiscard]] bool attention(const Attention& task, const AttentionOperands<const T>& x, T* y,
-                             const AttentionLayout& y_layout, float* stats);
+[[nodiscard]] std::optional<Index> attention(const Attention& task, const AttentionOperand<const T>& q,
+                                             const AttentionOperand<const T>& k, const AttentionOperand<const T>& v,
+                                             const AttentionOperand<T>& y, float* stats);
 
-/// y is the result and dy its gradient, laid out alike. Each of the gradients may be null.
+/// Each may be null. `bias` is [sequences, heads, rows, keys], what the bias would get if it did not broadcast.
 template <class T>
-void attention_backward(const Attention& task, const AttentionOperands<const T>& x, const T* y, const T* dy,
-                        const AttentionLayout& y_layout, const float* stats, const AttentionOperands<T>& gradients);
+struct AttentionGradients {
+  AttentionOperand<T> q, k, v;
+  float* bias = nullptr;
+};
+/// y is the result and dy its gradient, laid out alike.
+template <class T>
+void attention_backward(const Attention& task, const AttentionOperand<const T>& q, const AttentionOperand<const T>& k,
+                        const AttentionOperand<const T>& v, const AttentionOperand<const T>& y, const T* dy,
+                        const float* stats, const AttentionGradients<T>& gradients);
 
 }  // namespace temper::kernels

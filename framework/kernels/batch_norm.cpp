@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 
+#include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/isa.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
@@ -17,25 +18,26 @@ constexpr Index grain = 1 << 12;
 
 Index rows_per_chunk(const BatchNorm& s) { return std::max<Index>(1, grain / s.channels); }
 
+/// Mean and variance of one channel in double, for numbers whose squares leave the range of float.
 template <class T>
-class Scratch {
- public:
-  explicit Scratch(Index count) : buffer_(static_cast<std::size_t>(count) * sizeof(T)) {}
-  T* data() const { return reinterpret_cast<T*>(buffer_.data()); }
-  T* row(Index number, Index width) const { return data() + number * width; }
+void moments_in_double(const BatchNorm& s, const T* x, Index channel, double& mean, double& variance) {
+  const auto at = [&](Index row) { return static_cast<double>(widened(x[row * s.channels + channel])); };
+  mean = variance = 0.0;
+  for (Index row = 0; row < s.rows; ++row) mean += at(row) / static_cast<double>(s.rows);
+  mean = static_cast<double>(static_cast<float>(mean));  // what the deviations are taken from
+  for (Index row = 0; row < s.rows; ++row) {
+    variance += (at(row) - mean) * (at(row) - mean) / static_cast<double>(s.rows);
+  }
+}
 
- private:
-  detail::Buffer buffer_;
-};
-
-float inverse_deviation(const BatchNorm& s, float variance) {
-  return static_cast<float>(1.0 / std::sqrt(static_cast<double>(variance) + static_cast<double>(s.epsilon)));
+float inverse_deviation(const BatchNorm& s, double variance) {
+  return static_cast<float>(1.0 / std::sqrt(variance + static_cast<double>(s.epsilon)));
 }
 
 }  // namespace
 
 template <class T>
-void batch_norm_statistics(const BatchNorm& s, const T* x, float* mean, float* variance) {
+void batch_norm_statistics(const BatchNorm& s, const T* x, float* mean, float* variance, float* inverse) {
   const Index c = s.channels, step = rows_per_chunk(s), chunks = chunk_count(s.rows, step);
   const Scratch<float> means(chunks * c), squares(chunks * c);
   const auto kernel = table_of<T>().column_moments;
@@ -61,17 +63,26 @@ void batch_norm_statistics(const BatchNorm& s, const T* x, float* mean, float* v
     }
   }
   for (Index i = 0; i < c; ++i) {
+    spread[i] /= count;
+    if (!(spread[i] + static_cast<double>(s.epsilon) > 1e-30 && spread[i] < 1e34)) {
+      moments_in_double(s, x, i, center[i], spread[i]);
+    }
     mean[i] = static_cast<float>(center[i]);
-    variance[i] = static_cast<float>(spread[i] / count);
+    variance[i] = static_cast<float>(spread[i]);
+    inverse[i] = inverse_deviation(s, spread[i]);
   }
+}
+
+void inverse_deviations(const BatchNorm& s, const float* variance, float* inverse) {
+  for (Index i = 0; i < s.channels; ++i) inverse[i] = inverse_deviation(s, static_cast<double>(variance[i]));
 }
 
 template <class T>
 void batch_norm(const BatchNorm& s, const T* x, const float* gain, const float* bias, const float* mean,
-                const float* variance, const std::type_identity_t<T>* residual, bool relu, T* y) {
+                const float* inverse, const std::type_identity_t<T>* residual, bool relu, T* y) {
   const Index c = s.channels;
   const Scratch<float> scale(c);
-  for (Index i = 0; i < c; ++i) scale.data()[i] = gain[i] * inverse_deviation(s, variance[i]);
+  for (Index i = 0; i < c; ++i) scale[i] = gain[i] * inverse[i];
   const auto kernel = table_of<T>().batch_norm;
   parallel_for(s.rows, 4 * rows_per_chunk(s), [&](Index begin, Index end) {
     kernel({x + begin * c, mean, scale.data(), bias, residual != nullptr ? residual + begin * c : nullptr, relu},
@@ -107,7 +118,7 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
   float *const scale = factors.data(), *const level = scale + c, *const slope = level + c;
   const double share = inputs.own_statistics ? 1.0 / static_cast<double>(s.rows) : 0.0;
   for (Index i = 0; i < c; ++i) {
-    const float inverse = inverse_deviation(s, inputs.variance[i]);
+    const float inverse = inputs.inverse[i];
     const double normal = static_cast<double>(inverse) * product[i];  // the sum of dz times the normalized x
     if (dbias != nullptr) dbias[i] = static_cast<float>(sum[i]);
     if (dgain != nullptr) dgain[i] = static_cast<float>(normal);
@@ -123,8 +134,8 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
   });
 }
 
-template void batch_norm_statistics(const BatchNorm&, const float*, float*, float*);
-template void batch_norm_statistics(const BatchNorm&, const BFloat16*, float*, float*);
+template void batch_norm_statistics(const BatchNorm&, const float*, float*, float*, float*);
+template void batch_norm_statistics(const BatchNorm&, const BFloat16*, float*, float*, float*);
 template void batch_norm(const BatchNorm&, const float*, const float*, const float*, const float*, const float*,
                          const float*, bool, float*);
 template void batch_norm(const BatchNorm&, const BFloat16*, const float*, const float*, const float*, const float*,

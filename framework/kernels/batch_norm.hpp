@@ -16,20 +16,22 @@ struct BatchNorm {
   float epsilon = 1e-5f;
 };
 
-/// The mean and the (biased) variance of each channel.
+/// The mean and the (biased) variance of each channel, and inverse = 1 / sqrt(variance + epsilon), which is right also
+/// where the variance itself leaves the range of float.
 template <class T>
-void batch_norm_statistics(const BatchNorm& shape, const T* x, float* mean, float* variance);
+void batch_norm_statistics(const BatchNorm& shape, const T* x, float* mean, float* variance, float* inverse);
+void inverse_deviations(const BatchNorm& shape, const float* variance, float* inverse);
 
-/// y = (x - mean) / sqrt(variance + epsilon) * gain + bias, plus `residual` unless that is null, then ReLU if `relu`.
+/// y = (x - mean) * inverse * gain + bias, plus `residual` unless that is null, then ReLU if `relu`.
 template <class T>
 void batch_norm(const BatchNorm& shape, const T* x, const float* gain, const float* bias, const float* mean,
-                const float* variance, const std::type_identity_t<T>* residual, bool relu, T* y);
+                const float* inverse, const std::type_identity_t<T>* residual, bool relu, T* y);
 
 /// What the backward of batch_norm reads.
 template <class T>
 struct BatchNormInputs {
   const T* x;  ///< null when neither dgain nor statistics of the batch are wanted
-  const float *gain, *mean, *variance;
+  const float *gain, *mean, *inverse;
   const T* y;           ///< null without ReLU
   bool own_statistics;  ///< whether they were the batch's, which depend on x
 };

@@ -10,6 +10,7 @@
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/isa.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
@@ -23,34 +24,105 @@ Index rows_per_chunk(Index classes) { return std::max<Index>(1, grain / std::max
 /// How many classes share what label smoothing takes from the right one.
 Index shared_by(Index classes) { return mutant(Mutant::smoothing_over_others) ? classes - 1 : classes; }
 
+/// Whether a row's loss is its label's alone, perhaps times a weight, or that and the mean over the classes.
+bool label_suffices(const CrossEntropy& task) { return task.weight == nullptr || task.smoothing == 0.0f; }
+
+/// The target of a row as weights of -log softmax(x), one a class: smoothing and class weights are in it.
+class Targets {
+ public:
+  Targets(const CrossEntropy& task, const float* probabilities)
+      : task_(task),
+        probabilities_(probabilities),
+        plain_(task.smoothing == 0.0f && task.weight == nullptr),
+        uniform_(task.smoothing / static_cast<float>(shared_by(task.classes))) {
+    if (probabilities != nullptr ? !plain_ : !label_suffices(task)) made_ = Scratch<float>(task.classes);
+  }
+
+  const float* of(Index row) const {
+    const float* const given = probabilities_ != nullptr ? probabilities_ + row * task_.classes : nullptr;
+    if (plain_) return given;
+    for (Index c = 0; c < task_.classes; ++c) {
+      const float target = given != nullptr ? given[c] : task_.labels[row] == c ? 1.0f : 0.0f;
+      made_[c] = slope(c) * target + weight(c) * uniform_;
+    }
+    return made_.data();
+  }
+  /// By what a class's given probability enters.
+  float slope(Index c) const { return weight(c) * (1.0f - task_.smoothing); }
+
+ private:
+  float weight(Index c) const { return task_.weight != nullptr ? task_.weight[c] : 1.0f; }
+
+  const CrossEntropy& task_;
+  const float* probabilities_;
+  bool plain_;
+  float uniform_;
+  Scratch<float> made_;
+};
+
+float weight_of(const CrossEntropy& task, Index label) { return task.weight != nullptr ? task.weight[label] : 1.0f; }
+
+/// What the backward needs of a row: its largest logit and 1 / sum(exp(x - largest)).
+struct RowStats {
+  float largest;
+  double sum;
+  double log_sum() const { return std::log(sum); }
+  bool impossible() const { return largest == -std::numeric_limits<float>::infinity(); }
+  void keep(float* stats) const {
+    stats[0] = largest;
+    stats[1] = static_cast<float>(1.0 / sum);
+  }
+};
+
+template <class T>
+RowStats stats_of(const T* logits, Index classes) {
+  RowStats row;
+  table_of<T>().log_sum_exp(logits, classes, &row.largest, &row.sum);
+  return row;
+}
+
+/// The loss of one row by its label.
+template <class T>
+double loss_of_label(const CrossEntropy& task, const T* logits, Index label, const RowStats& row) {
+  const double top = static_cast<double>(row.largest), log_sum = row.log_sum();
+  const double loss = (top - static_cast<double>(widened(logits[label]))) + log_sum;
+  const double smoothing = static_cast<double>(task.smoothing);
+  if (smoothing == 0.0) return static_cast<double>(weight_of(task, label)) * loss;
+  const double mean = table_of<T>().sum(logits, task.classes) / static_cast<double>(shared_by(task.classes));
+  return (1.0 - smoothing) * loss + smoothing * ((top - mean) + log_sum);
+}
+
+template <class T>
+double loss_of_targets(const T* logits, const float* targets, Index classes, const RowStats& row) {
+  return table_of<T>().soft_cross_entropy(logits, targets, classes, row.largest, static_cast<float>(row.log_sum()));
+}
+
+template <class T>
+void gradient_of_targets(const T* logits, const float* targets, Index classes, const float* stats, float g, T* dx) {
+  const auto total = static_cast<float>(table().sum(targets, classes));
+  table_of<T>().soft_cross_entropy_backward(logits, targets, classes, stats[0], stats[1], total, g, dx);
+}
+
 }  // namespace
 
 template <class T>
 bool cross_entropy(const CrossEntropy& task, const T* x, float* losses, float* stats) {
   std::atomic<bool> impossible = false;
-  const auto& kernels = table_of<T>();
-  const double smoothing = static_cast<double>(task.smoothing), count = static_cast<double>(shared_by(task.classes));
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
+    const Targets targets(task, nullptr);
     for (Index row = begin; row < end; ++row) {
       const Index label = task.labels[row];
       if (label == task.ignore_index) {
         losses[row] = stats[2 * row] = stats[2 * row + 1] = 0.0f;
         continue;
       }
-      const T* logits = x + row * task.classes;
-      float largest;
-      double sum;
-      kernels.log_sum_exp(logits, task.classes, &largest, &sum);
-      if (largest == -std::numeric_limits<float>::infinity()) impossible.store(true, std::memory_order_relaxed);
-      const double top = static_cast<double>(largest), log_sum = std::log(sum);
-      double loss = (top - static_cast<double>(widened(logits[label]))) + log_sum;
-      if (smoothing > 0.0) {
-        const double mean = kernels.sum(logits, task.classes) / count;
-        loss = (1.0 - smoothing) * loss + smoothing * ((top - mean) + log_sum);
-      }
-      losses[row] = static_cast<float>(loss);
-      stats[2 * row] = largest;
-      stats[2 * row + 1] = static_cast<float>(1.0 / sum);
+      const T* const logits = x + row * task.classes;
+      const RowStats of_row = stats_of(logits, task.classes);
+      if (of_row.impossible()) impossible.store(true, std::memory_order_relaxed);
+      losses[row] =
+          static_cast<float>(label_suffices(task) ? loss_of_label(task, logits, label, of_row)
+                                                  : loss_of_targets(logits, targets.of(row), task.classes, of_row));
+      of_row.keep(stats + 2 * row);
     }
   });
   return impossible;
@@ -65,13 +137,19 @@ void cross_entropy_backward(const CrossEntropy& task, const T* x, const float* s
   const auto single = table().cross_entropy_backward;
   const float uniform = task.smoothing / static_cast<float>(shared_by(task.classes)), hit = 1.0f - task.smoothing;
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
+    const Targets targets(task, nullptr);
     for (Index row = begin; row < end; ++row) {
       const Index first = row * task.classes, label = task.labels[row];
       if (label == task.ignore_index) {
         std::fill_n(dx + first, task.classes, T{});
         continue;
       }
-      const float g = scale * dy[row * stride_dy], logit = widened(x[first + label]);
+      if (!label_suffices(task)) {
+        gradient_of_targets(x + first, targets.of(row), task.classes, stats + 2 * row, scale * dy[row * stride_dy],
+                            dx + first);
+        continue;
+      }
+      const float g = scale * weight_of(task, label) * dy[row * stride_dy], logit = widened(x[first + label]);
       float right;  // by itself, so that it is rounded once
       single(&logit, 1, stats[2 * row], stats[2 * row + 1], uniform, g, &right);
       kernel(x + first, task.classes, stats[2 * row], stats[2 * row + 1], uniform, g, dx + first);
@@ -83,6 +161,47 @@ template void cross_entropy_backward(const CrossEntropy&, const float*, const fl
                                      float*);
 template void cross_entropy_backward(const CrossEntropy&, const BFloat16*, const float*, const float*, Index, float,
                                      BFloat16*);
+
+template <class T>
+bool soft_cross_entropy(const CrossEntropy& task, const float* probabilities, const T* x, float* losses, float* stats) {
+  std::atomic<bool> impossible = false;
+  parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
+    const Targets targets(task, probabilities);
+    for (Index row = begin; row < end; ++row) {
+      const T* const logits = x + row * task.classes;
+      const RowStats of_row = stats_of(logits, task.classes);
+      if (of_row.impossible()) impossible.store(true, std::memory_order_relaxed);
+      losses[row] = static_cast<float>(loss_of_targets(logits, targets.of(row), task.classes, of_row));
+      of_row.keep(stats + 2 * row);
+    }
+  });
+  return impossible;
+}
+template bool soft_cross_entropy(const CrossEntropy&, const float*, const float*, float*, float*);
+template bool soft_cross_entropy(const CrossEntropy&, const float*, const BFloat16*, float*, float*);
+
+template <class T>
+void soft_cross_entropy_backward(const CrossEntropy& task, const float* probabilities, const T* x, const float* stats,
+                                 const float* dy, Index stride_dy, float scale, T* dx, float* dtargets) {
+  parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
+    const Targets targets(task, probabilities);
+    for (Index row = begin; row < end; ++row) {
+      const Index first = row * task.classes;
+      const float g = scale * dy[row * stride_dy];
+      if (dx != nullptr) {
+        gradient_of_targets(x + first, targets.of(row), task.classes, stats + 2 * row, g, dx + first);
+      }
+      if (dtargets == nullptr) continue;
+      const auto log_sum = static_cast<float>(-std::log(static_cast<double>(stats[2 * row + 1])));
+      table_of<T>().soft_cross_entropy_target(x + first, task.classes, stats[2 * row], log_sum, g, dtargets + first);
+      for (Index c = 0; c < task.classes; ++c) dtargets[first + c] *= targets.slope(c);
+    }
+  });
+}
+template void soft_cross_entropy_backward(const CrossEntropy&, const float*, const float*, const float*, const float*,
+                                          Index, float, float*, float*);
+template void soft_cross_entropy_backward(const CrossEntropy&, const float*, const BFloat16*, const float*,
+                                          const float*, Index, float, BFloat16*, float*);
 
 void pointwise_loss(PointwiseLoss loss, const float* x, const float* t, float delta, float* y, Index n) {
   const auto kernel = table().pointwise_loss[static_cast<std::size_t>(loss)];

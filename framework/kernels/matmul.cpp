@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <type_traits>
 
-#include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/broadcast_internal.hpp"
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/onednn.hpp"
+#include "framework/kernels/reduce.hpp"
 
 namespace temper::kernels {
 
@@ -92,34 +91,6 @@ template void matmul(const Matmul&, const BFloat16*, const BFloat16*, const floa
 template void matmul(const Matmul&, const BFloat16*, const BFloat16*, const float*, float*);
 
 template <class T>
-void sum_rows(const T* x, Index rows, Index columns, float* y, bool accumulate) {
-  if (columns == 0) return;
-  if (!accumulate) std::fill_n(y, columns, 0.0f);
-  if (rows == 0) return;
-  // Narrow rows are taken several at a time as one long row, so that the vectors are full; the sums over them are
-  // folded at the end. Every cut depends on the sizes alone.
-  const Index fold = std::max<Index>(1, std::min(rows, 256 / columns));
-  const Index wide = fold * columns, wide_rows = rows / fold;
-  const Index grain = std::max<Index>(16, (Index{1} << 15) / wide);
-  const Index chunks = chunk_count(wide_rows, grain);
-  const detail::Buffer memory(static_cast<std::size_t>(chunks * wide) * sizeof(float));
-  auto* const partial = reinterpret_cast<float*>(memory.data());
-  const auto add = table_of<T>().accumulate_in_float;
-  const auto add_partial = table().accumulate;
-  parallel_chunks(wide_rows, grain, [&](Index chunk, Index begin, Index end) {
-    float* const sum = partial + chunk * wide;
-    table_of<T>().to_float(x + begin * wide, sum, wide);
-    for (Index row = begin + 1; row < end; ++row) add(sum, x + row * wide, wide);
-  });
-  for (Index chunk = 1; chunk < chunks; ++chunk) add_partial(partial, partial + chunk * wide, wide);
-  for (Index i = 0; i < fold; ++i) add_partial(y, partial + i * columns, columns);
-  if (mutant(Mutant::bias_gradient_drops_rest)) return;
-  for (Index row = wide_rows * fold; row < rows; ++row) add(y, x + row * columns, columns);
-}
-template void sum_rows(const float*, Index, Index, float*, bool);
-template void sum_rows(const BFloat16*, Index, Index, float*, bool);
-
-template <class T>
 void bias_activation(Activation f, const T* x, const float* bias, Index rows, Index columns, T* y) {
   if (columns == 0) return;
   const auto kernel = table_of<T>().bias_activation[static_cast<std::size_t>(f)];
@@ -133,19 +104,13 @@ template void bias_activation(Activation, const BFloat16*, const float*, Index, 
 template <class T>
 void bias_activation_backward(Activation f, const T* x, const float* bias, const T* dy, Index rows, Index columns,
                               T* dz, float* sum, bool accumulate) {
-  if (sum != nullptr && !accumulate) std::fill_n(sum, columns, 0.0f);
-  if (columns == 0 || rows == 0) return;
-  const Index grain = std::clamp<Index>((Index{1} << 14) / columns, 16, 128);  // longer float sums lose digits
-  const Index chunks = chunk_count(rows, grain);
-  const detail::Buffer memory(static_cast<std::size_t>(sum != nullptr ? chunks * columns : 0) * sizeof(float));
-  auto* const partial = reinterpret_cast<float*>(memory.data());
+  const SumOfRows sums(rows, columns, sum != nullptr);
   const auto kernel = table_of<T>().bias_activation_backward[static_cast<std::size_t>(f)];
-  parallel_chunks(rows, grain, [&](Index chunk, Index begin, Index end) {
+  parallel_chunks(columns == 0 ? 0 : rows, sums.chunk_rows(), [&](Index chunk, Index begin, Index end) {
     const Index at = begin * columns;
-    kernel(x + at, bias, dy + at, end - begin, columns, dz + at, sum != nullptr ? partial + chunk * columns : nullptr);
+    kernel(x + at, bias, dy + at, end - begin, columns, dz + at, sums.part(chunk));
   });
-  if (sum == nullptr) return;
-  for (Index chunk = 0; chunk < chunks; ++chunk) table().accumulate(sum, partial + chunk * columns, columns);
+  sums.finish(sum, accumulate);
 }
 template void bias_activation_backward(Activation, const float*, const float*, const float*, Index, Index, float*,
                                        float*, bool);

@@ -23,11 +23,6 @@ struct Matmul {
 template <class X, class Y>
 void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y);
 
-/// y [columns] = (or += when `accumulate`) the sum of the rows of x [rows, columns]. Same bits for any number of
-/// threads.
-template <class T>
-void sum_rows(const T* x, Index rows, Index columns, float* y, bool accumulate);
-
 /// y [rows, columns] = f(x + bias); y may be x. `bias` [columns] may be null.
 template <class T>
 void bias_activation(Activation f, const T* x, const float* bias, Index rows, Index columns, T* y);

@@ -1,8 +1,8 @@
 #include "framework/kernels/norm.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
-#include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 
 #include "framework/kernels/isa.hpp"
@@ -46,35 +46,31 @@ template void add_norm(const float*, const float*, Index, Index, const float*, c
 template void add_norm(const BFloat16*, const BFloat16*, Index, Index, const float*, const float*, float, BFloat16*,
                        BFloat16*, float*, float*);
 
-template <class T>
+template <class T, class G>
 void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias) {
+                   const float* inverse, const NormGradients<G>& d) {
   if (cols == 0) return;
-  // Each chunk adds up its rows' part of dweight and dbias on its own. At most 128 rows: longer float sums lose digits.
-  const Index chunk_rows = std::clamp<Index>(grain / cols, 16, 128);
-  const Index chunks = chunk_count(rows, chunk_rows);
-  const std::size_t bytes = static_cast<std::size_t>(chunks * cols) * sizeof(float);
-  detail::Buffer weight_parts, bias_parts;
-  if (dweight != nullptr) weight_parts = detail::Buffer(bytes);
-  if (dbias != nullptr) bias_parts = detail::Buffer(bytes);
-  const auto part = [cols](const detail::Buffer& parts, Index chunk) -> float* {
-    if (!parts) return nullptr;
-    float* first = reinterpret_cast<float*>(parts.data()) + chunk * cols;
-    std::fill_n(first, cols, 0.0f);
-    return first;
-  };
-  const auto kernel = table_of<T>().norm_backward;
-  parallel_chunks(rows, chunk_rows, [&](Index chunk, Index begin, Index end) {
+  const SumOfRows weight_sum(rows, cols, d.weight != nullptr), bias_sum(rows, cols, d.bias != nullptr);
+  const auto kernel = [] {
+    if constexpr (std::is_same_v<G, T>) {
+      return table_of<T>().norm_backward;
+    } else {
+      return table_of<T>().norm_backward_in_float;
+    }
+  }();
+  parallel_chunks(rows, weight_sum.chunk_rows(), [&](Index chunk, Index begin, Index end) {
     kernel(x + begin * cols, dy + begin * cols, end - begin, cols, weight, mean != nullptr ? mean + begin : nullptr,
-           inverse + begin, dx != nullptr ? dx + begin * cols : nullptr, accumulate, part(weight_parts, chunk),
-           part(bias_parts, chunk));
+           inverse + begin, d.x != nullptr ? d.x + begin * cols : nullptr, d.accumulate_x, weight_sum.part(chunk),
+           bias_sum.part(chunk));
   });
-  if (weight_parts) column_sum(reinterpret_cast<const float*>(weight_parts.data()), chunks, cols, dweight, false);
-  if (bias_parts) column_sum(reinterpret_cast<const float*>(bias_parts.data()), chunks, cols, dbias, false);
+  weight_sum.finish(d.weight, d.accumulate_weight);
+  bias_sum.finish(d.bias, d.accumulate_bias);
 }
-template void norm_backward(const float*, const float*, Index, Index, const float*, const float*, const float*, float*,
-                            bool, float*, float*);
+template void norm_backward(const float*, const float*, Index, Index, const float*, const float*, const float*,
+                            const NormGradients<float>&);
 template void norm_backward(const BFloat16*, const BFloat16*, Index, Index, const float*, const float*, const float*,
-                            BFloat16*, bool, float*, float*);
+                            const NormGradients<BFloat16>&);
+template void norm_backward(const BFloat16*, const BFloat16*, Index, Index, const float*, const float*, const float*,
+                            const NormGradients<float>&);
 
 }  // namespace temper::kernels

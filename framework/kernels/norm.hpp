@@ -13,9 +13,20 @@ void norm(const T* x, Index rows, Index cols, const float* weight, const float* 
 template <class T>
 void add_norm(const T* a, const T* b, Index rows, Index cols, const float* weight, const float* bias, float eps, T* sum,
               T* y, float* mean, float* inverse);
-/// Each of dx[rows, cols], to which it adds when `accumulate`, dweight[cols] and dbias[cols] may be null.
-template <class T>
+/// What a norm's backward writes, each null unless it is wanted: x [rows, cols], weight and bias [cols]; += where
+/// `accumulate`, else =.
+template <class G>
+struct NormGradients {
+  G* x = nullptr;
+  bool accumulate_x = false;
+  float* weight = nullptr;
+  bool accumulate_weight = false;
+  float* bias = nullptr;
+  bool accumulate_bias = false;
+};
+/// G is T or float.
+template <class T, class G>
 void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias);
+                   const float* inverse, const NormGradients<G>& gradients);
 
 }  // namespace temper::kernels

@@ -5,6 +5,7 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/kernels/isa.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
@@ -21,26 +22,16 @@ Index input_rows_per_chunk(const Pool2d& shape) {
   return std::max<Index>(1, rows_per_chunk(shape) * shape.h / shape.out_h);
 }
 
-/// Part of an image that one output of an adaptive pooling covers.
+/// The places along an axis of `size` that output number `i` of `count` covers.
 struct Window {
-  Index image, top, bottom, left, right;
+  Index begin, end;
 
-  float pixels() const { return static_cast<float>((bottom - top) * (right - left)); }
-
-  /// body(pixel), counted over all images.
-  template <class Body>
-  void each_pixel(const AdaptivePool2d& shape, Body body) const {
-    for (Index row = top; row < bottom; ++row) {
-      for (Index column = left; column < right; ++column) body((image * shape.h + row) * shape.w + column);
-    }
-  }
+  Window(Index i, Index size, Index count) : begin(i * size / count), end(chunk_count((i + 1) * size, count)) {}
+  Index size() const { return end - begin; }
 };
-
-Window window_of(const AdaptivePool2d& shape, Index number) {
-  const Index column = number % shape.out_w, row = number / shape.out_w % shape.out_h;
-  return {number / (shape.out_w * shape.out_h), row * shape.h / shape.out_h,
-          chunk_count((row + 1) * shape.h, shape.out_h), column * shape.w / shape.out_w,
-          chunk_count((column + 1) * shape.w, shape.out_w)};
+/// The outputs whose windows cover place `i`.
+Window windows_over(Index i, Index size, Index count) {
+  return {i, count, size};  // i < ceil((o + 1) size / count) and floor(o size / count) <= i, solved for o
 }
 
 }  // namespace
@@ -81,31 +72,44 @@ void avg_pool2d_backward(const Pool2d& shape, const T* dy, T* dx) {
 template void avg_pool2d_backward(const Pool2d&, const float*, float*);
 template void avg_pool2d_backward(const Pool2d&, const BFloat16*, BFloat16*);
 
-void adaptive_avg_pool2d(const AdaptivePool2d& shape, const float* x, float* y) {
-  const Index channels = shape.channels;
-  parallel_for(shape.n * shape.out_h * shape.out_w, 1, [&](Index begin, Index end) {
-    for (Index window = begin; window < end; ++window) {
-      const Window at = window_of(shape, window);
-      float* out = y + window * channels;
-      std::fill_n(out, channels, 0.0f);
-      at.each_pixel(shape, [&](Index pixel) {
-        for (Index c = 0; c < channels; ++c) out[c] += x[pixel * channels + c];
-      });
-      for (Index c = 0; c < channels; ++c) out[c] /= at.pixels();
+// Windows may be as large as the image, and many may cover one pixel: summed in double.
+
+void adaptive_avg_pool2d(const AdaptivePool2d& s, const float* x, float* y) {
+  const auto sum_rows = table().sum_rows;
+  parallel_for(s.n * s.out_h * s.out_w, 1, [&](Index number, Index) {
+    const Window rows(number / s.out_w % s.out_h, s.h, s.out_h), columns(number % s.out_w, s.w, s.out_w);
+    const Scratch<float> part(s.channels);
+    const Scratch<double> total(s.channels);
+    std::fill_n(total.data(), s.channels, 0.0);
+    for (Index row = rows.begin; row < rows.end; ++row) {
+      const float* const line = x + (number / (s.out_h * s.out_w) * s.h + row) * s.w * s.channels;
+      for (Index column = columns.begin; column < columns.end; column += 128) {
+        const Index count = std::min<Index>(128, columns.end - column);
+        sum_rows(line + column * s.channels, count, s.channels, s.channels, part.data());
+        for (Index c = 0; c < s.channels; ++c) total[c] += static_cast<double>(part[c]);
+      }
     }
+    const double share = 1.0 / static_cast<double>(rows.size() * columns.size());
+    for (Index c = 0; c < s.channels; ++c) y[number * s.channels + c] = static_cast<float>(total[c] * share);
   });
 }
 
-void adaptive_avg_pool2d_backward(const AdaptivePool2d& shape, const float* dy, float* dx) {
-  const Index channels = shape.channels;
-  const Index pixels_in = shape.h * shape.w, windows = shape.out_h * shape.out_w;  // of an image
-  parallel_for(shape.n, 1, [&](Index begin, Index end) {
-    std::fill(dx + begin * pixels_in * channels, dx + end * pixels_in * channels, 0.0f);
-    for (Index window = begin * windows; window < end * windows; ++window) {
-      const Window at = window_of(shape, window);
-      at.each_pixel(shape, [&](Index pixel) {
-        for (Index c = 0; c < channels; ++c) dx[pixel * channels + c] += dy[window * channels + c] / at.pixels();
-      });
+void adaptive_avg_pool2d_backward(const AdaptivePool2d& s, const float* dy, float* dx) {
+  parallel_for(s.n * s.h, 1, [&](Index line, Index) {
+    const Window rows = windows_over(line % s.h, s.h, s.out_h);
+    const Scratch<double> total(s.channels);
+    for (Index column = 0; column < s.w; ++column) {
+      const Window columns = windows_over(column, s.w, s.out_w);
+      std::fill_n(total.data(), s.channels, 0.0);
+      for (Index i = rows.begin; i < rows.end; ++i) {
+        for (Index j = columns.begin; j < columns.end; ++j) {
+          const Index area = Window(i, s.h, s.out_h).size() * Window(j, s.w, s.out_w).size();
+          const double share = 1.0 / static_cast<double>(area);
+          const float* const slope = dy + ((line / s.h * s.out_h + i) * s.out_w + j) * s.channels;
+          for (Index c = 0; c < s.channels; ++c) total[c] += share * static_cast<double>(slope[c]);
+        }
+      }
+      for (Index c = 0; c < s.channels; ++c) dx[(line * s.w + column) * s.channels + c] = static_cast<float>(total[c]);
     }
   });
 }

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <utility>
 
-#include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 
+#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/isa.hpp"
 
@@ -33,9 +33,7 @@ double reduce_line(Reduce, const BFloat16* x, Index n) { return table_of<BFloat1
 
 using RowKernel = void (*)(const float* x, Index rows, Index cols, Index stride, float* y);
 RowKernel row_kernel(Reduce op, const float*) {
-  return op == Reduce::sum       ? table().sum_rows
-         : op == Reduce::largest ? table().largest_rows
-                                 : table().smallest_rows;
+  return op == Reduce::sum ? table().sum_rows : op == Reduce::largest ? table().largest_rows : table().smallest_rows;
 }
 auto row_kernel(Reduce, const BFloat16*) { return table_of<BFloat16>().sum_rows; }
 
@@ -55,9 +53,8 @@ void reduce_lines(Reduce op, const T* x, Index outer, Index n, float scale, floa
     });
     return;
   }
-  const detail::Buffer buffer(static_cast<std::size_t>(outer * pieces) * sizeof(double));
-  auto* partials = reinterpret_cast<double*>(buffer.data());
-  parallel_for(outer * pieces, 1, [=](Index begin, Index end) {
+  const Scratch<double> partials(outer * pieces);
+  parallel_for(outer * pieces, 1, [&](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const Index first = i % pieces * row_piece;
       partials[i] = reduce_line(op, x + i / pieces * n + first, std::min(row_piece, n - first));
@@ -75,18 +72,18 @@ void reduce_columns(Reduce op, const T* x, Index outer, Index n, Index inner, fl
   // Narrow rows: several as one long row, so that the vectors are full; then the sums over those.
   if (const Index fold = wide_row / inner; outer == 1 && fold >= 4 && n >= 16 * fold) {
     const Index rest = n % fold;
-    const detail::Buffer folded(static_cast<std::size_t>((fold + rest) * inner) * sizeof(float));
-    auto* rows = reinterpret_cast<float*>(folded.data());
-    reduce_columns(op, x, 1, n / fold, fold * inner, rows);
-    table_of<T>().to_float(x + (n - rest) * inner, rows + fold * inner, rest * inner);
-    reduce_columns(op, rows, 1, fold + rest, inner, y);
+    const Scratch<float> rows((fold + rest) * inner);
+    reduce_columns(op, x, 1, n / fold, fold * inner, rows.data());
+    table_of<T>().to_float(x + (n - rest) * inner, rows.row(fold, inner), rest * inner);
+    if (mutant(Mutant::bias_gradient_drops_rest)) std::fill_n(rows.row(fold, inner), rest * inner, 0.0f);
+    reduce_columns(op, rows.data(), 1, fold + rest, inner, y);
     return;
   }
   const auto kernel = row_kernel(op, x);
   const Index blocks = chunk_count(n, row_block), panels = chunk_count(inner, panel);
-  detail::Buffer buffer;
-  if (blocks > 1) buffer = detail::Buffer(static_cast<std::size_t>(outer * blocks * inner) * sizeof(float));
-  float* target = blocks > 1 ? reinterpret_cast<float*>(buffer.data()) : y;
+  Scratch<float> partials;
+  if (blocks > 1) partials = Scratch<float>(outer * blocks * inner);
+  float* const target = blocks > 1 ? partials.data() : y;
   const Index task = std::min(n, row_block) * std::min(inner, panel);
   parallel_for(outer * blocks * panels, std::max<Index>(1, grain / task), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
@@ -148,7 +145,7 @@ void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* 
     std::fill_n(y, y_shape.numel(), 0.0f);
     return;
   }
-  detail::Buffer previous;
+  Scratch<float> previous;
   const float* partial = nullptr;
   for (int i = 0; i < count; ++i) {
     const auto [size, reduced] = groups[static_cast<std::size_t>(i)];
@@ -158,9 +155,9 @@ void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* 
       continue;
     }
     const bool last = --passes == 0;
-    detail::Buffer next;
-    if (!last) next = detail::Buffer(static_cast<std::size_t>(outer * inner) * sizeof(float));
-    float* const to = last ? y : reinterpret_cast<float*>(next.data());
+    Scratch<float> next;
+    if (!last) next = Scratch<float>(outer * inner);
+    float* const to = last ? y : next.data();
     if (partial == nullptr) {
       reduce(op, x, outer, size, inner, last ? scale : 1.0f, to);
     } else {
@@ -174,15 +171,24 @@ void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* 
 template void reduce_to(Reduce, const float*, const Shape&, float, float*, const Shape&);
 template void reduce_to(Reduce, const BFloat16*, const Shape&, float, float*, const Shape&);
 
-void column_sum(const float* x, Index rows, Index cols, float* y, bool accumulate) {
-  if (!accumulate) {
-    reduce(Reduce::sum, x, 1, rows, cols, 1.0f, y);
-    return;
-  }
-  const detail::Buffer buffer(static_cast<std::size_t>(cols) * sizeof(float));
-  auto* sums = reinterpret_cast<float*>(buffer.data());
-  reduce(Reduce::sum, x, 1, rows, cols, 1.0f, sums);
-  kernels::accumulate(y, sums, cols);
+template <class T>
+void sum_rows(const T* x, Index rows, Index cols, float* y, bool accumulate) {
+  if (!accumulate) return reduce(Reduce::sum, x, 1, rows, cols, 1.0f, y);
+  const Scratch<float> sums(cols);
+  reduce(Reduce::sum, x, 1, rows, cols, 1.0f, sums.data());
+  kernels::accumulate(y, sums.data(), cols);
+}
+template void sum_rows(const float*, Index, Index, float*, bool);
+template void sum_rows(const BFloat16*, Index, Index, float*, bool);
+
+// At most 128 rows a chunk: longer sums in float lose digits.
+SumOfRows::SumOfRows(Index rows, Index cols, bool wanted)
+    : rows_(rows), cols_(cols), chunk_rows_(std::clamp<Index>(grain / std::max<Index>(1, cols), 16, row_block)) {
+  if (wanted) parts_ = Scratch<float>(chunk_count(rows, chunk_rows_) * cols);
+}
+
+void SumOfRows::finish(float* y, bool accumulate) const {
+  if (parts_.data() != nullptr) sum_rows(parts_.data(), chunk_count(rows_, chunk_rows_), cols_, y, accumulate);
 }
 
 void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, std::int64_t* y) {

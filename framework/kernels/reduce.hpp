@@ -5,6 +5,7 @@
 
 #include "framework/core/shape.hpp"
 #include "framework/kernels/isa/table.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
@@ -20,8 +21,28 @@ void reduce(Reduce op, const T* x, Index outer, Index n, Index inner, float scal
 template <class T>
 void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape);
 
-/// y[cols] = (or +=, when `accumulate`) the sum over the rows of x[rows, cols]: the gradient of a bias.
-void column_sum(const float* x, Index rows, Index cols, float* y, bool accumulate);
+/// y[cols] = (or +=, when `accumulate`) the sum over the rows of x[rows, cols]: the gradient of a bias. Rows are summed
+/// 128 at a time and the results likewise, so that long sums keep their digits.
+template <class T>
+void sum_rows(const T* x, Index rows, Index cols, float* y, bool accumulate);
+
+/// sum_rows of a matrix whose rows are made in chunks on several threads: each chunk writes the sum of its own rows to
+/// part(chunk), and finish() sums those. Used with parallel_chunks(rows, chunk_rows(), ...).
+class SumOfRows {
+ public:
+  /// Sums nothing unless `wanted`: part() is null then.
+  SumOfRows(Index rows, Index cols, bool wanted);
+
+  Index chunk_rows() const { return chunk_rows_; }
+  /// Where chunk number `chunk` writes its sums: [cols], uninitialized.
+  float* part(Index chunk) const { return parts_.data() != nullptr ? parts_.row(chunk, cols_) : nullptr; }
+  /// y [cols] = (or += when `accumulate`) the sums of all rows. y may be null when they are not wanted.
+  void finish(float* y, bool accumulate) const;
+
+ private:
+  Index rows_, cols_, chunk_rows_;
+  Scratch<float> parts_;
+};
 
 /// The position of the first largest or smallest of x[outer, n, inner] along n > 0; of the first NaN when there is one.
 void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, std::int64_t* y);

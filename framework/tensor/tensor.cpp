@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <cstring>
 #include <ostream>
 
@@ -200,11 +201,15 @@ Tensor arange(std::int64_t count) {
 }
 
 Tensor uniform(const Shape& shape, float low, float high) {
-  if (!(low <= high)) fail<ValueError>("uniform: from {} to {}, expected low <= high", low, high);
+  if (!(low <= high) || !std::isfinite(low) || !std::isfinite(high)) {
+    fail<ValueError>("uniform: from {} to {}, expected finite numbers with low <= high", low, high);
+  }
+  const float range = high - low, last = std::nextafter(high, low);
   return drawn(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
-    // 24 bits: every value is a float below 1, so `high` itself is never drawn.
-    const float unit = static_cast<float>(stream(i)[0] >> 8) * 0x1p-24f;
-    return low + (high - low) * unit;
+    const float unit = static_cast<float>(stream(i)[0] >> 8) * 0x1p-24f;  // 24 bits: always below 1
+    // A range may be wider than the largest float, and a number just below `high` may be rounded to it.
+    const float value = std::isfinite(range) ? low + range * unit : low * (1.0f - unit) + high * unit;
+    return std::min(value, last);
   });
 }
 

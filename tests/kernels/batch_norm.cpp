@@ -49,12 +49,14 @@ void check(const BatchNorm& s, bool own, Random& random) {
     dx[i] = gain[k] / std::sqrt(v[k] + s.epsilon) * (dy[i] - from_statistics);
   }
 
+  Floats inverse(c);
+  temper::kernels::inverse_deviations(s, variance.data(), inverse.data());
   Floats got_y(x.size(), NAN), got_dx(x.size(), NAN), got_dgain(c, NAN), got_dbias(c, NAN);
-  if (own) temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data());
-  temper::kernels::batch_norm(s, x.data(), gain.data(), bias.data(), mean.data(), variance.data(), nullptr, false,
+  if (own) temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data(), inverse.data());
+  temper::kernels::batch_norm(s, x.data(), gain.data(), bias.data(), mean.data(), inverse.data(), nullptr, false,
                               got_y.data());
-  temper::kernels::batch_norm_backward(s, {x.data(), gain.data(), mean.data(), variance.data(), nullptr, own},
-                                       dy.data(), got_dx.data(), got_dgain.data(), got_dbias.data(), nullptr);
+  temper::kernels::batch_norm_backward(s, {x.data(), gain.data(), mean.data(), inverse.data(), nullptr, own}, dy.data(),
+                                       got_dx.data(), got_dgain.data(), got_dbias.data(), nullptr);
   CAPTURE(s.channels);
   CAPTURE(rows);
   CAPTURE(own);
@@ -85,8 +87,8 @@ TEST_CASE("the variance of numbers far from zero is that of what they differ by"
   const BatchNorm s{.rows = 5000, .channels = 2};
   Floats x(10000);
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = 10000.0f + static_cast<float>(i / 2 % 2);
-  Floats mean(2), variance(2);
-  temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data());
+  Floats mean(2), variance(2), inverse(2);
+  temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data(), inverse.data());
   CHECK(variance[0] == doctest::Approx(0.25).epsilon(1e-3));
   CHECK(variance[1] == doctest::Approx(0.25).epsilon(1e-3));
 }
@@ -101,11 +103,11 @@ TEST_CASE("batch normalization has the same bits for any number of threads, and 
   std::vector<Floats> results[2];
   for (const int count : {1, 2}) {
     const Threads threads(count);
-    Floats mean(19), variance(19), y(x.size()), dx(x.size()), dgain(19), dbias(19), dresidual(x.size());
-    temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data());
-    temper::kernels::batch_norm(s, x.data(), gain.data(), bias.data(), mean.data(), variance.data(), residual.data(),
+    Floats mean(19), variance(19), inverse(19), y(x.size()), dx(x.size()), dgain(19), dbias(19), dresidual(x.size());
+    temper::kernels::batch_norm_statistics(s, x.data(), mean.data(), variance.data(), inverse.data());
+    temper::kernels::batch_norm(s, x.data(), gain.data(), bias.data(), mean.data(), inverse.data(), residual.data(),
                                 true, y.data());
-    temper::kernels::batch_norm_backward(s, {x.data(), gain.data(), mean.data(), variance.data(), y.data(), true},
+    temper::kernels::batch_norm_backward(s, {x.data(), gain.data(), mean.data(), inverse.data(), y.data(), true},
                                          dy.data(), dx.data(), dgain.data(), dbias.data(), dresidual.data());
     for (std::size_t i = 0; i < x.size(); ++i) {
       REQUIRE(std::isnan(y[i]) == (i % 19 == 4));

@@ -55,15 +55,13 @@ TEST_CASE("layer norm and RMS norm with their gradients") {
         CHECK(right);
 
         // Added to what is there; without weight and bias; only what is wanted.
-        Floats plain(rows * cols), twice(cols);
+        Floats plain(rows * cols), alone(cols);
         kernels.norm(x.data(), rows, cols, nullptr, nullptr, eps, plain.data(), means, inverse.data());
         CHECK(close(y[0], static_cast<double>(plain[0] * w[0] + b[0]), 1e-6));
-        for (int pass = 0; pass < 2; ++pass) {
-          kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), nullptr, false,
-                                nullptr, twice.data());
-        }
-        CHECK(twice.intact());
-        CHECK(close(twice[cols - 1], 2 * bias_sum.back(), 2e-6));
+        kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), nullptr, false, nullptr,
+                              alone.data());
+        CHECK(alone.intact());
+        CHECK(close(alone[cols - 1], bias_sum.back(), 2e-6));
         Floats added(std::vector<float>(static_cast<std::size_t>(rows * cols), 1.0f));
         kernels.norm_backward(x.data(), dy.data(), rows, cols, w.data(), means, inverse.data(), added.data(), true,
                               nullptr, nullptr);

@@ -66,8 +66,8 @@ TEST_CASE("the same bits for 1 to 4 threads") {
   });
   check_threads("sum of all", 1, [&](float* y) { reduce(Reduce::sum, x.data(), 1, total, 1, 1.0f, y); });
   check_threads("sum of rows", rows, [&](float* y) { reduce(Reduce::sum, x.data(), rows, cols, 1, 1.0f, y); });
-  check_threads("sum of columns", cols, [&](float* y) { column_sum(x.data(), rows, cols, y, false); });
-  check_threads("sum of narrow columns", 7, [&](float* y) { column_sum(x.data(), total / 7, 7, y, false); });
+  check_threads("sum of columns", cols, [&](float* y) { sum_rows(x.data(), rows, cols, y, false); });
+  check_threads("sum of narrow columns", 7, [&](float* y) { sum_rows(x.data(), total / 7, 7, y, false); });
   check_threads("largest in the middle", 7 * 31,
                 [&](float* y) { reduce(Reduce::largest, x.data(), 7, total / 7 / 31, 31, 1.0f, y); });
   check_threads("softmax", total, [&](float* y) { CHECK_FALSE(softmax(x.data(), rows, cols, 1, false, y)); });
@@ -81,8 +81,8 @@ TEST_CASE("the same bits for 1 to 4 threads") {
   check_threads("norm backward", total + 2 * cols, [&](float* out) {
     std::vector<float> y(total), mean(rows), inverse(rows);
     norm(x.data(), rows, cols, w.data(), w.data(), 1e-5f, y.data(), mean.data(), inverse.data());
-    norm_backward(x.data(), t.data(), rows, cols, w.data(), mean.data(), inverse.data(), out, false, out + total,
-                  out + total + cols);
+    norm_backward(x.data(), t.data(), rows, cols, w.data(), mean.data(), inverse.data(),
+                  NormGradients<float>{.x = out, .weight = out + total, .bias = out + total + cols});
   });
   check_threads("sum and norm", 2 * total, [&](float* out) {
     std::vector<float> mean(rows), inverse(rows);
@@ -116,9 +116,21 @@ TEST_CASE("long sums stay exact") {
   reduce(Reduce::sum, x.data(), 1, 3'000'000, 1, 1.0f, &all);
   CHECK(std::abs(static_cast<double>(all) / 300000.0 - 1.0) < 1e-6);
   std::vector<float> columns(3);
-  column_sum(x.data(), 1'000'000, 3, columns.data(), false);
-  column_sum(x.data(), 1'000'000, 3, columns.data(), true);
+  sum_rows(x.data(), 1'000'000, 3, columns.data(), false);
+  sum_rows(x.data(), 1'000'000, 3, columns.data(), true);
   for (const float sum : columns) CHECK(std::abs(static_cast<double>(sum) / 200000.0 - 1.0) < 2e-6);
+  // Those that are made on the way: the gradients of a bias behind an activation, of a norm's weight and bias.
+  constexpr Index rows = 1'000'000, cols = 3;
+  const auto exact = [](float sum) { return std::abs(static_cast<double>(sum) / 100000.0 - 1.0) < 1e-6; };
+  std::vector<float> dx(rows * cols), sums(cols), products(cols);
+  const std::vector<float> above(rows * cols, 1.0f), inverse(rows, 1.0f), mean(rows, 0.0f);
+  bias_activation_backward(Activation::relu, above.data(), nullptr, x.data(), rows, cols, dx.data(), sums.data(),
+                           false);
+  for (const float sum : sums) CHECK(exact(sum));
+  norm_backward(above.data(), x.data(), rows, cols, nullptr, mean.data(), inverse.data(),
+                NormGradients<float>{.weight = products.data(), .bias = sums.data()});
+  for (const float sum : sums) CHECK(exact(sum));
+  for (const float sum : products) CHECK(exact(sum));
 }
 
 }  // namespace temper::kernels::test

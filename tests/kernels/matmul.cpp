@@ -1,4 +1,5 @@
 #include "framework/kernels/matmul.hpp"
+#include "framework/kernels/reduce.hpp"
 
 #include "onednn_reference.hpp"
 

@@ -27,7 +27,7 @@ std::vector<OpTest> attention_ops() {
                                  return scaled_dot_product_attention(ones({4, 8}), ones({5, 8}), ones({5, 8}),
                                                                      {.mask = zeros({3, 5}, Dtype::boolean)});
                                }),
-            throws<ValueError>("scaled_dot_product_attention: a query of q [4, 8] sees no key", [] {
+            throws<ValueError>("scaled_dot_product_attention: query [0] of [4] sees no key", [] {
               return scaled_dot_product_attention(ones({4, 8}), ones({5, 8}), ones({5, 8}),
                                                   {.mask = zeros({4, 5}, Dtype::boolean)});
             })}}};

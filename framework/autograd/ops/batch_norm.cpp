@@ -53,30 +53,32 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
   }
   Tensor y = empty(x.shape(), x.dtype());
   const kernels::BatchNorm shape{.rows = rows, .channels = channels, .epsilon = options.eps};
-  Tensor mean = running_mean, variance = running_var;
+  Tensor mean = running_mean, inverse = empty({channels});
   if (own_statistics) {
     mean = empty({channels});
-    variance = empty({channels});
+    Tensor variance = empty({channels});
     detail::with_type(x.dtype(), [&]<class T>() {
-      kernels::batch_norm_statistics(shape, x.data<T>(), mean.mutable_data<float>(), variance.mutable_data<float>());
+      kernels::batch_norm_statistics(shape, x.data<T>(), mean.mutable_data<float>(), variance.mutable_data<float>(),
+                                     inverse.mutable_data<float>());
     });
     if (!detail::recomputing() || mutant(Mutant::statistics_again)) {
       move_towards(running_mean, mean, options.momentum, 1.0f);
       const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
       move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));
     }
+  } else {
+    kernels::inverse_deviations(shape, running_var.data<float>(), inverse.mutable_data<float>());
   }
   if (x.numel() > 0) {
     detail::with_type(x.dtype(), [&]<class T>() {
       kernels::batch_norm(shape, x.data<T>(), weight.data<float>(), bias.data<float>(), mean.data<float>(),
-                          variance.data<float>(), residual.defined() ? residual.data<T>() : nullptr, relu,
+                          inverse.data<float>(), residual.defined() ? residual.data<T>() : nullptr, relu,
                           y.mutable_data<T>());
     });
   }
   return record(name, y, {x, weight, bias, residual},
-                [x = own_statistics ? save(x, {0, 1}) : save(x, {1}), weight = save(weight), mean = save(mean),
-                 variance = save(variance), y = relu ? save(y) : Saved(), shape,
-                 own_statistics](const Tensor& dy, Gradients& gradients) {
+                [x = own_statistics ? save(x, {0, 1}) : save(x, {1}), weight = save(weight), mean = save(mean), inverse,
+                 y = relu ? save(y) : Saved(), shape, own_statistics](const Tensor& dy, Gradients& gradients) {
                   Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();
                   Tensor dx = gradients.wants(0) ? empty(dy.shape(), dy.dtype()) : Tensor();
                   Tensor dweight = gradients.wants(1) ? zeros(weight->shape()) : Tensor();
@@ -86,7 +88,7 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
                       kernels::batch_norm_backward(
                           shape,
                           {detail::data_or_null<T>(x), weight->data<float>(), mean->data<float>(),
-                           variance->data<float>(), detail::data_or_null<T>(y), own_statistics},
+                           inverse.data<float>(), detail::data_or_null<T>(y), own_statistics},
                           dy.data<T>(), detail::mutable_data_or_null<T>(dx),
                           detail::mutable_data_or_null<float>(dweight), detail::mutable_data_or_null<float>(dbias),
                           detail::mutable_data_or_null<T>(dresidual));

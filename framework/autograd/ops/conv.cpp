@@ -5,7 +5,7 @@
 #include "framework/autograd/ops/spatial_internal.hpp"
 #include "framework/core/format_internal.hpp"
 #include "framework/kernels/conv.hpp"
-#include "framework/kernels/matmul.hpp"
+#include "framework/kernels/reduce.hpp"
 
 namespace temper {
 

@@ -1,9 +1,5 @@
 #include <temper/autograd/ops/embedding.hpp>
 
-#include <algorithm>
-
-#include <temper/core/parallel.hpp>
-
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/embedding.hpp"
 
@@ -27,15 +23,11 @@ Tensor embedding(const Tensor& ids, const Tensor& weight) {
     kernels::embedding(weight.data<T>(), ids.data<std::int64_t>(), count, width, y.mutable_data<T>());
   });
   return record("embedding", y, {weight}, [count, width, ids = save(ids)](const Tensor& dy, Gradients& gradients) {
-    Gradients::Target dweight = gradients.into(0);
-    detail::with_types(dy.dtype(), dweight.tensor, [&]<class T, class G>() {
-      G* target = dweight.tensor.mutable_data<G>();
-      if (!dweight.accumulate) {
-        parallel_for(dweight.tensor.numel(), 1 << 16,
-                     [=](auto begin, auto end) { std::fill(target + begin, target + end, G{}); });
-      }
-      kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, target);
+    detail::SummedGradient dweight(gradients, 0);  // rows may repeat
+    detail::with_type(dy.dtype(), [&]<class T>() {
+      kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, dweight.data());
     });
+    dweight.close();
   });
 }
 

@@ -1,10 +1,5 @@
 #include <temper/autograd/ops/loss.hpp>
 
-#include <temper/autograd/ops/activation.hpp>
-#include <temper/autograd/ops/arithmetic.hpp>
-#include <temper/autograd/ops/cast.hpp>
-#include <temper/autograd/ops/reduce.hpp>
-
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
@@ -26,41 +21,92 @@ Tensor reduced(const Tensor& losses, Reduction reduction, float scale) {
   return y;
 }
 
-/// What each loss is multiplied by.
-float scale_of(Reduction reduction, std::int64_t count) {
-  return reduction == Reduction::mean ? static_cast<float>(1.0 / static_cast<double>(count)) : 1.0f;
+/// What each loss is multiplied by when they count as `count`.
+float scale_of(Reduction reduction, double count) {
+  return reduction == Reduction::mean ? static_cast<float>(1.0 / count) : 1.0f;
 }
 
-/// Checks the labels and returns how many are not ignored.
-std::int64_t counted(const Tensor& labels, std::int64_t classes, std::int64_t ignore_index) {
-  std::int64_t count = 0, row = 0;
-  for (const std::int64_t label : labels.values<std::int64_t>()) {
-    if (label != ignore_index) {
-      if (label < 0 || label >= classes) {
-        fail<ValueError>("cross_entropy: label {} of row {} is outside the {} classes", label, row, classes);
-      }
-      ++count;
+/// The rows that are not ignored, and the sum of their labels' weights.
+struct Counted {
+  std::int64_t rows = 0;
+  double weight = 0.0;
+};
+
+/// Throws: ValueError for a label outside the classes.
+Counted count(const kernels::CrossEntropy& task) {
+  Counted counted;
+  for (std::int64_t row = 0; row < task.rows; ++row) {
+    const std::int64_t label = task.labels[row];
+    if (label == task.ignore_index) continue;
+    if (label < 0 || label >= task.classes) {
+      fail<ValueError>("cross_entropy: label {} of row {} is outside the {} classes", label, row, task.classes);
     }
-    ++row;
+    ++counted.rows;
+    counted.weight += task.weight != nullptr ? static_cast<double>(task.weight[label]) : 1.0;
   }
-  return count;
+  return counted;
 }
 
-/// The cross entropy with labels that are probabilities. Rows of a few classes: made of other operations.
+/// A task without rows and labels yet. Throws unless the options make sense for the logits.
+kernels::CrossEntropy checked(const Tensor& logits, const CrossEntropyOptions& options) {
+  detail::require_float("cross_entropy", "logits", logits);
+  if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
+    fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
+  }
+  if (logits.rank() == 0) fail<ShapeError>("cross_entropy: logits {}, expected [..., classes]", logits.shape());
+  kernels::CrossEntropy task{logits.shape().without_axis(-1).numel(), logits.size(-1), nullptr, options.ignore_index,
+                             options.label_smoothing};
+  if (options.weight.defined()) {
+    require("cross_entropy", "weight", options.weight);
+    if (!(options.weight.shape() == Shape{task.classes})) {
+      fail<ShapeError>("cross_entropy: weight {}, logits {} expect [{}]", options.weight.shape(), logits.shape(),
+                       task.classes);
+    }
+    task.weight = options.weight.data<float>();
+  }
+  return task;
+}
+
+void require_possible(bool impossible, const Tensor& logits) {
+  if (impossible) fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits.shape());
+}
+
+/// How far dy moves from row to row.
+std::int64_t stride_of(Reduction reduction) { return reduction == Reduction::none ? 1 : 0; }
+
 Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  if (logits.rank() == 0 || !(logits.shape() == labels.shape())) {
+  const kernels::CrossEntropy task = checked(logits, options);
+  if (!(logits.shape() == labels.shape())) {
     fail<ShapeError>("cross_entropy: logits {} and probabilities {}, expected the same [..., classes]", logits.shape(),
                      labels.shape());
   }
-  const std::int64_t rows = logits.shape().without_axis(-1).numel();
-  if (options.reduction == Reduction::mean && rows == 0) {
+  if (options.reduction == Reduction::mean && task.rows == 0) {
     fail<ValueError>("cross_entropy: mean over no row: logits {}", logits.shape());
   }
-  const float smoothing = options.label_smoothing, classes = static_cast<float>(logits.size(-1));
-  const Tensor targets = smoothing == 0.0f ? labels : (1.0f - smoothing) * labels + smoothing / classes;
-  const Tensor products = targets * log_softmax(logits);
-  if (options.reduction == Reduction::none) return -sum(products, -1);
-  return -scale_of(options.reduction, rows) * sum(products);
+  Tensor losses = empty(logits.shape().without_axis(-1)), stats = empty({task.rows, 2});
+  require_possible(detail::with_type(logits.dtype(),
+                                     [&]<class T>() {
+                                       return kernels::soft_cross_entropy(task, labels.data<float>(), logits.data<T>(),
+                                                                          losses.mutable_data<float>(),
+                                                                          stats.mutable_data<float>());
+                                     }),
+                   logits);
+  const float scale = scale_of(options.reduction, static_cast<double>(task.rows));
+  return record("cross_entropy", reduced(losses, options.reduction, scale), {logits, labels},
+                [=, stride = stride_of(options.reduction), x = save(logits), labels = save(labels),
+                 weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
+                  Tensor dx, dlabels;
+                  if (gradients.wants(0)) dx = empty(x->shape(), x->dtype());
+                  if (gradients.wants(1)) dlabels = empty(labels->shape());
+                  detail::with_type(x->dtype(), [&]<class T>() {
+                    kernels::soft_cross_entropy_backward(task, labels->data<float>(), x->data<T>(), stats.data<float>(),
+                                                         dy.data<float>(), stride, scale,
+                                                         dx.defined() ? dx.mutable_data<T>() : nullptr,
+                                                         dlabels.defined() ? dlabels.mutable_data<float>() : nullptr);
+                  });
+                  if (dx.defined()) gradients.give(0, dx);
+                  if (dlabels.defined()) gradients.give(1, dlabels);
+                });
 }
 
 Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Tensor& t, float delta,
@@ -75,12 +121,12 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
     fail<ValueError>("{}: mean over input {}, which is empty", name, x.shape());
   Tensor losses = empty(x.shape());
   kernels::pointwise_loss(loss, x.data<float>(), t.data<float>(), delta, losses.mutable_data<float>(), n);
-  const float scale = scale_of(reduction, n);
+  const float scale = scale_of(reduction, static_cast<double>(n));
   const Tensor y = reduced(losses, reduction, scale);
   return record(
       name, y, {x, t},
-      [=, stride = reduction == Reduction::none ? std::int64_t{1} : std::int64_t{0}, x = save(x),
-       t = save(t, {0, loss == PointwiseLoss::bce_with_logits ? 0 : 1})](const Tensor& dy, Gradients& gradients) {
+      [=, stride = stride_of(reduction), x = save(x), t = save(t, {0, loss == PointwiseLoss::bce_with_logits ? 0 : 1})](
+          const Tensor& dy, Gradients& gradients) {
         Tensor d = empty(x->shape());
         float* values = d.mutable_data<float>();
         if (gradients.wants(1)) {
@@ -106,37 +152,35 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
 }  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  detail::require_float("cross_entropy", "logits", logits);
-  if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
-    fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
-  }
-  if (labels.defined() && labels.dtype() == Dtype::f32) {
-    return cross_entropy_of_probabilities(to(logits, Dtype::f32), labels, options);
-  }
+  if (labels.defined() && labels.dtype() == Dtype::f32) return cross_entropy_of_probabilities(logits, labels, options);
+  kernels::CrossEntropy task = checked(logits, options);
   require("cross_entropy", "labels", labels, Dtype::i64);
-  if (logits.rank() == 0 || !(logits.shape().without_axis(-1) == labels.shape())) {
+  if (!(logits.shape().without_axis(-1) == labels.shape())) {
     fail<ShapeError>("cross_entropy: logits {} and labels {}, expected [..., classes] and [...]", logits.shape(),
                      labels.shape());
   }
-  const kernels::CrossEntropy task{labels.numel(), logits.size(-1), labels.data<std::int64_t>(), options.ignore_index,
-                                   options.label_smoothing};
-  const std::int64_t count = counted(labels, task.classes, task.ignore_index);
-  if (options.reduction == Reduction::mean && count == 0) {
+  task.labels = labels.data<std::int64_t>();
+  const Counted counted = count(task);
+  if (options.reduction == Reduction::mean && counted.rows == 0) {
     fail<ValueError>("cross_entropy: mean over no row: {} labels, {} of them ignored", task.rows, task.rows);
+  }
+  if (options.reduction == Reduction::mean && !(counted.weight > 0.0)) {
+    fail<ValueError>("cross_entropy: mean over {} rows whose weights sum to {}", counted.rows, counted.weight);
   }
 
   Tensor losses = empty(labels.shape()), stats = empty({task.rows, 2});
-  const bool impossible = detail::with_type(logits.dtype(), [&]<class T>() {
-    return kernels::cross_entropy(task, logits.data<T>(), losses.mutable_data<float>(), stats.mutable_data<float>());
-  });
-  if (impossible) {
-    fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits.shape());
-  }
-  const float scale = scale_of(options.reduction, mutant(Mutant::cross_entropy_counts_all) ? task.rows : count);
-  const Tensor y = reduced(losses, options.reduction, scale);
-  return record("cross_entropy", y, {logits},
-                [=, stride = options.reduction == Reduction::none ? std::int64_t{1} : std::int64_t{0}, x = save(logits),
-                 labels = save(labels)](const Tensor& dy, Gradients& gradients) {
+  require_possible(detail::with_type(logits.dtype(),
+                                     [&]<class T>() {
+                                       return kernels::cross_entropy(task, logits.data<T>(),
+                                                                     losses.mutable_data<float>(),
+                                                                     stats.mutable_data<float>());
+                                     }),
+                   logits);
+  const double rows = mutant(Mutant::cross_entropy_counts_all) ? static_cast<double>(task.rows) : counted.weight;
+  const float scale = scale_of(options.reduction, rows);
+  return record("cross_entropy", reduced(losses, options.reduction, scale), {logits},
+                [=, stride = stride_of(options.reduction), x = save(logits), labels = save(labels),
+                 weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
                   // Over the logits themselves when nobody else holds them.
                   Tensor dx = detail::overwritable(x);
                   detail::with_type(x->dtype(), [&]<class T>() {

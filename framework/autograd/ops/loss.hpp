@@ -13,15 +13,18 @@ struct CrossEntropyOptions {
   std::int64_t ignore_index = -100;  ///< rows with this label count neither in the sum nor in the mean
   float label_smoothing = 0.0f;      ///< share of the target that is spread over all classes, from 0 to 1
   Reduction reduction = Reduction::mean;
+  Tensor weight = {};  ///< f32 [classes]: what the loss of each class is multiplied by; by default 1
 };
 
 /// -log softmax(logits)[label]: logits [..., classes] f32 or bf16, labels [...] i64; a scalar, or [...] with
-/// Reduction::none, f32 in any case. The mean is over the rows that are not ignored.
+/// Reduction::none, f32 in any case. The mean is over the rows that are not ignored, each
+/// counted by its label's weight; what stands in an ignored row does not matter.
 ///
-/// Labels may also be probabilities, f32 [..., classes], as mixup makes them: -sum(labels * log softmax(logits)); no
-/// row is ignored then. Throws: ShapeError when the shapes do not fit; ValueError for a label outside the classes, a
-/// mean over no row, and a row of nothing but -inf. Source of label smoothing: Szegedy et al., "Rethinking the
-/// Inception architecture" (2015).
+/// Labels may also be probabilities, f32 [..., classes], as mixup makes them: -sum(labels * log softmax(logits)), where
+/// a class of probability 0 adds 0 even if its logit is -inf; no row is ignored then, and the mean counts each row
+/// as 1. Throws: ShapeError when the shapes do not fit; ValueError for a label outside the classes, a mean over no row,
+/// a mean of labels whose weights sum to 0, and a row of nothing but -inf. Source of label smoothing: Szegedy et al.,
+/// "Rethinking the Inception architecture" (2015).
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
 
 struct LossOptions {

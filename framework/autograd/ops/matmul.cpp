@@ -7,6 +7,7 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/matmul.hpp"
+#include "framework/kernels/reduce.hpp"
 
 namespace temper {
 

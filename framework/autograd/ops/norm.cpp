@@ -31,30 +31,42 @@ std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, co
   return weight.numel();
 }
 
+/// Calls backward(gradients) with those of input, weight and bias that are wanted, where they are gathered.
+template <class T, class Backward>
+void norm_gradients(Gradients& gradients, Backward backward) {
+  const auto with_parameters = [&]<class G>(kernels::NormGradients<G> wanted) {
+    detail::write_gradient<float>(gradients, 1, [&]<class>(float* dweight, bool accumulate) {
+      wanted.weight = dweight;
+      wanted.accumulate_weight = accumulate;
+    });
+    detail::write_gradient<float>(gradients, 2, [&]<class>(float* dbias, bool accumulate) {
+      wanted.bias = dbias;
+      wanted.accumulate_bias = accumulate;
+    });
+    backward(wanted);
+  };
+  if (!gradients.wants(0)) return with_parameters(kernels::NormGradients<float>{});
+  detail::write_gradient<T>(gradients, 0, [&]<class G>(G* dx, bool accumulate) {
+    with_parameters(
+        kernels::NormGradients<G>{.x = dx, .accumulate_x = accumulate && !mutant(Mutant::norm_dx_overwrites)});
+  });
+}
+
 /// Records y, the norm of x; `mean` is undefined where it was taken as 0.
 Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
                 const Tensor& mean, const Tensor& inverse) {
   return record(name, y, {x, weight, bias},
-                [x = save(x, {0, 1}), weight = save(weight, {0}), cols = weight.numel(), parameter = weight.shape(),
-                 mean, inverse](const Tensor& dy, Gradients& gradients) {
-                  const auto wanted = [&](int input, const Shape& shape) {
-                    return gradients.wants(input) ? empty(shape) : Tensor();
-                  };
-                  // Added to what the residual stream has brought, if it has.
-                  Gradients::Target dx{};
-                  if (gradients.wants(0)) dx = gradients.into(0);
-                  if (mutant(Mutant::norm_dx_overwrites)) dx.accumulate = false;
-                  Tensor dw = wanted(1, parameter), db = wanted(2, parameter);
+                [x = save(x, {0, 1}), weight = save(weight, {0}), cols = weight.numel(), mean, inverse](
+                    const Tensor& dy, Gradients& gradients) {
                   detail::with_type(dy.dtype(), [&]<class T>() {
                     const Tensor& read = x->defined() ? *x : dy;  // for db alone, which does not depend on it
-                    kernels::norm_backward(read.data<T>(), dy.data<T>(), dy.numel() / cols, cols,
-                                           detail::data_or_null<float>(weight), detail::data_or_null<float>(mean),
-                                           inverse.data<float>(), detail::mutable_data_or_null<T>(dx.tensor),
-                                           dx.accumulate, detail::mutable_data_or_null<float>(dw),
-                                           detail::mutable_data_or_null<float>(db));
+                    // dx is added, in the same pass, to what the residual stream has brought.
+                    norm_gradients<T>(gradients, [&](const auto& wanted) {
+                      kernels::norm_backward(read.data<T>(), dy.data<T>(), dy.numel() / cols, cols,
+                                             detail::data_or_null<float>(weight), detail::data_or_null<float>(mean),
+                                             inverse.data<float>(), wanted);
+                    });
                   });
-                  if (dw.defined()) gradients.give(1, dw);
-                  if (db.defined()) gradients.give(2, db);
                 });
 }
 

@@ -66,6 +66,28 @@ void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gr
   gradients.give(input, std::move(sums));
 }
 
+SummedGradient::SummedGradient(Gradients& gradients, int input) {
+  auto [target, accumulate] = gradients.into(input);
+  target_ = target;
+  accumulate_ = accumulate;
+  if (target.dtype() != Dtype::f32) {
+    sums_ = zeros(target.shape());
+    return;
+  }
+  sums_ = target;
+  if (!accumulate) sums_.fill(0.0f);
+}
+
+void SummedGradient::close() {
+  if (target_.dtype() == Dtype::f32) return;
+  const Tensor rounded = converted(sums_, Dtype::bf16);
+  if (accumulate_) {
+    kernels::accumulate(target_.mutable_data<BFloat16>(), rounded.data<BFloat16>(), target_.numel());
+  } else {
+    target_.copy_from(rounded);
+  }
+}
+
 AxisView view_of(const Shape& shape, int axis) {
   AxisView view{1, shape[axis], 1};
   for (int i = 0; i < axis; ++i) view.outer *= shape[i];

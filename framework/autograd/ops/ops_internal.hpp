@@ -46,6 +46,40 @@ T* mutable_data_or_null(Tensor& x) {
   return x.defined() ? x.mutable_data<T>() : nullptr;
 }
 
+/// Computes the gradient of an input where it is gathered, if it is wanted: calls write.operator()<G>(G* gradient, bool
+/// accumulate), which writes with += when `accumulate`, else with =. T is the type of the operation's elements; G is T,
+/// or float for a parameter, which gathers in that.
+template <class T, class Write>
+void write_gradient(Gradients& gradients, int input, Write&& write) {
+  if (!gradients.wants(input)) return;
+  Gradients::Target target = gradients.into(input);
+  const auto call = [&]<class G>() {
+    G* const gradient = target.tensor.mutable_data<G>();
+    target.tensor = Tensor();  // so that whoever gathers it is its only holder should `write` ask for another input's
+    write.template operator()<G>(gradient, target.accumulate);
+  };
+  if (target.tensor.dtype() == dtype_of<T>) {
+    call.template operator()<T>();
+  } else {
+    call.template operator()<float>();
+  }
+}
+
+/// Where sums of many terms a piece are gathered: in float, whatever the input is, so that none is lost. Opened with
+/// zeros or with what is there already.
+class SummedGradient {
+ public:
+  /// The input must be wanted.
+  SummedGradient(Gradients& gradients, int input);
+  float* data() { return sums_.mutable_data<float>(); }
+  /// To be called when all is added.
+  void close();
+
+ private:
+  Tensor target_, sums_;
+  bool accumulate_;
+};
+
 /// x in another dtype, unrecorded; x itself when it has that already. f32 and bf16 only.
 Tensor converted(const Tensor& x, Dtype dtype);
 

@@ -319,19 +319,14 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   detail::with_type(x.dtype(), [&]<class T>() {
     kernels::gather(x.data<T>(), index.data<std::int64_t>(), view.outer, view.size, m, view.inner, y.mutable_data<T>());
   });
-  return record("gather", y, {x},
-                [view, m, x = x.shape(), index = save(index)](const Tensor& dy, Gradients& gradients) {
-                  const auto [outer, n, inner] = view;
-                  const std::int64_t* places = index->data<std::int64_t>();
-                  if (dy.dtype() == Dtype::bf16) {  // places may repeat: summed in f32
-                    Tensor dx = zeros(x);
-                    kernels::gather_backward(dy.data<BFloat16>(), places, outer, n, m, inner, dx.mutable_data<float>());
-                    return gradients.give(0, std::move(dx));
-                  }
-                  auto [dx, accumulate] = gradients.into(0);
-                  if (!accumulate) dx.fill(0.0f);
-                  kernels::gather_backward(dy.data<float>(), places, outer, n, m, inner, dx.mutable_data<float>());
-                });
+  return record("gather", y, {x}, [view, m, index = save(index)](const Tensor& dy, Gradients& gradients) {
+    detail::SummedGradient dx(gradients, 0);  // places may repeat
+    detail::with_type(dy.dtype(), [&]<class T>() {
+      kernels::gather_backward(dy.data<T>(), index->data<std::int64_t>(), view.outer, view.size, m, view.inner,
+                               dx.data());
+    });
+    dx.close();
+  });
 }
 
 }  // namespace temper

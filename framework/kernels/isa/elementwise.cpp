@@ -1,125 +1,11 @@
 #include "framework/core/mutants_internal.hpp"
+#include "framework/kernels/isa/functions.hpp"
 #include "framework/kernels/isa/isa.hpp"
-#include "framework/kernels/isa/math.hpp"
 #include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
 namespace {
-
-constexpr float inv_sqrt_2pi = 0.39894228040143268f;
-constexpr float sqrt_2_over_pi = 0.79788456080286536f;
-constexpr float gelu_cubic = 0.044715f;
-
-Vec zero() { return Vec(0.0f); }
-Vec one() { return Vec(1.0f); }
-
-/// Where a sigmoid-like function has long reached its limit: beyond, infinity times zero would give NaN.
-Vec bounded(Vec x, float limit) { return clamp(x, Vec(-limit), Vec(limit)); }
-Vec bounded_below(Vec x, float limit) { return xsimd::select(x < Vec(-limit), Vec(-limit), x); }
-constexpr float gelu_limit = 20.0f;
-constexpr float silu_limit = 100.0f;
-
-// Each function with its derivative: y(x) and dx(x, dy), or dx(y, dy) where derivative_from_output says so. Selections
-// are written so that NaN comes out as NaN.
-
-struct Neg {
-  static Vec y(Vec x) { return -x; }
-  static Vec dx(Vec, Vec dy) { return -dy; }
-};
-struct Exp {
-  static Vec y(Vec x) { return exponential(x); }
-  static Vec dx(Vec y, Vec dy) { return dy * y; }
-};
-struct Log {
-  static Vec y(Vec x) { return xsimd::log(x); }
-  static Vec dx(Vec x, Vec dy) { return dy / x; }
-};
-struct Sqrt {
-  static Vec y(Vec x) { return xsimd::sqrt(x); }
-  static Vec dx(Vec y, Vec dy) { return dy * Vec(0.5f) / y; }
-};
-struct Abs {
-  static Vec y(Vec x) { return xsimd::abs(x); }
-  static Vec dx(Vec x, Vec dy) { return xsimd::select(x > zero(), dy, xsimd::select(x < zero(), -dy, zero())); }
-};
-struct Relu {
-  static Vec y(Vec x) {
-    if (mutant(Mutant::relu_hides_nan)) return xsimd::select(x > zero(), x, zero());
-    return xsimd::select(x < zero(), zero(), x);
-  }
-  static Vec dx(Vec y, Vec dy) { return xsimd::select(y <= zero(), zero(), dy); }
-};
-struct GeluTanh {  // x * (1 + tanh(u(x))) / 2, which is x * sigmoid(2 u(x))
-  static Vec twice_u(Vec x) { return Vec(2.0f * sqrt_2_over_pi) * multiply_add(Vec(gelu_cubic) * x * x, x, x); }
-  static Vec y(Vec x) { return bounded_below(x, gelu_limit) * logistic(twice_u(bounded(x, gelu_limit))); }
-  static Vec dx(Vec x, Vec dy) {
-    x = bounded(x, gelu_limit);
-    const Vec s = logistic(twice_u(x));
-    const Vec slope = Vec(2.0f * sqrt_2_over_pi) * multiply_add(Vec(3.0f * gelu_cubic) * x, x, one());
-    return dy * s * multiply_add(x * (one() - s), slope, one());
-  }
-};
-struct Gelu {  // x * Phi(x)
-  static Vec cdf(Vec x, Vec density) {
-    const Vec tail = normal_tail(xsimd::abs(x), density);
-    return xsimd::select(x > zero(), one() - tail, tail);
-  }
-  static Vec y(Vec x) {
-    if (mutant(Mutant::gelu_tanh)) return GeluTanh::y(x);
-    return bounded_below(x, gelu_limit) * cdf(x, exponential(Vec(-0.5f) * x * x));
-  }
-  static Vec dx(Vec x, Vec dy) {
-    if (mutant(Mutant::gelu_tanh)) return GeluTanh::dx(x, dy);
-    x = bounded(x, gelu_limit);
-    const Vec density = exponential(Vec(-0.5f) * x * x);
-    return dy * multiply_add(x * Vec(inv_sqrt_2pi), density, cdf(x, density));
-  }
-};
-struct Silu {
-  static Vec y(Vec x) { return bounded_below(x, silu_limit) * logistic(x); }
-  static Vec dx(Vec x, Vec dy) {
-    x = bounded(x, silu_limit);
-    const Vec s = logistic(x);
-    return dy * s * multiply_add(x, one() - s, one());
-  }
-};
-struct Sigmoid {
-  static Vec y(Vec x) { return logistic(x); }
-  static Vec dx(Vec y, Vec dy) { return dy * y * (one() - y); }
-};
-struct Tanh {
-  static Vec y(Vec x) { return xsimd::tanh(x); }
-  static Vec dx(Vec y, Vec dy) { return dy * subtract_product(one(), y, y); }
-};
-struct Softplus {  // log(1 + e^x), from the side that does not overflow
-  static Vec y(Vec x) {
-    const Vec tail = xsimd::log1p(exponential(-xsimd::abs(x)));
-    return xsimd::select(x < zero(), zero(), x) + tail;
-  }
-  static Vec dx(Vec x, Vec dy) { return dy * logistic(x); }
-};
-
-struct LeakyRelu {  // a: the slope below zero
-  static Vec y(Vec x, Vec a, Vec) { return xsimd::select(x < zero(), a * x, x); }
-  static Vec dx(Vec x, Vec dy, Vec a, Vec) {
-    if (mutant(Mutant::leaky_relu_at_zero)) return xsimd::select(x < zero(), a * dy, dy);
-    return xsimd::select(x <= zero(), a * dy, dy);
-  }
-};
-struct Clamp {  // from a to b
-  static Vec y(Vec x, Vec a, Vec b) { return clamp(x, a, b); }
-  static Vec dx(Vec x, Vec dy, Vec a, Vec b) { return xsimd::select((x < a) | (x > b), zero(), dy); }
-};
-
-struct Over {  // x / a
-  static Vec y(Vec x, Vec a, Vec) { return x / a; }
-  static Vec dx(Vec, Vec dy, Vec a, Vec) { return dy / a; }
-};
-struct Under {  // a / x
-  static Vec y(Vec x, Vec a, Vec) { return a / x; }
-  static Vec dx(Vec x, Vec dy, Vec a, Vec) { return -dy * (a / x) / x; }
-};
 
 template <class F, class T>
 void unary(const T* x, T* y, Index n) {
@@ -154,7 +40,7 @@ struct Div {
   static Vec y(Vec a, Vec b) { return a / b; }
 };
 struct Maximum {
-  static Vec y(Vec a, Vec b) { return mutant(Mutant::maximum_hides_nan) ? xsimd::max(a, b) : max_or_nan(a, b); }
+  static Vec y(Vec a, Vec b) { return mutant(Mutant::maximum_hides_nan) ? max_or_second(b, a) : max_or_nan(a, b); }
 };
 struct Minimum {
   static Vec y(Vec a, Vec b) { return min_or_nan(a, b); }
@@ -337,6 +223,32 @@ constexpr void fill_storage(StorageTable<T>& table) {
   enter<Sigmoid>(table, Unary::sigmoid);
   enter<Tanh>(table, Unary::tanh);
   enter<Softplus>(table, Unary::softplus);
+  enter<Sin>(table, Unary::sin);
+  enter<Cos>(table, Unary::cos);
+  enter<Tan>(table, Unary::tan);
+  enter<Asin>(table, Unary::asin);
+  enter<Acos>(table, Unary::acos);
+  enter<Atan>(table, Unary::atan);
+  enter<Sinh>(table, Unary::sinh);
+  enter<Cosh>(table, Unary::cosh);
+  enter<Asinh>(table, Unary::asinh);
+  enter<Acosh>(table, Unary::acosh);
+  enter<Atanh>(table, Unary::atanh);
+  enter<Erf>(table, Unary::erf);
+  enter<Expm1>(table, Unary::expm1);
+  enter<Log1p>(table, Unary::log1p);
+  enter<Rsqrt>(table, Unary::rsqrt);
+  enter<Reciprocal>(table, Unary::reciprocal);
+  enter<Square>(table, Unary::square);
+  enter<Sign>(table, Unary::sign);
+  enter<Floor>(table, Unary::floor);
+  enter<Ceil>(table, Unary::ceil);
+  enter<Round>(table, Unary::round);
+  enter<Trunc>(table, Unary::trunc);
+  enter<Mish>(table, Unary::mish);
+  enter<Softsign>(table, Unary::softsign);
+  enter<Hardswish>(table, Unary::hardswish);
+  enter<Hardsigmoid>(table, Unary::hardsigmoid);
   enter<Add>(table, Binary::add);
   enter<Sub>(table, Binary::sub);
   enter<Mul>(table, Binary::mul);
@@ -348,6 +260,11 @@ constexpr void fill_storage(StorageTable<T>& table) {
   enter<Clamp>(table, Parametric::clamp);
   enter<Over>(table, Parametric::over);
   enter<Under>(table, Parametric::under);
+  enter<Elu>(table, Parametric::elu);
+  enter<Celu>(table, Parametric::celu);
+  enter<Softshrink>(table, Parametric::softshrink);
+  enter<Hardshrink>(table, Parametric::hardshrink);
+  enter<Threshold>(table, Parametric::threshold);
   enter<DivB>(table, BinaryBackward::div_b);
   enter<MaximumA>(table, BinaryBackward::maximum_a);
   enter<MinimumA>(table, BinaryBackward::minimum_a);

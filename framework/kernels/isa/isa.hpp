@@ -175,13 +175,40 @@ static inline void store_upto(T* p, Vec v, Index count) {
   }
 }
 
-/// NaN when either is: xsimd::max(NaN, 1) is 1, and max(1, NaN) is NaN. Never test with a != a: xsimd 8 compares
-/// ordered there on AVX, so that it is false for NaN.
+// Versions of xsimd differ in what min and max make of NaN; these are the CPU's: the second operand when either is NaN.
+static inline Vec max_or_second(Vec a, Vec b) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_max_ps(a, b);
+#elif defined(TEMPER_ISA_avx2)
+  return _mm256_max_ps(a, b);
+#else
+  return _mm_max_ps(a, b);
+#endif
+}
+static inline Vec min_or_second(Vec a, Vec b) {
+#if defined(TEMPER_ISA_avx512)
+  return _mm512_min_ps(a, b);
+#elif defined(TEMPER_ISA_avx2)
+  return _mm256_min_ps(a, b);
+#else
+  return _mm_min_ps(a, b);
+#endif
+}
+
+/// NaN when either is. Never test with a != a: xsimd 8 compares ordered there on AVX, so that it is false for NaN.
 static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
 static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
 /// NaN stays NaN.
 static inline Vec clamp(Vec x, Vec low, Vec high) {
   return xsimd::select(x < low, low, xsimd::select(x > high, high, x));
+}
+
+/// v with 0 in the lanes from `count` on.
+static inline Vec zero_past(Vec v, Index count) {
+  if (count == width) return v;
+  alignas(64) float lanes[width];
+  v.store_aligned(lanes);
+  return load_part(lanes, count);
 }
 
 /// f(i, count) for every vector of n elements: i is its first element, count (width but for the last) its length.
@@ -206,6 +233,22 @@ static inline void transform(const A* a, const B* b, Y* y, Index n, F f) {
   for (; i + width <= n; i += width) store(y + i, f(load(a + i), load(b + i)));
   if (i < n) store_part(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
 }
+
+/// A sum in every lane, of however many vectors: what each addition rounds off is gathered beside it.
+/// Source: Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen" (1974); the exact error
+/// of a sum by Knuth, "The art of computer programming", volume 2.
+class LongSum {
+ public:
+  void operator+=(Vec v) {
+    const Vec next = sum_ + v, part = next - sum_;
+    lost_ = lost_ + ((sum_ - (next - part)) + (v - part));
+    sum_ = next;
+  }
+  Vec value() const { return xsimd::select(xsimd::isnan(lost_), sum_, sum_ + lost_); }  // infinities: lost_ is NaN
+
+ private:
+  Vec sum_ = Vec(0.0f), lost_ = Vec(0.0f);
+};
 
 /// Sum of all lanes of f(i, count) over the vectors of n elements; lanes past count must be 0. Float accumulators run
 /// for 1024 elements at most, and a double gathers them: exact enough for any n.

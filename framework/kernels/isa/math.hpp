@@ -29,8 +29,7 @@ static inline Vec scaled_by_power(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]
 /// e^x within 1.5 units in the last place; 0 where that is below the smallest normal float, infinity above the largest,
 /// NaN for NaN.
 static inline Vec exponential(Vec x) {
-  // max and min with x second return x when it is NaN.
-  const Vec lowest(-87.336544f), bounded = xsimd::min(Vec(89.0f), xsimd::max(lowest, x));
+  const Vec lowest(-87.336544f), bounded = min_or_second(Vec(89.0f), max_or_second(lowest, x));
   // e^x = 2^n e^r: adding 1.5 * 2^23 rounds to whole numbers, which then stand in the last bits.
   const Vec shift(12582912.0f), shifted = multiply_add(bounded, Vec(1.44269504088896341f), shift), n = shifted - shift;
   const Vec r = subtract_product(subtract_product(bounded, n, Vec(0.693359375f)), n, Vec(-2.12194440e-4f));

@@ -5,11 +5,14 @@ namespace temper::kernels::TEMPER_ISA {
 
 namespace {
 
-Vec zero_past(Vec v, Index count) {
-  if (count == width) return v;
-  alignas(64) float lanes[width];
-  v.store_aligned(lanes);
-  return load_part(lanes, count);
+/// Mean and variance of a row, computed in double one by one: for rows whose squares leave the range of float.
+template <class T>
+void moments_in_double(const T* x, Index cols, bool centered, double& mean, double& variance) {
+  const auto at = [=](Index i) { return static_cast<double>(load_part(x + i, 1).get(0)); };
+  mean = variance = 0.0;
+  for (Index i = 0; i < cols && centered; ++i) mean += at(i) / static_cast<double>(cols);
+  mean = static_cast<double>(static_cast<float>(mean));  // what the deviations are taken from
+  for (Index i = 0; i < cols; ++i) variance += (at(i) - mean) * (at(i) - mean) / static_cast<double>(cols);
 }
 
 template <class T>
@@ -17,17 +20,21 @@ void norm(const T* x, Index rows, Index cols, const float* weight, const float* 
           float* inverse) {
   const double count_inverse = 1.0 / static_cast<double>(cols);
   for (Index row = 0; row < rows; ++row, x += cols, y += cols) {
-    Vec center(0.0f);
+    double level = 0.0;
     if (mean != nullptr) {
-      const double sum = blocked_sum(cols, [=](Index i, Index count) { return load_upto(x + i, count); });
-      mean[row] = static_cast<float>(sum * count_inverse);
-      center = Vec(mean[row]);
+      level = count_inverse * blocked_sum(cols, [=](Index i, Index count) { return load_upto(x + i, count); });
     }
+    Vec center(static_cast<float>(level));
     const double squares = blocked_sum(cols, [=](Index i, Index count) {
       const Vec d = zero_past(load_upto(x + i, count) - center, count);
       return d * d;
     });
     double variance = squares * count_inverse;
+    if (!(variance + static_cast<double>(eps) > 1e-30 && variance < 1e36)) {
+      moments_in_double(x, cols, mean != nullptr, level, variance);
+      center = Vec(static_cast<float>(level));
+    }
+    if (mean != nullptr) mean[row] = static_cast<float>(level);
     if (mutant(Mutant::layer_norm_unbiased)) variance = squares / static_cast<double>(cols - 1);
     double deviation = __builtin_sqrt(variance + static_cast<double>(eps));
     if (mutant(Mutant::layer_norm_eps_outside)) deviation = __builtin_sqrt(variance) + static_cast<double>(eps);
@@ -61,10 +68,13 @@ void blocked_sums(Index n, double& first, double& second, F f) {
   }
 }
 
-template <class T>
+template <class T, class G>
 void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
-                   const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias) {
+                   const float* inverse, G* dx, bool accumulate, float* dweight, float* dbias) {
   const double count_inverse = 1.0 / static_cast<double>(cols);
+  for (float* sum : {dweight, dbias}) {
+    for (Index i = 0; i < cols && sum != nullptr; ++i) sum[i] = 0.0f;
+  }
   for (Index row = 0; row < rows; ++row, x += cols, dy += cols) {
     const Vec center(mean != nullptr ? mean[row] : 0.0f), scale(inverse[row]);
     const auto normalized = [=](Index i, Index count) { return (load_upto(x + i, count) - center) * scale; };
@@ -97,7 +107,8 @@ void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float*
 template <class T>
 constexpr void fill_storage(StorageTable<T>& table) {
   table.norm = norm<T>;
-  table.norm_backward = norm_backward<T>;
+  table.norm_backward = norm_backward<T, T>;
+  table.norm_backward_in_float = norm_backward<T, float>;
 }
 
 constexpr void fill(IsaTable& table) {

@@ -134,6 +134,17 @@ void each_tap(const Pool2d& s, const Pixel& pixel, const T* first, F f) {
   }
 }
 
+/// The sum of a window of ordinary size; LongSum is for the others.
+class ShortSum {
+ public:
+  void operator+=(Vec v) { sum_ = sum_ + v; }
+  Vec value() const { return sum_; }
+
+ private:
+  Vec sum_ = Vec(0.0f);
+};
+bool needs_long_sums(const Pool2d& s) { return s.kernel_h * s.kernel_w > 128; }
+
 /// What the average of a window that has so many rows and columns inside the image divides by.
 Vec area(const Pool2d& s, Index rows, Index columns) {
   if (mutant(Mutant::avg_pool_counts_inside)) return Vec(static_cast<float>(rows * columns));
@@ -166,7 +177,7 @@ void max_pool(const Pool2d& s, Index begin, Index end, const T* x, T* y, Number*
   });
 }
 
-template <class T>
+template <class Sum, class T>
 void avg_pool(const Pool2d& s, Index begin, Index end, const T* x, T* y) {
   const Index whole = s.channels / width * width, rest = s.channels - whole;
   const T* const x_end = x + s.n * s.h * s.w * s.channels;
@@ -174,13 +185,18 @@ void avg_pool(const Pool2d& s, Index begin, Index end, const T* x, T* y) {
   each_pixel(s, begin, end, [&](const Pixel& pixel) {
     const Vec divisor = area(s, pixel.rows, pixel.columns);
     const auto mean = [&](Index c, auto in, auto out) {
-      Vec sum(0.0f);
+      Sum sum;
       each_tap(s, pixel, x + pixel.input + c, [&](const T* p, Vec) { sum += in.load(p); });
-      out.store(y + pixel.out + c, sum / divisor);
+      out.store(y + pixel.out + c, sum.value() / divisor);
     };
     for (Index c = 0; c < whole; c += width) mean(c, Whole{}, Whole{});
     if (rest > 0) mean(whole, Rest<T>{rest, x_end}, Rest<T>{rest, y_end});
   });
+}
+
+template <class T>
+void avg_pool_either(const Pool2d& s, Index begin, Index end, const T* x, T* y) {
+  (needs_long_sums(s) ? avg_pool<LongSum, T> : avg_pool<ShortSum, T>)(s, begin, end, x, y);
 }
 
 template <class T>
@@ -231,13 +247,13 @@ void each_covered(const Pool2d& s, Index begin, Index end, F f) {
 
 /// dx = the sum of part(out, offset of a window's result, its row, its column, number) over all windows that a pixel
 /// lies in: each is written once, and rounded once.
-template <class T, class Part>
+template <class Sum, class T, class Part>
 void gather(const Pool2d& s, Index begin, Index end, T* dx, Part part) {
   const Index whole = s.channels / width * width, rest = s.channels - whole;
   const T* const dx_end = dx + end * s.w * s.channels;
   each_covered(s, begin, end, [&](const Covered& pixel) {
     const auto sum = [&](Index c, auto out) {
-      Vec total(0.0f);
+      Sum total;
       Index result_row = pixel.out + c, number_row = pixel.number;
       for (Index i = pixel.rows.first; i < pixel.rows.end; ++i) {
         Index result = result_row, number = number_row;
@@ -249,7 +265,7 @@ void gather(const Pool2d& s, Index begin, Index end, T* dx, Part part) {
         result_row += s.out_w * s.channels;
         number_row -= s.stride_h * s.kernel_w;
       }
-      out.store(dx + pixel.input + c, total);
+      out.store(dx + pixel.input + c, total.value());
     };
     for (Index c = 0; c < whole; c += width) sum(c, Whole{});
     if (rest > 0) sum(whole, Rest<T>{rest, dx_end});
@@ -266,10 +282,10 @@ Vec load_as(const Rest<Out>& out, const T* p, const T* end) {
   return Rest<T>{out.count, end}.load(p);
 }
 
-template <class T, class Number>
+template <class Sum, class T, class Number>
 void max_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, const Number* which, T* dx) {
   const Index results = s.n * s.out_h * s.out_w * s.channels;
-  gather(s, begin, end, dx, [=](auto out, Index result, Index, Index, Index number) {
+  gather<Sum>(s, begin, end, dx, [=](auto out, Index result, Index, Index, Index number) {
     const Mask taken = load_as(out, which + result, which + results) == Vec(static_cast<float>(number));
     return xsimd::select(taken, load_as(out, dy + result, dy + results), Vec(0.0f));
   });
@@ -278,15 +294,17 @@ void max_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, con
 template <class T>
 void max_pool_backward_either(const Pool2d& s, Index begin, Index end, const T* dy, const std::byte* which, T* dx) {
   if (s.number_bytes() == 1) {
-    return max_pool_backward(s, begin, end, dy, reinterpret_cast<const std::uint8_t*>(which), dx);
+    const auto* const numbers = reinterpret_cast<const std::uint8_t*>(which);
+    return (needs_long_sums(s) ? max_pool_backward<LongSum, T, std::uint8_t>
+                               : max_pool_backward<ShortSum, T, std::uint8_t>)(s, begin, end, dy, numbers, dx);
   }
-  max_pool_backward(s, begin, end, dy, reinterpret_cast<const float*>(which), dx);
+  max_pool_backward<LongSum>(s, begin, end, dy, reinterpret_cast<const float*>(which), dx);
 }
 
-template <class T>
+template <class Sum, class T>
 void avg_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, T* dx) {
   const Index results = s.n * s.out_h * s.out_w * s.channels;
-  gather(s, begin, end, dx, [&](auto out, Index result, Index row, Index column, Index) {
+  gather<Sum>(s, begin, end, dx, [&](auto out, Index result, Index row, Index column, Index) {
     const Span rows = window(row, s.stride_h, s.padding_h, s.kernel_h, s.h);
     const Span columns = window(column, s.stride_w, s.padding_w, s.kernel_w, s.w);
     return load_as(out, dy + result, dy + results) / area(s, rows.end - rows.begin, columns.end - columns.begin);
@@ -294,11 +312,16 @@ void avg_pool_backward(const Pool2d& s, Index begin, Index end, const T* dy, T* 
 }
 
 template <class T>
+void avg_pool_backward_either(const Pool2d& s, Index begin, Index end, const T* dy, T* dx) {
+  (needs_long_sums(s) ? avg_pool_backward<LongSum, T> : avg_pool_backward<ShortSum, T>)(s, begin, end, dy, dx);
+}
+
+template <class T>
 constexpr void fill_storage(StorageTable<T>& table) {
   table.max_pool = max_pool_either<T>;
   table.max_pool_backward = max_pool_backward_either<T>;
-  table.avg_pool = avg_pool<T>;
-  table.avg_pool_backward = avg_pool_backward<T>;
+  table.avg_pool = avg_pool_either<T>;
+  table.avg_pool_backward = avg_pool_backward_either<T>;
 }
 
 constexpr void fill(IsaTable& table) {

@@ -26,6 +26,13 @@ float dot(const T* a, const T* b, Index n) {
       blocked_sum(n, [=](Index i, Index count) { return load_upto(a + i, count) * load_upto(b + i, count); }));
 }
 
+template <class T>
+bool all_finite(const T* x, Index n) {
+  Vec sum(0.0f);  // of zeros, or NaN
+  for_each_vector(n, [&](Index i, Index count) { sum = sum + load_upto(x + i, count) * Vec(0.0f); });
+  return !xsimd::any(xsimd::isnan(sum));
+}
+
 template <class F>
 float extreme(const float* x, Index n) {
   // Lanes that have no element repeat the first.
@@ -74,6 +81,7 @@ template <class T>
 constexpr void fill_storage(StorageTable<T>& table) {
   table.sum = sum<T>;
   table.dot = dot<T>;
+  table.all_finite = all_finite<T>;
   table.sum_rows = reduce_rows<Sum, T>;
 }
 

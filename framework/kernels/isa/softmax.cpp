@@ -135,7 +135,8 @@ void attention_backward(const float* x, const float* dy, Index n, float scale, c
     const Vec p = exponential(load_upto(x + i, count) * factor - shift) * inverse;
     const Vec slope = load_upto(dy + i, count);
     store_upto(y + i, p, count);
-    store_upto(dx + i, p * (slope - from) * to, count);
+    // What is hidden has no probability and no slope, even if its value is infinite or NaN.
+    store_upto(dx + i, xsimd::select(p == Vec(0.0f), p, p * (slope - from) * to), count);
   });
 }
 
@@ -155,11 +156,36 @@ void cross_entropy_backward(const T* x, Index n, float top, float inverse_sum, f
 }
 
 template <class T>
+double soft_cross_entropy(const T* x, const float* p, Index n, float top, float log_sum) {
+  return blocked_sum(n, [=](Index i, Index count) {
+    const Vec share = load_upto(p + i, count);
+    const Vec loss = share * ((Vec(top) - load_upto(x + i, count)) + Vec(log_sum));
+    return xsimd::select(share == Vec(0.0f), Vec(0.0f), loss);
+  });
+}
+
+template <class T>
+void soft_cross_entropy_backward(const T* x, const float* p, Index n, float top, float inverse_sum, float total,
+                                 float scale, T* dx) {
+  const Vec factor(inverse_sum * total);
+  transform(x, p, dx, n,
+            [=](Vec v, Vec share) { return Vec(scale) * multiply_add(exponential(v - Vec(top)), factor, -share); });
+}
+
+template <class T>
+void soft_cross_entropy_target(const T* x, Index n, float top, float log_sum, float scale, float* dp) {
+  transform(x, dp, n, [=](Vec v) { return Vec(scale) * ((Vec(top) - v) + Vec(log_sum)); });
+}
+
+template <class T>
 constexpr void fill_storage(StorageTable<T>& table) {
   table.exponentials = exponentials<T>;
   table.attention_backward = attention_backward<T>;
   table.log_sum_exp = log_sum_exp<T>;
   table.cross_entropy_backward = cross_entropy_backward<T>;
+  table.soft_cross_entropy = soft_cross_entropy<T>;
+  table.soft_cross_entropy_backward = soft_cross_entropy_backward<T>;
+  table.soft_cross_entropy_target = soft_cross_entropy_target<T>;
 }
 
 constexpr void fill(IsaTable& table) {

@@ -25,17 +25,69 @@ enum class Unary : std::uint8_t {
   sigmoid,
   tanh,
   softplus,
+  sin,
+  cos,
+  tan,
+  asin,
+  acos,
+  atan,
+  sinh,
+  cosh,
+  asinh,
+  acosh,
+  atanh,
+  erf,
+  expm1,
+  log1p,
+  rsqrt,
+  reciprocal,
+  square,
+  sign,
+  floor,
+  ceil,
+  round,
+  trunc,
+  mish,
+  softsign,
+  hardswish,
+  hardsigmoid,
   count
 };
 /// Functions whose derivative is taken from the output: whoever follows keeps that anyway, and the input can go.
 constexpr bool derivative_from_output(Unary op) {
-  return op == Unary::exp || op == Unary::sqrt || op == Unary::relu || op == Unary::sigmoid || op == Unary::tanh;
+  switch (op) {
+    case Unary::exp:
+    case Unary::sqrt:
+    case Unary::relu:
+    case Unary::sigmoid:
+    case Unary::tanh:
+    case Unary::tan:
+    case Unary::expm1:
+    case Unary::rsqrt:
+    case Unary::reciprocal: return true;
+    default: return false;
+  }
 }
 /// Those that a linear layer's bias is added in one pass with.
 enum class Activation : std::uint8_t { relu, gelu, gelu_tanh, silu, count };
-constexpr bool derivative_from_output(Activation f) { return f == Activation::relu; }
+constexpr Unary function_of(Activation f) {
+  constexpr Unary functions[] = {Unary::relu, Unary::gelu, Unary::gelu_tanh, Unary::silu};
+  return functions[static_cast<std::size_t>(f)];
+}
+constexpr bool derivative_from_output(Activation f) { return derivative_from_output(function_of(f)); }
 /// Functions of one tensor and two numbers.
-enum class Parametric : std::uint8_t { leaky_relu, clamp, over, under, count };
+enum class Parametric : std::uint8_t {
+  leaky_relu,
+  clamp,
+  over,
+  under,
+  elu,
+  celu,
+  softshrink,
+  hardshrink,
+  threshold,
+  count
+};
 /// `same` is 1 where both are equal or both NaN, else 0.
 enum class Binary : std::uint8_t { add, sub, mul, div, maximum, minimum, same, count };
 /// Derivatives that are more than one Binary. Those of the other operand of maximum and minimum: swap a and b.
@@ -97,6 +149,8 @@ struct StorageTable {
   // reduce.cpp
   double (*sum)(const T* x, Index n);
   float (*dot)(const T* a, const T* b, Index n);
+  /// Whether no number is infinite or NaN.
+  bool (*all_finite)(const T* x, Index n);
   /// y[c] = the sum of x[r * stride + c] over 1 to 128 rows.
   void (*sum_rows)(const T* x, Index rows, Index cols, Index stride, float* y);
 
@@ -114,14 +168,24 @@ struct StorageTable {
   /// dx = scale * (exp(x - largest) * inverse_sum - uniform)
   void (*cross_entropy_backward)(const T* x, Index n, float largest, float inverse_sum, float uniform, float scale,
                                  T* dx);
+  /// The sum of p * -log softmax(x), where p is not 0: -inf may stand in x there. log_sum = log(sum).
+  double (*soft_cross_entropy)(const T* x, const float* p, Index n, float largest, float log_sum);
+  /// dx = scale * (total * exp(x - largest) * inverse_sum - p)
+  void (*soft_cross_entropy_backward)(const T* x, const float* p, Index n, float largest, float inverse_sum,
+                                      float total, float scale, T* dx);
+  /// dp = scale * -log softmax(x)
+  void (*soft_cross_entropy_target)(const T* x, Index n, float largest, float log_sum, float scale, float* dp);
 
   // norm.cpp. Layer norm of each row; with `mean` null the mean is taken as 0, which is RMS norm.
   /// Weight and bias may be null. Writes each row's mean and 1 / sqrt(variance + eps).
   void (*norm)(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
                float* inverse);
-  /// Any of dx (overwritten, or added to when `accumulate`), dweight and dbias (added to) may be null.
+  /// Any of dx (overwritten, or added to when `accumulate`), dweight and dbias (overwritten) may be null.
   void (*norm_backward)(const T* x, const T* dy, Index rows, Index cols, const float* weight, const float* mean,
                         const float* inverse, T* dx, bool accumulate, float* dweight, float* dbias);
+  void (*norm_backward_in_float)(const T* x, const T* dy, Index rows, Index cols, const float* weight,
+                                 const float* mean, const float* inverse, float* dx, bool accumulate, float* dweight,
+                                 float* dbias);
 
   // batch_norm.cpp, over rows of `cols` channels
   /// Each column's mean, and the sum of the squares of what is off it.

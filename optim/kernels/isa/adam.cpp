@@ -23,7 +23,7 @@ void adam_with(const AdamScalars& s, const AdamColumns& c, Index n, Finish finis
         n,
         [=](Vec& p, Vec& g, Vec& m, Vec& v, Vec& v_max, auto&... x) {
           rule.moments(p, g, m, v);
-          v_max = xsimd::max(v_max, v);
+          v_max = max_or_nan(v_max, v);
           finish(rule, p, m, v_max, x...);
         },
         State{c.p}, Input{c.g}, State{c.m}, State{c.v}, State{c.v_max}, more...);

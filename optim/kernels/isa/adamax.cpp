@@ -11,7 +11,7 @@ void adamax(const AdamaxScalars& s, const AdamColumns& c, Index n) {
       [=](Vec& p, Vec& g, Vec& m, Vec& u) {
         g = scale * g + l2 * p;
         m = beta1 * m + rest1 * g;
-        u = xsimd::max(beta2 * u, xsimd::abs(g) + eps);
+        u = max_or_nan(beta2 * u, xsimd::abs(g) + eps);
         p = p - rate * (m / u);
       },
       State{c.p}, Input{c.g}, State{c.m}, State{c.v});

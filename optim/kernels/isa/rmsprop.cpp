@@ -15,7 +15,8 @@ void rmsprop(const RmspropScalars& s, const RmspropColumns& c, Index n) {
     g = scale * g + l2 * p;
     v = alpha * v + (rest * g) * g;
     mean = alpha * mean + rest * g;
-    return g / (xsimd::sqrt(xsimd::max(Vec(0.0f), v - mean * mean)) + eps);
+    const Vec variance = v - mean * mean;
+    return g / (xsimd::sqrt(xsimd::select(variance < Vec(0.0f), Vec(0.0f), variance)) + eps);  // NaN stays
   };
   const auto push = [=](Vec& p, Vec& buf, Vec direction) {
     buf = momentum * buf + direction;

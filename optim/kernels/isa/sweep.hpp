@@ -14,6 +14,7 @@ using kernels::TEMPER_ISA::load;
 using kernels::TEMPER_ISA::load_part;
 using kernels::TEMPER_ISA::store;
 using kernels::TEMPER_ISA::store_part;
+using kernels::TEMPER_ISA::max_or_nan;
 using kernels::TEMPER_ISA::Vec;
 using kernels::TEMPER_ISA::width;
 

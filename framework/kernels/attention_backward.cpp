@@ -1,0 +1,148 @@
+#include <temper/core/parallel.hpp>
+
+#include "framework/core/mutants_internal.hpp"
+#include "framework/kernels/attention.hpp"
+#include "framework/kernels/attention_internal.hpp"
+#include "framework/kernels/isa.hpp"
+#include "framework/kernels/matmul.hpp"
+
+// The scores are computed again, block by block. Source of the gradient of the scores by sums of dy * y over the rows:
+// Dao et al., "FlashAttention" (2022).
+
+namespace temper::kernels {
+
+using namespace attention_detail;
+
+namespace {
+
+/// What one head of the backward reads and writes, row after row.
+template <class T>
+struct HeadGradient {
+  const T *q, *k, *v, *y, *dy;
+  const float* stats;
+  T* dq;  // null where not wanted, as the next
+  float *dk, *dv, *dbias;
+};
+
+/// dq [block.rows, width] = ds k, where 0 times what is hidden is 0 even if that is infinite or NaN.
+template <class T>
+void query_gradient(const Attention& task, const Head& head, const Block& block, const T* ds, const T* k, T* dq) {
+  const T* const keys = k + block.first_key * task.width;
+  matmul({.m = block.rows, .n = task.width, .k = block.keys}, ds, keys, nullptr, dq);
+  if (!hides(task) || table_of<T>().all_finite(dq, block.rows * task.width)) return;
+  const Scratch<float> sums(block.rows * task.width);
+  std::fill_n(sums.data(), block.rows * task.width, 0.0f);
+  for_each_visible(task, head, block, [&](Index row, Index key, Index place) {
+    for (Index i = 0; i < task.width; ++i) {
+      sums[row * task.width + i] += widened(ds[place]) * widened(keys[key * task.width + i]);
+    }
+  });
+  table_of<T>().from_float(sums.data(), dq, block.rows * task.width);
+}
+
+/// sums [keys, n] += a^T x for a [rows, keys] and x [rows, n], where 0 times what is hidden is 0 likewise.
+template <class T>
+void add_to_keys(const Attention& task, const Head& head, const Block& block, const T* a, const T* x, Index n,
+                 float* sums) {
+  float* const target = sums + block.first_key * n;
+  if (!hides(task) || table_of<T>().all_finite(x, block.rows * n)) {
+    return matmul({.m = block.keys, .n = n, .k = block.rows, .transpose_a = true, .accumulate = true}, a, x, nullptr,
+                  target);
+  }
+  for_each_visible(task, head, block, [&](Index row, Index key, Index place) {
+    for (Index i = 0; i < n; ++i) target[key * n + i] += widened(a[place]) * widened(x[row * n + i]);
+  });
+}
+
+/// Adds one head's part to dk and dv, which are sums over its blocks and over the heads that share them.
+template <class T>
+void attend_backward(const Attention& task, const Head& head, const HeadGradient<T>& x,
+                     const BlockScores<T>& probabilities, const BlockScores<T>& slopes) {
+  for (Index number = 0; number < block_count(head); ++number) {
+    const Block block = block_of(task, head, number);
+    const T* const dy = x.dy + block.begin * task.out;
+    const float scale = block_scores(task, head, block, x.q, x.k, probabilities.wide());
+    matmul({.m = block.rows, .n = block.keys, .k = task.out, .transpose_b = true}, dy, x.v + block.first_key * task.out,
+           nullptr, slopes.wide());
+    for (Index row = 0; row < block.rows; ++row) {
+      const Index first = row * block.keys, at = block.begin + row;
+      const Span seen = seen_by(task, block, row);
+      T *const p = probabilities.narrow() + first, *const ds = slopes.narrow() + first;
+      const float level = table_of<T>().dot(x.y + at * task.out, dy + row * task.out, task.out);
+      drop(task, head, block, row, slopes.wide() + first);
+      const auto backward = [&](const auto& kernels, float dscale, auto* to_p, auto* to_ds) {
+        kernels.attention_backward(probabilities.wide() + first + seen.begin, slopes.wide() + first + seen.begin,
+                                   seen.size(), scale, x.stats + 2 * at, level, dscale, to_p, to_ds);
+      };
+      if (x.dbias != nullptr) {
+        float* const line = x.dbias + at * head.keys;
+        std::fill_n(line, head.keys, 0.0f);
+        const Scratch<float> unused(seen.size());
+        backward(table(), 1.0f, unused.data(), line + block.first_key + seen.begin);
+      }
+      backward(table_of<T>(), mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale, p + seen.begin,
+               ds + seen.begin);
+      drop(task, head, block, row, p);
+      clear_unseen(block, seen, p);
+      clear_unseen(block, seen, ds);
+    }
+    if (x.dv != nullptr) add_to_keys(task, head, block, probabilities.narrow(), dy, task.out, x.dv);
+    if (x.dq != nullptr) {
+      query_gradient(task, head, block, slopes.narrow(), x.k, x.dq + block.begin * task.width);
+    }
+    if (x.dk != nullptr) {
+      add_to_keys(task, head, block, slopes.narrow(), x.q + block.begin * task.width, task.width, x.dk);
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void attention_backward(const Attention& task, const AttentionOperand<const T>& q, const AttentionOperand<const T>& k,
+                        const AttentionOperand<const T>& v, const AttentionOperand<const T>& y, const T* dy,
+                        const float* stats, const AttentionGradients<T>& gradients) {
+  const Index group = task.heads / task.kv_heads;
+  // A head of k and v at a time: all heads and blocks that share it add to the same dk and dv, in a fixed order.
+  parallel_for(task.sequences * task.kv_heads, 1, [&](Index number, Index) {
+    const Index sequence = number / task.kv_heads, kv_head = number % task.kv_heads;
+    const Head first = head_of(task, sequence, kv_head * group);
+    const auto rows_of = [&](const AttentionOperand<const T>& x, Index head, Index rows, Index width) {
+      return DenseRows<T>(first_of(task, x, sequence, head), x.layout.row, rows, width);
+    };
+    const auto target = [&](const AttentionOperand<T>& d, Index head) -> T* {
+      return d.data != nullptr ? first_of(task, d, sequence, head) : nullptr;
+    };
+    const DenseRows<T> keys = rows_of(k, kv_head, first.keys, task.width);
+    const DenseRows<T> values = rows_of(v, kv_head, first.keys, task.out);
+    const DenseResult<float, T> dk(target(gradients.k, kv_head), gradients.k.layout.row, first.keys, task.width);
+    const DenseResult<float, T> dv(target(gradients.v, kv_head), gradients.v.layout.row, first.keys, task.out);
+    dk.clear();
+    dv.clear();
+    const BlockScores<T> probabilities(task.keys), slopes(task.keys);
+    for (Index h = kv_head * group; h < (kv_head + 1) * group; ++h) {
+      const Head head = head_of(task, sequence, h);
+      const DenseRows<T> queries = rows_of(q, h, head.rows, task.width), outputs = rows_of(y, h, head.rows, task.out);
+      const DenseRows<T> output_slopes = rows_of({dy, y.layout}, h, head.rows, task.out);
+      const DenseResult<T, T> dq(target(gradients.q, h), gradients.q.layout.row, head.rows, task.width);
+      float* const dbias = gradients.bias != nullptr ? gradients.bias + head.first_row * head.keys : nullptr;
+      attend_backward(task, head,
+                      {queries.data(), keys.data(), values.data(), outputs.data(), output_slopes.data(),
+                       stats + 2 * head.first_row, dq.data(), dk.data(), dv.data(), dbias},
+                      probabilities, slopes);
+      dq.write();
+    }
+    dk.write();
+    dv.write();
+  });
+}
+template void attention_backward(const Attention&, const AttentionOperand<const float>&,
+                                 const AttentionOperand<const float>&, const AttentionOperand<const float>&,
+                                 const AttentionOperand<const float>&, const float*, const float*,
+                                 const AttentionGradients<float>&);
+template void attention_backward(const Attention&, const AttentionOperand<const BFloat16>&,
+                                 const AttentionOperand<const BFloat16>&, const AttentionOperand<const BFloat16>&,
+                                 const AttentionOperand<const BFloat16>&, const BFloat16*, const float*,
+                                 const AttentionGradients<BFloat16>&);
+
+}  // namespace temper::kernels
