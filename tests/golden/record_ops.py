@@ -1,6 +1,8 @@
-"""Records ops.safetensors: what PyTorch computes for the cases in op_cases.py.
+"""Records what PyTorch computes for the cases of the operations: those of op_cases.py in ops.safetensors, those of
+op_cases_layers.py in ops_layers.safetensors.
 
-    python3 tests/golden/record_ops.py          (recorded with torch 1.13.0, numpy 1.24)
+    python3 tests/golden/record_ops.py ops             (recorded with torch 1.13.0, numpy 1.24)
+    python3 tests/golden/record_ops.py ops_layers      (recorded with the torch that its metadata name)
 
 Inputs are float32 numbers, drawn from a generator seeded by the operation's name and the number of the case, so that
 adding a case at the end of a list changes no other. PyTorch computes in float64 the outputs y and the gradients dx of
@@ -13,13 +15,15 @@ dx0 ... (for inputs that have one). The metadata hold, under "cases", what each 
 
 import json
 import os
+import sys
 import zlib
 
 import numpy as np
 import torch
 
 import safetensors_numpy
-from op_cases import OPS
+import op_cases
+import op_cases_layers
 
 
 def record(name, number, function, inputs, attributes, tensors):
@@ -56,16 +60,20 @@ def record(name, number, function, inputs, attributes, tensors):
     return {"op": name, "attributes": attributes, "inputs": len(xs), "outputs": len(ys)}
 
 
+FILES = {"ops": op_cases.OPS, "ops_layers": op_cases_layers.OPS}
+
+
 def main():
-    tensors, cases = {}, []
-    for name, (function, its_cases) in OPS.items():
-        assert len(its_cases) >= 12, name
-        for number, (inputs, attributes) in enumerate(its_cases):
-            cases.append(record(name, number, function, inputs, attributes, tensors))
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "ops.safetensors")
-    safetensors_numpy.write(path, tensors, {"torch": torch.__version__,
-                                            "cases": json.dumps(cases, separators=(",", ":"))})
-    print(f"{path}: {len(OPS)} operations, {len(cases)} cases, {os.path.getsize(path)} bytes")
+    for stem in sys.argv[1:] or FILES:
+        tensors, cases = {}, []
+        for name, (function, its_cases) in FILES[stem].items():
+            assert len(its_cases) >= 12, name
+            for number, (inputs, attributes) in enumerate(its_cases):
+                cases.append(record(name, number, function, inputs, attributes, tensors))
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), stem + ".safetensors")
+        safetensors_numpy.write(path, tensors, {"torch": torch.__version__,
+                                                "cases": json.dumps(cases, separators=(",", ":"))})
+        print(f"{path}: {len(FILES[stem])} operations, {len(cases)} cases, {os.path.getsize(path)} bytes")
 
 
 if __name__ == "__main__":

@@ -6,9 +6,8 @@ namespace temper::test {
 
 namespace {
 
-std::vector<GoldenCase> load() {
-  const TensorFile file = load_tensors(TEMPER_TEST_DIR "/golden/ops.safetensors");
-  std::vector<GoldenCase> cases;
+void load(const char* path, std::vector<GoldenCase>& cases) {
+  const TensorFile file = load_tensors(path);
   for (const nlohmann::json& entry : nlohmann::json::parse(file.metadata.at("cases"))) {
     const std::string op = entry["op"];
     const int number = cases.empty() || cases.back().op != op ? 0 : cases.back().number + 1;
@@ -24,13 +23,19 @@ std::vector<GoldenCase> load() {
     cases.push_back({op, number, entry["attributes"], tensors("x", inputs), tensors("y", outputs),
                      tensors("r", outputs), tensors("dx", inputs)});
   }
-  return cases;
 }
 
 }  // namespace
 
 const std::vector<GoldenCase>& golden_cases() {
-  static const std::vector<GoldenCase> cases = load();
+  static const std::vector<GoldenCase> cases = [] {
+    std::vector<GoldenCase> all;
+    for (const char* path :
+         {TEMPER_TEST_DIR "/golden/ops.safetensors", TEMPER_TEST_DIR "/golden/ops_layers.safetensors"}) {
+      load(path, all);
+    }
+    return all;
+  }();
   return cases;
 }
 

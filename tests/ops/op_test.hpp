@@ -1,7 +1,8 @@
 #pragma once
 
 // The table of operations and what is checked of each. An entry says how the engine is called for a recorded case, what
-// the reference is, and which calls must fail; the cases themselves are in tests/golden/op_cases.py.
+// the reference is, and which calls must fail; the cases themselves are in tests/golden/op_cases.py and
+// op_cases_layers.py.
 
 #include <concepts>
 #include <functional>
@@ -66,6 +67,8 @@ std::vector<OpTest> loss_ops();
 std::vector<OpTest> reduce_ops();
 std::vector<OpTest> shape_ops();
 std::vector<OpTest> attention_ops();
+std::vector<OpTest> function_ops();
+std::vector<OpTest> layer_ops();
 
 /// Checks all cases of each operation, a subcase each:
 /// - the reference's gradient agrees with its own central differences within 1e-6 of the largest gradient;

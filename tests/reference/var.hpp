@@ -80,6 +80,41 @@ class Var {
     const double slope = 2 / std::sqrt(M_PI) * std::exp(-x.value_ * x.value_);
     return unary(x, std::erf(x.value_), slope, -2 * x.value_ * slope);
   }
+  friend Var sin(const Var& x) { return unary(x, std::sin(x.value_), std::cos(x.value_), -std::sin(x.value_)); }
+  friend Var cos(const Var& x) { return unary(x, std::cos(x.value_), -std::sin(x.value_), -std::cos(x.value_)); }
+  friend Var tan(const Var& x) {
+    const double y = std::tan(x.value_), slope = 1 + y * y;
+    return unary(x, y, slope, 2 * y * slope);
+  }
+  /// The slopes of the next two contain 1 - x^2, a difference.
+  friend Var asin(const Var& x) { return inverse_sine(x, std::asin(x.value_), 1); }
+  friend Var acos(const Var& x) { return inverse_sine(x, std::acos(x.value_), -1); }
+  friend Var atan(const Var& x) {
+    const double slope = 1 / (1 + x.value_ * x.value_);
+    return unary(x, std::atan(x.value_), slope, -2 * x.value_ * slope * slope);
+  }
+  friend Var sinh(const Var& x) { return unary(x, std::sinh(x.value_), std::cosh(x.value_), std::sinh(x.value_)); }
+  friend Var cosh(const Var& x) { return unary(x, std::cosh(x.value_), std::sinh(x.value_), std::cosh(x.value_)); }
+  friend Var asinh(const Var& x) {
+    const double slope = 1 / std::sqrt(x.value_ * x.value_ + 1);
+    return unary(x, std::asinh(x.value_), slope, -x.value_ * slope * slope * slope);
+  }
+  friend Var acosh(const Var& x) {
+    const double slope = 1 / std::sqrt(x.value_ * x.value_ - 1);
+    return unary(x, std::acosh(x.value_), slope, -x.value_ * slope * slope * slope);
+  }
+  friend Var atanh(const Var& x) {
+    const double slope = 1 / (1 - x.value_ * x.value_);
+    return unary(x, std::atanh(x.value_), slope, 2 * x.value_ * slope * slope);
+  }
+  friend Var expm1(const Var& x) {
+    const double y = std::exp(x.value_);
+    return unary(x, std::expm1(x.value_), y, y);
+  }
+  friend Var log1p(const Var& x) {
+    const double slope = 1 / (1 + x.value_);
+    return unary(x, std::log1p(x.value_), slope, -slope * slope);
+  }
   friend Var pow(const Var& x, double p) {
     const auto term = [&](double factor, double exponent) {
       return factor == 0 ? 0.0 : factor * std::pow(x.value_, exponent);
@@ -131,6 +166,10 @@ class Var {
     y.error_ = error;
     if (a.node_ >= 0 || b.node_ >= 0) y.node_ = push({a.node_, b.node_, slope_a, slope_b, terms_a, terms_b});
     return y;
+  }
+  static Var inverse_sine(const Var& x, double value, double sign) {
+    const double slope = sign / std::sqrt(1 - x.value_ * x.value_);
+    return unary(x, value, slope, x.value_ * slope * slope * slope);
   }
   static Var unary(const Var& x, double value, double slope, double curvature, double slope_terms = 0) {
     const double error = std::max(std::abs(value), std::abs(slope) * x.error_);

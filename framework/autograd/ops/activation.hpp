@@ -5,7 +5,7 @@
 namespace temper {
 
 // Functions of one tensor of any shape, f32 or (but for softmax and log_softmax) bf16. NaN comes out as NaN. All throw:
-// ShapeError for other dtypes. Those down to softplus go element by element.
+// ShapeError for other dtypes. All but those two go element by element.
 
 /// max(x, 0)
 Tensor relu(const Tensor& x);
@@ -25,6 +25,39 @@ Tensor sigmoid(const Tensor& x);
 Tensor tanh(const Tensor& x);
 /// log(1 + e^x)
 Tensor softplus(const Tensor& x);
+
+/// x, or alpha * (e^x - 1) below zero. Source: Clevert et al., "Fast and accurate deep network learning by exponential
+/// linear units" (2015).
+Tensor elu(const Tensor& x, float alpha = 1.0f);
+/// elu with the constants that keep mean 0 and variance 1. Source: Klambauer et al., "Self-normalizing neural networks"
+/// (2017).
+Tensor selu(const Tensor& x);
+/// x, or alpha * (e^(x / alpha) - 1) below zero. Throws: ValueError for alpha 0.
+/// Source: Barron, "Continuously differentiable exponential linear units" (2017).
+Tensor celu(const Tensor& x, float alpha = 1.0f);
+/// x * tanh(softplus(x)). Source: Misra, "Mish" (2019).
+Tensor mish(const Tensor& x);
+/// x / (1 + |x|)
+Tensor softsign(const Tensor& x);
+/// clamp(x + 3, 0, 6) / 6, and x times that. Source: Howard et al., "Searching for MobileNetV3" (2019).
+Tensor hardsigmoid(const Tensor& x);
+Tensor hardswish(const Tensor& x);
+/// x from min to max, else the nearer of them: clamp. relu6 is that from 0 to 6.
+Tensor hardtanh(const Tensor& x, float min = -1.0f, float max = 1.0f);
+Tensor relu6(const Tensor& x);
+/// log(sigmoid(x)), without overflow.
+Tensor logsigmoid(const Tensor& x);
+/// x - tanh(x)
+Tensor tanhshrink(const Tensor& x);
+/// What |x| exceeds lambda by, with the sign of x; x itself where |x| exceeds lambda; 0 elsewhere. Throws: ValueError
+/// for a negative lambda.
+Tensor softshrink(const Tensor& x, float lambda = 0.5f);
+Tensor hardshrink(const Tensor& x, float lambda = 0.5f);
+/// x where it exceeds the threshold, else `value`.
+Tensor threshold(const Tensor& x, float threshold, float value);
+/// x above zero, weight * x below: weight [1], or [C] for x [..., C]; it has a gradient. x and weight are f32. Throws:
+/// ShapeError for other shapes. Source: He et al., "Delving deep into rectifiers" (2015).
+Tensor prelu(const Tensor& x, const Tensor& weight);
 
 /// e^x / sum(e^x) along an axis, and its logarithm. Throws: ShapeError when there is no such axis; ValueError when
 /// every number along it is -inf somewhere, which leaves nothing to choose from.

@@ -68,7 +68,7 @@ void paste(const Tensor& x, int axis, std::int64_t begin, Tensor& y) {
 
 Tensor pad_axis(const Tensor& x, int axis, Padding padding, float value) {
   const std::int64_t size = x.size(axis);
-  Tensor y = full(x.shape().resized(axis, padding.before + size + padding.after), value);
+  Tensor y = detail::converted(full(x.shape().resized(axis, padding.before + size + padding.after), value), x.dtype());
   paste(x, axis, padding.before, y);
   return record("pad", y, {x}, [axis, size, padding](const Tensor& dy, Gradients& gradients) {
     gradients.give(0, cut(dy, axis, padding.before, padding.before + size));
@@ -282,7 +282,7 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 }
 
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value) {
-  require("pad", "input", x);
+  detail::require_float("pad", "input", x);
   if (static_cast<int>(padding.size()) != x.rank()) {
     fail<ShapeError>("pad: {} paddings for input {}, which has {} axes", padding.size(), x.shape(), x.rank());
   }

@@ -44,7 +44,7 @@ struct Padding {
   std::int64_t before = 0;
   std::int64_t after = 0;
 };
-/// x with `value` around it; one Padding for each axis. f32.
+/// x with `value` around it; one Padding for each axis; f32 or bf16.
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value = 0.0f);
 Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value = 0.0f);
 
