@@ -15,6 +15,7 @@
 #include <temper/autograd/ops/embedding.hpp>
 #include <temper/autograd/ops/gated.hpp>
 #include <temper/autograd/ops/group_norm.hpp>
+#include <temper/autograd/ops/interpolate.hpp>
 #include <temper/autograd/ops/loss.hpp>
 #include <temper/autograd/ops/matmul.hpp>
 #include <temper/autograd/ops/norm.hpp>

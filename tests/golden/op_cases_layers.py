@@ -1,9 +1,11 @@
 """More cases like those of op_cases.py: functions of one number, gated units, positions, attention with all its options,
-convolutions of one and three axes and transposed ones, group norm, recurrent layers. Images are NHWC, sequences NLC.
+convolutions of one and three axes and transposed ones, group norm, recurrent layers, more losses, images of another size. Images are
+NHWC, sequences NLC.
 """
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -310,3 +312,74 @@ def recurrent(x, w, b, h, c, lengths=None, cell="lstm", reverse=False):
         y[t] = torch.where(live, new_h, torch.zeros_like(new_h))
     y = torch.stack(y) if steps else x.new_zeros(0, *h.shape) + 0 * (w.sum() + b.sum() + h.sum())
     return (y, h * 1, c * 1) if cell == "lstm" else (y, h * 1)
+
+
+# Losses --------------------------------------------------------------------------------------------
+
+
+def weighted(*shape, classes, soft=False, **attributes):
+    labels = Input(lambda rng: rng.dirichlet(np.ones(classes), shape)) if soft else ids(classes, *shape)
+    return case(normal(*shape, classes), labels, constant(uniform(0.2, 2, classes)), **attributes)
+
+
+@op(weighted(1, classes=2), weighted(7, classes=5), weighted(8, classes=9, reduction="sum"),
+    weighted(3, 4, classes=17, reduction="none"), weighted(7, classes=5, label_smoothing=0.1),
+    weighted(9, classes=33, label_smoothing=0.3, reduction="sum"), weighted(5, classes=16, label_smoothing=0.2,
+                                                                            reduction="none"),
+    weighted(7, classes=5, soft=True), weighted(2, 3, classes=9, soft=True, reduction="none"),
+    weighted(8, classes=17, soft=True, label_smoothing=0.1), weighted(4, classes=31, soft=True, reduction="sum"),
+    case(normal(5, 7), given([0, 3, -100, 6, -100], "int64"), constant(uniform(0.2, 2, 7))),
+    case(normal(4, 6), Input(lambda rng: np.eye(6)[[0, 3, 3, 5]])))
+def class_weights(logits, labels, weight=None, label_smoothing=0.0, reduction="mean"):
+    if labels.is_floating_point():
+        flat_labels = labels.flatten(0, -2)
+    else:
+        flat_labels = labels.flatten()
+    y = F.cross_entropy(logits.flatten(0, -2), flat_labels, weight, reduction=reduction, label_smoothing=label_smoothing)
+    return y.reshape(logits.shape[:-1]) if reduction == "none" else y
+
+
+@op(*[case(normal(*shape, width), normal(classes, width, scale=0.5), ids(classes, *shape), **attributes)
+      for shape, width, classes, attributes in
+      [((1,), 1, 2, {}), ((7,), 5, 9, {}), ((2, 3), 8, 17, {}), ((33,), 16, 5, dict(reduction="sum")),
+       ((5,), 9, 31, dict(reduction="none")), ((17,), 7, 33, dict(label_smoothing=0.1)),
+       ((40,), 4, 3, dict(label_smoothing=0.2, reduction="sum")), ((2, 2, 2), 15, 8, dict(reduction="none")),
+       ((16,), 17, 16, {}), ((3,), 33, 2, {}), ((64,), 8, 10, {})]],
+    case(normal(5, 7), normal(6, 7), given([0, 3, -100, 5, -100], "int64")))
+def linear_cross_entropy(x, w, labels, label_smoothing=0.0, reduction="mean"):
+    y = F.cross_entropy((x @ w.mT).flatten(0, -2), labels.flatten(), reduction=reduction,
+                        label_smoothing=label_smoothing)
+    return y.reshape(labels.shape) if reduction == "none" else y
+
+
+# Images of another size ----------------------------------------------------------------------------
+
+SIZES = [((1, 1, 1, 1), [1, 1]), ((1, 1, 1, 3), [3, 2]), ((2, 4, 5, 3), [8, 10]), ((1, 5, 7, 8), [3, 3]),
+         ((2, 6, 6, 2), [4, 9]), ((1, 3, 3, 17), [7, 5]), ((1, 8, 8, 1), [4, 4]), ((1, 2, 9, 4), [2, 18]),
+         ((3, 4, 4, 2), [1, 1]), ((1, 7, 5, 9), [14, 5]), ((1, 5, 5, 1), [9, 9]), ((0, 4, 4, 3), [8, 8])]
+
+
+@op(*[case(normal(*shape), output=output, mode="nearest") for shape, output in SIZES],
+    *[case(normal(*shape), output=output, mode="bilinear") for shape, output in SIZES],
+    *[case(normal(*shape), output=output, mode="bilinear", align_corners=True) for shape, output in SIZES],
+    *[case(normal(*shape), output=output, mode="bicubic") for shape, output in SIZES],
+    case(normal(1, 4, 6, 3), output=[9, 7], mode="bicubic", align_corners=True))
+def interpolate(x, output, mode, align_corners=False):
+    more = {} if mode == "nearest" else dict(align_corners=align_corners)
+    return nhwc(F.interpolate(nchw(torch.cat([x, x.new_zeros(1, *x.shape[1:])])), output, mode=mode, **more))[:-1]
+
+
+@op(*[case(normal(*shape), factor=factor) for shape, factor in
+      [((1, 1, 1, 1), 1), ((1, 1, 1, 4), 2), ((2, 3, 4, 8), 2), ((1, 5, 2, 9), 3), ((1, 2, 2, 27), 3),
+       ((2, 4, 3, 16), 4), ((1, 3, 3, 12), 2), ((3, 1, 7, 4), 2), ((1, 7, 1, 20), 2), ((1, 2, 3, 25), 5),
+       ((2, 2, 2, 3), 1), ((0, 2, 2, 4), 2)]])
+def pixel_shuffle(x, factor):
+    return nhwc(F.pixel_shuffle(nchw(torch.cat([x, x.new_zeros(1, *x.shape[1:])])), factor))[:-1]
+
+
+@op(*[case(normal(*shape), factor=factor) for shape, factor in
+      [((1, 1, 1, 1), 1), ((1, 2, 2, 1), 2), ((2, 6, 4, 2), 2), ((1, 3, 6, 1), 3), ((1, 6, 3, 3), 3),
+       ((2, 4, 8, 1), 4), ((1, 6, 6, 3), 2), ((3, 2, 14, 1), 2), ((1, 14, 2, 5), 2), ((1, 10, 5, 1), 5),
+       ((2, 2, 2, 3), 1), ((0, 4, 4, 1), 2)]])
+def pixel_unshuffle(x, factor):
+    return nhwc(F.pixel_unshuffle(nchw(torch.cat([x, x.new_zeros(1, *x.shape[1:])])), factor))[:-1]

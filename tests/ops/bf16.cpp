@@ -104,9 +104,17 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "packed_attention", .roundings = 4, .multiplies = true},
       {.name = "conv1d", .f32 = {2}, .multiplies = true},
       {.name = "conv3d", .f32 = {2}, .multiplies = true},
-      {.name = "conv_transpose2d", .roundings = 2, .f32 = {2}, .multiplies = true},  // and the bias is added to rounded sums
+      {.name = "conv_transpose2d",
+       .roundings = 2,
+       .f32 = {2},
+       .multiplies = true},  // and the bias is added to rounded sums
       {.name = "conv_transpose1d", .roundings = 2, .f32 = {2}, .multiplies = true},
       {.name = "pad"},
+      {.name = "class_weights", .f32 = {1, 2}},
+      {.name = "linear_cross_entropy", .roundings = 2, .multiplies = true},
+      {.name = "interpolate", .roundings = 2},  // rows, then columns
+      {.name = "pixel_shuffle"},
+      {.name = "pixel_unshuffle"},
   };
   return ops;
 }

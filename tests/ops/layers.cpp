@@ -6,12 +6,14 @@
 #include <temper/autograd/ops/conv_nd.hpp>
 #include <temper/autograd/ops/conv_transpose.hpp>
 #include <temper/autograd/ops/group_norm.hpp>
+#include <temper/autograd/ops/interpolate.hpp>
 #include <temper/autograd/ops/recurrent.hpp>
 #include <temper/autograd/ops/rotary.hpp>
 #include <temper/core/errors.hpp>
 
 #include "tests/ops/op_test.hpp"
 #include "tests/reference/layers.hpp"
+#include "tests/reference/resample.hpp"
 
 namespace temper::test {
 
@@ -226,16 +228,65 @@ std::vector<OpTest> convolution_ops() {
   };
 }
 
+std::vector<OpTest> resampling_ops() {
+  return {
+      {"interpolate",
+       [](const Tensors& x, const Attributes& a) {
+         const std::string mode = a["mode"];
+         return interpolate(x[0], {a["output"][0], a["output"][1]},
+                            {.mode = mode == "nearest"    ? Interpolation::nearest
+                                     : mode == "bilinear" ? Interpolation::bilinear
+                                                          : Interpolation::bicubic,
+                             .align_corners = a.value("align_corners", false)});
+       },
+       reference::interpolate,
+       {throws<ValueError>("interpolate: output 0 x 2, expected at least 1",
+                           [] {
+                             return interpolate(ones({1, 2, 2, 3}), {0, 2});
+                           }),
+        throws<ShapeError>("interpolate: input f32 [2, 2, 3], expected f32 or bf16 [N, H, W, C]",
+                           [] {
+                             return interpolate(ones({2, 2, 3}), {2, 2});
+                           })}},
+      {"pixel_shuffle",
+       [](const Tensors& x, const Attributes& a) { return pixel_shuffle(x[0], a["factor"]); },
+       reference::pixel_shuffle,
+       {throws<ShapeError>("pixel_shuffle: the sizes of input [1, 2, 2, 3] do not divide by the factor 2",
+                           [] {
+                             return pixel_shuffle(ones({1, 2, 2, 3}), 2);
+                           }),
+        throws<ValueError>("pixel_shuffle: factor 0, expected at least 1",
+                           [] {
+                             return pixel_shuffle(ones({1, 2, 2, 3}), 0);
+                           })}},
+      {"pixel_unshuffle",
+       [](const Tensors& x, const Attributes& a) { return pixel_unshuffle(x[0], a["factor"]); },
+       reference::pixel_unshuffle,
+       {throws<ShapeError>("pixel_unshuffle: the sizes of input [1, 3, 2, 3] do not divide by the factor 2",
+                           [] {
+                             return pixel_unshuffle(ones({1, 3, 2, 3}), 2);
+                           }),
+        throws<ValueError>("pixel_unshuffle: factor 0, expected at least 1",
+                           [] {
+                             return pixel_unshuffle(ones({1, 2, 2, 3}), 0);
+                           })}},
+  };
+}
+
 }  // namespace
 
 std::vector<OpTest> layer_ops() {
   std::vector<OpTest> all = sequence_ops();
-  for (OpTest& test : convolution_ops()) all.push_back(std::move(test));
+  for (auto* family : {convolution_ops, resampling_ops}) {
+    for (OpTest& test : family()) all.push_back(std::move(test));
+  }
   return all;
 }
 
 TEST_CASE("positions, attention with all its options, recurrent layers") { check(sequence_ops()); }
 TEST_CASE("convolutions along one and three axes and transposed ones, group norm") { check(convolution_ops()); }
+
+TEST_CASE("images of another size") { check(resampling_ops()); }
 
 TEST_CASE("rotary tables of longer contexts") {
   // Half a context of 8192 tokens is the wavelength at which Llama 3 begins to mix.

@@ -41,6 +41,35 @@ OpTest of_pairs(const std::string& name, Op op, reference::Reference reference) 
 
 std::vector<OpTest> loss_ops() {
   return {
+      {"class_weights",
+       [](const Tensors& x, const Attributes& a) {
+         CrossEntropyOptions options{.label_smoothing = a.value("label_smoothing", 0.0f), .reduction = reduction(a)};
+         if (x.size() > 2) options.weight = x[2];
+         return cross_entropy(x[0], x[1], options);
+       },
+       reference::weighted_cross_entropy,
+       {throws<ShapeError>("cross_entropy: weight [2], logits [2, 3] expect [3]",
+                           [] {
+                             return cross_entropy(ones({2, 3}), indices({0, 1}), {.weight = ones({2})});
+                           }),
+        throws<ValueError>("cross_entropy: mean over 2 rows whose weights sum to 0",
+                           [] {
+                             return cross_entropy(ones({2, 3}), indices({0, 1}), {.weight = zeros({3})});
+                           })}},
+      {"linear_cross_entropy",
+       [](const Tensors& x, const Attributes& a) {
+         return linear_cross_entropy(x[0], x[1], x[2],
+                                     {.label_smoothing = a.value("label_smoothing", 0.0f), .reduction = reduction(a)});
+       },
+       reference::linear_cross_entropy,
+       {throws<ShapeError>("linear_cross_entropy: input [2, 3] and weight [5, 4], expected [..., D] and [classes, D]",
+                           [] {
+                             return linear_cross_entropy(ones({2, 3}), ones({5, 4}), indices({0, 1}));
+                           }),
+        throws<ValueError>("cross_entropy: label 5 of row 1 is outside the 5 classes",
+                           [] {
+                             return linear_cross_entropy(ones({2, 3}), ones({5, 3}), indices({0, 5}));
+                           })}},
       {"cross_entropy",
        [](const Tensors& x, const Attributes& a) {
          return cross_entropy(x[0], x[1],

@@ -104,7 +104,8 @@ TEST_CASE("what an attention's mask hides has no influence, even if it is infini
   const std::int64_t tokens = 70;  // two blocks of rows
   const Tensor q = normal({2, tokens, 8}), k = normal({2, tokens, 8}), v = normal({2, tokens, 8});
   const Tensor dy = normal({2, tokens, 8});
-  Tensor mask = full({tokens}, 1.0f) > zeros({tokens}), bias = zeros({tokens});
+  Tensor mask = zeros({tokens}, Dtype::boolean), bias = zeros({tokens});
+  std::ranges::fill(mask.mutable_values<bool>(), true);
   mask.mutable_data<bool>()[5] = false;
   bias.mutable_data<float>()[5] = -infinity;
   struct Results {
@@ -180,7 +181,7 @@ TEST_CASE("means of large windows keep their digits") {
 }
 
 TEST_CASE("a norm of bf16 parameters and of what was computed in bf16 has its gradient") {
-  const Parameter weight(to(normal({4, 8}), Dtype::bf16), Role::weight);
+  Parameter weight(to(normal({4, 8}), Dtype::bf16), Role::weight);
   const Tensor gain = ones({8}), slopes = normal({4, 8});
   for (const bool centered : {true, false}) {
     weight.discard_gradient();

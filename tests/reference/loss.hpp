@@ -89,6 +89,46 @@ inline const auto cross_entropy = []<class T>(const Arrays<T>& x, const Attribut
   return reduced(losses, a, counted);
 };
 
+/// The same with a weight for each class, and with labels that are probabilities: x, labels and maybe weights.
+inline const auto weighted_cross_entropy = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  const double smoothing = a.value("label_smoothing", 0.0);
+  const std::int64_t classes = x[0].size(-1), rows = x[0].numel() / classes;
+  const bool soft = x[1].shape == x[0].shape;
+  Sizes shape = x[0].shape;
+  shape.pop_back();
+  Array<T> losses(shape);
+  double counted = 0;
+  const auto weight = [&](std::int64_t c) { return x.size() > 2 ? value_of(x[2](c)) : 1.0; };
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto label = soft ? 0 : static_cast<std::int64_t>(value_of(x[1][row]));
+    if (!soft && label == -100) continue;
+    counted += soft ? 1.0 : weight(label);
+    const std::vector<T> logarithms =
+        log_softmax_of(std::vector<T>(x[0].values.begin() + row * classes, x[0].values.begin() + (row + 1) * classes));
+    for (std::int64_t c = 0; c < classes; ++c) {
+      const T given = soft ? x[1][row * classes + c] : T(c == label ? 1.0 : 0.0);
+      const T target = T(weight(c)) * (T(1 - smoothing) * given + T(smoothing / static_cast<double>(classes)));
+      losses[row] += -target * logarithms[static_cast<std::size_t>(c)];
+    }
+  }
+  if (a.value("reduction", "mean") != "mean") return reduced(losses, a, rows);
+  Arrays<T> sum = reduced(losses, {{"reduction", "sum"}}, rows);
+  sum[0][0] = sum[0][0] * T(1 / counted);
+  return sum;
+};
+
+/// cross_entropy of x [..., D] times the transpose of w [classes, D].
+inline const auto linear_cross_entropy = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  Sizes shape = x[0].shape;
+  shape.back() = x[1].size(0);
+  Array<T> logits(shape);
+  const std::int64_t width = x[1].size(1), classes = x[1].size(0);
+  for (std::int64_t i = 0; i < logits.numel(); ++i) {
+    for (std::int64_t d = 0; d < width; ++d) logits[i] += x[0][i / classes * width + d] * x[1](i % classes, d);
+  }
+  return weighted_cross_entropy(Arrays<T>{logits, x[2]}, a);
+};
+
 /// A reference for losses f(x, target, attributes) of single elements.
 template <class F>
 auto elementwise_loss(F f) {

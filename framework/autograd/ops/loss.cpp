@@ -1,8 +1,11 @@
 #include <temper/autograd/ops/loss.hpp>
 
+#include <optional>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
+#include "framework/kernels/linear_loss.hpp"
 #include "framework/kernels/loss.hpp"
 #include "framework/kernels/reduce.hpp"
 
@@ -47,35 +50,34 @@ Counted count(const kernels::CrossEntropy& task) {
   return counted;
 }
 
-/// A task without rows and labels yet. Throws unless the options make sense for the logits.
-kernels::CrossEntropy checked(const Tensor& logits, const CrossEntropyOptions& options) {
-  detail::require_float("cross_entropy", "logits", logits);
+/// A task without labels yet, for logits of a shape [..., classes]. Throws unless the options make sense for it.
+kernels::CrossEntropy checked(const Shape& logits, const CrossEntropyOptions& options) {
   if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
     fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
   }
-  if (logits.rank() == 0) fail<ShapeError>("cross_entropy: logits {}, expected [..., classes]", logits.shape());
-  kernels::CrossEntropy task{logits.shape().without_axis(-1).numel(), logits.size(-1), nullptr, options.ignore_index,
+  if (logits.rank() == 0) fail<ShapeError>("cross_entropy: logits {}, expected [..., classes]", logits);
+  kernels::CrossEntropy task{logits.without_axis(-1).numel(), logits[-1], nullptr, options.ignore_index,
                              options.label_smoothing};
   if (options.weight.defined()) {
     require("cross_entropy", "weight", options.weight);
     if (!(options.weight.shape() == Shape{task.classes})) {
-      fail<ShapeError>("cross_entropy: weight {}, logits {} expect [{}]", options.weight.shape(), logits.shape(),
-                       task.classes);
+      fail<ShapeError>("cross_entropy: weight {}, logits {} expect [{}]", options.weight.shape(), logits, task.classes);
     }
     task.weight = options.weight.data<float>();
   }
   return task;
 }
 
-void require_possible(bool impossible, const Tensor& logits) {
-  if (impossible) fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits.shape());
+void require_possible(bool impossible, const Shape& logits) {
+  if (impossible) fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits);
 }
 
 /// How far dy moves from row to row.
 std::int64_t stride_of(Reduction reduction) { return reduction == Reduction::none ? 1 : 0; }
 
 Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  const kernels::CrossEntropy task = checked(logits, options);
+  detail::require_float("cross_entropy", "logits", logits);
+  const kernels::CrossEntropy task = checked(logits.shape(), options);
   if (!(logits.shape() == labels.shape())) {
     fail<ShapeError>("cross_entropy: logits {} and probabilities {}, expected the same [..., classes]", logits.shape(),
                      labels.shape());
@@ -84,13 +86,11 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels
     fail<ValueError>("cross_entropy: mean over no row: logits {}", logits.shape());
   }
   Tensor losses = empty(logits.shape().without_axis(-1)), stats = empty({task.rows, 2});
-  require_possible(detail::with_type(logits.dtype(),
-                                     [&]<class T>() {
-                                       return kernels::soft_cross_entropy(task, labels.data<float>(), logits.data<T>(),
-                                                                          losses.mutable_data<float>(),
-                                                                          stats.mutable_data<float>());
-                                     }),
-                   logits);
+  const bool impossible = detail::with_type(logits.dtype(), [&]<class T>() {
+    return kernels::soft_cross_entropy(task, labels.data<float>(), logits.data<T>(), losses.mutable_data<float>(),
+                                       stats.mutable_data<float>());
+  });
+  require_possible(impossible, logits.shape());
   const float scale = scale_of(options.reduction, static_cast<double>(task.rows));
   return record("cross_entropy", reduced(losses, options.reduction, scale), {logits, labels},
                 [=, stride = stride_of(options.reduction), x = save(logits), labels = save(labels),
@@ -151,12 +151,18 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
-  if (labels.defined() && labels.dtype() == Dtype::f32) return cross_entropy_of_probabilities(logits, labels, options);
+namespace {
+
+/// A task with labels, and what each row's loss is multiplied by.
+struct LabelTask {
+  kernels::CrossEntropy task;
+  float scale;
+};
+LabelTask checked(const Shape& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   kernels::CrossEntropy task = checked(logits, options);
   require("cross_entropy", "labels", labels, Dtype::i64);
-  if (!(logits.shape().without_axis(-1) == labels.shape())) {
-    fail<ShapeError>("cross_entropy: logits {} and labels {}, expected [..., classes] and [...]", logits.shape(),
+  if (!(logits.without_axis(-1) == labels.shape())) {
+    fail<ShapeError>("cross_entropy: logits {} and labels {}, expected [..., classes] and [...]", logits,
                      labels.shape());
   }
   task.labels = labels.data<std::int64_t>();
@@ -167,20 +173,25 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   if (options.reduction == Reduction::mean && !(counted.weight > 0.0)) {
     fail<ValueError>("cross_entropy: mean over {} rows whose weights sum to {}", counted.rows, counted.weight);
   }
-
-  Tensor losses = empty(labels.shape()), stats = empty({task.rows, 2});
-  require_possible(detail::with_type(logits.dtype(),
-                                     [&]<class T>() {
-                                       return kernels::cross_entropy(task, logits.data<T>(),
-                                                                     losses.mutable_data<float>(),
-                                                                     stats.mutable_data<float>());
-                                     }),
-                   logits);
   const double rows = mutant(Mutant::cross_entropy_counts_all) ? static_cast<double>(task.rows) : counted.weight;
-  const float scale = scale_of(options.reduction, rows);
-  return record("cross_entropy", reduced(losses, options.reduction, scale), {logits},
-                [=, stride = stride_of(options.reduction), x = save(logits), labels = save(labels),
-                 weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
+  return {task, scale_of(options.reduction, rows)};
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
+  if (labels.defined() && labels.dtype() == Dtype::f32) return cross_entropy_of_probabilities(logits, labels, options);
+  detail::require_float("cross_entropy", "logits", logits);
+  const LabelTask checked_task = checked(logits.shape(), labels, options);
+  const kernels::CrossEntropy& task = checked_task.task;
+  Tensor losses = empty(labels.shape()), stats = empty({task.rows, 2});
+  const bool impossible = detail::with_type(logits.dtype(), [&]<class T>() {
+    return kernels::cross_entropy(task, logits.data<T>(), losses.mutable_data<float>(), stats.mutable_data<float>());
+  });
+  require_possible(impossible, logits.shape());
+  return record("cross_entropy", reduced(losses, options.reduction, checked_task.scale), {logits},
+                [task, stats, scale = checked_task.scale, stride = stride_of(options.reduction), x = save(logits),
+                 labels = save(labels), weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
                   // Over the logits themselves when nobody else holds them.
                   Tensor dx = detail::overwritable(x);
                   detail::with_type(x->dtype(), [&]<class T>() {
@@ -188,6 +199,42 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
                                                     scale, dx.mutable_data<T>());
                   });
                   gradients.give(0, dx);
+                });
+}
+
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
+                            const CrossEntropyOptions& options) {
+  constexpr const char* name = "linear_cross_entropy";
+  detail::require_float(name, "input", x);
+  detail::require_alike(name, "weight", weight, "input", x);
+  if (weight.rank() != 2 || x.rank() == 0 || x.size(-1) != weight.size(1)) {
+    fail<ShapeError>("{}: input {} and weight {}, expected [..., D] and [classes, D]", name, x.shape(), weight.shape());
+  }
+  const std::int64_t width = weight.size(1);
+  const Shape logits = x.shape().resized(-1, weight.size(0));
+  const LabelTask checked_task = checked(logits, labels, options);
+  const kernels::CrossEntropy& task = checked_task.task;
+  Tensor losses = empty(labels.shape()), stats = empty({task.rows, 2});
+  const bool impossible = detail::with_type(x.dtype(), [&]<class T>() {
+    return kernels::linear_cross_entropy(task, x.data<T>(), weight.data<T>(), width, losses.mutable_data<float>(),
+                                         stats.mutable_data<float>());
+  });
+  require_possible(impossible, logits);
+  return record(name, reduced(losses, options.reduction, checked_task.scale), {x, weight},
+                [task, stats, width, scale = checked_task.scale, stride = stride_of(options.reduction), x = save(x),
+                 weight = save(weight), labels = save(labels),
+                 class_weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
+                  Tensor dx;
+                  if (gradients.wants(0)) dx = empty(x->shape(), x->dtype());
+                  std::optional<detail::SummedGradient> dweight;
+                  if (gradients.wants(1)) dweight.emplace(gradients, 1);
+                  detail::with_type(x->dtype(), [&]<class T>() {
+                    kernels::linear_cross_entropy_backward(
+                        task, x->data<T>(), weight->data<T>(), width, stats.data<float>(), dy.data<float>(), stride,
+                        scale, dx.defined() ? dx.mutable_data<T>() : nullptr, dweight ? dweight->data() : nullptr);
+                  });
+                  if (dweight) dweight->close();
+                  if (dx.defined()) gradients.give(0, dx);
                 });
 }
 

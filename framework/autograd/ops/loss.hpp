@@ -27,6 +27,12 @@ struct CrossEntropyOptions {
 /// "Rethinking the Inception architecture" (2015).
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
 
+/// cross_entropy(x W^T, labels), without the logits of all rows ever existing: x [..., D], W [classes, D], both f32 or
+/// both bf16, labels [...] i64. Some rows at a time are multiplied, and again for the gradient; sums are f32. For
+/// vocabularies, whose logits are larger than all else of a language model. Throws: as cross_entropy and linear.
+Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
+                            const CrossEntropyOptions& options = {});
+
 struct LossOptions {
   Reduction reduction = Reduction::mean;
 };

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <temper/autograd/ops/conv_nd.hpp>
+#include <temper/autograd/ops/conv_transpose.hpp>
+#include <temper/nn/module.hpp>
+
+// Convolutions beside Conv2d. Weights have PyTorch's shapes, names and initialization; channels are the last axis.
+// Constructors throw a ValueError unless sizes are positive and `groups` divides both channel counts.
+
+namespace temper::nn {
+
+struct Conv1dLayerOptions {
+  std::int64_t kernel = 1, stride = 1;
+  Padding padding = {0, 0};  ///< before and after; {dilation * (kernel - 1), 0} is causal
+  std::int64_t dilation = 1, groups = 1;
+  bool bias = true;
+};
+
+/// Convolution of sequences [N, L, in] to [N, L', out]; weight [out, in / groups, k], bias [out].
+class Conv1d : public Layer {
+ public:
+  Conv1d(std::int64_t in, std::int64_t out, Conv1dLayerOptions options);
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  Conv1dLayerOptions options_;
+};
+
+struct Conv3dLayerOptions {
+  Triple3 kernel = 1, stride = 1, padding = 0, dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+};
+
+/// Convolution of volumes [N, D, H, W, in] to [N, D', H', W', out]; weight [out, in / groups, kd, kh, kw], bias [out].
+class Conv3d : public Layer {
+ public:
+  Conv3d(std::int64_t in, std::int64_t out, Conv3dLayerOptions options);
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  Conv3dLayerOptions options_;
+};
+
+struct ConvTranspose2dLayerOptions {
+  Pair2 kernel = 1, stride = 1, padding = 0, output_padding = 0, dilation = 1;
+  std::int64_t groups = 1;
+  bool bias = true;
+};
+
+/// Transposed convolution of images [N, H, W, in] to [N, H', W', out]; weight [in, out / groups, kh, kw], bias [out].
+class ConvTranspose2d : public Layer {
+ public:
+  ConvTranspose2d(std::int64_t in, std::int64_t out, ConvTranspose2dLayerOptions options);
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  ConvTranspose2dLayerOptions options_;
+};
+
+struct ConvTranspose1dLayerOptions {
+  std::int64_t kernel = 1, stride = 1, padding = 0, output_padding = 0, dilation = 1, groups = 1;
+  bool bias = true;
+};
+
+/// The same of sequences [N, L, in] to [N, L', out]; weight [in, out / groups, k], bias [out].
+class ConvTranspose1d : public Layer {
+ public:
+  ConvTranspose1d(std::int64_t in, std::int64_t out, ConvTranspose1dLayerOptions options);
+
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  Tensor forward(const Tensor& x) const override;
+
+ private:
+  ConvTranspose1dLayerOptions options_;
+};
+
+}  // namespace temper::nn
