@@ -12,6 +12,7 @@
 #include <temper/autograd/ops/conv_nd.hpp>
 #include <temper/autograd/ops/conv_transpose.hpp>
 #include <temper/autograd/ops/dropout.hpp>
+#include <temper/autograd/ops/einsum.hpp>
 #include <temper/autograd/ops/embedding.hpp>
 #include <temper/autograd/ops/gated.hpp>
 #include <temper/autograd/ops/group_norm.hpp>

@@ -14,7 +14,7 @@ struct Resampling {
     float weight;
   };
   Index in = 0, out = 0, taps = 1;  ///< sizes of the axis, and how many taps each output has
-  std::vector<Tap> table;           ///< [out, taps]
+  std::vector<Tap> table = {};      ///< [out, taps]
 
   const Tap* of(Index output) const { return table.data() + output * taps; }
 };

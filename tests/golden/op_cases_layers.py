@@ -383,3 +383,25 @@ def pixel_shuffle(x, factor):
        ((2, 2, 2, 3), 1), ((0, 4, 4, 1), 2)]])
 def pixel_unshuffle(x, factor):
     return nhwc(F.pixel_unshuffle(nchw(torch.cat([x, x.new_zeros(1, *x.shape[1:])])), factor))[:-1]
+
+
+# Products ------------------------------------------------------------------------------------------
+
+
+@op(*[case(*[normal(*shape) for shape in shapes], equation=equation) for equation, shapes in
+      [("ij,jk->ik", [(3, 4), (4, 5)]), ("bij,bjk->bik", [(2, 3, 7), (2, 7, 5)]), ("bqd,bkd->bqk", [(2, 3, 8), (2, 5, 8)]),
+       ("ij,kj->ki", [(9, 8), (17, 8)]), ("i,j->ij", [(7,), (9,)]), ("i,i->", [(17,), (17,)]),
+       ("ij->ji", [(5, 9)]), ("ijk->j", [(3, 8, 5)]), ("bhqd,bkd->bhqk", [(2, 3, 4, 5), (2, 6, 5)]),
+       ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 6)]), ("ab,cd", [(2, 3), (4, 5)]), ("ba,bc", [(4, 3), (4, 5)]),
+       ("bi,bj,b->ij", [(5, 3), (5, 4), (5,)]), ("ij,j->i", [(31, 16), (16,)]), ("ijk,ijk->ik", [(2, 3, 4), (2, 3, 4)]),
+       ("ij,jk->ik", [(0, 4), (4, 5)])]])
+def einsum(*operands, equation): return torch.einsum(equation, *operands)
+
+
+@op(*[case(normal(*a), normal(*b), **attributes) for a, b, attributes in
+      [((1, 3, 4), (2, 4, 5), {}), ((2, 3, 4), (1, 4, 5), {}), ((2, 1, 3, 4), (1, 3, 4, 5), {}), ((3, 4), (2, 4, 5), {}),
+       ((2, 3, 4), (3, 2, 4, 5), {}), ((5, 1, 3, 8), (8, 7), {}), ((1, 4, 3), (2, 4, 5), dict(transpose_a=True)),
+       ((2, 3, 4), (1, 5, 4), dict(transpose_b=True)), ((1, 4, 3), (3, 5, 4), dict(transpose_a=True, transpose_b=True)),
+       ((1, 1, 9, 8), (2, 3, 8, 7), {}), ((0, 3, 4), (1, 4, 5), {}), ((4, 1, 17, 2), (1, 2, 2, 3), {})]])
+def broadcast_matmul(a, b, transpose_a=False, transpose_b=False):
+    return (a.mT if transpose_a else a) @ (b.mT if transpose_b else b)

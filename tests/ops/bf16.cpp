@@ -115,6 +115,8 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "interpolate", .roundings = 2},  // rows, then columns
       {.name = "pixel_shuffle"},
       {.name = "pixel_unshuffle"},
+      {.name = "einsum", .roundings = 4, .multiplies = true},  // partial sums and products of several operands
+      {.name = "broadcast_matmul", .roundings = 2, .multiplies = true},
   };
   return ops;
 }

@@ -69,6 +69,7 @@ std::vector<OpTest> shape_ops();
 std::vector<OpTest> attention_ops();
 std::vector<OpTest> function_ops();
 std::vector<OpTest> layer_ops();
+std::vector<OpTest> einsum_ops();
 
 /// Checks all cases of each operation, a subcase each:
 /// - the reference's gradient agrees with its own central differences within 1e-6 of the largest gradient;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/ops/shape.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
@@ -109,7 +110,32 @@ void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Grad
 
 }  // namespace
 
+namespace {
+
+/// Whether the leading axes differ, but broadcast. A matrix b serves a whole batch as it is.
+bool needs_expansion(const Shape& a, const Shape& b) {
+  if (a.rank() < 2 || b.rank() < 2 || b.rank() == 2) return false;
+  bool equal = a.rank() == b.rank();
+  for (int back = 3; back <= std::max(a.rank(), b.rank()); ++back) {
+    const std::int64_t size_a = back <= a.rank() ? a[-back] : 1, size_b = back <= b.rank() ? b[-back] : 1;
+    if (size_a != size_b && size_a != 1 && size_b != 1) return false;
+    equal = equal && size_a == size_b;
+  }
+  return !equal;
+}
+
+Tensor expanded(const Tensor& x, const Shape& leading) {
+  return expand(x, leading.with_axis(leading.rank(), x.size(-2)).with_axis(leading.rank() + 1, x.size(-1)));
+}
+
+}  // namespace
+
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
+  if (a.defined() && b.defined() && needs_expansion(a.shape(), b.shape())) {
+    const auto leading_of = [](const Tensor& x) { return x.shape().without_axis(-1).without_axis(-1); };
+    const Shape leading = broadcast_shapes("matmul", leading_of(a), leading_of(b));
+    return matmul(expanded(a, leading), expanded(b, leading), options);
+  }
   const kernels::Matmul whole = check(a, b, options);
   Shape y_shape = a.shape().resized(-2, whole.m).resized(-1, whole.n);
   const kernels::Matmul shape = stacked(whole);

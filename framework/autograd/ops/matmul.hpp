@@ -10,8 +10,8 @@ struct MatmulOptions {
   bool transpose_b = false;  ///< b is [..., n, k]
 };
 
-/// The matrix product a [..., m, k] b [..., k, n] -> [..., m, n]. The leading axes are equal, or b is a single matrix
-/// that serves them all.
+/// The matrix product a [..., m, k] b [..., k, n] -> [..., m, n]. The leading axes broadcast by NumPy's rule; a single
+/// matrix b serves them all as it is, whatever else is stretched is copied.
 /// Throws: ShapeError when the shapes do not fit, or the elements are not both f32 or both bf16.
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
 
