@@ -55,8 +55,8 @@ class Content {
     if (!rest_.empty()) fail<FileError>("idx: {} bytes after the {} the header announces", rest_.size(), announced);
   }
 
-  /// The most that can still come. Deflate packs at best 258 bytes into two bits.
-  std::uint64_t most() const { return gzip_ ? rest_.size() * 1032 : rest_.size(); }
+  /// The most that can still come.
+  std::uint64_t most() const { return gzip_ ? temper::detail::most_unpacked(rest_.size()) : rest_.size(); }
 
  private:
   std::span<const std::byte> rest_;

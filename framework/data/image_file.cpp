@@ -5,9 +5,17 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/file_kind_internal.hpp"
 #include "framework/data/pixels_internal.hpp"
 
-namespace temper::data {
+namespace temper {
+
+void detail::check_size(const char* format, std::int64_t height, std::int64_t width, std::int64_t max_pixels) {
+  if (height * width <= max_pixels) return;
+  fail<FileError>("{}: {} x {} pixels, the limit is {}", format, height, width, max_pixels);
+}
+
+namespace data {
 
 namespace {
 
@@ -24,7 +32,10 @@ temper::detail::Pixels decode(std::span<const std::byte> file, const ImageFileOp
   constexpr std::array<unsigned char, 3> jpeg{0xff, 0xd8, 0xff};
   if (file.empty()) fail<FileError>("image: the file is empty");
   if (begins_with(file, png)) return temper::detail::decode_png(file, options.channels, options.max_pixels);
-  if (begins_with(file, jpeg)) return temper::detail::decode_jpeg(file, options.channels, options.max_pixels);
+  if (begins_with(file, jpeg)) return temper::detail::decode_jpeg(file, options.channels, options.max_pixels, options.upright);
+  if (const std::string_view kind = temper::detail::file_kind(file); !kind.empty()) {
+    fail<FileError>("image: neither PNG nor JPEG, this is {}", kind);
+  }
   fail<FileError>("image: neither PNG nor JPEG, it begins with {:02x}",
                   fmt::join(file.first(std::min<std::size_t>(file.size(), 4)), " "));
 }
@@ -50,4 +61,5 @@ Tensor read_image(const std::filesystem::path& path, const ImageFileOptions& opt
   return parse_image(temper::detail::read_file(path, largest_file), path.native(), options);
 }
 
-}  // namespace temper::data
+}  // namespace data
+}  // namespace temper
