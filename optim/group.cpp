@@ -8,39 +8,18 @@
 #include <unordered_set>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/pattern_internal.hpp"
 #include "optim/group_internal.hpp"
 
 namespace temper::optim {
 
 namespace {
 
-bool matches(std::string_view pattern, std::string_view name);
-
 /// What named() returns, so that assign() can tell a pattern from another question.
 struct NameMatches {
   std::string pattern;
-  bool operator()(const Parameter& parameter) const { return matches(pattern, parameter.name()); }
+  bool operator()(const Parameter& parameter) const { return temper::detail::matches(pattern, parameter.name()); }
 };
-
-bool matches(std::string_view pattern, std::string_view name) {
-  // On a mismatch the last star takes one more character.
-  std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n]) && pattern[p] != '*') {
-      ++p;
-      ++n;
-    } else if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      taken = n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++taken;
-    } else {
-      return false;
-    }
-  }
-  return std::all_of(pattern.begin() + static_cast<std::ptrdiff_t>(p), pattern.end(), [](char c) { return c == '*'; });
-}
 
 /// The first part of a dotted name that is a number.
 std::optional<std::int64_t> layer_number(std::string_view name) {

@@ -25,6 +25,9 @@ class Reader {
   Reader(std::string_view text, std::string_view name, char delimiter)
       : text_(text), name_(name), delimiter_(delimiter) {
     if (text_.starts_with("\xef\xbb\xbf")) place_ = 3;  // spreadsheets put it there
+    if (text_.starts_with("\xff\xfe") || text_.starts_with("\xfe\xff")) {
+      wrong(1, "the text is UTF-16; save it as UTF-8");
+    }
   }
 
   bool done() const { return place_ == text_.size(); }
@@ -56,6 +59,10 @@ class Reader {
   std::string bare() {
     const std::size_t begin = place_;
     while (!done() && text_[place_] != delimiter_ && !at_line_end()) {
+      if (text_[place_] == '\r') {
+        wrong(line_, "column {}: a carriage return without a line feed; save the file with lines that end as on Unix",
+              column_);
+      }
       if (text_[place_] == '"') wrong(line_, "column {}: a quote within a field that does not begin with one", column_);
       ++place_;
     }
@@ -95,16 +102,30 @@ std::string_view trimmed(std::string_view text) {
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
 }
 
+/// Without the plus sign that from_chars does not take.
+std::string_view numeral(std::string_view field) {
+  std::string_view text = trimmed(field);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  return text;
+}
+
+/// A finite number; one that is too small for a float is 0.
 std::optional<float> number(std::string_view field) {
-  const std::string_view text = trimmed(field);
+  const std::string_view text = numeral(field);
+  const char* const all = text.data() + text.size();
   float value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return {};
+  auto [end, error] = std::from_chars(text.data(), all, value);
+  if (error == std::errc::result_out_of_range) {  // too small or too large: a wider type tells
+    long double wide = 0;
+    error = std::from_chars(text.data(), all, wide).ec;
+    value = static_cast<float>(wide);
+  }
+  if (error != std::errc() || end != all || !std::isfinite(value)) return {};
   return value;
 }
 
 std::optional<std::int64_t> whole_number(std::string_view field) {
-  const std::string_view text = trimmed(field);
+  const std::string_view text = numeral(field);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0) return {};
@@ -120,12 +141,14 @@ CsvTable parse_csv(std::string_view text, std::string_view name, const CsvTableO
   std::size_t fields = 0;
   while (!reader.done()) {
     CsvTable::Row row = reader.row();
+    if (row.fields.size() == 1 && row.fields.front().empty() && fields != 1) continue;  // a blank line
     if (fields == 0) fields = row.fields.size();
     if (row.fields.size() != fields) {
       reader.wrong(row.line, "{} fields, the first row has {}", row.fields.size(), fields);
     }
     table.rows.push_back(std::move(row));
   }
+  if (table.rows.empty()) fail<FileError>("{}: nothing but blank lines", printable(name));
   if (options.header) {
     table.header = std::move(table.rows.front().fields);
     table.rows.erase(table.rows.begin());
@@ -141,70 +164,132 @@ CsvTable read_csv(const std::filesystem::path& path, const CsvTableOptions& opti
   return parse_csv(temper::detail::read_text(path, largest_file), path.native(), options);
 }
 
-CsvDataset::CsvDataset(const std::filesystem::path& path, const CsvOptions& options)
-    : class_names_(options.class_names) {
-  const std::string name = printable(path.native());
-  CsvTable table = read_csv(path, {.delimiter = options.delimiter, .header = options.header});
-  if (table.rows.empty()) fail<FileError>("{}: no rows", name);
-  const std::size_t width = table.rows.front().fields.size();
-  if (!options.header) {
-    for (std::size_t i = 0; i < width; ++i) table.header.push_back(fmt::format("{}", i));
-  }
-  const auto find = [&](const std::string& column) {
+namespace {
+
+/// What other programs write where a value is missing.
+bool is_missing(std::string_view field) {
+  constexpr std::string_view names[] = {"", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?"};
+  return std::ranges::find(names, trimmed(field)) != std::end(names);
+}
+
+/// A class by number. Spreadsheets and pandas write 3 as 3.0.
+std::optional<std::int64_t> class_number(std::string_view field) {
+  if (const auto whole = whole_number(field)) return whole;
+  const std::optional<float> value = number(field);
+  if (!value || *value < 0 || *value != std::floor(*value) || *value > 1e6f) return {};
+  return static_cast<std::int64_t>(*value);
+}
+
+/// A table being read: where its columns are, and errors that say line and column.
+struct Columns {
+  const CsvTable& table;
+  std::string name;  // the file's
+
+  std::size_t find(const std::string& column) const {
     const auto found = std::ranges::find(table.header, column);
     if (found == table.header.end()) {
       fail<FileError>("{}: no column '{}'; there are: {}", name, printable(column),
                       printable(fmt::format("{}", fmt::join(table.header, ", "))));
     }
     return static_cast<std::size_t>(found - table.header.begin());
+  }
+
+  float number_at(const CsvTable::Row& row, std::size_t column) const {
+    const std::optional<float> value = number(row.fields[column]);
+    if (!value) {
+      fail<FileError>("{}:{}: column '{}': '{}' is not a finite number", name, row.line,
+                      printable(table.header[column]), printable(row.fields[column]));
+    }
+    return *value;
+  }
+};
+
+/// Labels i64 [rows]; fills `class_names` unless they are numbers or given.
+Tensor classes_of(const Columns& columns, std::size_t label, std::vector<std::string>& class_names) {
+  const std::vector<CsvTable::Row>& rows = columns.table.rows;
+  const auto all = [&](auto&& kind) {
+    return class_names.empty() &&
+           std::ranges::all_of(rows, [&](const CsvTable::Row& row) { return kind(row.fields[label]).has_value(); });
   };
-  const std::size_t label_column = find(options.label);
+  constexpr std::string_view remedy =
+      "; set .regression for targets that are numbers, or .class_names for classes that look like numbers";
+  const bool numbers = all(class_number);
+  if (!numbers && all(number)) {
+    const auto odd = std::ranges::find_if(rows, [&](const CsvTable::Row& row) {
+      return *number(row.fields[label]) != std::floor(*number(row.fields[label]));
+    });
+    if (odd != rows.end()) {
+      fail<FileError>("{}:{}: label '{}' is a number, but none of a class{}", columns.name, odd->line,
+                      printable(odd->fields[label]), remedy);
+    }
+  }
+  if (!numbers && class_names.empty()) {
+    std::set<std::string> names;
+    for (const CsvTable::Row& row : rows) names.insert(row.fields[label]);
+    class_names.assign(names.begin(), names.end());
+  }
+  Tensor labels = empty({static_cast<std::int64_t>(rows.size())}, Dtype::i64);
+  std::int64_t* out = labels.mutable_data<std::int64_t>();
+  for (const CsvTable::Row& row : rows) {
+    const std::string& field = row.fields[label];
+    if (numbers) {
+      const std::int64_t which = *class_number(field);
+      // A price, a year: nobody has a thousand classes in fewer rows.
+      if (which >= 1000 && which >= labels.numel()) {
+        fail<FileError>("{}:{}: label '{}' would be a class of {} in {} rows{}", columns.name, row.line,
+                        printable(field), which + 1, labels.numel(), remedy);
+      }
+      *out++ = which;
+      continue;
+    }
+    const auto found = std::ranges::find(class_names, field);
+    if (found == class_names.end()) {
+      fail<FileError>("{}:{}: label '{}' is none of the {} classes", columns.name, row.line, printable(field),
+                      class_names.size());
+    }
+    *out++ = found - class_names.begin();
+  }
+  return labels;
+}
+
+}  // namespace
+
+CsvDataset::CsvDataset(const std::filesystem::path& path, const CsvOptions& options)
+    : class_names_(options.class_names) {
+  CsvTable table = read_csv(path, {.delimiter = options.delimiter, .header = options.header});
+  const Columns columns{table, printable(path.native())};
+  if (table.rows.empty()) fail<FileError>("{}: no rows", columns.name);
+  const std::size_t width = table.rows.front().fields.size();
+  if (!options.header) {
+    for (std::size_t i = 0; i < width; ++i) table.header.push_back(fmt::format("{}", i));
+  }
+  const std::size_t label = columns.find(options.label);
   std::vector<std::size_t> chosen;
   if (options.columns.empty()) {
     for (std::size_t i = 0; i < width; ++i) {
-      if (i != label_column) chosen.push_back(i);
+      if (i != label) chosen.push_back(i);
     }
   } else {
-    for (const std::string& column : options.columns) chosen.push_back(find(column));
+    for (const std::string& column : options.columns) chosen.push_back(columns.find(column));
   }
   for (const std::size_t i : chosen) columns_.push_back(table.header[i]);
 
   const auto count = static_cast<std::int64_t>(table.rows.size());
   features_ = empty({count, static_cast<std::int64_t>(chosen.size())});
-  labels_ = empty({count}, Dtype::i64);
   float* feature = features_.mutable_data<float>();
   for (const CsvTable::Row& row : table.rows) {
     for (const std::size_t i : chosen) {
-      const std::optional<float> value = number(row.fields[i]);
-      if (!value) {
-        fail<FileError>("{}:{}: column '{}': '{}' is not a finite number", name, row.line, printable(table.header[i]),
-                        printable(row.fields[i]));
-      }
-      *feature++ = *value;
+      const bool missing = options.missing && is_missing(row.fields[i]);
+      *feature++ = missing ? *options.missing : columns.number_at(row, i);
     }
   }
-
-  const auto label_of = [&](const CsvTable::Row& row) -> const std::string& { return row.fields[label_column]; };
-  const bool numbers = class_names_.empty() && std::ranges::all_of(table.rows, [&](const CsvTable::Row& row) {
-                         return whole_number(label_of(row)).has_value();
-                       });
-  if (!numbers && class_names_.empty()) {
-    std::set<std::string> names;
-    for (const CsvTable::Row& row : table.rows) names.insert(label_of(row));
-    class_names_.assign(names.begin(), names.end());
-  }
-  std::int64_t* label = labels_.mutable_data<std::int64_t>();
-  for (const CsvTable::Row& row : table.rows) {
-    if (numbers) {
-      *label++ = *whole_number(label_of(row));
-      continue;
-    }
-    const auto found = std::ranges::find(class_names_, label_of(row));
-    if (found == class_names_.end()) {
-      fail<FileError>("{}:{}: label '{}' is none of the {} classes", name, row.line, printable(label_of(row)),
-                      class_names_.size());
-    }
-    *label++ = found - class_names_.begin();
+  if (options.regression) {
+    if (!class_names_.empty()) fail<ValueError>("csv: .class_names with .regression, expected one of them");
+    labels_ = empty({count});
+    float* target = labels_.mutable_data<float>();
+    for (const CsvTable::Row& row : table.rows) *target++ = columns.number_at(row, label);
+  } else {
+    labels_ = classes_of(columns, label, class_names_);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,9 +28,10 @@ struct CsvTableOptions {
   bool header = true;  ///< the first row names the columns
 };
 
-/// Reads comma-separated values; fields may be quoted. Lines end in "\n" or "\r\n"; every row has as many fields as the
-/// first. Throws: FileError with line and column, for a quote out of place or without end, a row of another length, a
-/// name that occurs twice. Source: RFC 4180.
+/// Reads comma-separated values in UTF-8; fields may be quoted. Lines end in "\n" or "\r\n"; every row has as many
+/// fields as the first; blank lines of a table of several columns are left out. Throws: FileError with line and column,
+/// for a quote out of place or without end, a row of another length, a name that occurs twice, UTF-16.
+/// Source: RFC 4180.
 CsvTable read_csv(const std::filesystem::path& path, const CsvTableOptions& options = {});
 /// The same from memory; `name` is for messages.
 CsvTable parse_csv(std::string_view text, std::string_view name, const CsvTableOptions& options = {});
@@ -40,15 +42,21 @@ struct CsvOptions {
   std::vector<std::string> class_names = {};  ///< labels as text and their order; by default as found, sorted
   char delimiter = ',';
   bool header = true;
+  /// The labels are numbers to be predicted, f32 [], not classes.
+  bool regression = false;
+  /// What a feature becomes where it is missing: empty, ?, NA, N/A, n/a, NaN, nan, NULL, null or None. By default that
+  /// is an error.
+  std::optional<float> missing = std::nullopt;
 };
 
 /// A table of numbers with a class in one column: example i is {features f32 [columns], label i64 []}. Labels that are
-/// all whole numbers from 0 on are the classes; others are names, numbered in the order of class_names(). Copies share
-/// the numbers.
+/// all whole numbers from 0 on are the classes; others are names, numbered in the order of class_names(). Labels that
+/// are numbers with a fraction, or too large to be classes, are an error unless `.regression` makes them targets: then
+/// the label is f32 []. Copies share the numbers.
 class CsvDataset {
  public:
   /// Throws: FileError with line and column, for a damaged file, a column that is not there, a field that is not a
-  /// finite number, or a label that is not among the class names.
+  /// finite number, or a label that is not among the class names; ValueError for options that contradict each other.
   explicit CsvDataset(const std::filesystem::path& path, const CsvOptions& options);
 
   std::int64_t size() const { return features_.size(0); }
@@ -58,7 +66,7 @@ class CsvDataset {
 
   /// f32 [rows, columns]
   const Tensor& features() const { return features_; }
-  /// i64 [rows]
+  /// i64 [rows], or f32 with `.regression`
   const Tensor& labels() const { return labels_; }
   /// Names of the features.
   const std::vector<std::string>& columns() const { return columns_; }

@@ -53,34 +53,34 @@ FileSource::FileSource(const std::filesystem::path& path) {
 
 FileSource::~FileSource() { ::close(descriptor_); }
 
-std::size_t FileSource::read_some(std::span<std::byte> out) {
-  const ssize_t count = retried([&] { return ::read(descriptor_, out.data(), out.size()); });
+std::size_t FileSource::read_some(std::uint64_t place, std::span<std::byte> out) {
+  const ssize_t count =
+      retried([&] { return ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(place)); });
   if (count < 0) fail<ReadError>("cannot read: {}", std::strerror(errno));
   return static_cast<std::size_t>(count);
 }
 
-void FileSource::read(std::span<std::byte> out) {
+void FileSource::read(std::uint64_t place, std::span<std::byte> out) {
   while (!out.empty()) {
-    const std::size_t count = read_some(out);
-    if (count == 0) {
-      fail<FileError>("ended after {} bytes, it had {} when it was opened", position_, size_);
-    }
-    position_ += count;
+    const std::size_t count = read_some(place, out);
+    if (count == 0) fail<FileError>("ended after {} bytes, it had {} when it was opened", place, size_);
+    place += count;
     out = out.subspan(count);
   }
 }
 
 void FileSource::expect_end() {
   std::byte extra;
-  if (read_some({&extra, 1}) != 0) {
+  if (read_some(size_, {&extra, 1}) != 0) {
     fail<FileError>("has more than the {} bytes it had when it was opened", size_);
   }
 }
 
-void MemorySource::read(std::span<std::byte> out) {
-  if (out.size() > bytes_.size() - position_) fail<FileError>("ended after {} bytes", bytes_.size());
-  std::ranges::copy(bytes_.subspan(position_, out.size()), out.begin());
-  position_ += out.size();
+void MemorySource::read(std::uint64_t place, std::span<std::byte> out) {
+  if (place > bytes_.size() || out.size() > bytes_.size() - place) {
+    fail<FileError>("ended after {} bytes", bytes_.size());
+  }
+  std::ranges::copy(bytes_.subspan(place, out.size()), out.begin());
 }
 
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
@@ -88,13 +88,13 @@ std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_
   return with_path(path, [&] {
     if (file.size() > max_bytes) fail<FileError>("has {} bytes, the limit is {}", file.size(), max_bytes);
     std::vector<std::byte> bytes(file.size());
-    file.read(bytes);
+    file.read(0, bytes);
     file.expect_end();
     return bytes;
   });
 }
 
-std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
+std::string read_unpacked(const std::filesystem::path& path, std::uint64_t max_bytes) {
   const std::vector<std::byte> file = read_file(path, max_bytes);
   if (!is_gzip(file) && path.extension() != ".gz") {
     return {reinterpret_cast<const char*>(file.data()), file.size()};
@@ -110,6 +110,15 @@ std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes
     gzip.finish();
     return text;
   });
+}
+
+std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes) {
+  std::string text = read_unpacked(path, max_bytes);
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    fail<FileError>("{}: the text is UTF-16; save it as UTF-8", printable(path.native()));
+  }
+  if (text.starts_with("\xef\xbb\xbf")) text.erase(0, 3);
+  return text;
 }
 
 }  // namespace temper::detail

@@ -42,19 +42,19 @@ auto with_path(const std::filesystem::path& path, Read read) {
   }
 }
 
-/// Something bytes are read from in order: a file, or a block of memory.
+/// Something bytes are read from: a file, or a block of memory.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  /// Fills all of `out`. Throws: FileError when there is less.
-  virtual void read(std::span<std::byte> out) = 0;
+  /// Fills all of `out` with what begins at a place. Throws: FileError when there is less.
+  virtual void read(std::uint64_t place, std::span<std::byte> out) = 0;
   /// Throws: FileError when there is more than `size` said.
   virtual void expect_end() = 0;
   /// Bytes in all.
   virtual std::uint64_t size() const = 0;
 };
 
-/// A regular file, read with read(): a mapped file that shrinks or whose disk fails kills the process, a read one
+/// A regular file, read with pread(): a mapped file that shrinks or whose disk fails kills the process, a read one
 /// throws. The constructor's FileError begins with the path, those of reading leave that to the caller.
 class FileSource final : public ByteSource {
  public:
@@ -63,36 +63,37 @@ class FileSource final : public ByteSource {
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
 
-  void read(std::span<std::byte> out) override;
+  void read(std::uint64_t place, std::span<std::byte> out) override;
   void expect_end() override;
   std::uint64_t size() const override { return size_; }
 
  private:
-  std::size_t read_some(std::span<std::byte> out);
+  std::size_t read_some(std::uint64_t place, std::span<std::byte> out);
 
   int descriptor_;
   std::uint64_t size_ = 0;
-  std::uint64_t position_ = 0;
 };
 
 /// A file's bytes in memory, for parsers under test.
 class MemorySource final : public ByteSource {
  public:
   explicit MemorySource(std::span<const std::byte> bytes) : bytes_(bytes) {}
-  void read(std::span<std::byte> out) override;
+  void read(std::uint64_t place, std::span<std::byte> out) override;
   void expect_end() override {}
   std::uint64_t size() const override { return bytes_.size(); }
 
  private:
   std::span<const std::byte> bytes_;
-  std::size_t position_ = 0;
 };
 
 /// A whole file. Throws: FileError when it has more than `max_bytes`, before any of it is read.
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);
 
-/// A whole file as text, unpacked if it is compressed by gzip. Throws: FileError when it has, or unpacks to, more than
+/// A whole file, unpacked if it is compressed by gzip. Throws: FileError when it has, or unpacks to, more than
 /// `max_bytes`.
+std::string read_unpacked(const std::filesystem::path& path, std::uint64_t max_bytes);
+
+/// The same for text: without the mark that some programs put before UTF-8. Throws also for UTF-16.
 std::string read_text(const std::filesystem::path& path, std::uint64_t max_bytes);
 
 }  // namespace temper::detail

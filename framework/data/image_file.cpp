@@ -32,7 +32,8 @@ temper::detail::Pixels decode(std::span<const std::byte> file, const ImageFileOp
   constexpr std::array<unsigned char, 3> jpeg{0xff, 0xd8, 0xff};
   if (file.empty()) fail<FileError>("image: the file is empty");
   if (begins_with(file, png)) return temper::detail::decode_png(file, options.channels, options.max_pixels);
-  if (begins_with(file, jpeg)) return temper::detail::decode_jpeg(file, options.channels, options.max_pixels, options.upright);
+  if (begins_with(file, jpeg))
+    return temper::detail::decode_jpeg(file, options.channels, options.max_pixels, options.upright);
   if (const std::string_view kind = temper::detail::file_kind(file); !kind.empty()) {
     fail<FileError>("image: neither PNG nor JPEG, this is {}", kind);
   }

@@ -15,14 +15,18 @@ struct ImageFolderOptions {
   std::int64_t height = 0,
                width = 0;     ///< resized to this (bilinear); 0: as they are, which must be one size in a batch
   std::int64_t channels = 3;  ///< 3: red, green, blue; 1: gray
+  /// Leave out images in formats that are not read (WebP, GIF, BMP, TIFF, HEIC, AVIF); by default they are an error.
+  bool skip_other_formats = false;
 };
 
-/// PNG and JPEG images sorted into one folder for each class: ROOT/CLASS/NAME.png. Example i is {image f32 [H, W, C]
-/// from 0 to 1, label i64 []}. Classes are numbered by name, files come in the order of their paths; each is read when
-/// it is asked for. Normalize is a transform. Copies share the list of files.
+/// PNG and JPEG images sorted into one folder for each class: ROOT/CLASS/NAME.png, or deeper in it. Example i is {image
+/// f32 [H, W, C] from 0 to 1, label i64 []}. Classes are numbered by name, files come in the order of their paths; each
+/// is read when it is asked for. What begins with a dot, `__MACOSX` and files that are no images are left out.
+/// Normalize is a transform. Copies share the list of files.
 class ImageFolder {
  public:
-  /// Throws: FileError when the folder is missing or a class has no images; ValueError for options outside their range.
+  /// Throws: FileError when a folder is missing or cannot be listed, a class has no images, or images are of other
+  /// formats; ValueError for options outside their range.
   explicit ImageFolder(const std::filesystem::path& root, const ImageFolderOptions& options = {});
 
   std::int64_t size() const;

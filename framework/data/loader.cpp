@@ -41,13 +41,20 @@ struct LoaderEngine::Impl {
   Impl(const void* its_dataset, std::int64_t its_size, std::size_t fields, Collate its_collate,
        const LoaderOptions& its_options)
       : dataset(its_dataset), size(its_size), collate(its_collate), options(its_options) {
+    if (size < 0) fail<ValueError>("loader: a data set of {} examples, expected 0 or more", size);
     if (options.batch_size < 1) fail<ValueError>("loader: batch_size {}, expected at least 1", options.batch_size);
     if (options.workers < 0) fail<ValueError>("loader: {} workers, expected 0 or more", options.workers);
     if (options.prefetch < 0) fail<ValueError>("loader: prefetch {}, expected 0 or more", options.prefetch);
     batches = size / options.batch_size;
     if (!options.drop_last && size % options.batch_size != 0) ++batches;
     claimed = batches;
-    order.resize(static_cast<std::size_t>(size));
+    if (options.shuffle) {
+      try {
+        order.resize(static_cast<std::size_t>(size));
+      } catch (const std::exception&) {  // std::bad_alloc or std::length_error
+        fail<OutOfMemoryError>("loader: no memory for the order of {} examples, 8 bytes each", size);
+      }
+    }
     if (options.workers > 0) slots.resize(static_cast<std::size_t>(std::max({1, options.workers, options.prefetch})));
     for (Slot& slot : slots) slot.batch.resize(fields);
   }
@@ -63,10 +70,16 @@ struct LoaderEngine::Impl {
 
   Slot& slot_of(std::int64_t batch) { return slots[static_cast<std::size_t>(batch) % slots.size()]; }
 
-  std::span<const std::int64_t> indices_of(std::int64_t batch) const {
+  /// Which examples a batch is made of; `room` is where they stand when there is no order to point into.
+  std::span<const std::int64_t> indices_of(std::int64_t batch, std::vector<std::int64_t>& room) const {
     const std::int64_t first = batch * options.batch_size;
     const std::int64_t count = std::min(options.batch_size, size - first);
-    return std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    if (options.shuffle) {
+      return std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    }
+    room.resize(static_cast<std::size_t>(count));
+    std::iota(room.begin(), room.end(), first);
+    return room;
   }
 
   void begin() {
@@ -110,8 +123,8 @@ struct LoaderEngine::Impl {
   }
 
   void draw_order() {
-    std::iota(order.begin(), order.end(), std::int64_t{0});
     if (!options.shuffle) return;
+    std::iota(order.begin(), order.end(), std::int64_t{0});
     const temper::detail::RandomStream random(state.seed, temper::detail::RandomUse::shuffle,
                                               static_cast<std::uint64_t>(state.epoch));
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i, i)]);
@@ -125,7 +138,7 @@ struct LoaderEngine::Impl {
       return false;
     }
     if (slots.empty()) {
-      collate(dataset, indices_of(state.batch), epoch, batch);
+      collate(dataset, indices_of(state.batch, asked), epoch, batch);
     } else {
       take(batch);
     }
@@ -146,6 +159,7 @@ struct LoaderEngine::Impl {
 
   void work() {
     const temper::detail::SerialScope serial;
+    std::vector<std::int64_t> room;
     std::unique_lock lock(mutex);
     for (;;) {
       claimable.wait(lock, [this] { return stopping || can_claim(); });
@@ -155,7 +169,7 @@ struct LoaderEngine::Impl {
       lock.unlock();
       Slot& slot = slot_of(batch);  // ours alone until it is ready
       try {
-        collate(dataset, indices_of(batch), epoch, slot.batch);
+        collate(dataset, indices_of(batch, room), epoch, slot.batch);
       } catch (...) {
         slot.error = std::current_exception();
       }
@@ -174,7 +188,8 @@ struct LoaderEngine::Impl {
   const Collate collate;
   const LoaderOptions options;
   std::int64_t batches = 0;
-  std::vector<std::int64_t> order;  // this and the epoch change only while no worker is busy
+  std::vector<std::int64_t> order;  // of a shuffled data set; this and the epoch change only while no worker is busy
+  std::vector<std::int64_t> asked;  // the examples of a batch made on the thread that asks
   Epoch epoch;
   LoaderState state;
   bool running = false;   // within an epoch

@@ -16,7 +16,8 @@ namespace temper::data {
 
 struct LoaderOptions {
   std::int64_t batch_size = 1;
-  bool shuffle = false;    ///< a new order each epoch, a function of the seed and the epoch's number alone
+  /// A new order each epoch, a function of the seed and the epoch's number alone. Takes 8 bytes an example.
+  bool shuffle = false;
   bool drop_last = false;  ///< leave out the examples that do not fill a batch
   int workers = 1;         ///< threads that prepare batches; 0 prepares them on the thread that asks
   int prefetch = 4;        ///< batches that the workers prepare ahead
@@ -109,10 +110,19 @@ class Loader {
  public:
   using Batch = ExampleOf<D>;
 
-  /// Throws: ValueError for a batch size below 1, or negative workers or prefetch.
+  /// Throws: ValueError for a data set of negative size, a batch size below 1, or negative workers or prefetch;
+  /// OutOfMemoryError when there is none for the order of a shuffled data set.
   explicit Loader(D dataset, LoaderOptions options = {})
       : dataset_(std::make_shared<const D>(std::move(dataset))),
         engine_(dataset_.get(), static_cast<std::int64_t>(dataset_->size()), fields, &detail::collate<D>, options) {}
+
+  Loader(Loader&&) noexcept = default;
+  Loader& operator=(Loader&& other) noexcept {
+    engine_ = std::move(other.engine_);  // first: its workers may be reading from the data set
+    dataset_ = std::move(other.dataset_);
+    batch_ = std::move(other.batch_);
+    return *this;
+  }
 
   /// Examples in the data set.
   std::int64_t size() const { return engine_.size(); }

@@ -96,10 +96,16 @@ SentencePiece SentencePiece::train(std::span<const std::string> texts, const Sen
 
 SentencePiece SentencePiece::parse(std::string_view bytes, std::string_view name) {
   auto model = std::make_shared<Model>();
-  const auto status = model->processor.LoadFromSerializedProto(bytes);
-  if (!status.ok()) {
-    fail<FileError>("{}: not a SentencePiece model: {}", temper::detail::printable(name), reason(status));
+  const auto not_a_model = [&](const std::string& why) {
+    fail<FileError>("{}: not a SentencePiece model: {}", temper::detail::printable(name), why);
+  };
+  sentencepiece::util::Status status;
+  try {
+    status = model->processor.LoadFromSerializedProto(bytes);
+  } catch (const std::exception& error) {  // of the double array in which it looks up pieces
+    not_a_model(fmt::format("its pieces cannot be looked up ({})", error.what()));
   }
+  if (!status.ok()) not_a_model(reason(status));
   model->bytes = bytes;
   model->cls = model->special({"[CLS]", "<s>"});
   model->sep = model->special({"[SEP]", "</s>"});
@@ -108,7 +114,7 @@ SentencePiece SentencePiece::parse(std::string_view bytes, std::string_view name
 }
 
 SentencePiece SentencePiece::load(const std::filesystem::path& path) {
-  return parse(temper::detail::read_text(path, largest_file), path.native());
+  return parse(temper::detail::read_unpacked(path, largest_file), path.native());
 }
 
 std::vector<std::int64_t> SentencePiece::encode(std::string_view text) const {

@@ -41,6 +41,7 @@ void restore(const Checkpoint& checkpoint, Tensors& model, optim::Optimizer& opt
 /// Throws: FileError that lists all that is missing, extra, of another shape or dtype, or set otherwise.
 template <Savable M>
 void restore(const Checkpoint& checkpoint, M& model, optim::Optimizer& optimizer) {
+  static_assert(!std::is_const_v<M>, "restore: the model is const");
   Tensors targets = state_dict(model);
   detail::restore(checkpoint, targets, optimizer);
 }

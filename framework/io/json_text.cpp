@@ -4,6 +4,8 @@
 #include <array>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/data/utf8_internal.hpp"
 #include "framework/io/safetensors_internal.hpp"
 
 namespace temper::detail {
@@ -49,7 +51,9 @@ std::size_t end_of_string(std::string_view text, std::size_t i) {
     if (byte_at(text, i) < 0x20) fail<FileError>("json_syntax: a raw control character in a string, at byte {}", i);
     if (text[i] == '\\') {
       const std::size_t end = end_of_escape(text, i);
-      if (end == std::string_view::npos) fail<FileError>("json_bad_escape: at byte {} of the header", i);
+      if (end == std::string_view::npos) {
+        fail<FileError>("json_bad_escape: at byte {} of the header: '{}'", i, printable(text.substr(i, 6)));
+      }
       i = end;
     }
   }
@@ -69,34 +73,11 @@ std::size_t begin_of_object(std::string_view text) {
 
 }  // namespace
 
-std::size_t find_invalid_utf8(std::string_view text) {
-  // Source: Unicode 15.0, table 3-7: the second byte's range depends on the first.
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const unsigned char lead = byte_at(text, i);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const std::size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                               : lead >= 0xE0 && lead <= 0xEF ? 3
-                               : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                              : 0;
-    if (length == 0 || text.size() - i < length) return i;
-    const int lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-    const int highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-    if (byte_at(text, i + 1) < lowest || byte_at(text, i + 1) > highest) return i;
-    for (std::size_t k = 2; k < length; ++k) {
-      if ((byte_at(text, i + k) & 0xC0) != 0x80) return i;
-    }
-    i += length;
-  }
-  return std::string_view::npos;
-}
-
 void check_json_text(std::string_view text) {
   if (const std::size_t bad = find_invalid_utf8(text); bad != std::string_view::npos) {
-    fail<FileError>("header_not_utf8: at byte {} of the header", bad);
+    std::string bytes;
+    for (const char c : text.substr(bad, 4)) bytes += fmt::format(" {:02x}", static_cast<unsigned char>(c));
+    fail<FileError>("header_not_utf8: at byte {} of the header:{}", bad, bytes);
   }
   int depth = 0;
   for (std::size_t i = begin_of_object(text); i < text.size(); ++i) {

@@ -13,6 +13,8 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/data/bytes_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/file_kind_internal.hpp"
+#include "framework/data/utf8_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 #include "framework/io/safetensors_internal.hpp"
 
@@ -33,13 +35,25 @@ std::string crc32_text(std::span<const std::byte> bytes) {
 
 std::string crc32_text(std::string_view text) { return crc32_text(std::as_bytes(std::span(text.data(), text.size()))); }
 
-/// The checksum over everything but the tensors' bytes, which have their own. It is of what the header says, not of its
-/// text: another program may write the same header in another way.
-std::string header_checksum(const Tensors& tensors, const Metadata& metadata) {
+/// Name, dtype and shape of each tensor, in the order of the names.
+std::string summary(const Tensors& tensors) {
   std::string text;
   for (const auto& [name, tensor] : tensors) {
     text += fmt::format("{} {} {}\n", name, detail::safetensors_name(tensor.dtype()), tensor.shape());
   }
+  return text;
+}
+
+std::string summary(std::vector<detail::SafetensorsEntry> entries) {
+  std::string text;
+  std::ranges::sort(entries, {}, &detail::SafetensorsEntry::name);
+  for (const auto& entry : entries) text += fmt::format("{} {} {}\n", entry.name, entry.dtype->name, entry.shape);
+  return text;
+}
+
+/// The checksum over everything but the tensors' bytes, which have their own. It is of what the header says, not of its
+/// text: another program may write the same header in another way.
+std::string header_checksum(std::string text, const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     if (key != checksum_key) text += fmt::format("{}={}\n", key, value);
   }
@@ -116,51 +130,92 @@ std::string read_header_text(detail::ByteSource& source) {
   constexpr std::uint64_t prefix = 8;
   if (source.size() < prefix) fail<FileError>("file_too_small: {} bytes, expected at least {}", source.size(), prefix);
   std::array<std::byte, prefix> length_bytes;
-  source.read(length_bytes);
+  source.read(0, length_bytes);
   const auto length = std::bit_cast<std::uint64_t>(length_bytes);
   if (length == 0) fail<FileError>("header_empty: the header has no bytes");
   if (length > detail::max_header_bytes) {
+    if (const std::string_view kind = detail::file_kind(length_bytes); !kind.empty()) {
+      fail<FileError>("not_safetensors: this is {}", kind);
+    }
     fail<FileError>("header_too_large: {} bytes, at most {} are supported", length, detail::max_header_bytes);
   }
   if (length > source.size() - prefix) {
     fail<FileError>("header_past_eof: the header has {} bytes, the file {} in all", length, source.size());
   }
   std::string text(length, '\0');
-  source.read(std::as_writable_bytes(std::span(text.data(), text.size())));
+  source.read(prefix, std::as_writable_bytes(std::span(text.data(), text.size())));
   return text;
 }
 
-void read_elements(detail::ByteSource& source, const std::string& name, Tensor& tensor) {
-  const std::span<std::byte> bytes = detail::mutable_bytes_of(tensor);
-  source.read(bytes);
-  if (tensor.dtype() != Dtype::boolean) return;
-  if (std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; })) {
-    std::ranges::fill(bytes, std::byte{0});  // never a bool that is neither
-    fail<FileError>("bad_bool_value: tensor '{}' has bytes other than 0 and 1", printable(name));
+/// The checksums of a file that has them, taken out of its metadata.
+class Checksums {
+ public:
+  Checksums(detail::SafetensorsHeader& header, bool required) {
+    Metadata& metadata = header.metadata;
+    for (auto it = metadata.begin(); it != metadata.end();) {
+      it = it->first.starts_with(checksum_key) ? (stored_.insert(*it), metadata.erase(it)) : std::next(it);
+    }
+    none_ = stored_.empty() && !required;  // written by another program
+    if (none_) return;
+    for (const auto& entry : header.entries) find(std::string(tensor_checksum_key) + entry.name, described(entry.name));
+    Metadata all = metadata;
+    all.insert(stored_.begin(), stored_.end());
+    check(std::string(checksum_key), header_checksum(summary(header.entries), all), "the header");
   }
+
+  void check(std::string_view name, std::span<const std::byte> bytes) const {
+    if (!none_) check(std::string(tensor_checksum_key) + std::string(name), crc32_text(bytes), described(name));
+  }
+
+ private:
+  static std::string described(std::string_view name) { return fmt::format("tensor '{}'", printable(name)); }
+
+  const std::string& find(const std::string& key, const std::string& what) const {
+    const auto stored = stored_.find(key);
+    if (stored == stored_.end()) fail<FileError>("checksum_missing: {} has none", what);
+    return stored->second;
+  }
+  void check(const std::string& key, const std::string& actual, const std::string& what) const {
+    if (const std::string& stored = find(key, what); stored != actual) {
+      fail<FileError>("checksum_mismatch: {} has CRC-32 {}, the file says {}", what, actual, printable(stored));
+    }
+  }
+
+  Metadata stored_;
+  bool none_ = false;
+};
+
+Dtype dtype_here(const detail::SafetensorsEntry& entry) {
+  if (!entry.dtype->read_as) {
+    fail<FileError>("unsupported_dtype: tensor '{}' is {}; F16 to F64, BF16, integers and BOOL can be read",
+                    printable(entry.name), entry.dtype->name);
+  }
+  return *entry.dtype->read_as;
 }
 
-/// Checks the checksums of a file that has them, and takes them out of its metadata.
-void check_checksums(TensorFile& file, bool required) {
-  Metadata found;
-  for (auto it = file.metadata.begin(); it != file.metadata.end();) {
-    it = it->first.starts_with(checksum_key) ? (found.insert(*it), file.metadata.erase(it)) : std::next(it);
+Tensor read_tensor(detail::ByteSource& source, std::uint64_t data_begin, const detail::SafetensorsEntry& entry,
+                   const Checksums& checksums) {
+  const Dtype dtype = dtype_here(entry);
+  if (entry.dtype->name != detail::safetensors_name(dtype)) {
+    std::vector<std::byte> stored(entry.end - entry.begin);
+    source.read(data_begin + entry.begin, stored);
+    checksums.check(entry.name, stored);
+    return detail::converted_from(*entry.dtype, entry.shape, stored, entry.name);
   }
-  if (found.empty() && !required) return;  // written by another program
-  const auto expect = [&](const std::string& key, const std::string& actual, const std::string& what) {
-    const auto stored = found.find(key);
-    if (stored == found.end()) fail<FileError>("checksum_missing: {} has none", what);
-    if (stored->second != actual) {
-      fail<FileError>("checksum_mismatch: {} has CRC-32 {}, the file says {}", what, actual, printable(stored->second));
-    }
-  };
-  for (const auto& [name, tensor] : file.tensors) {
-    expect(std::string(tensor_checksum_key) + name, crc32_text(detail::bytes_of(tensor)),
-           fmt::format("tensor '{}'", printable(name)));
+  Tensor tensor = empty(entry.shape, dtype);
+  const std::span<std::byte> bytes = detail::mutable_bytes_of(tensor);
+  source.read(data_begin + entry.begin, bytes);
+  if (dtype == Dtype::boolean && std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; })) {
+    std::ranges::fill(bytes, std::byte{0});  // never a bool that is neither
+    fail<FileError>("bad_bool_value: tensor '{}' has bytes other than 0 and 1", printable(entry.name));
   }
-  Metadata all = file.metadata;
-  all.insert(found.begin(), found.end());
-  expect(std::string(checksum_key), header_checksum(file.tensors, all), "the header");
+  checksums.check(entry.name, bytes);
+  return tensor;
+}
+
+TensorFile read_file(const std::filesystem::path& path, const LoadOptions& options) {
+  detail::FileSource file(path);
+  return detail::with_path(path, [&] { return detail::read_safetensors(file, options); });
 }
 
 }  // namespace
@@ -169,19 +224,30 @@ namespace detail {
 
 TensorFile read_safetensors(ByteSource& source, const LoadOptions& options) {
   const std::string text = read_header_text(source);
-  const std::uint64_t data_bytes = source.size() - sizeof(std::uint64_t) - text.size();
+  const std::uint64_t data_begin = sizeof(std::uint64_t) + text.size(), data_bytes = source.size() - data_begin;
   SafetensorsHeader header = parse_safetensors_header(text, data_bytes);
+  const Checksums checksums(header, options.require_checksums);
+  const auto wanted = [&](const SafetensorsEntry& entry) { return !options.wanted || options.wanted(entry.name); };
+
+  std::uint64_t bytes = 0;  // that they take here; no sum of them overflows, the file holds at least an eighth of it
+  for (const SafetensorsEntry& entry : header.entries) {
+    if (wanted(entry)) bytes += static_cast<std::uint64_t>(entry.shape.numel()) * size_of(dtype_here(entry));
+  }
   const std::uint64_t limit = options.max_bytes.value_or(memory_of_machine());
-  if (data_bytes > limit) fail<FileError>("too_large: {} bytes of tensors, the limit is {}", data_bytes, limit);
+  if (bytes > limit) fail<FileError>("too_large: {} bytes of tensors, the limit is {}", bytes, limit);
 
   TensorFile file{.tensors = {}, .metadata = std::move(header.metadata)};
   for (SafetensorsEntry& entry : header.entries) {
-    Tensor tensor = empty(entry.shape, entry.dtype);
-    read_elements(source, entry.name, tensor);
+    if (!wanted(entry)) {
+      const auto& [dtype, bits, here] = *entry.dtype;
+      file.left_out.emplace(std::move(entry.name),
+                            fmt::format("{} {}", here ? to_string(*here) : std::string(dtype), entry.shape));
+      continue;
+    }
+    Tensor tensor = read_tensor(source, data_begin, entry, checksums);
     file.tensors.emplace(std::move(entry.name), std::move(tensor));
   }
   source.expect_end();
-  check_checksums(file, options.require_checksums);
   return file;
 }
 
@@ -193,7 +259,7 @@ void save_tensors(const std::filesystem::path& path, const Tensors& tensors, con
   for (const auto& [name, tensor] : tensors) {
     stored[std::string(tensor_checksum_key) + name] = crc32_text(detail::bytes_of(tensor));
   }
-  stored[std::string(checksum_key)] = header_checksum(tensors, stored);
+  stored[std::string(checksum_key)] = header_checksum(summary(tensors), stored);
 
   const std::vector<Tensors::const_iterator> order = by_alignment(tensors);
   const std::string header = header_text(order, stored);
@@ -206,8 +272,8 @@ void save_tensors(const std::filesystem::path& path, const Tensors& tensors, con
 }
 
 TensorFile load_tensors(const std::filesystem::path& path, const LoadOptions& options) {
-  detail::FileSource file(path);
-  return detail::with_path(path, [&] { return detail::read_safetensors(file, options); });
+  const auto index = detail::shard_index_of(path);
+  return index ? detail::read_shards(*index, options, read_file) : read_file(path, options);
 }
 
 }  // namespace temper

@@ -14,17 +14,25 @@ namespace {
 constexpr std::string_view metadata_key = "__metadata__";
 constexpr std::uint64_t max_dimension = std::uint64_t{1} << 48;
 
-Dtype dtype_from(const std::string& name, const std::string& tensor) {
-  for (const Dtype dtype : {Dtype::f32, Dtype::bf16, Dtype::i64, Dtype::boolean}) {
-    if (name == safetensors_name(dtype)) return dtype;
-  }
-  constexpr std::string_view others[] = {"F64", "F16",     "I32",     "I16",     "I8",      "U64",     "U32", "U16",
-                                         "U8",  "F8_E4M3", "F8_E5M2", "F8_E8M0", "F6_E2M3", "F6_E3M2", "F4",  "C64"};
-  if (std::ranges::find(others, name) != std::end(others)) {
-    fail<FileError>("unsupported_dtype: tensor '{}' is {}, supported are F32, BF16, I64 and BOOL", printable(tensor),
-                    name);
-  }
-  fail<FileError>("unknown_dtype: tensor '{}' is '{}'", printable(tensor), printable(name));
+constexpr StoredDtype dtypes[] = {
+    {"F32", 32, Dtype::f32},          {"F16", 16, Dtype::f32},
+    {"F64", 64, Dtype::f32},          {"BF16", 16, Dtype::bf16},
+    {"I64", 64, Dtype::i64},          {"I32", 32, Dtype::i64},
+    {"I16", 16, Dtype::i64},          {"I8", 8, Dtype::i64},
+    {"U64", 64, Dtype::i64},          {"U32", 32, Dtype::i64},
+    {"U16", 16, Dtype::i64},          {"U8", 8, Dtype::i64},
+    {"BOOL", 8, Dtype::boolean},      {"F8_E4M3", 8, std::nullopt},
+    {"F8_E5M2", 8, std::nullopt},     {"F8_E8M0", 8, std::nullopt},
+    {"F8_E4M3FNUZ", 8, std::nullopt}, {"F8_E5M2FNUZ", 8, std::nullopt},
+    {"F6_E2M3", 6, std::nullopt},     {"F6_E3M2", 6, std::nullopt},
+    {"F4", 4, std::nullopt},          {"C64", 64, std::nullopt},
+};
+
+/// What the JSON library expected, without its own name and the place, which we say ourselves.
+std::string complaint(const nlohmann::json::exception& error) {
+  const std::string text = error.what();
+  const std::size_t begin = text.find(" - ");
+  return printable(begin == std::string::npos ? text : text.substr(begin + 3));
 }
 
 /// Called by the JSON library for each piece of the header in order, so that nothing is said twice unnoticed.
@@ -70,7 +78,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
   bool end_array() override {
     if (place_ == Place::offsets && offsets_.size() != 2) {
-      fail<FileError>("wrong_arity: data_offsets of tensor '{}' are {} numbers, expected 2", printable(name_),
+      fail<FileError>("wrong_arity: data_offsets of tensor '{}' have length {}, expected 2", printable(name_),
                       offsets_.size());
     }
     place_ = Place::entry;
@@ -81,7 +89,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
     if (place_ == Place::metadata) {
       header_.metadata[field_] = std::move(text);
     } else if (place_ == Place::entry && field_ == "dtype") {
-      entry_.dtype = dtype_from(text, name_);
+      entry_.dtype = &stored_dtype(text, name_);
     } else {
       misplaced("a string");
     }
@@ -91,7 +99,10 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_unsigned(number_unsigned_t number) override {
     if (place_ == Place::offsets) {
       offsets_.push_back(number);
-      if (offsets_.size() > 16) fail<FileError>("wrong_arity: data_offsets of tensor '{}'", printable(name_));
+      if (offsets_.size() > 16) {
+        fail<FileError>("wrong_arity: data_offsets of tensor '{}' have length 17 or more, expected 2",
+                        printable(name_));
+      }
     } else if (place_ == Place::shape) {
       if (shape_.size() == Shape::max_rank) {
         fail<FileError>("rank_too_large: tensor '{}' has more than {} axes", printable(name_),
@@ -118,8 +129,9 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   bool boolean(bool) override { misplaced("a truth value"); }
   bool binary(binary_t&) override { misplaced("binary data"); }
 
-  bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception&) override {
-    fail<FileError>("json_syntax: at byte {} of the header, near '{}'", position, printable(token));
+  bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception& error) override {
+    fail<FileError>("json_syntax: at byte {} of the header, near '{}': {}", position, printable(token),
+                    complaint(error));
   }
 
  private:
@@ -141,10 +153,12 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
         if (std::string_view(what) == "an object" || std::string_view(what) == "an array") {
           fail<FileError>("wrong_type: {} of tensor '{}' holds {}, expected numbers", field_, name, what);
         }
-        fail<FileError>("not_an_unsigned_integer: {} of tensor '{}' holds {}", field_, name, what);
+        fail<FileError>("not_an_unsigned_integer: {} of tensor '{}' holds {}, expected whole numbers from 0 on", field_,
+                        name, what);
       default: break;
     }
-    fail<FileError>("wrong_type: {} of tensor '{}' is {}", field_, name, what);
+    fail<FileError>("wrong_type: {} of tensor '{}' is {}, expected {}", field_, name, what,
+                    field_ == "dtype" ? "a string" : "an array of numbers");
   }
 
   [[noreturn]] static void duplicate(const std::string& key) {
@@ -196,28 +210,31 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
   /// The shape's bytes must be those of the range, without overflow on the way.
   void check_size() {
     const bool none = std::ranges::find(shape_, 0u) != shape_.end();
-    std::uint64_t bytes = size_of(entry_.dtype);
+    const unsigned bits = entry_.dtype->bits;
+    const bool whole = bits % 8 == 0;  // F4 and F6 are counted in bits
+    std::uint64_t size = whole ? bits / 8 : bits;
     bool overflow = false;
-    for (const std::uint64_t size : shape_) {
-      if (none && size > max_dimension) {
+    for (const std::uint64_t axis : shape_) {
+      if (none && axis > max_dimension) {
         fail<FileError>("dim_too_large: tensor '{}' [{}]", printable(name_), fmt::join(shape_, ", "));
       }
-      if (size != 0) overflow = __builtin_mul_overflow(bytes, size, &bytes) || overflow;
+      if (axis != 0) overflow = __builtin_mul_overflow(size, axis, &size) || overflow;
     }
-    if (overflow || (none && bytes > max_dimension)) {
+    if (overflow || (none && size > max_dimension)) {
       fail<FileError>("shape_overflow: tensor '{}' [{}] has too many bytes", printable(name_), fmt::join(shape_, ", "));
     }
-    if (none) bytes = 0;
+    if (none) size = 0;
     if (entry_.begin > entry_.end) {
       fail<FileError>("bad_range: tensor '{}' from byte {} to byte {}", printable(name_), entry_.begin, entry_.end);
     }
-    if (entry_.end - entry_.begin != bytes) {
-      fail<FileError>("size_mismatch: tensor '{}' is {} [{}], {} bytes, but its range has {}", printable(name_),
-                      safetensors_name(entry_.dtype), fmt::join(shape_, ", "), bytes, entry_.end - entry_.begin);
+    if (entry_.end - entry_.begin != (whole ? size : size / 8) || (!whole && size % 8 != 0)) {
+      fail<FileError>("size_mismatch: tensor '{}' is {} [{}], {} {}, but its range has {} bytes", printable(name_),
+                      entry_.dtype->name, fmt::join(shape_, ", "), size, whole ? "bytes" : "bits",
+                      entry_.end - entry_.begin);
     }
     if (entry_.end > data_bytes_) return;  // refused below; only what fits the file is sure to fit a Shape
     std::array<std::int64_t, Shape::max_rank> sizes{};
-    std::ranges::transform(shape_, sizes.begin(), [](std::uint64_t size) { return static_cast<std::int64_t>(size); });
+    std::ranges::transform(shape_, sizes.begin(), [](std::uint64_t axis) { return static_cast<std::int64_t>(axis); });
     entry_.shape = Shape(std::span<const std::int64_t>(sizes).first(shape_.size()));
   }
 
@@ -236,10 +253,12 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 void check_ranges(std::vector<SafetensorsEntry>& entries, std::uint64_t data_bytes) {
   std::ranges::sort(entries, {}, [](const SafetensorsEntry& e) { return std::pair(e.begin, e.end); });
   std::uint64_t covered = 0;
+  std::string_view last;
   for (const SafetensorsEntry& entry : entries) {
     const std::string name = printable(entry.name);
     if (entry.begin < covered) {
-      fail<FileError>("overlap: tensor '{}' begins at byte {}, another ends at {}", name, entry.begin, covered);
+      fail<FileError>("overlap: tensor '{}' begins at byte {}, tensor '{}' ends at {}", name, entry.begin,
+                      printable(last), covered);
     }
     if (entry.begin > covered) {
       fail<FileError>("hole: bytes {} to {} before tensor '{}' belong to none", covered, entry.begin, name);
@@ -249,6 +268,7 @@ void check_ranges(std::vector<SafetensorsEntry>& entries, std::uint64_t data_byt
                       data_bytes);
     }
     covered = entry.end;
+    last = entry.name;
   }
   if (covered != data_bytes) {
     fail<FileError>("trailing_bytes: {} bytes after the last tensor belong to none", data_bytes - covered);
@@ -256,6 +276,14 @@ void check_ranges(std::vector<SafetensorsEntry>& entries, std::uint64_t data_byt
 }
 
 }  // namespace
+
+const StoredDtype& stored_dtype(std::string_view name, std::string_view tensor) {
+  const auto found = std::ranges::find(dtypes, name, &StoredDtype::name);
+  if (found == std::end(dtypes)) {
+    fail<FileError>("unknown_dtype: tensor '{}' is '{}'", printable(tensor), printable(name));
+  }
+  return *found;
+}
 
 const char* safetensors_name(Dtype dtype) {
   switch (dtype) {

@@ -2,6 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,10 +17,20 @@ namespace temper::detail {
 
 class ByteSource;
 
+/// A dtype that files may hold. `read_as` is what its tensors are here: floats f32 or bf16, integers i64.
+struct StoredDtype {
+  std::string_view name;
+  unsigned bits;
+  std::optional<Dtype> read_as;  ///< none: nothing here can hold it
+};
+
+/// Throws: FileError for a name that the format does not know.
+const StoredDtype& stored_dtype(std::string_view name, std::string_view tensor);
+
 /// One tensor as the header describes it.
 struct SafetensorsEntry {
   std::string name;
-  Dtype dtype = Dtype::f32;
+  const StoredDtype* dtype = nullptr;
   Shape shape;
   std::uint64_t begin = 0;  ///< in bytes, from the end of the header
   std::uint64_t end = 0;
@@ -35,10 +49,22 @@ inline constexpr std::size_t max_name_bytes = 1024;
 SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t data_bytes);
 /// Checks of the text that come before its grammar: UTF-8, escapes, depth, nothing after the object.
 void check_json_text(std::string_view text);
-/// The position of the first byte that is not UTF-8; npos when all is.
-std::size_t find_invalid_utf8(std::string_view text);
 
 TensorFile read_safetensors(ByteSource& source, const LoadOptions& options);
+
+/// A tensor of a stored dtype that is not one of ours, converted. Throws: FileError for a number that i64 cannot hold.
+Tensor converted_from(const StoredDtype& dtype, const Shape& shape, std::span<const std::byte> bytes,
+                      std::string_view name);
+
+/// Which file of a model in several shards holds each tensor, as its index says.
+/// Throws: FileError for a text that is none, or names a file outside the index's folder.
+std::map<std::string, std::string, std::less<>> parse_shard_index(std::string_view text);
+/// The index that a path means: an index itself, or the one in a folder; none for any other file.
+/// Throws: FileError for a folder without index.
+std::optional<std::filesystem::path> shard_index_of(const std::filesystem::path& path);
+/// All shards as one file. `read` reads one of them.
+TensorFile read_shards(const std::filesystem::path& index, const LoadOptions& options,
+                       const std::function<TensorFile(const std::filesystem::path&, const LoadOptions&)>& read);
 
 /// "F32", "BF16", "I64", "BOOL"
 const char* safetensors_name(Dtype dtype);

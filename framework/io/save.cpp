@@ -23,17 +23,9 @@ std::string state_problems(const Tensors& state, const Tensors& source) {
   }
   for (const auto& [name, tensor] : source) {
     if (!state.contains(name))
-      problems += fmt::format("\n  not expected: {} {} {}", name, tensor.dtype(), tensor.shape());
+      problems += fmt::format("\n  not expected: {} {} {}", printable(name), tensor.dtype(), tensor.shape());
   }
   return problems;
-}
-
-void copy_state(Tensors& state, const Tensors& source, std::string_view what) {
-  const std::string problems = state_problems(state, source);
-  if (!problems.empty()) {
-    fail<FileError>("{}: does not fit the model, nothing was loaded:{}", printable(what), problems);
-  }
-  for (auto& [name, target] : state) target.copy_from(source.find(name)->second);
 }
 
 }  // namespace temper::detail

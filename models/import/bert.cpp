@@ -9,7 +9,7 @@ namespace {
 
 /// Buffers, and heads that BERT was pretrained with and the model at hand has none of.
 bool not_needed(std::string_view name) {
-  return name.ends_with("position_ids") || name.starts_with("pooler.") || name.starts_with("cls.seq_relationship.");
+  return name.ends_with("position_ids") || name.starts_with("pooler.") || name.starts_with("cls.");
 }
 
 /// Everything that is not of the encoder.
@@ -23,7 +23,9 @@ void add_layer(ImportMap& map, const std::string& ours, const std::string& their
 }
 
 ImportMap encoder_map(const Bert& model, const std::string& ours) {
-  ImportMap map{.prefix = "bert.", .ignored = not_needed};
+  ImportMap map{.prefix = "bert.",
+                .older = {{"*LayerNorm.gamma", "*LayerNorm.weight"}, {"*LayerNorm.beta", "*LayerNorm.bias"}},
+                .ignored = not_needed};
   const auto embedding = [&](const std::string& our_name, const std::string& their_name) {
     map.rules.push_back({.ours = ours + our_name + ".weight", .theirs = {"embeddings." + their_name + ".weight"}});
   };

@@ -8,7 +8,8 @@
 namespace temper::models {
 
 /// What Hugging Face calls the tensors of a BERT: "encoder.layer.0.attention.self.query.weight", with or without
-/// "bert." before it; our projections of queries, keys and values are one tensor.
+/// "bert." before it, norms called gamma and beta or weight and bias; our projections of queries, keys and values are
+/// one tensor. The heads of pretraining ("cls.") are ignored by models without.
 ImportMap bert_map(const BertForMaskedLM& model);
 ImportMap bert_map(const BertForClassification& model);
 ImportMap bert_map(const BertForQuestionAnswering& model);
@@ -17,9 +18,11 @@ ImportMap bert_map(const Bert& model);
 
 /// Reads a BERT as Hugging Face stores it (model.safetensors) into a model of the same sizes, all or nothing.
 /// Throws: FileError when the file is damaged, or does not fit the model; then it lists every tensor that does not.
+/// A pretrained BERT into one that classifies, whose classifier starts anew:
+/// load_bert(file, model, {.allow_missing = {"classifier.*"}}).
 template <class Model>
-void load_bert(const std::filesystem::path& path, Model& model) {
-  import_model(path, model, bert_map(model));
+void load_bert(const std::filesystem::path& path, Model& model, const MatchOptions& options = {}) {
+  import_model(path, model, bert_map(model), options);
 }
 
 }  // namespace temper::models

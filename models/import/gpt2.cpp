@@ -12,6 +12,7 @@ ImportMap gpt2_map(const GptConfig& config) {
                 {.ours = "norm.weight", .theirs = {"ln_f.weight"}},
                 {.ours = "norm.bias", .theirs = {"ln_f.bias"}}},
       .prefix = "transformer.",
+      .older = {},
       .ignored =
           [](std::string_view name) { return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"); },
       .copies = {}};
@@ -41,7 +42,9 @@ ImportMap gpt2_map(const GptConfig& config) {
   return map;
 }
 
-void load_gpt2(const std::filesystem::path& path, Gpt& model) { import_model(path, model, gpt2_map(model.config())); }
+void load_gpt2(const std::filesystem::path& path, Gpt& model, const MatchOptions& options) {
+  import_model(path, model, gpt2_map(model.config()), options);
+}
 
 void save_gpt2(const std::filesystem::path& path, const Gpt& model) {
   export_model(path, model, gpt2_map(model.config()));

@@ -6,7 +6,9 @@
 #include <temper/autograd/ops/shape.hpp>
 #include <temper/autograd/tape.hpp>
 
+#include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/format_internal.hpp"
+#include "framework/core/pattern_internal.hpp"
 #include "framework/data/file_internal.hpp"
 
 namespace temper::models {
@@ -39,46 +41,67 @@ void require_rules(const Tensors& state, const ImportMap& map) {
   }
 }
 
-Tensor as_f32(const Tensor& x) {
-  if (x.dtype() == Dtype::f32) return x;
-  Tensor y = empty(x.shape());
-  std::ranges::transform(x.values<BFloat16>(), y.mutable_data<float>(), [](BFloat16 from) {
-    const std::uint32_t bits = std::uint32_t{from.bits} << 16;
-    float value;
-    std::memcpy(&value, &bits, sizeof value);
-    return value;
-  });
-  return y;
-}
-
 bool equal_bytes(const Tensor& a, const Tensor& b) {
   if (a.dtype() != b.dtype() || !(a.shape() == b.shape())) return false;
   const auto equal = [&]<class T>(T) { return std::memcmp(a.data<T>(), b.data<T>(), a.numel() * sizeof(T)) == 0; };
   return a.dtype() == Dtype::f32 ? equal(float()) : a.dtype() == Dtype::bf16 ? equal(BFloat16()) : false;
 }
 
-/// Their tensors without the prefix; adds to `problems` what is there twice.
-Tensors without_prefix(const Tensors& theirs, const std::string& prefix, std::string& problems) {
+bool is_float(Dtype dtype) { return dtype == Dtype::f32 || dtype == Dtype::bf16; }
+
+bool matches_any(const std::vector<std::string>& patterns, std::string_view name) {
+  return std::ranges::any_of(patterns, [&](const std::string& pattern) { return detail::matches(pattern, name); });
+}
+
+/// One of their names as the map's rules have it: without the prefix, and the newer of two names.
+std::string name_of(std::string_view theirs, const ImportMap& map, const MatchOptions& options) {
+  std::string name(!map.prefix.empty() && theirs.starts_with(map.prefix) ? theirs.substr(map.prefix.size()) : theirs);
+  for (const auto* list : {&options.rename, &map.older}) {
+    const auto found = std::ranges::find_if(*list, [&](const auto& pair) { return detail::matches(pair.first, name); });
+    if (found != list->end()) name = detail::renamed(name, found->first, found->second);
+  }
+  return name;
+}
+
+bool is_left_out(const std::string& name, const ImportMap& map, const MatchOptions& options) {
+  return (map.ignored != nullptr && map.ignored(name)) || matches_any(options.skip, name);
+}
+
+/// Their tensors by the map's names; adds to `problems` what is there twice.
+Tensors by_name(const Tensors& theirs, const ImportMap& map, const MatchOptions& options, std::string& problems) {
   Tensors found;
-  for (const auto& [name, tensor] : theirs) {
-    const bool prefixed = !prefix.empty() && name.starts_with(prefix);
-    const std::string plain = prefixed ? name.substr(prefix.size()) : name;
-    if (!found.emplace(plain, tensor).second) {
-      problems += fmt::format("\n  twice: {}, with {} and without", detail::printable(plain), prefix);
+  for (const auto& [theirs_name, tensor] : theirs) {
+    const std::string name = name_of(theirs_name, map, options);
+    if (matches_any(options.skip, name)) continue;
+    if (!found.emplace(name, tensor).second) {
+      problems +=
+          fmt::format("\n  twice: {}, the second time as {}", detail::printable(name), detail::printable(theirs_name));
     }
+  }
+  // Of tied weights a file may hold the copy alone.
+  for (const auto& [name, of] : map.copies) {
+    const auto copy = found.find(name);
+    if (copy != found.end() && !found.contains(of)) found.emplace(of, copy->second);
   }
   return found;
 }
 
 }  // namespace
 
-void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap& map, std::string_view what) {
+void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap& map, std::string_view what,
+                    const MatchOptions& options) {
   require_rules(state, map);
   std::string problems;
-  Tensors left = without_prefix(theirs, map.prefix, problems);
+  Tensors left = by_name(theirs, map, options, problems);
   const Tensors found = left;
+  const auto may_be_missing = [&](const ImportRule& rule) {
+    return std::ranges::all_of(rule.theirs, [&](const std::string& name) {
+      return !found.contains(name) && matches_any(options.allow_missing, name);
+    });
+  };
   for (const ImportRule& rule : map.rules) {
     const Tensor& ours = target_of(state, rule);
+    if (may_be_missing(rule)) continue;
     const Shape expected = shape_of_theirs(ours, rule);
     for (const std::string& name : rule.theirs) {
       const auto source = left.find(name);
@@ -87,7 +110,8 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
         continue;
       }
       const Tensor& tensor = source->second;
-      if ((tensor.dtype() != Dtype::f32 && tensor.dtype() != Dtype::bf16) || !(tensor.shape() == expected)) {
+      const bool same_kind = tensor.dtype() == ours.dtype() || (is_float(tensor.dtype()) && is_float(ours.dtype()));
+      if (!same_kind || !(tensor.shape() == expected)) {
         problems += fmt::format("\n  different: {} is {} {}, the model expects {} {}", name, tensor.dtype(),
                                 tensor.shape(), ours.dtype(), expected);
       }
@@ -104,7 +128,7 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
     left.erase(copy);
   }
   for (const auto& [name, tensor] : left) {
-    if (map.ignored != nullptr && map.ignored(name)) continue;
+    if (is_left_out(name, map, options)) continue;
     problems += fmt::format("\n  not expected: {} {} {}", detail::printable(name), tensor.dtype(), tensor.shape());
   }
   if (!problems.empty()) {
@@ -114,13 +138,20 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
   const NoTape unrecorded;
   for (const ImportRule& rule : map.rules) {
     Tensor ours = target_of(state, rule);
+    if (may_be_missing(rule)) continue;
     std::vector<Tensor> parts;
     for (const std::string& name : rule.theirs) {
-      const Tensor part = as_f32(found.find(name)->second);
+      const Tensor part = detail::converted(found.find(name)->second, ours.dtype());
       parts.push_back(rule.transposed ? transpose(part, 0, 1) : part);
     }
     ours.copy_from(parts.size() == 1 ? parts.front() : concat(parts, 0));
   }
+}
+
+void import_file(const Tensors& state, const std::filesystem::path& path, const ImportMap& map,
+                 const MatchOptions& options) {
+  const auto wanted = [&](std::string_view name) { return !is_left_out(name_of(name, map, options), map, options); };
+  import_tensors(state, load_tensors(path, {.wanted = wanted}).tensors, map, path.native(), options);
 }
 
 Tensors export_tensors(const Tensors& state, const ImportMap& map) {

@@ -8,8 +8,8 @@ ImportMap torchvision_map(const ResNet& model) {
   return map;
 }
 
-void load_torchvision(const std::filesystem::path& path, ResNet& model) {
-  import_model(path, model, torchvision_map(model));
+void load_torchvision(const std::filesystem::path& path, ResNet& model, const MatchOptions& options) {
+  import_model(path, model, torchvision_map(model), options);
 }
 
 }  // namespace temper::models

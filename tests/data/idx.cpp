@@ -120,6 +120,13 @@ TEST_CASE("idx: well-formed files, plain and compressed") {
   CHECK(parse(gzip(good, full), "images.gz").shape == Shape{2, 3});
 }
 
+TEST_CASE("idx: several gzip members are one file, wherever they were cut") {
+  for (std::size_t cut = 0; cut <= good.size(); ++cut) {
+    const Bytes file = gzip(good.substr(0, cut)) + gzip("") + gzip(good.substr(cut));
+    CHECK(parse(file, "images.gz").bytes == parse(good).bytes);
+  }
+}
+
 TEST_CASE("idx: every element type, from big-endian") {
   CHECK(parse(idx(0x09, {1}, "\xff")).tensor().item() == -1);
   CHECK(parse(idx(0x0B, {1}, Bytes("\xff\xfe", 2))).tensor().item() == -2);
@@ -162,26 +169,28 @@ TEST_CASE("idx: malformed gzip files") {
       {
           {"empty", "", "gzip: the file is empty"},
           {"not gzip", good, "gzip: not a gzip file"},
-          {"header cut", gzip_header().substr(0, 9), "gzip: the file ends within the header's first 10 bytes"},
-          {"extra field past the end", gzip_header(4) + "\xff\xff" + packed,
-           "gzip: the file ends within the header's extra field"},
-          {"name without end", gzip_header(8) + "name", "gzip: the file ends within the header's file name"},
-          {"reserved flags", gzip(good, gzip_header(0x20)), "gzip: reserved flag bits are set (flags 20)"},
-          {"another method", gzip(good, gzip_header(0, 7)), "gzip: compression method 7, expected 8"},
-          {"body cut", gzip_header() + packed.substr(0, packed.size() - 3), "gzip: the compressed data is cut off"},
-          {"no trailer", gzip_header() + packed, "gzip: the trailer (checksum and length) is cut off"},
-          {"wrong checksum", wrong_crc, "gzip: checksum "},
-          {"wrong length", wrong_size, "gzip: 18 bytes of data, the file says 19"},
+          {"header cut", gzip_header().substr(0, 9), "gzip: the file is cut off after 0 bytes of data"},
+          {"extra field past the end", gzip_header(4) + "\xff\xff" + packed, "gzip: the file is cut off"},
+          {"name without end", gzip_header(8) + "name", "gzip: the file is cut off"},
+          {"reserved flags", gzip(good, gzip_header(0x20)),
+           "gzip: damaged after 0 bytes of data: unknown header flags"},
+          {"another method", gzip(good, gzip_header(0, 7)), "unknown compression method"},
+          {"body cut", gzip_header() + packed.substr(0, packed.size() - 3), "gzip: the file is cut off"},
+          {"no trailer", gzip_header() + packed, "gzip: the file is cut off after 18 bytes of data"},
+          {"wrong checksum", wrong_crc, "gzip: damaged after 18 bytes of data: incorrect data check"},
+          {"wrong length", wrong_size, "gzip: damaged after 18 bytes of data: incorrect length check"},
           {"garbage after the end", gzip(good) + "abc", "gzip: 3 bytes of garbage after the end"},
           {"zeros after the end", gzip(good) + Bytes(5, '\0'), "gzip: 5 zero bytes after the end"},
-          {"two members", gzip(good) + gzip(good), "gzip: a second member follows"},
+          {"more data in a second member", gzip(good) + gzip(good), "gzip: more data than the 18 bytes expected"},
+          {"second member cut", gzip(good.substr(0, 9)) + gzip(good.substr(9)).substr(0, 12),
+           "gzip: the file is cut off"},
           {"more data than announced, a hundred million times", bomb, "gzip: more data than the 18 bytes expected"},
           {"distance before the beginning", gzip_header() + "\x03\x02" + gzip_trailer(good),
            "gzip: damaged after 0 bytes of data: invalid distance too far back"},
           {"stored block of two lengths", gzip_header() + Bytes("\x01\x05\x00\x00\x00", 5),
            "invalid stored block lengths"},
-          {"header checksum", gzip(good, gzip_header(2) + "zz"), "gzip: header checksum "},
-          {"comment without end", gzip_header(16) + "comment", "gzip: the file ends within the header's comment"},
+          {"header checksum", gzip(good, gzip_header(2) + "zz"), "header crc mismatch"},
+          {"comment without end", gzip_header(16) + "comment", "gzip: the file is cut off"},
       },
       "images.gz", 19);
 }

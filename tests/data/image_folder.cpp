@@ -19,6 +19,7 @@ using namespace temper;
 using temper_test::Folder;
 using temper_test::jpeg_file;
 using temper_test::png_file;
+using temper_test::png_file16;
 using temper_test::smooth;
 
 namespace {
@@ -59,6 +60,91 @@ TEST_CASE("images: PNG gives its pixels") {
   CHECK(bytes_of(parse(png_file({1, 2, 3, 255, 9, 9, 9, 0}, 1, 2, 4))) == std::vector<float>{1, 2, 3, 0, 0, 0});
 }
 
+TEST_CASE("images: PNG's numbers are the pixels, whatever the file says about gamma; 16 bits are rounded to 8") {
+  const std::vector<std::uint16_t> gray{0, 128, 129, 16384, 32768, 65535};
+  for (const double gamma : {0.0, 0.45455, 1.0}) {
+    CAPTURE(gamma);
+    CHECK(bytes_of(parse(png_file16(gray, 2, 3, 1, gamma), {.channels = 1})) ==
+          std::vector<float>{0, 0, 1, 64, 128, 255});
+    CHECK(bytes_of(parse(png_file16(gray, 1, 2, 3, gamma))) == std::vector<float>{0, 0, 1, 64, 128, 255});
+  }
+}
+
+TEST_CASE("images: colours become gray by Rec. 601, from PNG as from JPEG") {
+  const std::vector<std::uint8_t> colours{255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 80, 80, 80};
+  CHECK(bytes_of(parse(png_file(colours, 1, 5, 3), {.channels = 1})) == std::vector<float>{76, 150, 29, 255, 80});
+  for (std::size_t i = 0; i < colours.size(); i += 3) {
+    std::vector<std::uint8_t> pixels;  // a block of one colour, which JPEG keeps
+    for (int k = 0; k < 64; ++k) pixels.insert(pixels.end(), colours.begin() + i, colours.begin() + i + 3);
+    const float jpeg = bytes_of(parse(jpeg_file(pixels, 8, 8, 3), {.channels = 1}))[0];
+    const float png = bytes_of(parse(png_file(pixels, 8, 8, 3), {.channels = 1}))[0];
+    CHECK(std::abs(jpeg - png) <= 1.0f);
+  }
+}
+
+TEST_CASE("images: JPEG of inks becomes red, green and blue") {
+  // libjpeg writes Adobe's marker, so the numbers are amounts of light: full, no cyan, half black and all black.
+  std::vector<std::uint8_t> inks;
+  for (int k = 0; k < 64; ++k) inks.insert(inks.end(), {0, 255, 255, 128});
+  const std::vector<float> pixels = bytes_of(parse(jpeg_file(inks, 8, 8, 4)));
+  CHECK(std::abs(pixels[0] - 0.0f) <= 2.0f);
+  CHECK(std::abs(pixels[1] - 128.0f) <= 2.0f);
+  CHECK(std::abs(pixels[2] - 128.0f) <= 2.0f);
+  CHECK(parse(jpeg_file(inks, 8, 8, 4), {.channels = 1}).shape() == Shape{8, 8, 1});
+}
+
+namespace {
+
+/// A JPEG file with an EXIF segment that holds nothing but an orientation.
+std::string with_orientation(const std::string& jpeg, int orientation, bool little) {
+  const auto number = [&](unsigned value, int bytes) {
+    std::string text;
+    for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> 8 * (little ? i : bytes - 1 - i));
+    return text;
+  };
+  std::string exif = std::string("Exif\0\0", 6) + (little ? "II" : "MM") + number(42, 2) + number(8, 4) + number(1, 2);
+  exif +=
+      number(0x0112, 2) + number(3, 2) + number(1, 4) + number(static_cast<unsigned>(orientation), 2) + number(0, 2);
+  exif += number(0, 4);
+  const std::size_t length = exif.size() + 2;
+  return jpeg.substr(0, 2) + "\xff\xe1" + static_cast<char>(length >> 8) + static_cast<char>(length & 0xff) + exif +
+         jpeg.substr(2);
+}
+
+}  // namespace
+
+TEST_CASE("images: a JPEG is turned as its EXIF orientation says") {
+  // Four blocks in a row of two columns: 1 2 / 3 4, each of one gray.
+  std::vector<std::uint8_t> pixels;
+  for (int y = 0; y < 32; ++y) {
+    for (int x = 0; x < 16; ++x)
+      pixels.push_back(static_cast<std::uint8_t>(40 * (1 + (y >= 16 ? 2 : 0) + (x >= 8 ? 1 : 0))));
+  }
+  const std::string jpeg = jpeg_file(pixels, 32, 16, 1);
+  // Where blocks 1 to 4 are seen then: the corners, row by row.
+  const std::vector<std::vector<float>> seen{{1, 2, 3, 4}, {2, 1, 4, 3}, {4, 3, 2, 1}, {3, 4, 1, 2},
+                                             {1, 3, 2, 4}, {3, 1, 4, 2}, {4, 2, 3, 1}, {2, 4, 1, 3}};
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    for (const bool little : {false, true}) {
+      CAPTURE(orientation);
+      const std::string file = with_orientation(jpeg, orientation, little);
+      const Tensor image = parse(file, {.channels = 1});
+      const std::int64_t height = orientation < 5 ? 32 : 16, width = orientation < 5 ? 16 : 32;
+      REQUIRE(image.shape() == Shape{height, width, 1});
+      std::vector<float> corners;
+      for (const std::int64_t y : {std::int64_t{0}, height - 1}) {
+        for (const std::int64_t x : {std::int64_t{0}, width - 1}) {
+          corners.push_back(
+              std::round(image.values<float>()[static_cast<std::size_t>(y * width + x)] * 255.0f / 40.0f));
+        }
+      }
+      CHECK(corners == seen[static_cast<std::size_t>(orientation - 1)]);
+      CHECK(parse(file, {.channels = 1, .upright = false}).shape() == Shape{32, 16, 1});
+    }
+  }
+  for (const int none : {0, 9}) CHECK(parse(with_orientation(jpeg, none, true)).shape() == Shape{32, 16, 3});
+}
+
 TEST_CASE("images: JPEG gives its pixels, nearly") {
   for (const int channels : {1, 3}) {
     const auto pixels = smooth(20, 17, channels);
@@ -73,7 +159,10 @@ TEST_CASE("images: JPEG gives its pixels, nearly") {
 TEST_CASE("images: malformed files") {
   const std::string png = png_file(smooth(40, 30, 3), 40, 30, 3), jpeg = jpeg_file(smooth(40, 30, 3), 40, 30, 3);
   CHECK(error_of("") == "x: image: the file is empty");
-  CHECK(error_of("GIF89a...") == "x: image: neither PNG nor JPEG, it begins with 47 49 46 38");
+  CHECK(error_of("GIF89a...") == "x: image: neither PNG nor JPEG, this is a GIF image");
+  CHECK(error_of("<!DOCTYPE html><p>not found") ==
+        "x: image: neither PNG nor JPEG, this is an HTML page, as a failed download leaves");
+  CHECK(error_of("\1\2\3\4\5") == "x: image: neither PNG nor JPEG, it begins with 01 02 03 04");
   CHECK(error_of("\x89") == "x: image: neither PNG nor JPEG, it begins with 89");
   CHECK(error_of(png, {.max_pixels = 1199}) == "x: png: 40 x 30 pixels, the limit is 1199");
   CHECK(error_of(jpeg, {.max_pixels = 1199}) == "x: jpeg: 40 x 30 pixels, the limit is 1199");
@@ -82,7 +171,12 @@ TEST_CASE("images: malformed files") {
   const std::string zero("\0\0\0\0\0\0\0\x28", 8), huge("\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
   CHECK(error_of(png_of_size(png, zero, png.substr(29, 4))).starts_with("x: png: "));
   CHECK(error_of(png_of_size(png, huge, png.substr(29, 4))).starts_with("x: png: "));
-  CHECK(error_of(jpeg_file(smooth(8, 8, 4), 8, 8, 4)) == "x: jpeg: Unsupported color conversion request");
+  // More pixels than so few bytes can hold.
+  std::string large = jpeg_file(smooth(8, 8, 1), 8, 8, 1);
+  const std::size_t header = large.find("\xff\xc0");
+  REQUIRE(header != std::string::npos);
+  large.replace(header + 5, 4, "\x20\x00\x20\x00", 4);
+  CHECK(error_of(large).starts_with("x: jpeg: 8192 x 8192 pixels cannot be in "));
   std::string no_height = jpeg;
   const std::size_t frame = no_height.find("\xff\xc0");
   REQUIRE(frame != std::string::npos);
@@ -133,6 +227,40 @@ TEST_CASE("image folder: classes by name, files by path, resized") {
       pictures.get(0),
       ((folder / "a-cats/z.jpeg").native() + ": image: neither PNG nor JPEG, it begins with 62 72 6f 6b").c_str(),
       FileError);
+}
+
+TEST_CASE("image folder: hidden entries are no classes, deeper pictures are read, other formats are said") {
+  const Folder folder;
+  const std::string picture = png_file(smooth(2, 2, 3), 2, 2, 3);
+  for (const char* name : {"a", "a/more/deep", "b", ".ipynb_checkpoints", "__MACOSX/a"}) {
+    std::filesystem::create_directories(folder / name);
+  }
+  for (const char* name : {"a/2.png", "a/more/deep/1.png", "b/3.png", ".ipynb_checkpoints/4.png", "b/._3.png",
+                           "__MACOSX/a/5.png", "b/Thumbs.db"}) {
+    folder.write(name, picture);
+  }
+  const data::ImageFolder pictures(folder.path());
+  CHECK(pictures.class_names() == std::vector<std::string>{"a", "b"});
+  REQUIRE(pictures.size() == 3);
+  CHECK(pictures.path(0) == folder / "a/2.png");
+  CHECK(pictures.path(1) == folder / "a/more/deep/1.png");
+  CHECK(pictures.label(1) == 0);
+  CHECK(pictures.label(2) == 1);
+
+  folder.write("a/more/6.WebP", "RIFF");
+  CHECK_THROWS_WITH_AS(data::ImageFolder{folder.path()},
+                       (folder.path().native() + ": 1 images are neither PNG nor JPEG, the first is a/more/6.WebP; "
+                                                 "convert them, or set .skip_other_formats")
+                           .c_str(),
+                       FileError);
+  CHECK(data::ImageFolder(folder.path(), {.skip_other_formats = true}).size() == 3);
+
+  std::filesystem::create_directory_symlink("..", folder / "b/up");
+  CHECK_THROWS_AS(data::ImageFolder(folder.path(), {.skip_other_formats = true}), FileError);
+  std::filesystem::remove(folder / "b/up");
+  std::filesystem::create_symlink("self", folder / "b/self");
+  CHECK_THROWS_WITH_AS(data::ImageFolder(folder.path(), {.skip_other_formats = true}),
+                       doctest::Contains("cannot be looked at: Too many levels of symbolic links"), FileError);
 }
 
 TEST_CASE("image folder: what does not fit") {

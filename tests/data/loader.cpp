@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <numeric>
 #include <ranges>
 #include <set>
@@ -267,6 +269,10 @@ TEST_CASE("loader: examples of different shapes are named") {
 }
 
 TEST_CASE("loader: options are checked") {
+  CHECK_THROWS_WITH_AS(data::Loader(Numbers{-1}), "loader: a data set of -1 examples, expected 0 or more", ValueError);
+  CHECK_THROWS_WITH_AS(data::Loader(Numbers{std::int64_t{1} << 60}, {.shuffle = true}),
+                       "loader: no memory for the order of 1152921504606846976 examples, 8 bytes each",
+                       OutOfMemoryError);
   CHECK_THROWS_WITH_AS(data::Loader(Numbers{4}, {.batch_size = 0}), "loader: batch_size 0, expected at least 1",
                        ValueError);
   CHECK_THROWS_WITH_AS(data::Loader(Numbers{4}, {.workers = -1}), "loader: -1 workers, expected 0 or more", ValueError);
@@ -284,6 +290,51 @@ TEST_CASE("loader: may be moved, before its workers start and after") {
   several.push_back(std::move(moved));
   several.push_back(made());
   CHECK(several[0].epoch() == 3);
+}
+
+TEST_CASE("loader: a new one may take the place of one whose workers are busy") {
+  // A data set that says when it is read after its end.
+  static std::atomic<int> late;
+  struct Mortal {
+    std::shared_ptr<std::atomic<bool>> alive = std::make_shared<std::atomic<bool>>(true);
+    Mortal() = default;
+    Mortal(Mortal&&) = default;
+    ~Mortal() {
+      if (alive) *alive = false;
+    }
+    std::int64_t size() const { return 1000; }
+    std::array<Tensor, 1> get(std::int64_t) const {
+      const auto mine = alive;
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      if (!*mine) ++late;
+      return {scalar(1)};
+    }
+  };
+  late = 0;
+  data::Loader loader(Mortal(), {.batch_size = 1, .workers = 2});
+  for (int i = 0; i < 3; ++i) {
+    for (const auto& [one] : loader) {
+      CHECK(one.item() == 1);
+      break;
+    }
+    loader = data::Loader(Mortal(), {.batch_size = 1, .workers = 2});
+  }
+  CHECK(late == 0);
+}
+
+TEST_CASE("loader: a data set in order costs nothing, whatever its size") {
+  constexpr std::int64_t huge = std::int64_t{1} << 50;
+  for (const int workers : {0, 2}) {
+    data::Loader loader(Numbers{huge}, {.batch_size = 2, .workers = workers});
+    CHECK(loader.batches() == huge / 2);
+    std::int64_t expected = 0;
+    for (const auto& [indices, pairs] : loader) {
+      CHECK(indices.values<std::int64_t>()[1] == expected + 1);
+      if ((expected += 2) == 20) break;
+    }
+    loader.restore({.epoch = 1, .batch = huge / 2 - 1, .seed = 0});
+    for (const auto& [indices, pairs] : loader) CHECK(indices.values<std::int64_t>()[0] == huge - 2);
+  }
 }
 
 TEST_CASE("loader: workers run parallel_for alone") {

@@ -24,6 +24,33 @@ std::string png_file(const std::vector<std::uint8_t>& pixels, int height, int wi
   return file;
 }
 
+std::string png_file16(const std::vector<std::uint16_t>& pixels, int height, int width, int channels, double gamma) {
+  std::string file;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  const auto append = [](png_structp state, png_bytep bytes, std::size_t count) {
+    static_cast<std::string*>(png_get_io_ptr(state))->append(reinterpret_cast<const char*>(bytes), count);
+  };
+  png_set_write_fn(png, &file, append, nullptr);
+  png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 16,
+               channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  if (gamma > 0) png_set_gAMA(png, info, gamma);
+  png_write_info(png, info);
+  for (int y = 0; y < height; ++y) {
+    std::string row;
+    for (int i = 0; i < width * channels; ++i) {
+      const std::uint16_t value = pixels[static_cast<std::size_t>(y * width * channels + i)];
+      row += static_cast<char>(value >> 8);
+      row += static_cast<char>(value & 0xff);
+    }
+    png_write_row(png, reinterpret_cast<png_const_bytep>(row.data()));
+  }
+  png_write_end(png, nullptr);
+  png_destroy_write_struct(&png, &info);
+  return file;
+}
+
 std::string jpeg_file(const std::vector<std::uint8_t>& pixels, int height, int width, int channels, int quality) {
   jpeg_compress_struct state{};
   jpeg_error_mgr errors{};

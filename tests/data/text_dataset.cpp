@@ -207,6 +207,14 @@ TEST_CASE("text files, plain and compressed") {
   const Folder folder;
   CHECK(data::read_text(folder.write("a.txt", "caf\xc3\xa9\n")) == "caf\xc3\xa9\n");
   CHECK(data::read_text(folder.write("empty.txt", "")).empty());
+  CHECK(data::read_text(folder.write("mark.txt",
+                                     "\xef\xbb\xbf"
+                                     "ab\n")) == "ab\n");
+  CHECK(error_of([&] {
+          data::read_text(folder.write("wide.txt", std::string("\xff\xfe"
+                                                               "a\0",
+                                                               4)));
+        }) == (folder / "wide.txt").native() + ": the text is UTF-16; save it as UTF-8");
   CHECK(error_of([&] { data::read_text(folder / "none.txt"); }) ==
         (folder / "none.txt").native() + ": cannot open: No such file or directory");
   CHECK(error_of([&] { data::read_text(folder.path()); }) ==

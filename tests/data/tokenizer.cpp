@@ -179,6 +179,14 @@ TEST_CASE("sentencepiece: saved and loaded, damaged files refused") {
         "m.model: not a SentencePiece model: the bytes cannot be read as one");
   CHECK(
       error_of([] { data::SentencePiece::parse("", "m.model"); }).starts_with("m.model: not a SentencePiece model: "));
+  // A model of one piece whose text begins with a zero byte, which the library's table of pieces refuses.
+  const std::string zero(
+      "\x0a\x0a\x0a\x01\0\x15\0\0\0\0\x18\1"
+      "\x0a\x0e\x0a\x05<unk>\x15\0\0\0\0\x18\x02",
+      28);
+  CHECK(error_of([&] {
+          data::SentencePiece::parse(zero, "m.model");
+        }).starts_with("m.model: not a SentencePiece model: "));
   const std::string whole = pieces().serialized();
   CHECK(error_of([&] { data::SentencePiece::parse(whole.substr(0, whole.size() / 2), "m.model"); }) != "accepted");
 }

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -215,7 +217,7 @@ std::vector<Case> ranges() {
       {"E17_misaligned_f32", "accepted",
        file(object(entry("a", "BOOL", "[1]", "[0,1]") + ","s + entry("b", "F32", "[2]", "[1,9]")), 9)},
       {"E18_header_not_mult_8", "accepted", file(object(good()) + (object(good()).size() % 8 == 0 ? " " : ""))},
-      {"E19_f4_odd", "unsupported_dtype", file(object(entry("a", "F4", "[3]", "[0,2]")), 2)},
+      {"E19_f4_odd", "size_mismatch", file(object(entry("a", "F4", "[3]", "[0,2]")), 2)},
       {"E20_bool_byte_2", "bad_bool_value", file(object(entry("a", "BOOL", "[1]", "[0,1]")), 0) + "\x02"},
       {"E21_unsorted_order", "accepted", two("[8,16]", "[0,8]")},
       {"E22_empty_dict", "accepted", file("{}", 0)},
@@ -241,7 +243,13 @@ std::vector<Case> others() {
       {"surrogate pair", "accepted", file(object(good("\\ud83d\\ude00")))},
       {"escape at the end", "json_bad_escape", file("{\"a\\")},
       {"NUL within the object", "json_syntax", file("{\0}"s)},
-      {"F16", "unsupported_dtype", file(object(entry("a", "F16", "[8]", "[0,16]")))},
+      {"F8", "unsupported_dtype", file(object(entry("a", "F8_E4M3", "[16]", "[0,16]")))},
+      {"F4", "unsupported_dtype", file(object(entry("a", "F4", "[32]", "[0,16]")))},
+      {"U64 beyond I64", "integer_overflow", file(object(entry("a", "U64", "[1]", "[0,8]")), 0) + Bytes(8, '\xff')},
+      {"git-lfs pointer", "not_safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"},
+      {"HTML", "not_safetensors", "<!DOCTYPE html><html></html>"},
+      {"zip", "not_safetensors", "PK\x03\x04\x14\0\0\0\0\0"s + Bytes(30, 'x')},
+      {"JSON", "not_safetensors", R"({"weight_map": {"a": "b"}})"},
       {"many offsets", "wrong_arity", offsets("[0"s + repeated(",1", 1000) + "]")},
       {"two empty dimensions that overflow together", "shape_overflow",
        file(object(entry("a", "BOOL", "[0,281474976710656,281474976710656]", "[0,0]")), 0)},
@@ -270,6 +278,73 @@ TEST_CASE("safetensors: 104 malformed files are refused by name, 9 unusual ones 
   CHECK(accepted == 9);
   CHECK(rejected == 104);
   check(others(), accepted, rejected);
+}
+
+TEST_CASE("safetensors: a message shows what was found and says what was expected") {
+  const auto says = [](const Bytes& bytes, const std::string& text) {
+    const std::string result = verdict(bytes);
+    CHECK_MESSAGE(result.find(text) != std::string::npos, result);
+  };
+  says(offsets("[0,+16]"), "invalid literal; last read: ");
+  says(file("{"s + good()), "json_syntax: the header ends within its object");
+  says(file(object(good() + ",")), "expected string literal");
+  says(file("\xff\xfe{}"), "header_not_utf8: at byte 0 of the header: ff fe 7b 7d");
+  says(file(object(good("a\\q"))), "json_bad_escape: at byte 3 of the header: '\\q\":{\"d'");
+  says(fields("\"dtype\":32,"s + S + ","s + O), "wrong_type: dtype of tensor 'a' is a number, expected a string");
+  says(shape("4"), "wrong_type: shape of tensor 'a' is a number, expected an array of numbers");
+  says(shape("[-4]"), "holds a negative number, expected whole numbers from 0 on");
+  says(offsets("[16]"), "data_offsets of tensor 'a' have length 1, expected 2");
+  says(file(object(entry("a", "F32", "[2]", "[0,8]") + ","s + entry("b", "F32", "[2]", "[4,12]"))),
+       "overlap: tensor 'b' begins at byte 4, tensor 'a' ends at 8");
+  says("version https://git-lfs.github.com/spec/v1\n",
+       "not_safetensors: this is a git-lfs pointer, not the file itself (fetch it with `git lfs pull`)");
+}
+
+TEST_CASE("safetensors: numbers of other programs become ours") {
+  const auto values = [](const Bytes& dtype, const Bytes& bytes, std::size_t size) {
+    const std::size_t count = bytes.size() / size;
+    const Bytes header =
+        object(entry("a", dtype, "["s + std::to_string(count) + "]", "[0,"s + std::to_string(bytes.size()) + "]"));
+    return read(prefix(header.size()) + header + bytes).tensors.at("a");
+  };
+  // 1, -2, 65504, the smallest subnormal, the largest one, infinity, -0, NaN.
+  const Bytes halves("\x00\x3c\x00\xc0\xff\x7b\x01\x00\xff\x03\x00\x7c\x00\x80\x01\x7e", 16);
+  const Tensor h = values("F16", halves, 2);
+  REQUIRE(h.dtype() == Dtype::f32);
+  const auto f = h.values<float>();
+  CHECK(f[0] == 1.0f);
+  CHECK(f[1] == -2.0f);
+  CHECK(f[2] == 65504.0f);
+  CHECK(f[3] == 0x1p-24f);
+  CHECK(f[4] == 1023 * 0x1p-24f);
+  CHECK(f[5] == std::numeric_limits<float>::infinity());
+  CHECK((f[6] == 0.0f && std::signbit(f[6])));
+  CHECK(std::isnan(f[7]));
+  const double d[] = {1.5, -1e-3, 1e300};
+  const Tensor wide = values("F64", Bytes(reinterpret_cast<const char*>(d), sizeof d), 8);
+  CHECK(wide.values<float>()[1] == -1e-3f);
+  CHECK(wide.values<float>()[2] == std::numeric_limits<float>::infinity());
+  const auto first = [&](const Bytes& dtype, const Bytes& bytes) {
+    const Tensor x = values(dtype, bytes, bytes.size());
+    CHECK(x.dtype() == Dtype::i64);
+    return x.values<std::int64_t>()[0];
+  };
+  CHECK(first("U8", "\xff") == 255);
+  CHECK(first("I8", "\xff") == -1);
+  CHECK(first("U16", "\xfe\xff") == 65534);
+  CHECK(first("I16", "\xfe\xff") == -2);
+  CHECK(first("U32", "\xfe\xff\xff\xff") == 4294967294);
+  CHECK(first("I32", "\xfe\xff\xff\xff") == -2);
+  CHECK(first("U64", Bytes("\xff\0\0\0\0\0\0\0", 8)) == 255);
+}
+
+TEST_CASE("safetensors: what is not wanted is not read, whatever it is") {
+  const Bytes bytes = file(object(entry("a", "F8_E4M3", "[8]", "[0,8]") + ","s + entry("b", "F32", "[2]", "[8,16]")));
+  detail::MemorySource source(std::as_bytes(std::span(bytes.data(), bytes.size())));
+  const TensorFile read =
+      detail::read_safetensors(source, {.max_bytes = 8, .wanted = [](std::string_view name) { return name == "b"; }});
+  CHECK(read.tensors.size() == 1);
+  CHECK(read.left_out.at("a") == "F8_E4M3 [8]");
 }
 
 TEST_CASE("safetensors: what the unusual files hold") {

@@ -193,12 +193,12 @@ TEST_CASE("files: one that shrinks or grows while it is read is refused") {
   {
     detail::FileSource file(path);
     REQUIRE(::truncate(path.c_str(), 60) == 0);
-    CHECK_THROWS_WITH_AS(file.read(bytes), "ended after 60 bytes, it had 100 when it was opened", FileError);
+    CHECK_THROWS_WITH_AS(file.read(0, bytes), "ended after 60 bytes, it had 100 when it was opened", FileError);
   }
   {
     detail::FileSource file(path);
     REQUIRE(::truncate(path.c_str(), 61) == 0);
-    file.read(std::span(bytes).first(60));
+    file.read(0, std::span(bytes).first(60));
     CHECK_THROWS_WITH_AS(file.expect_end(), "has more than the 60 bytes it had when it was opened", FileError);
   }
   CHECK_THROWS_WITH_AS(detail::read_file(path, 60), (path.native() + ": has 61 bytes, the limit is 60").c_str(),

@@ -102,6 +102,80 @@ TEST_CASE("state_dict: shares memory with the model; load_state_dict goes back")
                        FileError);
 }
 
+TEST_CASE("load: floats become the model's dtype, as PyTorch's copy_ does") {
+  const Folder folder;
+  Layer narrow(1.5f);
+  nn::Linear wide(3, 2), half(3, 2);
+  nn::to_bf16(half);
+  save(folder / "wide", wide);
+  save(folder / "half", half);
+  load(folder / "half", wide);
+  CHECK(wide.weight.value().dtype() == Dtype::f32);
+  load(folder / "wide", half);
+  CHECK(half.weight.value().dtype() == Dtype::bf16);
+  CHECK(std::ranges::equal(half.weight.value().values<BFloat16>(),
+                           load_tensors(folder / "half").tensors.at("weight").values<BFloat16>(),
+                           [](BFloat16 a, BFloat16 b) { return a.bits == b.bits; }));
+}
+
+TEST_CASE("load: PyTorch's counters of batches are ignored") {
+  const Folder folder;
+  save_tensors(folder / "a", {{"fc.weight", ones({2, 3})},
+                              {"fc.bias", ones({2})},
+                              {"norm.mean", ones({2})},
+                              {"norm.count", zeros({}, Dtype::i64)},
+                              {"norm.num_batches_tracked", zeros({}, Dtype::i64)}});
+  Norm model(0.0f);
+  load(folder / "a", model);
+  CHECK(model.mean.values<float>()[0] == 1.0f);
+}
+
+TEST_CASE("load: names that all differ by a prefix are one line, and a way to load them") {
+  const Folder folder;
+  Layer model(0.0f);
+  save_tensors(folder / "a", {{"module.fc.weight", ones({2, 3})}, {"module.fc.bias", ones({2})}});
+  CHECK_THROWS_WITH_AS(
+      load(folder / "a", model),
+      ((folder / "a").native() +
+       ": does not fit the model, nothing was loaded:\n  all names begin with 'module.', the model's do "
+       "not; set .rename = {{\"module.*\", \"*\"}}")
+          .c_str(),
+      FileError);
+  load(folder / "a", model, {.rename = {{"module.*", "*"}}});
+  CHECK(model.weight.value().values<float>()[0] == 1.0f);
+  save_tensors(folder / "b", {{"weight", zeros({2, 3})}, {"bias", zeros({2})}});
+  CHECK_THROWS_WITH_AS(load(folder / "b", model),
+                       doctest::Contains("the model's names all begin with 'fc.', these do not; set .rename = "
+                                         "{{\"*\", \"fc.*\"}}"),
+                       FileError);
+  load(folder / "b", model, {.rename = {{"*", "fc.*"}}});
+  CHECK(model.weight.value().values<float>()[0] == 0.0f);
+}
+
+TEST_CASE("load: part of a file into part of a model, by pattern") {
+  const Folder folder;
+  Norm model(0.0f);
+  save_tensors(folder / "a", {{"fc.weight", ones({2, 3})}, {"fc.bias", ones({7})}, {"head.weight", ones({1})}});
+  CHECK_THROWS_WITH_AS(load(folder / "a", model, {.skip = {"head.*"}, .allow_missing = {"norm.*"}}),
+                       doctest::Contains("different: fc.bias is f32 [7]"), FileError);
+  CHECK(model.weight.value().values<float>()[0] == 0.0f);
+  load(folder / "a", model, {.skip = {"head.*", "fc.bias"}, .allow_missing = {"norm.*", "fc.b?as"}});
+  CHECK(model.weight.value().values<float>()[0] == 1.0f);
+  CHECK(model.bias.value().values<float>()[0] == 0.0f);
+  CHECK_THROWS_WITH_AS(load(folder / "a", model, {.rename = {{"*.*", "*"}}}),
+                       "rename: '*.*' to '*', expected one * on each side, or none", ValueError);
+  CHECK_THROWS_WITH_AS(load(folder / "a", model, {.rename = {{"*", "same"}}}),
+                       doctest::Contains("two tensors are renamed to 'same'"), FileError);
+}
+
+TEST_CASE("load: one of several files says so") {
+  const Folder folder;
+  Layer model(0.0f);
+  save_tensors(folder / "model-00001-of-00002.safetensors", {{"fc.weight", ones({2, 3})}});
+  CHECK_THROWS_WITH_AS(load(folder / "model-00001-of-00002.safetensors", model),
+                       doctest::Contains("\n  this is one file of several: load the .index.json beside it"), FileError);
+}
+
 TEST_CASE("save: two tensors of one name are refused") {
   struct Twice : Layer {
     std::vector<Parameter> parameters() const { return {weight.named("w"), bias.named("w")}; }

@@ -11,6 +11,7 @@
 #include <temper/models/import/bert.hpp>
 #include <temper/temper.hpp>
 
+#include "tests/data/files.hpp"
 #include "tests/models/directional.hpp"
 
 using namespace temper;
@@ -148,6 +149,46 @@ TEST_CASE("the encoder of any BERT can be loaded, to be fine-tuned") {
   const Tensor tokens = random_tokens(2, 5, tiny.vocabulary);
   CHECK(largest(model.bert(tokens) - pretrained.bert(tokens)) == 0.0);
   CHECK_THROWS_AS(load_bert(golden("masked_lm"), model), FileError);  // it has no classifier
+}
+
+TEST_CASE("BERT's norms may be called gamma and beta, as in files of before 2020") {
+  Tensors older;
+  for (const auto& [name, tensor] : load_tensors(golden("masked_lm")).tensors) {
+    std::string old = name;
+    for (const auto& [is, was] : {std::pair<std::string, std::string>{"LayerNorm.weight", "LayerNorm.gamma"},
+                                  {"LayerNorm.bias", "LayerNorm.beta"}}) {
+      if (old.ends_with(is)) old.replace(old.size() - is.size(), is.size(), was);
+    }
+    older.emplace(old, tensor);
+  }
+  REQUIRE(older.contains("bert.embeddings.LayerNorm.gamma"));
+  const temper_test::Folder folder;
+  save_tensors(folder / "old.safetensors", older);
+  BertForMaskedLM model(tiny), expected(tiny);
+  load_bert(golden("masked_lm"), expected);
+  load_bert(folder / "old.safetensors", model);
+  const Tensors ours = state_dict(model), theirs = state_dict(expected);
+  for (const auto& [name, tensor] : ours)
+    CHECK(std::ranges::equal(tensor.values<float>(), theirs.at(name).values<float>()));
+}
+
+TEST_CASE("a pretrained BERT with its heads becomes one that classifies; the classifier begins anew") {
+  BertForMaskedLM pretrained(tiny);
+  load_bert(golden("masked_lm"), pretrained);
+  Tensors tensors = load_tensors(golden("masked_lm")).tensors;
+  tensors["bert.pooler.dense.weight"] = full({tiny.width, tiny.width}, 0.5f);
+  tensors["bert.pooler.dense.bias"] = zeros({tiny.width});
+  tensors["cls.seq_relationship.weight"] = zeros({2, tiny.width});
+  const temper_test::Folder folder;
+  save_tensors(folder / "pretrained.safetensors", tensors);
+  BertForClassification model(tiny, 3);
+  const Tensor classifier = state_dict(model).at("classifier.weight").clone();
+  load_bert(folder / "pretrained.safetensors", model, {.allow_missing = {"classifier.*"}});
+  const Tensors state = state_dict(model);
+  CHECK(std::ranges::equal(state.at("classifier.weight").values<float>(), classifier.values<float>()));
+  if (state.contains("pooler.weight")) CHECK(state.at("pooler.weight").values<float>()[0] == 0.5f);
+  const Tensor tokens = random_tokens(2, 5, tiny.vocabulary);
+  CHECK(largest(model.bert(tokens) - pretrained.bert(tokens)) == 0.0);
 }
 
 TEST_CASE("BERT's tied weights are one parameter") {

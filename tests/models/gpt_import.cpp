@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -85,6 +87,35 @@ TEST_CASE("a model goes out to Hugging Face's layout and comes back the same") {
   for (const auto& [name, tensor] : ours) {
     CAPTURE(name);
     CHECK(std::ranges::equal(tensor.values<float>(), theirs.find(name)->second.values<float>()));
+  }
+}
+
+TEST_CASE("of tied weights a file may hold the copy alone, and masks of any dtype") {
+  const temper_test::Folder folder;
+  Gpt model(plain), expected(plain);
+  models::load_gpt2(golden("plain"), expected);
+  Tensors tensors = load_tensors(golden("plain")).tensors;
+  tensors["lm_head.weight"] = tensors.at("wte.weight");
+  tensors.erase("wte.weight");
+  tensors["h.0.attn.bias"] = zeros({1, 1, 11, 11});
+  save_tensors(folder / "gpt2.safetensors", tensors);
+  // The mask in a dtype that nothing here reads, in a file without checksums.
+  const std::string bytes = temper_test::Folder::read(folder / "gpt2.safetensors");
+  std::uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  std::string header = bytes.substr(8, length);
+  const std::string data = bytes.substr(8 + length);
+  const std::size_t metadata = header.find("\"__metadata__\":{") + 16;
+  header.erase(metadata, header.find('}', metadata) - metadata);
+  const std::size_t mask = header.find("\"F32\",\"shape\":[1,1,11,11]", header.find("h.0.attn.bias"));
+  REQUIRE(mask != std::string::npos);
+  header.replace(mask, 25, "\"F8_E4M3\",\"shape\":[11,44]");
+  length = header.size();
+  folder.write("gpt2.safetensors", std::string(reinterpret_cast<const char*>(&length), 8) + header + data);
+  CHECK_THROWS_WITH_AS(load_tensors(folder / "gpt2.safetensors"), doctest::Contains("unsupported_dtype"), FileError);
+  models::load_gpt2(folder / "gpt2.safetensors", model);
+  for (const auto& [name, tensor] : state_dict(model)) {
+    CHECK(std::ranges::equal(tensor.values<float>(), state_dict(expected).at(name).values<float>()));
   }
 }
 

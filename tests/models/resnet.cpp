@@ -66,6 +66,19 @@ TEST_CASE("a ResNet of torchvision's gives PyTorch's logits, gradients and runni
   check_as_recorded(imagenet, "imagenet");
 }
 
+TEST_CASE("a ResNet for other classes takes all of a file but the last layer") {
+  ResNetConfig config = small;
+  config.classes += 3;
+  ResNet model(config);
+  const std::string path = TEMPER_TEST_DIR "/golden/resnet_small.safetensors";
+  CHECK_THROWS_WITH_AS(models::load_torchvision(path, model), doctest::Contains("different: fc.weight"), FileError);
+  const Tensor head = state_dict(model).at("fc.weight").clone();
+  models::load_torchvision(path, model, {.skip = {"fc.*"}, .allow_missing = {"fc.*"}});
+  const Tensors state = state_dict(model), stored = load_tensors(path).tensors;
+  CHECK(std::ranges::equal(state.at("fc.weight").values<float>(), head.values<float>()));
+  CHECK(std::ranges::equal(state.at("conv1.weight").values<float>(), stored.at("conv1.weight").values<float>()));
+}
+
 TEST_CASE("ResNets have the sizes they are known for") {
   // With option B; the paper's table 6 counts option A's 0.27, 0.46 and 0.85 million.
   CHECK(count(ResNet(models::resnet_cifar(20))) == 272474);
