@@ -8,7 +8,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
-#include "framework/io/safetensors_internal.hpp"
+#include "framework/data/utf8_internal.hpp"
 #include "framework/train/config_internal.hpp"
 
 namespace temper::detail {

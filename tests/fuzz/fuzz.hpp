@@ -18,7 +18,7 @@ struct Input {
 /// process, as the sanitizers do, and libFuzzer keeps the input.
 void read(const Input& input);
 
-extern "C" inline int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   try {
     read({{reinterpret_cast<const std::byte*>(data), size}});
   } catch (const temper::Error&) {

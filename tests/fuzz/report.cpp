@@ -4,11 +4,10 @@
 #include "tests/fuzz/fuzz.hpp"
 
 void read(const Input& input) {
-  std::istringstream lines{std::string(input.text())}, config{std::string(input.text())};
+  std::istringstream lines{std::string(input.text())};
   for (const auto& series : temper::detail::read_metrics(lines).series) {
     temper::detail::thin(series.points, 8);
     temper::detail::median(series.points);
     temper::detail::tail_mean(series.points);
   }
-  temper::detail::read_config(config);
 }
