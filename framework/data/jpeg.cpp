@@ -134,11 +134,12 @@ Pixels decode_jpeg(std::span<const std::byte> file, std::int64_t channels, std::
   if (!decoder.arithmetic() && static_cast<std::uint64_t>(height * width) / 512 > file.size()) {
     fail<FileError>("jpeg: {} x {} pixels cannot be in {} bytes", height, width, file.size());
   }
+  const int orientation = turn ? decoder.orientation() : 1;  // finishing forgets it
   if (!decoder.start(channels == 1)) fail<FileError>("jpeg: {}", decoder.text());
   Pixels image(height, width, decoder.is_cmyk() ? 4 : channels);
   if (!decoder.read_rows(image.values.data())) fail<FileError>("jpeg: {}", decoder.text());
   if (decoder.is_cmyk()) image = from_cmyk(image, decoder.inverted(), channels);
-  return turn ? upright(std::move(image), decoder.orientation()) : image;
+  return upright(std::move(image), orientation);
 }
 
 }  // namespace temper::detail

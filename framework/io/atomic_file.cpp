@@ -24,6 +24,17 @@ bool same_file(int descriptor, const fs::path& path) {
          opened.st_ino == named.st_ino;
 }
 
+/// What a path leads to, whether or not it is there.
+fs::path behind_links(fs::path path) {
+  std::error_code error;
+  for (int links = 0; fs::is_symlink(path, error); ++links) {
+    if (links == 40) fail<FileError>("{}: more than 40 links one after the other", printable(path.native()));
+    path = path.parent_path() / fs::read_symlink(path, error);  // an absolute one takes the place of both
+    if (error) fail<FileError>("{}: cannot follow the link: {}", printable(path.native()), error.message());
+  }
+  return path;
+}
+
 }  // namespace
 
 Lock lock_alone(int descriptor, const fs::path& path) {
@@ -58,13 +69,19 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   if (fs::exists(status) && !fs::is_regular_file(status)) fail_with("expected a file to replace", 0);
-  if (fs::exists(status)) path_ = fs::canonical(path);  // a link stays one, what it points to is replaced
+  path_ = behind_links(path);  // a link stays one, what it points to is replaced
+  if (const fs::path folder = path_.parent_path(); !folder.empty()) make_folders(folder);
   // One name for all attempts: what a killed program left behind is written over by the next save.
   temporary_ = path_;
   temporary_ += ".tmp";
   while (!open_and_lock()) {
   }
-  if (retried([&] { return ::ftruncate(descriptor_, 0); }) != 0) {
+  const bool permitted =
+      !fs::exists(status) ||
+      retried([&] {
+        return ::fchmod(descriptor_, static_cast<mode_t>(status.permissions()));  // who may read it stays the same
+      }) == 0;
+  if (!permitted || retried([&] { return ::ftruncate(descriptor_, 0); }) != 0) {
     const int error = errno;
     ::unlink(temporary_.c_str());
     ::close(descriptor_);

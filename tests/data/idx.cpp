@@ -192,7 +192,7 @@ TEST_CASE("idx: malformed gzip files") {
           {"header checksum", gzip(good, gzip_header(2) + "zz"), "header crc mismatch"},
           {"comment without end", gzip_header(16) + "comment", "gzip: the file is cut off"},
       },
-      "images.gz", 19);
+      "images.gz", 20);
 }
 
 TEST_CASE("idx: less data in the archive than the header announces") {

@@ -143,6 +143,20 @@ TEST_CASE("saving: past the system's limit for files") {
   CHECK(only_file(folder, "a"));
 }
 
+TEST_CASE("saving: who may read a file stays the same, and missing folders are made") {
+  using std::filesystem::perms;
+  const Folder folder;
+  const auto mode = [&](const char* name) { return std::filesystem::status(folder / name).permissions(); };
+  save_tensors(folder / "a", {{"x", ones({2})}});
+  std::filesystem::permissions(folder / "a", perms::owner_read | perms::owner_write);
+  save_tensors(folder / "a", {{"x", ones({2})}});
+  CHECK(mode("a") == (perms::owner_read | perms::owner_write));
+  save_tensors(folder / "new/and/deep/b", {{"x", ones({2})}});
+  CHECK(std::filesystem::is_regular_file(folder / "new/and/deep/b"));
+  CHECK_THROWS_WITH_AS(save_tensors(folder / "a/b", {{"x", ones({2})}}),
+                       ((folder / "a").native() + ": expected a folder, this is a file").c_str(), FileError);
+}
+
 TEST_CASE("saving: to a file that is being saved, and through links") {
   const Folder folder;
   {
@@ -156,6 +170,12 @@ TEST_CASE("saving: to a file that is being saved, and through links") {
   save_tensors(folder / "link", second);
   CHECK(std::filesystem::is_symlink(folder / "link"));
   CHECK(version_in(folder / "a") == 2);
+  std::filesystem::create_symlink("nowhere", folder / "dangling");
+  save_tensors(folder / "dangling", second);
+  CHECK(std::filesystem::is_symlink(folder / "dangling"));
+  CHECK(std::filesystem::is_regular_file(folder / "nowhere"));
+  std::filesystem::create_symlink("loop", folder / "loop");
+  CHECK_THROWS_AS(save_tensors(folder / "loop", second), FileError);
   // A link in place of the temporary file is not followed.
   std::filesystem::create_symlink("a", folder / "b.tmp");
   CHECK_THROWS_AS(save_tensors(folder / "b", first), FileError);

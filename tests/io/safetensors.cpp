@@ -152,7 +152,7 @@ TEST_CASE("safetensors: things that are no files") {
   const Folder folder;
   const std::string place = folder.path().native();
   CHECK(load_error(folder / "none") == place + "/none: cannot open: No such file or directory");
-  CHECK(load_error(folder.path()) == place + ": expected a file, this is a folder");
+  CHECK(load_error(folder.path()) == place + ": a folder without model.safetensors or model.safetensors.index.json");
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   CHECK(load_error(folder / "pipe") == place + "/pipe: expected a file, this is a pipe");
   CHECK(load_error("/dev/zero") == "/dev/zero: expected a file, this is a device");
@@ -171,7 +171,6 @@ TEST_CASE("safetensors: things that are no files") {
   CHECK(save_error(folder.path()) == place + ": expected a file to replace");
   CHECK(save_error(folder / "pipe") == place + "/pipe: expected a file to replace");
   CHECK(save_error("/dev/null") == "/dev/null: expected a file to replace");
-  CHECK(save_error(folder / "no/such/folder") == place + "/no/such/folder: cannot write: No such file or directory");
   CHECK(save_error(std::string("a\0b", 3)) == "a\\x00b: a path cannot hold a zero byte");
 }
 
