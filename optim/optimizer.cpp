@@ -3,6 +3,8 @@
 #include <cmath>
 #include <unordered_map>
 
+#include <temper/core/trace.hpp>
+
 #include "framework/core/format_internal.hpp"
 #include "optim/engine_internal.hpp"
 
@@ -159,7 +161,10 @@ Optimizer::Engine& Optimizer::engine() const {
   return *engine_;
 }
 
-StepReport Optimizer::step(const StepOptions& options) { return engine().step(options); }
+StepReport Optimizer::step(const StepOptions& options) {
+  const TraceScope scope(name(), TraceTrack::optimizer);
+  return engine().step(options);
+}
 
 void Optimizer::discard_gradients() {
   for (const Group& group : engine().groups()) temper::discard_gradients(group.parameters);

@@ -132,6 +132,8 @@ void Recorder::walk(std::size_t rest) {
     // Moved out when nothing but the closure needs it from here on.
     Tensor dy = output.watched ? output.gradient : std::move(output.gradient);
     if (node.needed && dy.defined()) {
+      const TraceScope trace(node.name, TraceTrack::backward);
+      if (trace.on()) trace_describe(to_string(dy.shape()));
       if (node.closure.call == nullptr) {
         walk_block(node, std::move(dy));
       } else {

@@ -23,6 +23,7 @@ void make_room_in(std::vector<T>& elements) {
 }  // namespace
 
 void Recorder::begin(Mode mode) {
+  if (tracing()) trace_mark();
   training_tape_ = mode == Mode::train ? next_training_tape() : 0;
   born_ = next_tensor_id();
   calls_ = 0;
@@ -164,6 +165,17 @@ void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t
 }
 
 void end_record(const Tensor& y, Closure closure) { innermost()->recorder->end_record(y, closure); }
+
+void trace_recorded(const char* name, const Tensor& y, std::span<const Tensor> inputs) {
+  if (!y.defined()) return;  // which is an error soon
+  std::string shapes;
+  for (const Tensor& input : inputs) {
+    if (!input.defined()) continue;
+    if (!shapes.empty()) shapes += ", ";
+    shapes += to_string(input.shape());
+  }
+  trace_operation(name, shapes + " -> " + to_string(y.shape()));
+}
 
 RandomStream dropout_stream() {
   const Scope* scope = innermost();

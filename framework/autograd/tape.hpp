@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <temper/autograd/parameter.hpp>
+#include <temper/core/trace.hpp>
 #include <temper/tensor/tensor.hpp>
 
 namespace temper {
@@ -174,6 +175,8 @@ struct Closure {
 void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes);
 /// Completes what begin_record began.
 void end_record(const Tensor& y, Closure closure);
+/// Enters an operation that has just been computed into the trace.
+void trace_recorded(const char* name, const Tensor& y, std::span<const Tensor> inputs);
 
 }  // namespace detail
 
@@ -190,6 +193,7 @@ void end_record(const Tensor& y, Closure closure);
 template <std::invocable<const Tensor&, Gradients&> Backward>
 Tensor record(const char* name, Tensor y, std::span<const Tensor> inputs, Backward backward) {
   static_assert(alignof(Backward) <= 16);
+  if (detail::tracing()) detail::trace_recorded(name, y, inputs);
   if (void* space = detail::begin_record(name, inputs, sizeof(Backward))) {
     detail::end_record(y, {new (space) Backward(std::move(backward)),
                            [](void* object, const Tensor& dy, Gradients& gradients) {

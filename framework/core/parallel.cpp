@@ -6,6 +6,9 @@
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <optional>
+
+#include <temper/core/trace.hpp>
 
 #include "framework/core/format_internal.hpp"
 
@@ -42,6 +45,17 @@ class FirstError {
  private:
   std::mutex mutex_;
   std::exception_ptr error_;
+};
+
+/// Shows in a trace what the threads of a team but the first do; that one's part is the operation itself.
+class Help {
+ public:
+  explicit Help(detail::TraceCounter* counter) {
+    if (counter != nullptr && omp_get_thread_num() > 0) help_.emplace(*counter);
+  }
+
+ private:
+  std::optional<detail::TraceHelp> help_;
 };
 
 }  // namespace
@@ -82,10 +96,15 @@ void run_chunks(std::int64_t count, std::int64_t grain, Chunk chunk, void* conte
   }
   prepare_thread();
   FirstError error;
+  TraceCounter* const counter = tracing() ? &trace_counter() : nullptr;
   // Always the full team: libgomp tears a team down and builds another when the number changes.
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < chunks; ++i) {
-    error.guard([&] { chunk(context, i, i * grain, std::min(count, (i + 1) * grain)); });
+#pragma omp parallel
+  {
+    const Help help(counter);
+#pragma omp for schedule(static) nowait
+    for (std::int64_t i = 0; i < chunks; ++i) {
+      error.guard([&] { chunk(context, i, i * grain, std::min(count, (i + 1) * grain)); });
+    }
   }
   error.rethrow();
 }
@@ -97,8 +116,12 @@ void run_team(bool alone, TeamBody body, void* context) {
   }
   prepare_thread();
   FirstError error;
+  TraceCounter* const counter = tracing() ? &trace_counter() : nullptr;
 #pragma omp parallel
-  error.guard([&] { body(context, Team(omp_get_thread_num(), omp_get_num_threads())); });
+  {
+    const Help help(counter);
+    error.guard([&] { body(context, Team(omp_get_thread_num(), omp_get_num_threads())); });
+  }
   error.rethrow();
 }
 

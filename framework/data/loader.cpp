@@ -11,6 +11,7 @@
 
 #include <temper/core/parallel.hpp>
 #include <temper/core/random.hpp>
+#include <temper/core/trace.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/bytes_internal.hpp"
@@ -138,8 +139,10 @@ struct LoaderEngine::Impl {
       return false;
     }
     if (slots.empty()) {
+      const TraceScope scope("collate", TraceTrack::loader);
       collate(dataset, indices_of(state.batch, asked), epoch, batch);
     } else {
+      const TraceScope scope("wait for a batch", TraceTrack::loader);
       take(batch);
     }
     ++state.batch;
@@ -169,6 +172,7 @@ struct LoaderEngine::Impl {
       lock.unlock();
       Slot& slot = slot_of(batch);  // ours alone until it is ready
       try {
+        const TraceScope scope("collate", TraceTrack::loader);
         collate(dataset, indices_of(batch, room), epoch, slot.batch);
       } catch (...) {
         slot.error = std::current_exception();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <type_traits>
 
+#include <temper/core/trace.hpp>
+
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/onednn.hpp"
 
@@ -74,6 +76,7 @@ int packed(Program& program, const memory::desc& plain, const memory::desc& want
 
 template <class T>
 void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y) {
+  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (shape.n == 0) return;
   const bool has_bias = bias != nullptr;
   onednn::run(key<T>(Op::conv_forward, shape, has_bias), {weight, x, bias, y}, [&](Program& program) {
@@ -94,6 +97,7 @@ void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias,
 
 template <class T>
 void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx) {
+  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (shape.n == 0) return;
   onednn::run(key<T>(Op::conv_backward_data, shape, false), {weight, dy, dx}, [&](Program& program) {
     Descriptors d = descriptors<T>(shape);
@@ -110,6 +114,7 @@ void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* 
 
 template <class T, class G>
 void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate) {
+  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (mutant(Mutant::conv_dw_overwrites)) accumulate = false;
   if (shape.n == 0) {
     if (!accumulate) std::fill_n(dw, shape.weights(), G{});

@@ -21,6 +21,8 @@ struct Conv2d {
   Index out_h() const { return (h + 2 * padding_h - dilation_h * (kernel_h - 1) - 1) / stride_h + 1; }
   Index out_w() const { return (w + 2 * padding_w - dilation_w * (kernel_w - 1) - 1) / stride_w + 1; }
   Index weights() const { return out * (in / groups) * kernel_h * kernel_w; }
+  /// Of the forward; each of the backwards has as many.
+  double flops() const { return 2.0 * double(n * out_h() * out_w()) * double(weights()); }
 };
 
 // T is float or BFloat16, whose products are summed in float.

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include <temper/core/parallel.hpp>
+#include <temper/core/trace.hpp>
 
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/broadcast_internal.hpp"
@@ -69,6 +70,7 @@ void empty_product(const Matmul& shape, const float* bias, Y* y) {
 
 template <class X, class Y>
 void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y) {
+  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return;
   if (shape.k == 0) return empty_product(shape, bias, y);
   if constexpr (std::is_same_v<X, float>) {

@@ -16,6 +16,8 @@ struct Matmul {
   bool transpose_b = false;  ///< b is stored as [n, k]
   bool accumulate = false;   ///< y += instead of y =
   bool share_b = false;      ///< one b for the whole batch
+
+  double flops() const { return 2.0 * double(batch) * double(m) * double(n) * double(k); }
 };
 
 /// `bias` [n] is added to every row; it may be null. X and Y are the same, or Y is float.

@@ -1,6 +1,7 @@
 """What the tests of the training programs share: small jobs, made-up data for them, and checkpoints read and changed."""
 
 import json
+import os
 import pathlib
 import random
 import struct
@@ -9,6 +10,7 @@ import zlib
 
 STEPS = 24
 EPOCH = 8  # batches; so that a job goes through several epochs
+TIMEOUT = 300 * int(os.environ.get("TEMPER_PATIENCE", "1"))  # seconds a run may take; emulators need more
 COMMON = ["--steps", str(STEPS), "--threads", "1", "--log-every", "1", "--eval-every", "10"]
 
 # A program's job: which data, the options that make it small, and what its checkpoints cannot do without. A new model
@@ -89,7 +91,7 @@ def command(programs, model, data, out, *more):
 
 def run(arguments, expect=0, **options):
     """Runs a program to its end; the output, or an error when it ends otherwise than expected (None: it may be refused)."""
-    done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", timeout=300, **options)
+    done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, **options)
     if done.returncode != expect and not (expect is None and done.returncode in (0, 1, 2)):
         raise AssertionError(f"{' '.join(map(str, arguments))}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
     return done.stdout + done.stderr

@@ -328,6 +328,41 @@ def test_little_memory(bench):
     check(jobs.metrics(out)[-1]["step"] == 200, "metrics end at another step")
 
 
+def test_trace(bench):
+    """TEMPER_TRACE draws forward, backward, optimizer and loader, and prints a table; without it nothing is said."""
+    file = bench.work / "trace.json"
+    for model in ("mlp", "gpt"):
+        text = jobs.run(bench.command(model), env=os.environ | {"TEMPER_TRACE": str(file)})
+        events = json.loads(file.read_text())["traceEvents"]
+        seen = {}
+        for event in events:
+            if event["ph"] == "X":
+                seen.setdefault(event["cat"], set()).add(event["name"])
+                check(event["dur"] >= 0 and event["ts"] >= 0, f"{model}: {event}")
+        product = "linear_relu" if model == "mlp" else "self_attention"
+        for track in ("forward", "backward"):
+            check(product in seen[track], f"{model}: no {product} among {seen}")
+        check(len(seen["optimizer"]) == 1 and "collate" in seen["loader"], f"{model}: {seen}")
+        shapes = [e["args"]["shapes"] for e in events if e.get("cat") == "forward" and e["name"] == product]
+        check(all(re.fullmatch(r"(\[[\d, ]*\](, )?)+ -> \[[\d, ]*\]", s) for s in shapes), f"{model}: {shapes[:3]}")
+        # Stretches on a track lie within each other or apart.
+        rows = {}
+        for event in sorted((e for e in events if e["ph"] == "X"), key=lambda e: (e["ts"], -e["dur"])):
+            open_until = rows.setdefault(event["tid"], [])
+            while open_until and open_until[-1] <= event["ts"] + 0.002:
+                open_until.pop()
+            end = event["ts"] + event["dur"]
+            check(not open_until or end <= open_until[-1] + 0.002, f"{model}: {event} ends after what it is in")
+            open_until.append(end)
+        calls = len(shapes)
+        line = re.search(rf"^forward +{product} +(\d+) +[\d.]+ +[\d.]+ % +[\d.]+$", text, re.MULTILINE)
+        check(line and int(line[1]) == calls, f"{model}: {calls} calls of {product}, the table says\n{text}")
+        check(f"trace: {file} opens in" in text, text)
+    text = jobs.run(bench.command("mlp"), env=os.environ | {"TEMPER_TRACE": "/nowhere/trace.json"})
+    check("TEMPER_TRACE: /nowhere/trace.json: cannot be written" in text, text)
+    check("trace" not in bench.mlp()[0], "there is talk of a trace that nobody asked for")
+
+
 def test_damaged_checkpoint(bench):
     """A damaged newest checkpoint falls back to the one before, says so, and ends the same."""
     whole, out = bench.folder(), bench.folder()

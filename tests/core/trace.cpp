@@ -1,0 +1,138 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <temper/core/parallel.hpp>
+#include <temper/core/trace.hpp>
+
+using namespace temper;
+
+namespace {
+
+struct Traced {
+  Traced() { start_trace(); }
+  ~Traced() { stop_trace(); }
+};
+
+void spend(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
+
+/// The stretches of the trace, and the names of the tracks they are on.
+std::vector<nlohmann::json> stretches() {
+  const auto trace = nlohmann::json::parse(trace_json());
+  std::map<int, std::string> tracks;
+  std::vector<nlohmann::json> result;
+  for (const auto& event : trace.at("traceEvents")) {
+    if (event.at("ph") == "M" && event.at("name") == "thread_name") {
+      tracks[event.at("tid")] = event.at("args").at("name");
+    }
+    if (event.at("ph") != "X") continue;
+    result.push_back(event);
+    result.back()["track"] = tracks.at(event.at("tid"));
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("nothing is traced unless asked for") {
+  CHECK_FALSE(detail::tracing());
+  { const Traced traced; }
+  {
+    const TraceScope scope("never");
+    CHECK_FALSE(scope.on());
+  }
+  CHECK(stretches().empty());
+  CHECK(trace_table().find("never") == std::string::npos);
+}
+
+TEST_CASE("scopes within scopes are stretches within stretches, and their time counts once in the table") {
+  {
+    const Traced traced;
+    const TraceScope outer("the \"outer\"\n", TraceTrack::program);
+    spend(20);
+    {
+      const TraceScope inner("inner", TraceTrack::loader);
+      detail::trace_describe("[2, 3]");
+      spend(60);
+    }
+  }
+  const auto found = stretches();
+  REQUIRE(found.size() == 2);
+  const auto &inner = found[0], &outer = found[1];
+  CHECK(inner.at("name") == "inner");
+  CHECK(inner.at("cat") == "loader");
+  CHECK(inner.at("args").at("shapes") == "[2, 3]");
+  CHECK(inner.at("track").get<std::string>().ends_with(": loader"));
+  CHECK(outer.at("name") == "the \"outer\"\n");
+  CHECK(inner.at("ts") >= outer.at("ts"));
+  CHECK(inner.at("ts").get<double>() + inner.at("dur").get<double>() <=
+        outer.at("ts").get<double>() + outer.at("dur").get<double>() + 1e-3);
+  CHECK(inner.at("dur") >= 60e3);
+  CHECK(outer.at("dur") >= 80e3);
+  // 20 ms of the outer one are its own.
+  const std::string table = trace_table();
+  const auto own = [&](const std::string& name) {
+    const std::size_t at = table.find(name);
+    REQUIRE(at != std::string::npos);
+    double calls = 0, time = 0;
+    REQUIRE(std::sscanf(table.c_str() + at + name.size(), "%lf %lf", &calls, &time) == 2);
+    CHECK(calls == 1);
+    return time;
+  };
+  CHECK(own("the \"outer\"\n") < outer.at("dur").get<double>() * 1e-3 - 59.0);
+  CHECK(own("inner") >= 60.0);
+}
+
+TEST_CASE("a trace that is started again forgets the one before") {
+  {
+    const Traced traced;
+    const TraceScope scope("before");
+  }
+  {
+    const Traced traced;
+    const TraceScope scope("after");
+  }
+  REQUIRE(stretches().size() == 1);
+  CHECK(stretches()[0].at("name") == "after");
+  CHECK(trace_table().find("before") == std::string::npos);
+}
+
+TEST_CASE("operations reach from the end of the stretch before to where they are entered, with what helpers count") {
+  const int before = threads();
+  set_threads(3);
+  {
+    const Traced traced;
+    const TraceScope all("all");
+    detail::trace_mark();
+    parallel_for(300, 1, [](std::int64_t, std::int64_t) { detail::trace_flops(1e6); });
+    detail::trace_operation("first", "[300]");
+    spend(30);
+    detail::trace_operation("second", "[1]");
+  }
+  set_threads(before);
+  double first_end = 0, second = 0;
+  int helpers = 0;
+  for (const auto& stretch : stretches()) {
+    if (stretch.at("name") == "first") {
+      first_end = stretch.at("ts").get<double>() + stretch.at("dur").get<double>();
+      CHECK(stretch.at("args").at("FLOP") == 300e6);
+      CHECK(stretch.at("cat") == "forward");
+    } else if (stretch.at("name") == "second") {
+      CHECK_FALSE(stretch.at("args").contains("FLOP"));
+      CHECK(std::abs(stretch.at("ts").get<double>() - first_end) < 1e3);
+      second = stretch.at("dur");
+    } else if (stretch.at("cat") == "help") {
+      ++helpers;
+    }
+  }
+  CHECK(second >= 30e3);
+  CHECK(helpers == 2);
+}
