@@ -2,6 +2,8 @@
 
 #include <ostream>
 
+#include "framework/core/format_internal.hpp"
+
 namespace temper {
 
 std::size_t size_of(Dtype dtype) {
@@ -27,3 +29,7 @@ std::string to_string(Dtype dtype) {
 std::ostream& operator<<(std::ostream& out, Dtype dtype) { return out << to_string(dtype); }
 
 }  // namespace temper
+
+fmt::appender fmt::formatter<temper::Dtype>::format(temper::Dtype dtype, fmt::format_context& context) {
+  return fmt::format_to(context.out(), "{}", temper::to_string(dtype));
+}

@@ -8,20 +8,19 @@
 #include "framework/core/errors.hpp"
 #include "framework/core/shape.hpp"
 
+// Not made from the formatter of strings, and not here: every unit that mentions a shape would compile all of that
+// again.
+
 template <>
-struct fmt::formatter<temper::Shape> : fmt::formatter<std::string> {
-  template <class Context>
-  auto format(const temper::Shape& shape, Context& context) const {
-    return fmt::formatter<std::string>::format(temper::to_string(shape), context);
-  }
+struct fmt::formatter<temper::Shape> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  static fmt::appender format(const temper::Shape& shape, fmt::format_context& context);
 };
 
 template <>
-struct fmt::formatter<temper::Dtype> : fmt::formatter<std::string> {
-  template <class Context>
-  auto format(temper::Dtype dtype, Context& context) const {
-    return fmt::formatter<std::string>::format(temper::to_string(dtype), context);
-  }
+struct fmt::formatter<temper::Dtype> {
+  constexpr auto parse(fmt::format_parse_context& context) { return context.begin(); }
+  static fmt::appender format(temper::Dtype dtype, fmt::format_context& context);
 };
 
 namespace temper {

@@ -9,7 +9,14 @@ namespace temper {
 
 namespace {
 
-std::string text_of(std::span<const std::int64_t> sizes) { return fmt::format("[{}]", fmt::join(sizes, ", ")); }
+std::string text_of(std::span<const std::int64_t> sizes) {
+  std::string text = "[";
+  for (const std::int64_t size : sizes) {
+    if (text.size() > 1) text += ", ";
+    text += std::to_string(size);
+  }
+  return text + "]";
+}
 
 }  // namespace
 
@@ -89,3 +96,7 @@ Shape broadcast_shapes(const char* operation, const Shape& a, const Shape& b) {
 }
 
 }  // namespace temper
+
+fmt::appender fmt::formatter<temper::Shape>::format(const temper::Shape& shape, fmt::format_context& context) {
+  return fmt::format_to(context.out(), "{}", temper::to_string(shape));
+}
