@@ -52,8 +52,8 @@ class Parameter {
   /// A handle of the same parameter under another name.
   Parameter named(std::string name) const;
 
-  /// Replaces the value by another, which may be of another dtype; all handles see it. Optimizers made before go on from
-  /// it, but refuse another dtype. Throws: ShapeError unless it is f32 or bf16, of the parameter's shape.
+  /// Replaces the value by another, which may be of another dtype; all handles see it. Optimizers made before go on
+  /// from it, but refuse another dtype. Throws: ShapeError unless it is f32 or bf16, of the parameter's shape.
   void set_value(const Tensor& value);
 
   /// The sum of the gradients since the last step, in f32; undefined when there is none.

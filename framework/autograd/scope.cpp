@@ -10,15 +10,9 @@ namespace temper {
 
 namespace detail {
 
-struct ThreadScopes {
-  Scope* innermost = nullptr;
-  Recorder* unused = nullptr;  // a list, of recorders of dead tapes
-  bool closed = false;         // the thread is ending
-};
+constinit thread_local ThreadScopes thread_scopes;
 
 namespace {
-
-constinit thread_local ThreadScopes thread_scopes;
 
 /// Held where the end of a thread and the end of one of its tapes elsewhere may meet.
 std::mutex& abandoning() {
@@ -72,7 +66,7 @@ struct ThreadEnd {
 
 }  // namespace
 
-Scope* innermost() {
+Scope* drop_abandoned() {
   Scope* scope = thread_scopes.innermost;
   while (scope != nullptr && scope->abandoned.load(std::memory_order_acquire)) {
     take_out(*scope);
@@ -92,8 +86,6 @@ bool leave(Scope& scope) {
   take_out(scope);
   return true;
 }
-
-bool on_this_thread(const Scope& scope) { return scope.thread == &thread_scopes; }
 
 bool within_block(const Recorder* recorder) {
   for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer) {

@@ -13,13 +13,26 @@
 
 namespace temper::detail {
 
+struct ThreadScopes {
+  Scope* innermost = nullptr;
+  Recorder* unused = nullptr;  // a list, of recorders of dead tapes
+  bool closed = false;         // the thread is ending
+};
+extern constinit thread_local ThreadScopes thread_scopes;
+
+/// Drops the abandoned tapes that are innermost.
+Scope* drop_abandoned();
+
 /// The innermost scope of this thread; null when there is none.
-Scope* innermost();
+inline Scope* innermost() {
+  Scope* const scope = thread_scopes.innermost;
+  return scope == nullptr || !scope->abandoned.load(std::memory_order_acquire) ? scope : drop_abandoned();
+}
 void enter(Scope& scope);
 /// Takes a scope out of this thread's chain; the blocks that a tape runs end with it. False when it is not in the
 /// chain.
 bool leave(Scope& scope);
-bool on_this_thread(const Scope& scope);
+inline bool on_this_thread(const Scope& scope) { return scope.thread == &thread_scopes; }
 /// Whether this thread is within a block that the tape runs.
 bool within_block(const Recorder* recorder);
 

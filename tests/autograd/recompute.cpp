@@ -182,21 +182,26 @@ TEST_CASE("blocks may contain blocks, tapes and pauses") {
 TEST_CASE("a block draws the same whatever happens to the random generator meanwhile") {
   const Weights a = same_weights(), b = same_weights();
   const Tensor x = normal({5, 8});
-  const auto gradients = [&](const Weights& w, bool again) {
-    const auto layer = [&w](const Tensor& in) { return block(in, w.first, w.shared) * normal({8}); };
-    manual_seed(7);
-    Tape tape;
-    const Tensor y = again ? recompute(layer, x) : layer(x);
-    manual_seed(1000);
-    normal({3});
-    tape.backward(sum(y * y));
-    // Nor does the second run change it.
-    CHECK(random_state() == RandomState{.seed = 1000, .draws = 1, .tapes = 0});
-  };
-  gradients(a, false);
-  gradients(b, true);
-  CHECK(same_gradient(a.first, b.first));
-  CHECK(same_gradient(a.shared, b.shared));
+  for (const bool draws : {false, true}) {  // beside its masks
+    const auto gradients = [&](const Weights& w, bool again) {
+      const auto layer = [&](const Tensor& in) {
+        const Tensor y = block(in, w.first, w.shared);
+        return draws ? y * normal({8}) : y;
+      };
+      manual_seed(7);
+      Tape tape;
+      const Tensor y = again ? recompute(layer, x) : layer(x);
+      manual_seed(1000);
+      normal({3});
+      tape.backward(sum(y * y));
+      // Nor does the second run change it.
+      CHECK(random_state() == RandomState{.seed = 1000, .draws = 1, .tapes = 0});
+    };
+    gradients(a, false);
+    gradients(b, true);
+    CHECK(same_gradient(a.first, b.first));
+    CHECK(same_gradient(a.shared, b.shared));
+  }
 }
 
 TEST_CASE("draws of other threads between those of a block are neither repeated nor undone") {
