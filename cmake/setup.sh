@@ -77,7 +77,7 @@ configure() {
 }
 
 # build <preset> [<target>...]: configures once, then builds what has changed. Silent when nothing has; else one line
-# (a counter on a terminal), and what the compiler has to say.
+# (on a terminal how far it is, and the time left), and what the compiler has to say.
 build() {
   local preset=$1
   # shellcheck disable=SC2154
@@ -99,17 +99,33 @@ build() {
   exec {lock}>&-
 }
 
+# progress <done> <all> <seconds so far>: "57 of 231, 1:05 left". At first nothing is known of the time.
+progress() {
+  printf '%d of %d' "$1" "$2"
+  (($1 < 5)) || printf ', %d:%02d left' $(($3 * ($2 - $1) / $1 / 60)) $(($3 * ($2 - $1) / $1 % 60))
+}
+
 show_build() {
-  local line announced=
+  local line counter begun announced=
   while IFS= read -r line; do
     case $line in
       "ninja: Entering"* | "ninja: no work"* | "-- "* | "["*"] Re-"*) ;;
       "["[0-9]*/[0-9]*"] "*)
-        [[ $announced ]] || say "building in $1 (minutes the first time)"
-        announced=yes
-        [[ ! -t 2 ]] || printf '\r%s \e[K' "${line%%]*}]" >&2
+        if [[ ! $announced ]]; then
+          say "building in $1 (minutes the first time)"
+          announced=yes
+          begun=$SECONDS
+        fi
+        if [[ -t 2 ]]; then
+          counter=${line%%]*}
+          counter=${counter#[}
+          printf '\r%s\e[K' "$(progress "${counter%/*}" "${counter#*/}" $((SECONDS - begun)))" >&2
+        fi
         ;;
-      *) printf '%s\n' "$line" >&2 ;;
+      *)
+        [[ ! $announced || ! -t 2 ]] || printf '\r\e[K' >&2
+        printf '%s\n' "$line" >&2
+        ;;
     esac
   done
   [[ ! $announced || ! -t 2 ]] || printf '\r\e[K' >&2

@@ -129,6 +129,11 @@ call "$run" report runs/a "runs/b c" -o page.html
 expect "the report" "7 temper-report: <runs/a> <runs/b c> <-o> <page.html>" "$code $out"
 expect "the report needs no data" "ninja *-j 2 temper-report" "$calls"
 
+# How far a build is.
+expect "progress at first" "3 of 231" "$(source "$project/cmake/setup.sh" && progress 3 231 9)"
+expect "progress" "57 of 231, 3:03 left" "$(source "$project/cmake/setup.sh" && progress 57 231 60)"
+expect "progress at the end" "231 of 231, 0:00 left" "$(source "$project/cmake/setup.sh" && progress 231 231 200)"
+
 # The benchmarks.
 fake python3 <<'END'
 echo "python3 $*"
