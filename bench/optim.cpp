@@ -111,6 +111,48 @@ void large_adamw_8bit(State& state) {
   static AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked, .moments = optim::Moments::bits8});
   step(state, large(), adamw, 16);
 }
+/// The others, with what a step of each reads and writes of an element.
+template <class Optimizer, class Options>
+void large_other(State& state, const Options& options, int bytes) {
+  Optimizer optimizer(large().parameters(), options);
+  step(state, large(), optimizer, bytes);
+}
+void large_nadamw(State& state) {
+  large_other<AdamW>(state, optim::AdamWOptions{.nesterov = true, .nonfinite = NonFinite::unchecked}, 28);
+}
+void large_cautious_adamw(State& state) {
+  large_other<AdamW>(state, optim::AdamWOptions{.cautious = true, .nonfinite = NonFinite::unchecked}, 44);
+}
+void large_ademamix(State& state) {
+  large_other<optim::AdEMAMix>(state, optim::AdEMAMixOptions{.nonfinite = NonFinite::unchecked}, 36);
+}
+void large_adopt(State& state) {
+  large_other<optim::ADOPT>(state, optim::ADOPTOptions{.nonfinite = NonFinite::unchecked}, 28);
+}
+void large_schedule_free(State& state) {
+  large_other<optim::ScheduleFree>(state, optim::ScheduleFreeOptions{.nonfinite = NonFinite::unchecked}, 28);
+}
+void large_adadelta(State& state) {
+  large_other<optim::Adadelta>(state, optim::AdadeltaOptions{.nonfinite = NonFinite::unchecked}, 28);
+}
+void large_rprop(State& state) {
+  large_other<optim::Rprop>(state, optim::RpropOptions{.nonfinite = NonFinite::unchecked}, 28);
+}
+void large_lars(State& state) {
+  large_other<optim::LARS>(state, optim::LARSOptions{.lr = 0.1, .nonfinite = NonFinite::unchecked}, 28);
+}
+void large_prodigy(State& state) {
+  large_other<optim::Prodigy>(state, optim::ProdigyOptions{.nonfinite = NonFinite::unchecked}, 56);
+}
+/// What the products of matrices cost beside AdamW, on a network of matrices.
+void gpt2_muon(State& state) {
+  static optim::Muon muon(gpt2().parameters(), {.adamw = [](const Parameter& p) { return p.shape().rank() != 2; }});
+  step(state, gpt2(), muon, 32);
+}
+void gpt2_adamw(State& state) {
+  static AdamW adamw(gpt2().parameters());
+  step(state, gpt2(), adamw, 32);
+}
 void large_adamw_guarded(State& state) {
   static AdamW adamw(large().parameters());
   step(state, large(), adamw, 32);
@@ -156,6 +198,17 @@ TEMPER_BENCHMARK(large_adamw_clipped);
 TEMPER_BENCHMARK(gpt2_adamw_clipped);
 TEMPER_BENCHMARK(small_adamw);
 TEMPER_BENCHMARK(small_adamw_clipped);
+TEMPER_BENCHMARK(large_nadamw);
+TEMPER_BENCHMARK(large_cautious_adamw);
+TEMPER_BENCHMARK(large_ademamix);
+TEMPER_BENCHMARK(large_adopt);
+TEMPER_BENCHMARK(large_schedule_free);
+TEMPER_BENCHMARK(large_adadelta);
+TEMPER_BENCHMARK(large_rprop);
+TEMPER_BENCHMARK(large_lars);
+TEMPER_BENCHMARK(large_prodigy);
+TEMPER_BENCHMARK(gpt2_adamw);
+TEMPER_BENCHMARK(gpt2_muon);
 TEMPER_BENCHMARK(growth)->ArgNames({"parameters", "tensors"})->Apply([](benchmark::internal::Benchmark* benchmark) {
   for (const std::int64_t tensors : {1, 100, 10'000}) {
     // The largest takes seconds to set up, and a hundred tensors make no difference there.

@@ -40,5 +40,6 @@
 #include <temper/train/print.hpp>
 #include <temper/train/progress.hpp>
 #include <temper/train/report.hpp>
+#include <temper/train/sharpness.hpp>
 #include <temper/train/stop.hpp>
 #include <temper/train/tensorboard.hpp>

@@ -9,6 +9,7 @@
 #include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
 #include "optim/plan_internal.hpp"
+#include "optim/take_internal.hpp"
 
 namespace temper::optim {
 
@@ -43,8 +44,9 @@ Definition define(const Groups& groups, const AdafactorOptions& options) {
                     .phases = 2,
                     .whole = anything(),
                     .decay = options.decay,
-                    .variant = fmt::format("{}{}", options.relative_step ? ", relative step" : "",
-                                           options.scale_parameter ? ", parameter scale" : "")};
+                    .variant = fmt::format("{}{}{}", options.relative_step ? ", relative step" : "",
+                                           options.scale_parameter ? ", parameter scale" : "",
+                                           detail::Caution{false, options.cautious_decay}.text())};
   const Predicate with_momentum = detail::where_not_zero(groups, "beta1", options.beta1);
   if (with_momentum) result.states.push_back({"exp_avg", Kind::f32, with_momentum, true});
   return result;
@@ -93,13 +95,8 @@ Adafactor::Adafactor(const Groups& groups, const AdafactorOptions& options)
     : Optimizer(groups, define(groups, options)),
       relative_step_(options.relative_step),
       scale_parameter_(options.scale_parameter),
-      decay_(options.decay) {
-  for (const Group& group : this->groups()) {
-    for (const Parameter& parameter : group.parameters) {
-      sizes_.push_back(static_cast<double>(parameter.shape().numel()));
-    }
-  }
-}
+      decay_(options.decay),
+      cautious_decay_(options.cautious_decay) {}
 
 void Adafactor::transform(const Whole& whole) const {
   const std::int64_t n = whole.shape.numel();
@@ -125,7 +122,7 @@ void Adafactor::update(const Piece& piece) const {
     return;
   }
   const auto& now = piece.now.hyper;
-  const double size = sizes_[piece.parameter];
+  const auto size = static_cast<double>(piece.size);
   const double threshold = now[hyper::clip_threshold];
   const double over = threshold > 0.0 ? std::sqrt(piece.totals[0] / size) / threshold : 0.0;
   double rate = now[hyper::lr];
@@ -141,7 +138,14 @@ void Adafactor::update(const Piece& piece) const {
                                           .through = 1.0f,
                                           .lr = 1.0f,
                                           .decay = static_cast<float>(decay)};
-  table.sgd(scalars, {.p = piece.p, .g = piece.g, .buf = piece.state(momentum), .lost = nullptr}, piece.n);
+  const optim_kernels::SgdColumns columns{.p = piece.p, .g = piece.g, .buf = piece.state(momentum), .lost = nullptr};
+  if (cautious_decay_) {
+    detail::take(piece, {false, true}, 1.0, decay, [&](const optim_kernels::TakeScalars& take) {
+      return table.sgd_take(scalars, take, columns, piece.n);
+    });
+  } else {
+    table.sgd(scalars, columns, piece.n);
+  }
 }
 
 }  // namespace temper::optim

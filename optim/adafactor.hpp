@@ -16,6 +16,7 @@ struct AdafactorOptions {
   Schedule clip_threshold = 1.0;  ///< the root mean square of an update is cut to this, before lr
   Schedule weight_decay = 0.0;    ///< decoupled
   Decay decay = Decay::coupled;
+  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
@@ -36,7 +37,7 @@ class Adafactor final : public Optimizer {
   bool relative_step_;
   bool scale_parameter_;
   Decay decay_;
-  std::vector<double> sizes_;  // elements per parameter
+  bool cautious_decay_;
 };
 
 }  // namespace temper::optim

@@ -6,6 +6,7 @@
 #include "framework/core/mutants_internal.hpp"
 #include "optim/adam_internal.hpp"
 #include "optim/kernels/table.hpp"
+#include "optim/take_internal.hpp"
 
 namespace temper::optim {
 
@@ -45,9 +46,21 @@ std::uint32_t rounding_key(std::uint64_t seed, const Piece& piece) {
 }
 
 template <class Options>
+detail::Caution cautious_of(const Options& options) {
+  if constexpr (requires { options.cautious_decay; }) return {options.cautious, options.cautious_decay};
+  return {options.cautious, false};
+}
+
+template <class Options>
 Definition define(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
   if (options.moments != Moments::f32 && (options.amsgrad || options.rounding != Rounding::once)) {
     fail<ValueError>("{}: moments in fewer bits go with neither amsgrad nor another rounding", name);
+  }
+  if ((options.nesterov || cautious_of(options)) && (options.amsgrad || options.rounding == Rounding::torch_compat)) {
+    fail<ValueError>("{}: nesterov and cautious go with neither amsgrad nor Rounding::torch_compat", name);
+  }
+  if (cautious_of(options) && options.moments != Moments::f32) {
+    fail<ValueError>("{}: cautious steps need moments in f32", name);
   }
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
@@ -59,12 +72,14 @@ Definition define(const char* name, Hyper decay_hyper, const Options& options, D
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
+                    .phases = cautious_of(options).phases(),
                     .rounding = options.rounding,
                     .decay = decay,
+                    .variant = (options.nesterov ? ", nesterov" : "") + cautious_of(options).text(),
                     .second_moment = "beta2"};
   if (options.amsgrad) result.states.push_back({"max_exp_avg_sq", StateSpec::Kind::f32, {}, true});
   if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});
-  if (options.moments != Moments::f32 && options.seed != 0) result.variant = fmt::format(", seed {}", options.seed);
+  if (options.moments != Moments::f32 && options.seed != 0) result.variant += fmt::format(", seed {}", options.seed);
   return result;
 }
 
@@ -74,6 +89,8 @@ Adam::Adam(Groups groups, const AdamOptions& options)
     : Optimizer(std::move(groups), define("Adam", {"l2", options.l2}, options)),
       decoupled_(false),
       amsgrad_(options.amsgrad),
+      nesterov_(options.nesterov),
+      cautious_(options.cautious),
       rounding_(options.rounding),
       moments_(options.moments),
       seed_(options.seed) {}
@@ -83,6 +100,9 @@ Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
       decoupled_(true),
       decay_(decay),
       amsgrad_(options.amsgrad),
+      nesterov_(options.nesterov),
+      cautious_(options.cautious),
+      cautious_decay_(options.cautious_decay),
       rounding_(options.rounding),
       moments_(options.moments),
       seed_(options.seed) {}
@@ -106,6 +126,10 @@ void Adam::update(const Piece& piece) const {
     update_narrow(piece);
     return;
   }
+  if (nesterov_ || cautious_ || cautious_decay_) {
+    update_cautious(piece);
+    return;
+  }
   const auto& table = optim_kernels::current();
   std::size_t next = first_optional;
   const optim_kernels::AdamColumns columns{
@@ -120,6 +144,22 @@ void Adam::update(const Piece& piece) const {
                                                                         columns, piece.n);
 }
 
+void Adam::update_cautious(const Piece& piece) const {
+  const auto scalars = piece.now.get<optim_kernels::AdamScalars>();
+  const optim_kernels::AdamColumns columns{
+      .p = piece.p,
+      .g = piece.g,
+      .m = piece.state(exp_avg),
+      .v = piece.state(exp_avg_sq),
+      .v_max = nullptr,
+      .lost = rounding_ == Rounding::compensated ? piece.state(first_optional) : nullptr,
+  };
+  detail::take(piece, {cautious_, cautious_decay_}, static_cast<double>(scalars.rate),
+               static_cast<double>(scalars.decay), [&](const optim_kernels::TakeScalars& take) {
+                 return optim_kernels::current().adam_take(scalars, take, nesterov_, columns, piece.n);
+               });
+}
+
 void Adam::update_narrow(const Piece& piece) const {
   const auto& table = optim_kernels::current();
   const bool units = moments_ == Moments::bits8;
@@ -132,6 +172,7 @@ void Adam::update_narrow(const Piece& piece) const {
       .v_units = units ? piece.state(3) : nullptr,
       .key = rounding_key(seed_, piece),
       .first = piece.begin,
+      .nesterov = nesterov_,
   };
   (units ? table.adam_8bit : table.adam_bf16)(piece.now.get<optim_kernels::AdamScalars>(), columns, piece.n);
 }

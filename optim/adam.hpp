@@ -9,9 +9,11 @@ struct AdamOptions {
   Schedule lr = 1e-3;
   Schedule beta1 = 0.9;
   Schedule beta2 = 0.999;
-  Schedule eps = 1e-8;   ///< added to the root of the bias-corrected second moment
-  Schedule l2 = 0.0;     ///< l2 * p is added to the gradient
-  bool amsgrad = false;  ///< divide by the largest second moment so far
+  Schedule eps = 1e-8;    ///< added to the root of the bias-corrected second moment
+  Schedule l2 = 0.0;      ///< l2 * p is added to the gradient
+  bool amsgrad = false;   ///< divide by the largest second moment so far
+  bool nesterov = false;  ///< step by beta1 m + (1 - beta1) g instead of by m
+  bool cautious = false;  ///< move only elements whose step agrees with the gradient, and those the more
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
@@ -28,6 +30,9 @@ struct AdamWOptions {
   Schedule weight_decay = 0.01;  ///< decoupled: shrinks p, unseen by the moments
   Decay decay = Decay::coupled;
   bool amsgrad = false;
+  bool nesterov = false;        ///< NAdamW
+  bool cautious = false;        ///< move only elements whose step agrees with the gradient, and those the more
+  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
@@ -38,7 +43,10 @@ struct AdamWOptions {
 
 /// Steps scaled by running moments of the gradient, with bias correction by each parameter's own updates.
 /// Source: Kingma, Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; AMSGrad: Reddi, Kale, Kumar,
-/// "On the convergence of Adam and beyond" (2018).
+/// "On the convergence of Adam and beyond" (2018). With `.nesterov`, the step is lr / (1 - beta1^t) (beta1 m + (1 -
+/// beta1) g) over the corrected root, as in the baseline of AlgoPerf (Dahl et al., 2023) and in timm; optax corrects
+/// the two parts each for itself, and NAdam also schedules beta1. Source of `.cautious`: Liang et al., "Cautious
+/// optimizers" (2024).
 class Adam : public Optimizer {
  public:
   Adam(Groups groups, const AdamOptions& options = {});
@@ -50,16 +58,21 @@ class Adam : public Optimizer {
   void prepare(Now& now) const override;
   void update(const Piece& piece) const override;
   void update_narrow(const Piece& piece) const;
+  void update_cautious(const Piece& piece) const;
 
   bool decoupled_;
   Decay decay_ = Decay::coupled;
   bool amsgrad_;
+  bool nesterov_;
+  bool cautious_;
+  bool cautious_decay_ = false;
   Rounding rounding_;
   Moments moments_;
   std::uint64_t seed_;
 };
 
-/// Adam with decoupled weight decay. Without decay the two agree bit for bit.
+/// Adam with decoupled weight decay. Without decay the two agree bit for bit. With `.nesterov` it is NAdamW.
+/// Source of `.cautious_decay`: Chen et al., "Cautious weight decay" (2025).
 /// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 2, as PyTorch has it.
 class AdamW final : public Adam {
  public:

@@ -16,6 +16,9 @@
 namespace temper::optim {
 
 void Optimizer::Engine::average(const AverageOptions& options) {
+  if (definition_.evaluates_elsewhere) {
+    fail<ValueError>("{}: it averages the weights by itself; swap_averages() gives them", definition_.name);
+  }
   if (options.start < 0 || options.every < 1) {
     fail<ValueError>("{}: averages start at {} and are taken every {} updates, expected at least 0 and 1",
                      definition_.name, options.start, options.every);
@@ -45,26 +48,95 @@ double Optimizer::Engine::average_weight() const {
   return 1.0 - (averages_->warmup ? std::min(decay, (1.0 + samples) / (10.0 + samples)) : decay);
 }
 
-/// A parameter without a gradient is a sample too.
-void Optimizer::Engine::average_resting() {
-  const auto mix = optim_kernels::current().average;
-  const auto weight = static_cast<float>(average_weight_);
+/// The parameters that had no gradient in this step.
+template <class F>
+void Optimizer::Engine::each_resting(F f) {
   auto active = active_.begin();
   for (Slot& slot : slots_) {
     if (active != active_.end() && active->slot == &slot) {
       ++active;
-      continue;
+    } else {
+      f(slot);
     }
+  }
+}
+
+/// A parameter without a gradient is a sample too.
+void Optimizer::Engine::average_resting() {
+  const auto mix = optim_kernels::current().average;
+  const auto weight = static_cast<float>(average_weight_);
+  each_resting([&](Slot& slot) {
     float* mean = slot.average.mutable_data<float>();
     const float* p = slot.weights().data<float>();
     parallel_for(slot.average.numel(), detail::piece_size,
                  [&](std::int64_t begin, std::int64_t end) { mix(mean + begin, p + begin, weight, end - begin); });
+  });
+}
+
+void Optimizer::Engine::look_ahead(const LookaheadOptions& options) {
+  if (options.every < 1 || !(options.share > 0.0 && options.share <= 1.0)) {
+    fail<ValueError>(
+        "{}: looks ahead over {} updates with a share of {}, expected at least 1, and above 0 and at most 1",
+        definition_.name, options.every, options.share);
+  }
+  if (lookahead_) fail<ValueError>("{}: it looks ahead already", definition_.name);
+  lookahead_ = options;
+  active_.clear();
+}
+
+/// Whether this update is the one after which the weights are drawn back.
+bool Optimizer::Engine::looks_back() const { return lookahead_ && (k_ + 1) % lookahead_->every == 0; }
+
+void Optimizer::Engine::pull_resting() {
+  const auto pull = optim_kernels::current().look_back;
+  const auto share = static_cast<float>(lookahead_->share);
+  each_resting([&](Slot& slot) {
+    if (!slot.slow.defined()) return;  // never moved
+    float *slow = slot.slow.mutable_data<float>(), *p = Tensor(slot.weights()).mutable_data<float>();
+    parallel_for(slot.slow.numel(), detail::piece_size,
+                 [&](std::int64_t begin, std::int64_t end) { pull(slow + begin, p + begin, share, end - begin); });
+    renew_copy(slot);
+  });
+}
+
+/// What the optimizer itself would evaluate, in the place of the averages.
+void Optimizer::Engine::evaluation_weights() {
+  evaluate();
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    Slot& slot = slots_[i];
+    slot.average = slot.weights().clone();
+    if (slot.updates == 0) continue;
+    Now now;
+    now.k = k_;
+    now.t = slot.updates;
+    now.hyper = values_[slot.group];
+    now.products = slot.products;
+    now.sums = slot.sums;
+    now.globals = globals_;
+    std::array<double, 2> unused{};
+    Piece piece{.p = Tensor(slot.weights()).mutable_data<float>(),
+                .g = nullptr,
+                .memory{},
+                .n = slot.average.numel(),
+                .begin = 0,
+                .size = slot.average.numel(),
+                .parameter = i,
+                .now = now,
+                .phase = 0,
+                .sums = unused,
+                .totals{},
+                .globals = globals_};
+    for (std::size_t s = 0; s < slot.states.size(); ++s) {
+      if (slot.states[s].defined()) piece.memory[s] = slot.states[s].mutable_data<float>();
+    }
+    optimizer_->evaluation_weights(piece, slot.average.mutable_data<float>());
   }
 }
 
 void Optimizer::Engine::swap_averages() {
-  if (!averages_ || samples_ == 0) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
+  if (!has_averages()) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
   follow_values();
+  if (definition_.evaluates_elsewhere && !swapped_) evaluation_weights();
   if (has_masters_) sync_masters();
   for (Slot& slot : slots_) {
     const auto mine = Tensor(slot.weights()).mutable_values<float>();
@@ -73,6 +145,8 @@ void Optimizer::Engine::swap_averages() {
     renew_copy(slot);
   }
   swapped_ = !swapped_;
+  if (!definition_.evaluates_elsewhere || swapped_) return;
+  for (Slot& slot : slots_) slot.average = Tensor();
 }
 
 void Optimizer::Engine::check_not_swapped() const {
@@ -118,7 +192,7 @@ void Optimizer::Engine::sync_masters() {
 
 Tensor Optimizer::Engine::averaged(const Parameter& parameter) const {
   const Tensor average = kept(parameter, &Slot::average, "average");
-  if (samples_ == 0) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
+  if (!has_averages()) fail<ValueError>("{}: there are no averages of the weights yet", definition_.name);
   return average;
 }
 

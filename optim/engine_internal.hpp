@@ -24,11 +24,14 @@ class Optimizer::Engine {
     std::vector<Tensor> states{};  // made at the first update
     Step updates = 0;
     std::array<double, max_products> products{};
+    std::array<double, max_sums> sums{};
+    Tensor slow{};  // of look_ahead()
     Tensor average{};
     Tensor copy{};                // in bf16: the parameter itself when it has a master
     Tensor master{};              // in f32, of a parameter that is bf16
     std::uint32_t version = ~0u;  // of the bf16 parameter when the master was last compared with it
     bool whole = false;           // shown to transform()
+    bool clipped = false;         // row by row
 
     /// What is updated. (A parameter that has a master is bf16 itself.)
     const Tensor& weights() const { return master.defined() ? master : parameter.value(); }
@@ -48,6 +51,9 @@ class Optimizer::Engine {
   std::map<std::string, std::string>& notes() { return notes_; }
   void average(const AverageOptions& options);
   void swap_averages();
+  bool has_averages() const { return definition_.evaluates_elsewhere ? k_ > 0 : averages_ && samples_ > 0; }
+  void look_ahead(const LookaheadOptions& options);
+  void clip_adaptively(const AdaptiveClipOptions& options);
   void keep_bf16();
   Tensor kept(const Parameter& parameter, Tensor Slot::*what, const char* name) const;
   Tensor averaged(const Parameter& parameter) const;
@@ -56,6 +62,7 @@ class Optimizer::Engine {
   void start_from(Step k, const std::map<std::string, ParameterStart>& parameters);
 
   const Definition& definition() const { return definition_; }
+  std::span<const double> global_numbers() const { return globals_; }
   const Groups& groups() const { return groups_; }
   Step k() const { return k_; }
 
@@ -69,6 +76,7 @@ class Optimizer::Engine {
     float* p;
     const float* g;
     std::array<std::byte*, max_states> states;
+    float* slow;
     float* average;
     std::uint16_t* copy;
     std::size_t now;  // index in nows_
@@ -80,7 +88,7 @@ class Optimizer::Engine {
   double hyper(std::size_t index, std::size_t group, Step k) const;
   std::map<std::string, std::string> settings() const;
   std::string members(std::size_t group) const;
-  std::array<double, max_products> products_after(Step updates, std::size_t group, Step k);
+  Now now_after(Step updates, std::size_t group, Step k) const;
   void evaluate();
   void evaluate_clipping();
   void check_not_swapped() const;
@@ -92,7 +100,13 @@ class Optimizer::Engine {
   static void renew_copy(Slot& slot);
   Tensor make_state(const StateSpec& spec, const Parameter& parameter) const;
   double average_weight() const;
+  template <class F>
+  void each_resting(F f);
   void average_resting();
+  void evaluation_weights();
+  bool looks_back() const;
+  void pull_resting();
+  void clip_rows(Active& active);
   void run();
   void transform_all();
   void work(const Team& team, bool reads, bool updates);
@@ -100,7 +114,7 @@ class Optimizer::Engine {
   void decide();
   void prepare_all();
   void update_pieces(std::int64_t first, std::int64_t last, int thread, int phase);
-  void add_totals();
+  void add_totals(int phase);
   void zero_bad_gradients();
   static float* own_gradient(Active& active);
   void commit();
@@ -115,8 +129,11 @@ class Optimizer::Engine {
   std::vector<JournalEntry> journal_;
   std::map<std::string, std::string> notes_;
   std::optional<AverageOptions> averages_;
-  Step samples_ = 0;      // in the averages
-  bool swapped_ = false;  // the parameters hold the averages
+  std::optional<LookaheadOptions> lookahead_;
+  std::optional<AdaptiveClipOptions> adaptive_clip_;
+  std::vector<double> globals_;  // Definition::globals by now
+  Step samples_ = 0;             // in the averages
+  bool swapped_ = false;         // the parameters hold the averages
 
   // Of the current step; the memory is used again.
   StepOptions options_;
@@ -130,6 +147,7 @@ class Optimizer::Engine {
   std::vector<double> sums_;                    // of squares, per piece
   std::vector<std::array<double, 2>> changes_;  // per piece: see optim_kernels::Table::change, Piece::sums
   std::vector<Now> nows_;
+  std::vector<double> next_globals_;
   Tensor scratch_;  // parameters before the update, a piece per thread
   bool clips_any_ = false;
   bool has_masters_ = false;

@@ -15,6 +15,7 @@ constexpr double resolution = 0x1p-25;
 /// The learning rate of one group over the run, in numbers.
 struct Course {
   double first = 0.0;
+  double last = 0.0;
   double peak = 0.0;
   Step peak_at = 0;
   bool warms_up = true;  // never falls before the peak
@@ -40,9 +41,10 @@ class Linter {
       const Course course = run();
       result_.decay_factor.push_back(course.decay);
       check_start(course);
-      check_length();
+      check_length(course);
       check_warmup(course);
       check_decay(course);
+      check_schedule_free(course);
     }
     return std::move(result_);
   }
@@ -71,7 +73,7 @@ class Linter {
         course.peak_at = k;
         course.warms_up = !fell;
       }
-      before = rate;
+      before = course.last = rate;
       if (!has_decay_) continue;
       const double decay =
           optimizer_.value("weight_decay", k, group_) * (definition.decay == Decay::coupled ? rate : 1.0);
@@ -114,10 +116,11 @@ class Linter {
     }
   }
 
-  void check_length() {
+  void check_length(const Course& course) {
     const Step length = lr().length();
     if (length == endless || length == total_) return;
     if (length < total_) {
+      if (lr_at(length) >= course.peak * (1.0 - 1e-9)) return;  // a warm-up, and then the rate stays
       warn("run longer than the schedule",
            "{}: it ends after {} updates; the last {} of {} have a learning rate of {:.4g}", lr().text(), length,
            total_ - length, total_, lr_at(length));
@@ -146,6 +149,15 @@ class Linter {
            "first 5% of {}; untuned_warmup({}) lasts twice that average",
            lr().text(), course.peak_at + 1, second_moment, memory, total_, optimizer_.value(second_moment, 0, group_));
     }
+  }
+
+  void check_schedule_free(const Course& course) {
+    if (!optimizer_.definition().evaluates_elsewhere || !(course.last < course.peak * (1.0 - 1e-9))) return;
+    warn("schedule with Schedule-Free",
+         "{}: it falls from {:.4g} to {:.4g}; the average of the iterates takes the place of a decay, which only holds "
+         "it "
+         "back: warm up, then stay",
+         lr().text(), course.peak, course.last);
   }
 
   void check_decay(const Course& course) {

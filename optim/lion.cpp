@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "optim/kernels/table.hpp"
+#include "optim/take_internal.hpp"
 
 namespace temper::optim {
 
@@ -24,8 +24,12 @@ Lion::Lion(Groups groups, const LionOptions& options)
                                     .clip_norm = options.clip_norm,
                                     .nonfinite = options.nonfinite,
                                     .maximize = options.maximize,
-                                    .decay = options.decay}),
-      decay_(options.decay) {}
+                                    .phases = detail::Caution{options.cautious, options.cautious_decay}.phases(),
+                                    .decay = options.decay,
+                                    .variant = detail::Caution{options.cautious, options.cautious_decay}.text()}),
+      decay_(options.decay),
+      cautious_(options.cautious),
+      cautious_decay_(options.cautious_decay) {}
 
 void Lion::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr];
@@ -41,7 +45,16 @@ void Lion::prepare(Now& now) const {
 }
 
 void Lion::update(const Piece& piece) const {
-  optim_kernels::current().lion(piece.now.get<optim_kernels::LionScalars>(), piece.p, piece.g, piece.state(0), piece.n);
+  const auto scalars = piece.now.get<optim_kernels::LionScalars>();
+  if (!cautious_ && !cautious_decay_) {
+    optim_kernels::current().lion(scalars, piece.p, piece.g, piece.state(0), piece.n);
+    return;
+  }
+  detail::take(
+      piece, {cautious_, cautious_decay_}, static_cast<double>(scalars.lr), static_cast<double>(scalars.decay),
+      [&](const optim_kernels::TakeScalars& take) {
+        return optim_kernels::current().lion_take(scalars, take, {piece.p, piece.g, nullptr}, piece.state(0), piece.n);
+      });
 }
 
 }  // namespace temper::optim

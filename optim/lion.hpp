@@ -11,6 +11,8 @@ struct LionOptions {
   Schedule beta2 = 0.99;
   Schedule weight_decay = 0.0;  ///< decoupled
   Decay decay = Decay::coupled;
+  bool cautious = false;        ///< move only elements whose step agrees with the gradient, and those the more
+  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
@@ -28,6 +30,7 @@ class Lion final : public Optimizer {
   void update(const Piece& piece) const override;
 
   Decay decay_;
+  bool cautious_, cautious_decay_;
 };
 
 }  // namespace temper::optim

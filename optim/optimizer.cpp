@@ -49,6 +49,7 @@ Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition 
   active_.reserve(slots_.size());
   sizes_.reserve(slots_.size());
   nows_.reserve(slots_.size());
+  globals_ = definition_.globals;
   evaluate();
 }
 
@@ -105,7 +106,8 @@ double Optimizer::Engine::hyper(std::size_t index, std::size_t group, Step k) co
   if (hyper.name == "lr") {
     for (const JournalEntry& entry : journal_) value *= k >= entry.k ? entry.factor : 1.0;
   }
-  const bool good = std::isfinite(value) && (hyper.range == Hyper::Range::any || value >= 0.0) &&
+  const bool allowed = hyper.range == Hyper::Range::no_nan ? !std::isnan(value) : std::isfinite(value);
+  const bool good = allowed && (hyper.range == Hyper::Range::any || value >= 0.0) &&
                     (hyper.range != Hyper::Range::fraction || value < 1.0);
   if (!good) {
     const char* expected = hyper.range == Hyper::Range::any            ? "a finite number"
@@ -193,6 +195,9 @@ void Optimizer::set_note(const std::string& name, std::string text) { engine().n
 void Optimizer::average(const AverageOptions& options) { engine().average(options); }
 Tensor Optimizer::averaged(const Parameter& parameter) const { return engine().averaged(parameter); }
 void Optimizer::swap_averages() { engine().swap_averages(); }
+bool Optimizer::has_averages() const { return engine().has_averages(); }
+void Optimizer::look_ahead(const LookaheadOptions& options) { engine().look_ahead(options); }
+void Optimizer::clip_adaptively(const AdaptiveClipOptions& options) { engine().clip_adaptively(options); }
 void Optimizer::keep_bf16() { engine().keep_bf16(); }
 Tensor Optimizer::bf16(const Parameter& parameter) const {
   return engine().kept(parameter, &Engine::Slot::copy, "copy in bf16");
@@ -206,5 +211,8 @@ void Optimizer::start_from(Step k, const std::map<std::string, ParameterStart>& 
 
 void Optimizer::prepare(Now&) const {}
 void Optimizer::transform(const Whole&) const {}
+void Optimizer::evaluation_weights(const Piece&, float*) const {}
+void Optimizer::between_phases(int, Now, const std::array<double, 2>&, std::span<double>) const {}
+std::span<const double> Optimizer::globals() const { return engine().global_numbers(); }
 
 }  // namespace temper::optim

@@ -5,14 +5,17 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include <temper/autograd/parameter.hpp>
+#include <temper/optim/adaptive_clip.hpp>
 #include <temper/optim/average.hpp>
 #include <temper/optim/group.hpp>
+#include <temper/optim/lookahead.hpp>
 #include <temper/optim/modes.hpp>
 #include <temper/optim/schedule.hpp>
 #include <temper/optim/state.hpp>
@@ -53,7 +56,7 @@ struct StepReport {
 
 /// A number of an optimizer, as a schedule, under the name of its option.
 struct Hyper {
-  enum class Range { any, not_negative, fraction };  // fraction: 0 <= x < 1
+  enum class Range { any, not_negative, fraction, no_nan };  // fraction: 0 <= x < 1; no_nan: infinity is one
 
   std::string name;
   Schedule value;
@@ -63,12 +66,14 @@ struct Hyper {
 /// A tensor kept for every parameter, zero before the first update.
 struct StateSpec {
   enum class Kind {
-    f32,     ///< of the parameter's shape
-    bf16,    ///< of the parameter's shape
-    codes8,  ///< a byte per element, in blocks of 256
-    units,   ///< an f32 per block of 256 elements
-    rows,    ///< an f32 for each step of the first axis
-    columns  ///< an f32 for each element that such a step has
+    f32,             ///< of the parameter's shape
+    bf16,            ///< of the parameter's shape
+    codes8,          ///< a byte per element, in blocks of 256
+    units,           ///< an f32 per block of 256 elements
+    rows,            ///< an f32 for each step of the first axis
+    columns,         ///< an f32 for each element that such a step has
+    rows_squared,    ///< an f32 matrix of as many rows and columns as the first axis has steps
+    columns_squared  ///< an f32 matrix of as many rows and columns as such a step has elements
   };
 
   StateSpec(const char* its_name, Kind its_kind = Kind::f32, Predicate its_owners = {}, bool is_optional = false)
@@ -92,7 +97,10 @@ struct Definition {
   Predicate whole{};      ///< the parameters that transform() sees; empty for none
   Rounding rounding = Rounding::once;
   Decay decay = Decay::coupled;
-  std::string variant{};  ///< what else changes the meaning of a saved state, in words
+  std::string variant{};             ///< what else changes the meaning of a saved state, in words
+  std::vector<double> globals{};     ///< numbers of the optimizer as a whole, as they begin; see between_phases()
+  bool keeps_sums = false;           ///< whether Now::sums are kept for each parameter
+  bool evaluates_elsewhere = false;  ///< whether evaluation_weights() says what to evaluate and save
 
   // For lint().
   /// The hyperparameter that says what the mean of squared gradients keeps of itself, where steps are divided by its
@@ -103,15 +111,18 @@ struct Definition {
 };
 
 inline constexpr std::size_t max_hypers = 12;
-inline constexpr std::size_t max_states = 4;
+inline constexpr std::size_t max_states = 6;
 inline constexpr std::size_t max_products = 2;
+inline constexpr std::size_t max_sums = 2;
 
 /// The numbers of one step for one parameter.
 struct Now {
   Step k = 0;                                   ///< the optimizer's updates before this one
   Step t = 0;                                   ///< the parameter's updates, this one included: 1, 2, ...
   std::array<double, max_hypers> hyper{};       ///< values at k, in the order of the Definition
-  std::array<double, max_products> products{};  ///< running products, see Optimizer::prepare
+  std::array<double, max_products> products{};  ///< running products, which begin with 1; see Optimizer::prepare
+  std::array<double, max_sums> sums{};          ///< running sums, which begin with 0; with Definition::keeps_sums
+  std::span<const double> globals{};            ///< those of the Definition, before this step
   double scale = 1.0;                           ///< what gradients are multiplied with: clipping, divide_by, maximize
 
   /// A place for what prepare() computes once for all pieces: any trivial type of at most 64 bytes.
@@ -139,11 +150,13 @@ struct Piece {
   std::array<void*, max_states> memory;  ///< the states, in the order of the Definition; null for one it has not
   std::int64_t n;                        ///< how many elements
   std::int64_t begin;                    ///< the first one's number in the parameter, a multiple of 256
+  std::int64_t size;                     ///< how many elements the whole parameter has
   std::size_t parameter;                 ///< the parameter's number in the optimizer
   const Now& now;
-  int phase;                     ///< counts from 0 to the Definition's phases - 1; only the last may write p
-  std::array<double, 2>& sums;   ///< to be set in all phases but the last: what is to be added up over the parameter
-  std::array<double, 2> totals;  ///< the sums of the phase before, over the whole parameter
+  int phase;                        ///< counts from 0 to the Definition's phases - 1; only the last may write p
+  std::array<double, 2>& sums;      ///< to be set in all phases but the last: what is to be added up over the parameter
+  std::array<double, 2> totals;     ///< the sums of the phase before, over the whole parameter
+  std::span<const double> globals;  ///< those of the Definition, as between_phases() left them
 
   /// A state of kind f32.
   float* state(std::size_t i) const { return static_cast<float*>(memory[i]); }
@@ -211,8 +224,18 @@ class Optimizer {
   void average(const AverageOptions& options = {});
   /// The average of a parameter of this optimizer. Throws: ValueError when there is none, or no sample of it yet.
   Tensor averaged(const Parameter& parameter) const;
-  /// Exchanges the weights with their averages; a second call takes it back. No step is possible in between.
+  /// Exchanges the weights with their averages, or with those that the optimizer has for evaluation (ScheduleFree); a
+  /// second call takes it back, to the last bit. No step is possible in between.
   void swap_averages();
+  /// Whether there is something to swap in by now.
+  bool has_averages() const;
+
+  /// From now on, every few updates the weights are drawn back towards where they were then. Moments go on.
+  /// Throws: ValueError when it does already, or the options are out of range.
+  void look_ahead(const LookaheadOptions& options = {});
+  /// From now on, gradients of weights are clipped row by row, in proportion to the row's own norm.
+  /// Throws: ValueError when they are already, or the options are out of range.
+  void clip_adaptively(const AdaptiveClipOptions& options = {});
 
   /// Keeps a copy of every parameter in bf16, renewed by every step. (A parameter that is bf16 itself is such a copy:
   /// the optimizer keeps and updates its f32 master, "name/master" in the state.)
@@ -241,7 +264,7 @@ class Optimizer {
   Optimizer(Groups groups, Definition definition);
 
   /// Computes, once per step for parameters that share them, the numbers that update() needs. May multiply
-  /// `now.products` (1 at first), which are kept for each parameter.
+  /// `now.products` and add to `now.sums`, which are kept for each parameter.
   virtual void prepare(Now& now) const;
 
   /// Turns the gradient of one parameter into what update() needs. Called on the thread that called step(), for
@@ -250,6 +273,15 @@ class Optimizer {
 
   /// Updates some elements. Called for many pieces, from several threads at once.
   virtual void update(const Piece& piece) const = 0;
+
+  /// Called after each phase but the last, on one thread, with the sums of the phase over all parameters: may change
+  /// the numbers that Definition::globals began with. They are kept when the step succeeds. `now` is that of the first
+  /// parameter.
+  virtual void between_phases(int phase, Now now, const std::array<double, 2>& totals, std::span<double> globals) const;
+  std::span<const double> globals() const;
+
+  /// Writes the weights that swap_averages() is to put in the place of a piece, for Definition::evaluates_elsewhere.
+  virtual void evaluation_weights(const Piece& piece, float* weights) const;
 
  private:
   class Engine;

@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include <temper/optim/ademamix.hpp>
+
 #include "optim/schedule_internal.hpp"
 
 namespace temper::optim {
@@ -368,6 +370,11 @@ Schedule Parser::call(std::size_t column, const std::string& function) {
        [](Arguments& a) {
          const Step n = a.steps();
          return linear(n, {.start = a.option("start", 0.0), .end = a.option("end", 1.0)});
+       }},
+      {"beta3_warmup",
+       [](Arguments& a) {
+         const double beta1 = a.number("beta1"), beta3 = a.number("beta3");
+         return beta3_warmup(beta1, beta3, a.steps());
        }},
       {"log_warmup", [](Arguments& a) { return log_warmup(a.steps()); }},
       {"untuned_warmup", [](Arguments& a) { return a.more() ? untuned_warmup(a.number("beta2")) : untuned_warmup(); }},

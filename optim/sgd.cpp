@@ -4,6 +4,7 @@
 #include "framework/core/mutants_internal.hpp"
 #include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
+#include "optim/take_internal.hpp"
 
 namespace temper::optim {
 
@@ -13,6 +14,12 @@ namespace hyper {
 enum : std::size_t { lr, momentum, dampening, decay };
 }
 enum : std::size_t { momentum_buffer, lost };
+
+template <class Options>
+detail::Caution cautious_of(const Options& options) {
+  if constexpr (requires { options.cautious_decay; }) return {options.cautious, options.cautious_decay};
+  return {options.cautious, false};
+}
 
 template <class Options>
 Definition define(const char* name, const Groups& groups, Hyper decay_hyper, const Options& options,
@@ -27,6 +34,9 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
       fail<ValueError>("{}: nesterov needs a momentum and no dampening, and a group sets one", name);
     }
   }
+  if (cautious_of(options) && options.rounding == Rounding::torch_compat) {
+    fail<ValueError>("{}: cautious steps do not go with Rounding::torch_compat", name);
+  }
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
                                {"momentum", options.momentum, Hyper::Range::fraction},
@@ -35,9 +45,10 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
+                    .phases = cautious_of(options).phases(),
                     .rounding = options.rounding,
                     .decay = decay,
-                    .variant = options.nesterov ? ", nesterov" : ""};
+                    .variant = (options.nesterov ? ", nesterov" : "") + cautious_of(options).text()};
   const Predicate nobody = [](const Parameter&) { return false; };
   result.states.push_back({"momentum_buffer", StateSpec::Kind::f32, with_momentum ? with_momentum : nobody, true});
   if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});
@@ -49,12 +60,15 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
 SGD::SGD(const Groups& groups, const SGDOptions& options)
     : Optimizer(groups, define("SGD", groups, {"l2", options.l2}, options)),
       nesterov_(options.nesterov),
+      cautious_(options.cautious),
       decoupled_(false),
       rounding_(options.rounding) {}
 
 SGD::SGD(const Groups& groups, const SGDWOptions& options, Decay decay)
     : Optimizer(groups, define("SGDW", groups, {"weight_decay", options.weight_decay}, options, decay)),
       nesterov_(options.nesterov),
+      cautious_(options.cautious),
+      cautious_decay_(options.cautious_decay),
       decoupled_(true),
       decay_(decay),
       rounding_(options.rounding) {}
@@ -84,8 +98,14 @@ void SGD::update(const Piece& piece) const {
       .buf = piece.state(momentum_buffer),
       .lost = rounding_ == Rounding::compensated ? piece.state(lost) : nullptr,
   };
-  (rounding_ == Rounding::torch_compat ? table.sgd_torch : table.sgd)(piece.now.get<optim_kernels::SgdScalars>(),
-                                                                      columns, piece.n);
+  const auto scalars = piece.now.get<optim_kernels::SgdScalars>();
+  if (cautious_ || cautious_decay_) {
+    detail::take(
+        piece, {cautious_, cautious_decay_}, static_cast<double>(scalars.lr), static_cast<double>(scalars.decay),
+        [&](const optim_kernels::TakeScalars& take) { return table.sgd_take(scalars, take, columns, piece.n); });
+    return;
+  }
+  (rounding_ == Rounding::torch_compat ? table.sgd_torch : table.sgd)(scalars, columns, piece.n);
 }
 
 }  // namespace temper::optim

@@ -10,7 +10,8 @@ struct SGDOptions {
   Schedule momentum = 0.0;
   Schedule dampening = 0.0;  ///< the gradient enters the momentum times 1 - dampening, except at first
   bool nesterov = false;
-  Schedule l2 = 0.0;  ///< l2 * p is added to the gradient
+  bool cautious = false;  ///< move only elements whose step agrees with the gradient, and those the more
+  Schedule l2 = 0.0;      ///< l2 * p is added to the gradient
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
@@ -22,8 +23,10 @@ struct SGDWOptions {
   Schedule momentum = 0.0;
   Schedule dampening = 0.0;
   bool nesterov = false;
+  bool cautious = false;  ///< move only elements whose step agrees with the gradient, and those the more
   Schedule weight_decay = 0.0;
   Decay decay = Decay::coupled;
+  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
@@ -44,6 +47,8 @@ class SGD : public Optimizer {
   void update(const Piece& piece) const override;
 
   bool nesterov_;
+  bool cautious_;
+  bool cautious_decay_ = false;
   bool decoupled_;
   Decay decay_ = Decay::coupled;
   Rounding rounding_;

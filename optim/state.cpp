@@ -2,6 +2,7 @@
 
 #include <temper/optim/state.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cmath>
@@ -15,7 +16,10 @@ namespace temper::optim {
 
 namespace {
 
-constexpr std::int64_t counters = 1 + static_cast<std::int64_t>(max_products);
+/// Numbers in a parameter's counters: its updates, the bits of its running products, then of its running sums.
+std::int64_t counters(const Definition& definition) {
+  return 1 + static_cast<std::int64_t>(max_products + (definition.keeps_sums ? max_sums : 0));
+}
 
 std::string members_key(std::size_t group) { return fmt::format("group {}/parameters", group); }
 
@@ -50,6 +54,18 @@ bool read_journal(const std::string& text, std::vector<JournalEntry>& journal) {
     journal.push_back(std::move(entry));
   }
   return true;
+}
+
+/// As many numbers as there are places, a blank between two.
+bool read_globals(const std::string& text, std::vector<double>& globals) {
+  const char *at = text.data(), *const end = at + text.size();
+  for (double& value : globals) {
+    if (&value != globals.data() && (at == end || *at++ != ' ')) return false;
+    const auto [next, status] = std::from_chars(at, end, value);
+    if (status != std::errc() || !std::isfinite(value)) return false;
+    at = next;
+  }
+  return at == end;
 }
 
 bool read_step(const std::string& text, Step& k) {
@@ -91,6 +107,10 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
     texts["average"] += fmt::format(", from {} every {}{}", averages_->start, averages_->every,
                                     averages_->warmup && !averages_->equal ? ", warmed up" : "");
   }
+  if (lookahead_) texts["lookahead"] = fmt::format("every {}, share {}", lookahead_->every, lookahead_->share);
+  if (adaptive_clip_) {
+    texts["adaptive clip"] = fmt::format("to {}, eps {}", adaptive_clip_->clipping, adaptive_clip_->eps);
+  }
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     texts[fmt::format("group {}/name", group)] = groups_[group].name;
     if (clipping_[group]) texts[fmt::format("group {}/clip_norm", group)] = clipping_[group]->text();
@@ -119,6 +139,7 @@ OptimizerState Optimizer::Engine::state() const {
   result.texts["k"] = fmt::format("{}", k_);
   result.texts["journal"] = journal_text(journal_);
   result.texts["samples"] = fmt::format("{}", samples_);
+  if (!globals_.empty()) result.texts["globals"] = fmt::format("{}", fmt::join(globals_, " "));
   for (const auto& [name, text] : notes_) result.texts["note/" + name] = text;
   for (const Slot& slot : slots_) {
     const std::string& name = slot.parameter.name();
@@ -126,10 +147,13 @@ OptimizerState Optimizer::Engine::state() const {
       fail<ValueError>("{}: parameter {} has no name to save its state under; Parameter::named gives it one",
                        definition_.name, slot.label);
     }
-    Tensor counts = empty({counters}, Dtype::i64);
+    Tensor counts = empty({counters(definition_)}, Dtype::i64);
     auto* numbers = counts.mutable_data<std::int64_t>();
     numbers[0] = slot.updates;
-    for (std::size_t i = 0; i < max_products; ++i) numbers[i + 1] = std::bit_cast<std::int64_t>(slot.products[i]);
+    numbers =
+        std::transform(slot.products.begin(), slot.products.end(), numbers + 1, std::bit_cast<std::int64_t, double>);
+    if (definition_.keeps_sums)
+      std::transform(slot.sums.begin(), slot.sums.end(), numbers, std::bit_cast<std::int64_t, double>);
     if (!result.tensors.emplace(name + "/counters", counts).second) {
       fail<ValueError>("{}: two parameters are named '{}', so their states cannot be told apart", definition_.name,
                        name);
@@ -139,6 +163,7 @@ OptimizerState Optimizer::Engine::state() const {
     }
     if (slot.master.defined()) result.tensors[name + "/master"] = slot.master;
     if (averages_) result.tensors[name + "/average"] = slot.average;
+    if (slot.slow.defined()) result.tensors[name + "/slow"] = slot.slow;
   }
   return result;
 }
@@ -159,6 +184,10 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   if (!read_step(text("k"), k)) problem("k is '{}', expected a number of steps", text("k"));
   Step samples = 0;
   if (!read_step(text("samples"), samples)) problem("samples is '{}', expected a number", text("samples"));
+  std::vector<double> globals(definition_.globals.size());
+  if (!read_globals(text("globals"), globals)) {
+    problem("globals are '{}', expected {} numbers", text("globals"), globals.size());
+  }
   std::vector<JournalEntry> journal;
   if (!read_journal(text("journal"), journal)) problem("the journal is '{}'", text("journal"));
 
@@ -187,16 +216,21 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     slot.states.clear();
     slot.updates = 0;
     slot.products.fill(1.0);
+    slot.sums.fill(0.0);
+    slot.slow = Tensor();
     if (!state.tensors.contains(name + "/counters") && !options.allow_missing.empty() &&
         may_be_missing(slot.parameter)) {
       if (averages_) slot.average = slot.weights();
       continue;
     }
-    const Tensor* counts = find(name + "/counters", Dtype::i64, {counters});
+    const Tensor* counts = find(name + "/counters", Dtype::i64, {counters(definition_)});
     const std::int64_t* numbers = counts ? counts->data<std::int64_t>() : nullptr;
     if (numbers != nullptr) {
       slot.updates = numbers[0];
       for (std::size_t i = 0; i < max_products; ++i) slot.products[i] = std::bit_cast<double>(numbers[i + 1]);
+      for (std::size_t i = 0; definition_.keeps_sums && i < max_sums; ++i) {
+        slot.sums[i] = std::bit_cast<double>(numbers[i + 1 + max_products]);
+      }
       if (slot.updates < 0) problem("{}/counters: {} updates", name, slot.updates);
     }
     const auto before = groups_before.find(name);
@@ -207,6 +241,11 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     if (slot.master.defined()) {
       const Tensor* master = find(name + "/master", Dtype::f32, slot.parameter.shape());
       if (master != nullptr) slot.master = *master;
+    }
+    // Slow weights are made at a parameter's first update, and anew where they are missing.
+    if (lookahead_ && slot.updates > 0 && !(options.accept_changes && !state.tensors.contains(name + "/slow"))) {
+      const Tensor* slow = find(name + "/slow", Dtype::f32, slot.parameter.shape());
+      if (slow != nullptr) slot.slow = *slow;
     }
     if (adds_averages) {
       slot.average = zeros(slot.parameter.shape());
@@ -245,7 +284,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   for (const auto& [name, value] : state.texts) {
     if (name.starts_with("note/")) {
       notes[name.substr(5)] = value;
-    } else if (!mine.contains(name) && name != "k" && name != "journal" && name != "samples" &&
+    } else if (!mine.contains(name) && name != "k" && name != "journal" && name != "samples" && name != "globals" &&
                !name.ends_with("/parameters") && !options.accept_changes) {
       problem("{} was '{}', is not here; LoadOptions{{.accept_changes = true}} takes it", name, value);
     }
@@ -261,19 +300,22 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     }
     if (slot.master.defined()) slot.master = slot.master.clone();
     slot.version = ~0u;
+    if (slot.slow.defined()) slot.slow = slot.slow.clone();
     if (averages_) slot.average = slot.average.clone();
   }
   samples_ = samples;
   slots_ = std::move(next);
   active_.clear();
   k_ = k;
+  globals_ = std::move(globals);
   journal_ = std::move(journal);
   notes_ = std::move(notes);
 }
 
-/// What `updates` updates of a parameter of a group multiply its running products with.
-std::array<double, max_products> Optimizer::Engine::products_after(Step updates, std::size_t group, Step k) {
+/// What the running products and sums of a parameter of a group are after some updates.
+Now Optimizer::Engine::now_after(Step updates, std::size_t group, Step k) const {
   Now now;
+  now.globals = definition_.globals;
   now.products.fill(1.0);
   for (now.t = 1; now.t <= updates; ++now.t) {
     // The last of them was update k - 1.
@@ -281,7 +323,7 @@ std::array<double, max_products> Optimizer::Engine::products_after(Step updates,
     for (std::size_t i = 0; i < definition_.hypers.size(); ++i) now.hyper[i] = hyper(i, group, now.k);
     optimizer_->prepare(now);
   }
-  return now.products;
+  return now;
 }
 
 void Optimizer::Engine::start_from(Step k, const std::map<std::string, ParameterStart>& parameters) {
@@ -295,12 +337,13 @@ void Optimizer::Engine::start_from(Step k, const std::map<std::string, Parameter
 
   std::vector<Slot> next = slots_;
   std::set<std::string> known;
-  std::map<std::pair<std::size_t, Step>, std::array<double, max_products>> products;
+  std::map<std::pair<std::size_t, Step>, Now> nows;
   for (Slot& slot : next) {
     const std::string& name = slot.parameter.name();
     slot.states.clear();
     slot.updates = 0;
     slot.products.fill(1.0);
+    slot.sums.fill(0.0);
     const auto found = parameters.find(name);
     if (found == parameters.end()) continue;
     known.insert(name);
@@ -341,9 +384,10 @@ void Optimizer::Engine::start_from(Step k, const std::map<std::string, Parameter
       slot.products.fill(0.0);
       continue;
     }
-    const auto [shared, first] = products.try_emplace({slot.group, start.updates});
-    if (first) shared->second = products_after(start.updates, slot.group, k);
-    slot.products = shared->second;
+    const auto [shared, first] = nows.try_emplace({slot.group, start.updates});
+    if (first) shared->second = now_after(start.updates, slot.group, k);
+    slot.products = shared->second.products;
+    slot.sums = shared->second.sums;
   }
   for (const auto& [name, start] : parameters) {
     if (!known.contains(name)) problem("'{}' is no parameter of this optimizer", name);
@@ -351,10 +395,14 @@ void Optimizer::Engine::start_from(Step k, const std::map<std::string, Parameter
   if (!problems.empty())
     fail<ValueError>("{}: cannot start from this, nothing was changed:{}", definition_.name, problems);
 
-  for (Slot& slot : next) slot.version = ~0u;
+  for (Slot& slot : next) {
+    slot.version = ~0u;
+    slot.slow = Tensor();
+  }
   slots_ = std::move(next);
   active_.clear();
   k_ = k;
+  globals_ = definition_.globals;
   samples_ = 0;
   journal_.clear();
   notes_.clear();

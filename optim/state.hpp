@@ -11,7 +11,7 @@ namespace temper::optim {
 /// All that an optimizer needs to go on exactly, by name: what a checkpoint holds.
 struct OptimizerState {
   /// "fc.weight/exp_avg" and its like, of the parameter's shape, and "fc.weight/counters", i64: the parameter's
-  /// updates, then the bits of its running products. Handles: clone what must not change with the next step.
+  /// updates, then the bits of its running products and sums. Handles: clone what must not change with the next step.
   std::map<std::string, Tensor> tensors{};
   /// "optimizer", "k", "journal", the texts of all schedules, the groups' names and who is in them, what others noted.
   std::map<std::string, std::string> texts{};

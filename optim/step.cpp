@@ -26,7 +26,9 @@ std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
     case StateSpec::Kind::codes8: return begin;
     case StateSpec::Kind::units: return begin / block * 4;
     case StateSpec::Kind::rows:
-    case StateSpec::Kind::columns: return 0;
+    case StateSpec::Kind::columns:
+    case StateSpec::Kind::rows_squared:
+    case StateSpec::Kind::columns_squared: return 0;
   }
   return 0;
 }
@@ -175,12 +177,17 @@ void Optimizer::Engine::make_active() {
                   .p = Tensor(slot.weights()).mutable_data<float>(),
                   .g = gradient.data<float>(),
                   .states{},
+                  .slow = nullptr,
                   .average = nullptr,
                   .copy = nullptr,
                   .now = 0,
                   .totals{}};
     for (std::size_t i = 0; i < slot.states.size(); ++i) {
       if (slot.states[i].defined()) active.states[i] = bytes_of(slot.states[i]);
+    }
+    if (lookahead_) {
+      if (!slot.slow.defined()) slot.slow = slot.weights().clone();
+      active.slow = slot.slow.mutable_data<float>();
     }
     if (slot.average.defined()) active.average = slot.average.mutable_data<float>();
     if (slot.copy.defined()) active.copy = reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>());
@@ -195,6 +202,7 @@ Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Parameter& par
   if (spec.owners && !spec.owners(parameter)) return {};
   const Shape& shape = parameter.shape();
   const std::int64_t rows = shape.rank() > 0 ? shape[0] : 1;
+  const std::int64_t columns = rows > 0 ? shape.numel() / rows : 0;
   const std::int64_t blocks = chunk_count(shape.numel(), block);
   switch (spec.kind) {
     case StateSpec::Kind::f32: return zeros(shape);
@@ -202,7 +210,9 @@ Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Parameter& par
     case StateSpec::Kind::codes8: return zeros({blocks * block / 8}, Dtype::i64);
     case StateSpec::Kind::units: return zeros({blocks});
     case StateSpec::Kind::rows: return zeros({rows});
-    case StateSpec::Kind::columns: return zeros({rows > 0 ? shape.numel() / rows : 0});
+    case StateSpec::Kind::columns: return zeros({columns});
+    case StateSpec::Kind::rows_squared: return zeros({rows, rows});
+    case StateSpec::Kind::columns_squared: return zeros({columns, columns});
   }
   return {};
 }
@@ -210,8 +220,15 @@ Tensor Optimizer::Engine::make_state(const StateSpec& spec, const Parameter& par
 void Optimizer::Engine::run() {
   report_.bad = {};
   writes_ = true;
+  next_globals_ = globals_;
   if (!reads_) prepare_all();
   const bool alone = plan_.items() <= 1;
+  if (adaptive_clip_) {
+    // The norm that clip_norm cuts is of what this leaves.
+    for (Active& active : active_) {
+      if (active.slot->clipped) clip_rows(active);
+    }
+  }
   if (!definition_.whole) {
     parallel_team(alone, [this](const Team& team) { work(team, true, true); });
     return;
@@ -254,7 +271,7 @@ void Optimizer::Engine::work(const Team& team, bool reads, bool updates) {
     team.between_passes([this] { decide(); });
   }
   for (int phase = 0; updates && writes_ && phase < definition_.phases; ++phase) {
-    if (phase > 0) team.between_passes([this] { add_totals(); });
+    if (phase > 0) team.between_passes([this, phase] { add_totals(phase - 1); });
     if (writes_) update_pieces(first, last, team.thread(), phase);
   }
 }
@@ -304,12 +321,14 @@ void Optimizer::Engine::prepare_all() {
   for (Active& active : active_) {
     Slot& slot = *active.slot;
     if (same == nullptr || same->group != slot.group || same->updates != slot.updates ||
-        same->products != slot.products) {
+        same->products != slot.products || same->sums != slot.sums) {
       Now& now = nows_.emplace_back();
       now.k = k_;
       now.t = slot.updates + 1;
       now.hyper = values_[slot.group];
       now.products = slot.products;
+      now.sums = slot.sums;
+      now.globals = globals_;
       const double clip = clips_[clipping_[slot.group] ? slot.group + 1 : 0];
       now.scale = (definition_.maximize ? -clip : clip) / options_.divide_by;
       try {
@@ -326,21 +345,25 @@ void Optimizer::Engine::prepare_all() {
 }
 
 /// Between two phases, on one thread: what the pieces of each parameter sum up to.
-void Optimizer::Engine::add_totals() {
+void Optimizer::Engine::add_totals(int phase) {
   if (error_) writes_ = false;
+  std::array<double, 2> all{};
   for (Active& active : active_) {
     active.totals = {};
     const auto end = active.first_piece + chunk_count(active.size, detail::piece_size);
     for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
       for (std::size_t i = 0; i < 2; ++i) active.totals[i] += changes_[static_cast<std::size_t>(piece)][i];
     }
+    for (std::size_t i = 0; i < 2; ++i) all[i] += active.totals[i];
   }
+  if (!next_globals_.empty()) optimizer_->between_phases(phase, nows_.front(), all, next_globals_);
 }
 
 void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int thread, int phase) {
   const optim_kernels::Table& kernels = optim_kernels::current();
   const auto weight = static_cast<float>(average_weight_);
-  const bool final = phase + 1 == definition_.phases;
+  const bool final = phase + 1 == definition_.phases, pulls = looks_back();
+  const auto share = static_cast<float>(lookahead_ ? lookahead_->share : 0.0);
   std::array<double, 2> unused{};
   float* before =
       options_.measure && final ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
@@ -358,11 +381,13 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
                  .memory{},
                  .n = end - begin,
                  .begin = begin,
+                 .size = active.size,
                  .parameter = static_cast<std::size_t>(active.slot - slots_.data()),
                  .now = nows_[active.now],
                  .phase = phase,
                  .sums = final ? unused : changes_[static_cast<std::size_t>(piece)],
-                 .totals = active.totals};
+                 .totals = active.totals,
+                 .globals = next_globals_};
       for (std::size_t i = 0; i < definition_.states.size(); ++i) {
         if (active.states[i] == nullptr) continue;
         work.memory[i] = active.states[i] + state_offset(definition_.states[i].kind, begin);
@@ -370,6 +395,7 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
       if (before != nullptr) std::copy_n(work.p, work.n, before);
       optimizer_->update(work);
       if (!final) return;
+      if (pulls) kernels.look_back(active.slow + begin, work.p, share, work.n);
       if (before != nullptr) kernels.change(work.p, before, work.n, changes_[static_cast<std::size_t>(piece)].data());
       if (weight > 0.0f) kernels.average(active.average + begin, work.p, weight, work.n);
       if (active.copy != nullptr) kernels.to_bf16(work.p, active.copy + begin, work.n);
@@ -395,16 +421,20 @@ void Optimizer::Engine::commit() {
     if (!writes_) continue;
     ++slot.updates;
     slot.products = nows_[active.now].products;
+    slot.sums = nows_[active.now].sums;
+    if (active.slow != nullptr && looks_back()) slot.slow.mutable_data<float>();
     slot.bump_version();
     if (average_weight_ > 0.0) slot.average.mutable_data<float>();
     if (active.copy != nullptr) slot.copy.mutable_data<BFloat16>();
     if (slot.master.defined()) slot.version = slot.copy.version();
   }
   if (!writes_) return;
+  if (looks_back()) pull_resting();
   if (average_weight_ > 0.0) {
     average_resting();
     ++samples_;
   }
+  globals_ = next_globals_;
   ++k_;
   report_.applied = true;
   if (options_.measure) {

@@ -270,7 +270,7 @@ class Reading {
     add("--weight-decay", o.weight_decay, "decoupled decay of weights (not of biases and norm gains)")
         ->check(between(0));
     add("--l2", o.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")->check(between(0));
-    add("--momentum", o.momentum, "of sgd, sgdw, rmsprop and muon; by default what is customary")->check(kept_share);
+    add("--momentum", o.momentum, "of sgd, sgdw, rmsprop, lars, muon and normuon; by default what is customary")->check(kept_share);
     add("--beta2", o.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")->check(kept_share);
     add("--clip-norm", o.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
     add("--ema", o.ema, "average the weights with this decay (0.999), and use the average; 0: do not")

@@ -1,5 +1,7 @@
 #include "models/common/optimizer.hpp"
 
+#include <algorithm>
+
 #include "framework/core/format_internal.hpp"
 
 namespace temper::models {
@@ -41,6 +43,33 @@ std::unique_ptr<optim::Optimizer> make(const optim::Groups& groups, const TrainO
   return std::make_unique<Optimizer>(groups, with_common<Options>(options, lr));
 }
 
+std::unique_ptr<optim::Optimizer> make_nadamw(const optim::Groups& groups, const TrainOptions& options,
+                                              const optim::Schedule& lr) {
+  auto own = with_common<optim::AdamWOptions>(options, lr);
+  own.nesterov = true;
+  return std::make_unique<optim::AdamW>(groups, own);
+}
+
+/// Its slow average comes up over the whole run, where that has an end.
+std::unique_ptr<optim::Optimizer> make_ademamix(const optim::Groups& groups, const TrainOptions& options,
+                                                const optim::Schedule& lr) {
+  auto own = with_common<optim::AdEMAMixOptions>(options, lr);
+  if (const Step n = lr.length(); n != optim::endless) {
+    own.alpha = own.alpha * optim::warmup(n);
+    own.beta3 = optim::beta3_warmup(0.9, 0.9999, n);
+  }
+  return std::make_unique<optim::AdEMAMix>(groups, own);
+}
+
+std::unique_ptr<optim::Optimizer> make_schedule_free(const optim::Groups& groups, const TrainOptions& options,
+                                                     const optim::Schedule& lr) {
+  const Step end = lr.length() == optim::endless ? 0 : lr.length();
+  if (lr(end) < lr(std::max<Step>(0, end / 2)) * 0.99) {
+    fail<ValueError>("--optimizer schedule_free averages instead of letting the rate decay: --decay constant");
+  }
+  return std::make_unique<optim::ScheduleFree>(groups, with_common<optim::ScheduleFreeOptions>(options, lr));
+}
+
 template <class Optimizer, class Options>
 constexpr Entry entry(const char* name, const char* lr, double customary_momentum = 0) {
   constexpr bool decoupled = requires(Options options) { options.weight_decay; };
@@ -62,6 +91,15 @@ constexpr Entry entries[] = {
     entry<optim::RMSprop, optim::RMSpropOptions>("rmsprop", "1e-3"),
     entry<optim::Adagrad, optim::AdagradOptions>("adagrad", "1e-2"),
     entry<optim::Muon, optim::MuonOptions>("muon", "1e-3", 0.95),
+    entry<optim::NorMuon, optim::NorMuonOptions>("normuon", "1e-3", 0.95),
+    {"nadamw", "1e-3", 0, "weight_decay", false, true, make_nadamw},
+    {"ademamix", "1e-3", 0, "weight_decay", false, true, make_ademamix},
+    {"schedule_free", "2.5e-3", 0, "weight_decay", false, true, make_schedule_free},
+    entry<optim::SOAP, optim::SOAPOptions>("soap", "3e-3"),
+    entry<optim::ADOPT, optim::ADOPTOptions>("adopt", "1e-3"),
+    entry<optim::Prodigy, optim::ProdigyOptions>("prodigy", "1"),
+    entry<optim::LARS, optim::LARSOptions>("lars", "2", 0.9),
+    entry<optim::Adadelta, optim::AdadeltaOptions>("adadelta", "1"),
     entry<optim::Adafactor, optim::AdafactorOptions>("adafactor", "1e-3"),
 };
 

@@ -24,7 +24,7 @@ struct TrainOptions {
   std::string decay = "linear";      ///< one of decay_names()
   double weight_decay = 0.01;        ///< decoupled, of weights and embeddings; biases and norm gains do not decay
   double l2 = 0.0;                   ///< added to the gradient, of the same parameters, where decay is not decoupled
-  std::optional<double> momentum{};  ///< of sgd, sgdw, rmsprop and muon; none: customary_momentum
+  std::optional<double> momentum{};  ///< of those that have it; none: customary_momentum
   double beta2 = 0.0;                ///< of the optimizers that have it; 0: the optimizer's own default
   double clip_norm = 1.0;            ///< longest gradient; 0: no clipping
   double ema = 0.0;                  ///< what the average of the weights keeps of itself at each update; 0: no average

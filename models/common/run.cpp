@@ -237,7 +237,7 @@ void Run::end() {
   Impl& run = *impl_;
   run.bar.reset();
   run.stop.reset();
-  if (run.options.ema > 0) run.optimizer().swap_averages();
+  if (run.optimizer().has_averages()) run.optimizer().swap_averages();
   save(*run.folder / "model.safetensors", run.parts->model);
 }
 

@@ -71,10 +71,10 @@ void Run::Impl::evaluate() {
   const Clock::time_point begin = Clock::now();
   // Whatever an evaluation draws, training goes on as if there had been none: how often it is made changes nothing.
   const RandomState random = random_state();
-  if (options.ema > 0) optimizer().swap_averages();
+  if (optimizer().has_averages()) optimizer().swap_averages();
   const Metrics metrics = parts->evaluate();
   keep_best(metrics);
-  if (options.ema > 0) optimizer().swap_averages();
+  if (optimizer().has_averages()) optimizer().swap_averages();
   set_random_state(random);
   log_metrics(metrics);
   measured += Clock::now() - begin;  // the throughput is training's

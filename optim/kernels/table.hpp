@@ -57,6 +57,7 @@ struct NarrowColumns {
   float* v_units;
   std::uint32_t key;  // of the random bits
   Index first;        // number of the first element: what the random bits are counted by
+  bool nesterov;      // step by the moment of the next update, as far as it is known
 };
 
 // Scalars of the others. Always g = scale * gradient + l2 * p first.
@@ -89,6 +90,54 @@ struct LionScalars {
   float scale, beta1, rest1, beta2, rest2, lr, decay;
 };
 
+/// How p takes a direction u made of the gradient g: p -= lr * u + decay * p.
+struct TakeScalars {
+  float lr, decay;
+  float boost = 1.0f;           // of the elements that a cautious step keeps
+  bool cautious = false;        // keep only elements of u that have the sign of g
+  bool cautious_decay = false;  // decay only where the step shrinks p too
+  bool count = false;           // change nothing, and return how many elements of u have the sign of g
+};
+struct TakeColumns {
+  float* p;
+  const float* g;
+  float* lost;  // compensated rounding, or null
+};
+
+/// m and v as Adam, slow = beta3 * slow + rest3 * g;  u = (per_fast * m + alpha * slow) / (sqrt(v) * root + eps)
+struct AdemamixScalars {
+  float scale, beta1, rest1, beta2, rest2, beta3, rest3, per_fast, alpha, root, eps;
+};
+/// x = g / max(sqrt(v), eps), cut to clip;  u = m = beta1 * m + rest1 * x;  v as Adam
+struct AdoptScalars {
+  float scale, beta1, rest1, beta2, rest2, eps, clip;
+};
+/// v = rho * v + rest * g * g;  u = sqrt(x + eps) / sqrt(v + eps) * g;  x = rho * x + rest * u * u;  p -= lr * u
+struct AdadeltaScalars {
+  float scale, l2, rho, rest, eps, lr;
+};
+/// The size of an element's step: + start, times grow or shrink by whether the gradient kept its sign.
+struct RpropScalars {
+  float scale, start, shrink, grow, least, most;
+};
+/// u = g / (sqrt(v) * root + eps) + decay * y;  y += pull * (z - y) + push * u;  z -= lr * u. At first z = y.
+struct ScheduleFreeScalars {
+  float scale, beta2, rest2, root, eps, decay, pull, push, lr;
+  bool first;
+};
+
+/// m = beta1 * m + rest1 * g;  v = beta2 * v + rest2 * g * g;  s = beta3 * s + rest3 * g; at first p0 = p
+/// p -= rate * m / (sqrt(v) + eps) + decay * p
+struct ProdigyScalars {
+  float scale, beta1, rest1, beta2, rest2, beta3, rest3, rate, decay;
+  bool first;
+};
+struct ProdigyColumns {
+  float* p;
+  const float* g;
+  float *m, *v, *s, *p0;
+};
+
 struct Table {
   // sums.cpp
   /// The sum of x[i]^2.
@@ -111,7 +160,24 @@ struct Table {
   /// Columns must start at a block.
   void (*adam_8bit)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
 
+  // Directions that may be taken cautiously, one file each; see TakeScalars.
+  double (*adam_take)(const AdamScalars& scalars, const TakeScalars& take, bool nesterov, const AdamColumns& columns,
+                      Index n);
+  double (*sgd_take)(const SgdScalars& scalars, const TakeScalars& take, const SgdColumns& columns, Index n);
+  double (*lion_take)(const LionScalars& scalars, const TakeScalars& take, const TakeColumns& columns, float* m,
+                      Index n);
+  double (*ademamix)(const AdemamixScalars& scalars, const TakeScalars& take, const TakeColumns& columns, float* fast,
+                     float* slow, float* square, Index n);
+  double (*adopt)(const AdoptScalars& scalars, const TakeScalars& take, const TakeColumns& columns, float* m, float* v,
+                  Index n);
+  /// v = (scale * g)^2
+  void (*adopt_first)(const float* g, float* v, float scale, Index n);
+
   // One file each.
+  void (*adadelta)(const AdadeltaScalars& scalars, float* p, const float* g, float* square, float* delta, Index n);
+  void (*rprop)(const RpropScalars& scalars, float* p, const float* g, float* before, float* size, Index n);
+  /// Without v: u = g + decay * y.
+  void (*schedule_free)(const ScheduleFreeScalars& scalars, float* y, const float* g, float* z, float* v, Index n);
   void (*nadam)(const NAdamScalars& scalars, const AdamColumns& columns, Index n);
   void (*adamax)(const AdamaxScalars& scalars, const AdamColumns& columns, Index n);
   void (*adagrad)(const AdagradScalars& scalars, float* p, const float* g, float* sum, Index n);
@@ -121,6 +187,10 @@ struct Table {
   void (*lamb_moments)(const AdamScalars& scalars, const AdamColumns& columns, Index n, double* sums);
   /// p -= trust * change
   void (*lamb_apply)(const AdamScalars& scalars, float trust, const AdamColumns& columns, Index n);
+
+  /// Updates m, v, s; sums[0] = sum g * (p0 - p), sums[1] = sum |s|.
+  void (*prodigy_moments)(const ProdigyScalars& scalars, const ProdigyColumns& columns, Index n, double* sums);
+  void (*prodigy_apply)(const ProdigyScalars& scalars, float eps, const ProdigyColumns& columns, Index n);
 
   // muon.cpp
   /// buf = momentum * buf + rest * g;  g = nesterov ? rest * g + momentum * buf : buf
@@ -141,6 +211,8 @@ struct Table {
   // average.cpp
   /// mean += weight * (p - mean)
   void (*average)(float* mean, const float* p, float weight, Index n);
+  /// slow += share * (p - slow);  p = slow
+  void (*look_back)(float* slow, float* p, float share, Index n);
   void (*to_bf16)(const float* x, std::uint16_t* y, Index n);
 };
 

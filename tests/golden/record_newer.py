@@ -1,16 +1,23 @@
 #!/usr/bin/env python3
-"""Records optim_newer.json: schedules and Plateau of today's PyTorch (2.x, by pip), which has what 1.13 lacks.
+"""Records optim_newer.json: what PyTorch 1.13 lacks, from today's packages, all in float64.
 
-    python3 -m venv venv && venv/bin/pip install torch
+    python3 -m venv venv && venv/bin/pip install torch numpy schedulefree prodigyopt pytorch-optimizer timm
     venv/bin/python tests/golden/record_newer.py            # writes optim_newer.json beside this file
     venv/bin/python tests/golden/record_newer.py --check    # compares instead
 """
 
+import importlib.metadata
+import importlib.util
 import json
 import math
 import pathlib
 import sys
+import types
 
+import numpy as np
+import prodigyopt
+import pytorch_optimizer
+import schedulefree
 import torch
 from torch.optim import lr_scheduler as sched
 
@@ -70,6 +77,220 @@ def plateau(lr, options, metrics):
     return {"lr": lr, "args": args, "metrics": metrics, "rates": rates}
 
 
+# Optimizers ---------------------------------------------------------------------------------------------------------
+
+# A tall matrix, a wide one, a vector. All numbers are multiples of 2^-10: float has them exactly.
+SHAPES = [(6, 4), (3, 8), (5,)]
+STEPS = 20
+RECORDED = (1, 2, 3, 5, 10, 20)  # after so many steps
+
+
+def draw(random):
+    return [np.round(random.standard_normal(shape) * 1024) / 1024 for shape in SHAPES]
+
+
+def inputs():
+    random = np.random.default_rng(11)
+    return draw(random), [draw(random) for _ in range(STEPS)]
+
+
+def timm_nadamw():
+    """timm's module alone: the whole package needs torchvision."""
+    origin = pathlib.Path(importlib.util.find_spec("timm").origin).parent / "optim"
+    package = types.ModuleType("timm_optim")
+    package.__path__ = [str(origin)]
+    sys.modules["timm_optim"] = package
+    return importlib.import_module("timm_optim.nadamw").NAdamW
+
+
+def trajectory(make, before=lambda parameters: None):
+    p0, gradients = inputs()
+    parameters = [torch.nn.Parameter(torch.tensor(p)) for p in p0]
+    optimizer = make(parameters)
+    result = []
+    for step in range(STEPS):
+        for p, g in zip(parameters, gradients[step]):
+            p.grad = torch.tensor(g)
+        before(parameters)
+        optimizer.step()
+        if step + 1 in RECORDED:
+            result.append([p.detach().ravel().tolist() for p in parameters])
+    return result
+
+
+def evaluated(make):
+    """Where Schedule-Free is for evaluation, after every step."""
+    p0, gradients = inputs()
+    parameters = [torch.nn.Parameter(torch.tensor(p)) for p in p0]
+    optimizer = make(parameters)
+    optimizer.train()
+    result = []
+    for step in range(STEPS):
+        for p, g in zip(parameters, gradients[step]):
+            p.grad = torch.tensor(g)
+        optimizer.step()
+        optimizer.eval()
+        if step + 1 in RECORDED:
+            result.append([p.detach().ravel().tolist() for p in parameters])
+        optimizer.train()
+    return result
+
+
+def schedule_free(make):
+    def started(parameters):
+        optimizer = make(parameters)
+        optimizer.train()
+        return optimizer
+    return trajectory(started)
+
+
+class Formula:
+    """An optimizer written out in numpy: update(t, index, p, g) gives the new p."""
+
+    def __init__(self, parameters, update):
+        self.parameters, self.update, self.t = parameters, update, 0
+
+    def step(self):
+        self.t += 1
+        with torch.no_grad():
+            for i, p in enumerate(self.parameters):
+                p.copy_(torch.tensor(self.update(self.t, i, p.numpy().copy(), p.grad.numpy())))
+
+
+def cautious_adamw(lr, beta1, beta2, weight_decay, masks_steps=False, masks_decay=False):
+    """Liang et al. (2024): AdamW that moves where step and gradient have one sign. Chen et al. (2025): that decays where
+    step and weight have one sign."""
+    m, v = [0.0] * len(SHAPES), [0.0] * len(SHAPES)
+
+    def update(t, i, p, g):
+        m[i] = beta1 * m[i] + (1 - beta1) * g
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g
+        u = m[i] / (1 - beta1**t) / (np.sqrt(v[i] / (1 - beta2**t)) + 1e-8)
+        shrinks = (u * p > 0) if masks_decay else 1.0
+        if masks_steps:
+            mask = u * g > 0
+            u = u * mask * (mask.size / (mask.sum() + 1))
+        return p - lr * u - lr * weight_decay * p * shrinks
+    return lambda parameters: Formula(parameters, update)
+
+
+def cautious_lion(lr, beta1, beta2, weight_decay):
+    m = [0.0] * len(SHAPES)
+
+    def update(t, i, p, g):
+        u = np.sign(beta1 * m[i] + (1 - beta1) * g)
+        m[i] = beta2 * m[i] + (1 - beta2) * g
+        mask = u * g > 0
+        u = u * mask * (mask.size / (mask.sum() + 1))
+        return p - lr * u - lr * weight_decay * p
+    return lambda parameters: Formula(parameters, update)
+
+
+def cautious_sgd(lr, momentum, weight_decay):
+    buffer = [None] * len(SHAPES)
+
+    def update(t, i, p, g):
+        buffer[i] = g if t == 1 else momentum * buffer[i] + g
+        mask = buffer[i] * g > 0
+        u = buffer[i] * mask * (mask.size / (mask.sum() + 1))
+        return p - lr * u - lr * weight_decay * p * (buffer[i] * p > 0)
+    return lambda parameters: Formula(parameters, update)
+
+
+def soap():
+    """Of the first four rows of the first matrix: only a square one has bases that do not depend on who computes them,
+    as one gradient says nothing about the rest of the longer side."""
+    p0, gradients = inputs()
+    p = torch.nn.Parameter(torch.tensor(p0[0][:4]))
+    optimizer = pytorch_optimizer.SOAP([p], lr=0.02, betas=(0.95, 0.9), shampoo_beta=0.8, weight_decay=0.01,
+                                       precondition_frequency=3)
+    result = []
+    for step in range(STEPS):
+        p.grad = torch.tensor(gradients[step][0][:4])
+        optimizer.step()
+        if step + 1 in RECORDED:
+            result.append(p.detach().ravel().tolist())
+    return result
+
+
+def newton_schulz_exact(x):
+    """Twelve steps of (2, -1.5, 0.5): singular values of 1."""
+    x = x / (np.sqrt((x * x).sum()) + 1e-7)
+    for _ in range(12):
+        gram = x @ x.T
+        x = 2.0 * x + (-1.5 * gram + 0.5 * (gram @ gram)) @ x
+    return x
+
+
+def normuon(lr, momentum, row_beta, weight_decay):
+    """Li et al. (2025), by rows where there are as many as columns, else by columns; the scale is AdamW's."""
+    m, v = [0.0] * len(SHAPES), [0.0] * len(SHAPES)
+
+    def update(t, i, p, g):
+        if g.ndim < 2:
+            return p
+        m[i] = momentum * m[i] + (1 - momentum) * g
+        o = newton_schulz_exact((1 - momentum) * g + momentum * m[i])
+        axis = 1 if g.shape[0] >= g.shape[1] else 0
+        v[i] = row_beta * v[i] + (1 - row_beta) * (o * o).mean(axis=axis, keepdims=True)
+        n = o / np.sqrt(np.maximum(v[i], 1e-10))
+        n = n * np.linalg.norm(o) / np.linalg.norm(n)
+        return p - lr * weight_decay * p - lr * 0.2 * math.sqrt(max(g.shape)) * n
+    return lambda parameters: Formula(parameters, update)
+
+
+def lookahead(parameters):
+    base = torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+    return pytorch_optimizer.Lookahead(base, k=3, alpha=0.6, pullback_momentum="none")
+
+
+def clip_adaptively(parameters):
+    for p in parameters:
+        p.grad = pytorch_optimizer.agc(p.detach(), p.grad, agc_eps=1e-3, agc_clip_val=0.3)
+
+
+OPTIMIZERS = {
+    "nadamw": lambda: trajectory(lambda p: timm_nadamw()(p, lr=0.02, weight_decay=0.1)),
+    "cautious_adamw": lambda: trajectory(cautious_adamw(0.02, 0.9, 0.999, 0.1, masks_steps=True)),
+    "cautious_decay": lambda: trajectory(cautious_adamw(0.02, 0.9, 0.999, 0.5, masks_decay=True)),
+    "cautious_lion": lambda: trajectory(cautious_lion(0.01, 0.9, 0.99, 0.1)),
+    "cautious_sgdw": lambda: trajectory(cautious_sgd(0.02, 0.9, 0.5)),
+    "ademamix": lambda: trajectory(lambda p: pytorch_optimizer.AdEMAMix(
+        p, lr=0.01, betas=(0.9, 0.999, 0.999), alpha=5.0, weight_decay=0.1, eps=1e-8, weight_decouple=True,
+        foreach=False)),
+    "ademamix_warm": lambda: trajectory(lambda p: pytorch_optimizer.AdEMAMix(
+        p, lr=0.01, betas=(0.9, 0.999, 0.9999), alpha=5.0, t_alpha_beta3=15, weight_decay=0.1, eps=1e-8,
+        weight_decouple=True, foreach=False)),
+    "adopt": lambda: trajectory(lambda p: pytorch_optimizer.ADOPT(
+        p, lr=0.02, betas=(0.9, 0.99), weight_decay=0.0, eps=1e-6, clip_lambda=lambda t: (t - 1)**0.25, foreach=False)),
+    "adopt_cautious": lambda: trajectory(lambda p: pytorch_optimizer.ADOPT(
+        p, lr=0.02, betas=(0.9, 0.99), weight_decay=0.0, eps=1e-6, clip_lambda=lambda t: (t - 1)**0.25, cautious=True,
+        foreach=False)),
+    "adadelta": lambda: trajectory(lambda p: torch.optim.Adadelta(p, lr=0.5, rho=0.9, eps=1e-6, weight_decay=0.01)),
+    "rprop": lambda: trajectory(lambda p: torch.optim.Rprop(p, lr=0.01, etas=(0.5, 1.2), step_sizes=(1e-3, 0.1))),
+    "lars": lambda: trajectory(lambda p: pytorch_optimizer.LARS(
+        p, lr=2.0, momentum=0.9, weight_decay=0.1, trust_coefficient=0.02, foreach=False)),
+    "schedule_free": lambda: schedule_free(lambda p: schedulefree.AdamWScheduleFree(
+        p, lr=0.05, betas=(0.9, 0.999), weight_decay=0.1, warmup_steps=5, foreach=False)),
+    "schedule_free_x": lambda: evaluated(lambda p: schedulefree.AdamWScheduleFree(
+        p, lr=0.05, betas=(0.9, 0.999), weight_decay=0.1, warmup_steps=5, foreach=False)),
+    "schedule_free_sgd": lambda: schedule_free(lambda p: schedulefree.SGDScheduleFree(
+        p, lr=0.2, momentum=0.9, weight_decay=0.1, warmup_steps=3, r=1.0, foreach=False)),
+    "prodigy": lambda: trajectory(lambda p: prodigyopt.Prodigy(p, lr=1.0, d0=1e-2, weight_decay=0.01)),
+    "prodigy_growth": lambda: trajectory(lambda p: prodigyopt.Prodigy(
+        p, lr=0.5, d0=1e-3, d_coef=2.0, growth_rate=1.3, use_bias_correction=True, safeguard_warmup=True)),
+    "soap": soap,
+    "normuon": lambda: trajectory(normuon(0.02, 0.9, 0.95, 0.1)),
+    "lookahead": lambda: trajectory(lookahead),
+    "adaptive_clip": lambda: trajectory(lambda p: torch.optim.SGD(p, lr=0.1), before=clip_adaptively),
+}
+
+
+def versions():
+    return {name: importlib.metadata.version(name)
+            for name in ("torch", "numpy", "schedulefree", "prodigyopt", "pytorch-optimizer", "timm")}
+
+
 def flat(x):
     if isinstance(x, dict):
         return [v for key in sorted(x) for v in flat(x[key])]
@@ -80,16 +301,23 @@ def flat(x):
 
 def main():
     recorded = {
-        "torch": torch.__version__.split("+")[0],
+        "versions": {name: version.split("+")[0] for name, version in versions().items()},
         "schedules": {name: values(*case) for name, case in SCHEDULES.items()},
         "plateau": {name: plateau(*case) for name, case in PLATEAU.items()},
+        "recorded": list(RECORDED),
+        "p0": [x.ravel().tolist() for x in inputs()[0]],
+        "grads": [[x.ravel().tolist() for x in gs] for gs in inputs()[1]],
+        "optimizers": {name: record() for name, record in OPTIMIZERS.items()},
     }
     if "--check" not in sys.argv:
-        FILE.write_text(json.dumps(recorded, indent=1) + "\n")
+        lines = [f'"{name}": {json.dumps(part)}' for name, part in recorded.items() if name != "optimizers"]
+        rows = [f' "{name}": {json.dumps(part)}' for name, part in recorded["optimizers"].items()]
+        lines.append('"optimizers": {\n' + ",\n".join(rows) + "\n}")
+        FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
         return
     there, here = json.loads(FILE.read_text()), json.loads(json.dumps(recorded))
     worst = 0.0
-    for part in ("schedules", "plateau"):
+    for part in ("schedules", "plateau", "p0", "grads", "optimizers"):
         a, b = flat(there[part]), flat(here[part])
         assert len(a) == len(b), f"{part}: {len(a)} values in the file, {len(b)} here"
         worst = max([worst] + [abs(x - y) for x, y in zip(a, b) if isinstance(x, float)])

@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -79,6 +81,143 @@ TEST_CASE("Muon as published, AdamW for what is no 2-D weight") {
                                                .adamw_scale = 0.1});
 }
 
+namespace {
+
+/// Matrices without the vector that the newer trajectories have beside them.
+double normuon_distance(const NorMuonOptions& options) {
+  const nlohmann::json newer = nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim_newer.json"));
+  const std::vector<Shape> shapes = {{6, 4}, {3, 8}};
+  std::vector<Parameter> parameters;
+  for (std::size_t i = 0; i < 2; ++i) {
+    parameters.emplace_back(from(newer["p0"][i].get<std::vector<float>>(), shapes[i]), Role::weight);
+  }
+  NorMuon normuon(parameters, options);
+  const auto after = newer["recorded"].get<std::vector<std::size_t>>();
+  double worst = 0.0;
+  std::size_t next = 0;
+  for (std::size_t step = 0; step < after.back(); ++step) {
+    for (std::size_t i = 0; i < 2; ++i) {
+      parameters[i].set_gradient(from(newer["grads"][step][i].get<std::vector<float>>(), shapes[i]));
+    }
+    normuon.step();
+    if (step + 1 != after[next]) continue;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const auto expected = newer["optimizers"]["normuon"][next][i].get<std::vector<double>>();
+      for (std::size_t j = 0; j < expected.size(); ++j) {
+        worst = std::max(worst, std::abs(parameters[i].value().values<float>()[j] - expected[j]));
+      }
+    }
+    ++next;
+  }
+  return worst;
+}
+
+/// The squares of the singular values of a matrix with two rows.
+std::vector<double> singular_squares(const Tensor& x) {
+  const float* a = x.data<float>();
+  const std::int64_t n = x.size(1);
+  double p = 0, q = 0, r = 0;
+  for (std::int64_t j = 0; j < n; ++j) {
+    p += static_cast<double>(a[j]) * static_cast<double>(a[j]);
+    q += static_cast<double>(a[j]) * static_cast<double>(a[n + j]);
+    r += static_cast<double>(a[n + j]) * static_cast<double>(a[n + j]);
+  }
+  const double mean = 0.5 * (p + r), off = std::sqrt(0.25 * (p - r) * (p - r) + q * q);
+  return {mean - off, mean + off};
+}
+
+}  // namespace
+
+TEST_CASE("NorMuon by its formula") {
+  const Predicate none = [](const Parameter&) { return false; };
+  const NorMuonOptions options{
+      .lr = 0.02, .momentum = 0.9, .weight_decay = 0.1, .iteration = NewtonSchulz::exact, .adamw = none};
+  CHECK(normuon_distance(options) < 1e-4);
+  NorMuonOptions other = options;
+  other.row_beta = 0.0;  // rows of equal length
+  CHECK(normuon_distance(other) > 1e-3);
+}
+
+TEST_CASE("NorMuon's steps are no smaller than a share of the matrix") {
+  Parameter p(full({4, 4}, 10.0f), Role::weight);
+  NorMuon normuon({p}, {.lr = 1.0, .floor = 0.35, .weight_decay = 0.0});
+  p.set_gradient(normal({4, 4}));
+  CHECK(normuon.step({.measure = true}).update_ratio == near(0.35, 1e-4));
+}
+
+TEST_CASE("the polynomials end where they should") {
+  const auto squares = [](NewtonSchulz iteration) {
+    Parameter p(zeros({2, 5}), Role::weight);
+    Muon muon(
+        {p}, {.lr = 1.0, .nesterov = false, .weight_decay = 0.0, .scale = MuonScale::spectral, .iteration = iteration});
+    p.set_gradient(from({1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 1.0f, 2.0f, -3.0f, 4.0f, 5.5f}, {2, 5}));
+    muon.step();
+    return singular_squares(p.value());
+  };
+  for (const double x : squares(NewtonSchulz::exact)) CHECK(x == near(1.0, 1e-3));
+  // Its five polynomials leave 0.85 to 1.14 of singular values from 0.001 to 1.
+  for (const double x : squares(NewtonSchulz::polar_express)) CHECK((x > 0.722 && x < 1.307));
+  for (const double x : squares(NewtonSchulz::jordan)) CHECK((x > 0.4 && x < 1.5));
+}
+
+TEST_CASE("convolutions are matrices, and stacked projections are several") {
+  const Tensor g = normal({6, 2, 2, 2});
+  const auto moved = [](const Tensor& gradient, const MuonOptions& options, const char* name) {
+    const Parameter p = Parameter(zeros(gradient.shape()), Role::weight).named(name);
+    Muon muon({p}, options);
+    Parameter(p).set_gradient(gradient.clone());
+    muon.step();
+    const auto values = p.value().values<float>();
+    return std::vector<float>(values.begin(), values.end());
+  };
+  const Predicate none = [](const Parameter&) { return false; };
+  const MuonOptions options{.lr = 1.0, .weight_decay = 0.0, .adamw = none};
+  CHECK(moved(g, options, "conv.weight") == moved(g.view({6, 8}), options, "weight"));
+  // Three matrices one below the other move as each does alone.
+  const std::vector<float> whole = moved(g.view({6, 8}), options, "attention.in_proj_weight");
+  for (std::int64_t block = 0; block < 3; ++block) {
+    const std::vector<float> alone = moved(g.view({6, 8}).rows(2 * block, 2 * block + 2).clone(), options, "weight");
+    for (std::size_t i = 0; i < alone.size(); ++i) {
+      CHECK(whole[static_cast<std::size_t>(block) * 16 + i] == near(static_cast<double>(alone[i]), 1e-4));
+    }
+  }
+  CHECK(moved(g.view({6, 8}), options, "weight") != whole);
+  MuonOptions wrong = options;
+  wrong.row_blocks = [](const Parameter&) { return std::vector<std::int64_t>{2, 3}; };
+  CHECK_THROWS_WITH_AS(moved(g.view({6, 8}), wrong, "w"),
+                       "Muon: 'w' [6, 8] has row blocks of [2, 3], expected positive numbers that add up to 6",
+                       ValueError);
+}
+
+TEST_CASE("muon_groups is one line") {
+  const auto weight = [](const char* name, const Shape& shape, Role role = Role::weight) {
+    return Parameter(ones(shape), role).named(name);
+  };
+  const std::vector<Parameter> parameters = {weight("embed.weight", {50, 8}, Role::embedding),
+                                             weight("conv1.weight", {8, 3, 3, 3}),
+                                             weight("depthwise.weight", {8, 1, 3, 3}),
+                                             weight("conv2.weight", {16, 8, 3, 3}),
+                                             weight("thin.weight", {1000, 4}),
+                                             weight("fc.weight", {16, 32}),
+                                             weight("norm.weight", {16}, Role::norm_gain),
+                                             weight("out.weight", {10, 16})};
+  const Groups groups = muon_groups(parameters);
+  const Muon muon(groups, {.lr = 0.025, .scale = MuonScale::spectral});
+  REQUIRE(groups.size() == 4);
+  const auto names = [](const Group& group) {
+    std::string all;
+    for (const Parameter& p : group.parameters) all += p.name() + " ";
+    return all;
+  };
+  CHECK(names(groups[0]) == "conv2.weight fc.weight ");
+  CHECK(names(groups[1]) == "embed.weight ");
+  CHECK(names(groups[2]) == "out.weight ");
+  CHECK(names(groups[3]) == "conv1.weight depthwise.weight thin.weight norm.weight ");
+  CHECK(muon.lr(1) == near(0.7));
+  CHECK(muon.lr(2) == near(0.004));
+  CHECK(muon.value("weight_decay", 0, 3) == 0.0);
+}
+
 TEST_CASE("Adafactor as published") {
   reproduce<Adafactor>("adafactor", AdafactorOptions{});
   reproduce<Adafactor>("adafactor_relative",
@@ -135,7 +274,8 @@ TEST_CASE("which weights Muon takes") {
   CHECK_FALSE(output(layers[2]));
   CHECK(output(layers[3]));
   CHECK_FALSE(output_layers({layers[0]})(layers[0]));
-  CHECK_THROWS_WITH_AS(Muon(parameters, {.steps = 0}), "Muon: 0 Newton-Schulz steps, expected at least 1", ValueError);
+  CHECK_THROWS_WITH_AS(Muon(parameters, {.steps = -1}), "Muon: -1 Newton-Schulz steps, expected at least 1, or 0",
+                       ValueError);
 }
 
 TEST_CASE("Adafactor keeps a number per row and column") {

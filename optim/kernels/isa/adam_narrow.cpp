@@ -14,10 +14,11 @@ void adam_bf16(const AdamScalars& s, const NarrowColumns& c, Index n) {
   const auto step = [&](Vec p, Vec g, Int& m_bits, Int& v_bits, Index i) {
     Vec m = float_of(shift_left(m_bits, 16)), v = float_of(shift_left(v_bits, 16));
     rule.moments(p, g, m, v);
+    const Vec direction = c.nesterov ? rule.beta1 * m + rule.rest1 * (rule.scale * g + rule.l2 * p) : m;
     const Int bits = random(c.first + i);
     m_bits = shift_right(bits_of(m) + (bits & Int(0xffff)), 16);
     v_bits = shift_right(bits_of(v) + shift_right(bits, 16), 16);
-    return p - rule.change(p, m, v);
+    return p - rule.change(p, direction, v);
   };
   auto *ms = static_cast<std::uint16_t*>(c.m), *vs = static_cast<std::uint16_t*>(c.v);
   Index i = 0;
@@ -80,7 +81,7 @@ struct Block {
 
 /// Updates block after block. A block's moments can only be packed when all are known, and are while the next block is
 /// updated: the processor then has independent work for both halves.
-template <bool l2>
+template <bool l2, bool nesterov>
 class Adam8Bit {
  public:
   Adam8Bit(const AdamScalars& s, const RandomBits& random) : s_(s), rule_(s) {
@@ -166,7 +167,8 @@ class Adam8Bit {
       const Vec m = keep_m * float_of(bits_of(unpack<m_mantissa>(code)) | sign) + take_m * g;
       const Vec kept = keep_r * unpack<r_mantissa>(load_u8_high(c.r + i)), taken = take_r * g;
       const Vec r = xsimd::sqrt(kept * kept + taken * taken);
-      store(c.p + i, p - rule.change_by_root(p, m, r));
+      const Vec direction = nesterov ? rule.beta1 * m + take_m * g : m;
+      store(c.p + i, p - rule.change_by_root(p, direction, r));
       store(next.m + i, m);
       store(next.r + i, r);
       m_largest = xsimd::max(m_largest, bits_of(xsimd::abs(m)));
@@ -201,13 +203,13 @@ class Adam8Bit {
   bool waiting_ = false;
 };
 
-template <bool l2>
+template <bool l2, bool nesterov>
 void adam_8bit_with(const AdamScalars& s, const NarrowColumns& c, Index n) {
   const RandomBits random(c.key);
   // The first numbers are taken: a block that mixed one of its own into all would leave that element without
   // randomness.
   const auto of_block = [&](Index i) { return random.of(narrow_block + c.first + i); };
-  Adam8Bit<l2> adam(s, random);
+  Adam8Bit<l2, nesterov> adam(s, random);
   auto *const m = static_cast<std::uint8_t*>(c.m), *const r = static_cast<std::uint8_t*>(c.v);
   Index i = 0;
   for (; i + narrow_block <= n; i += narrow_block) {
@@ -237,7 +239,11 @@ void adam_8bit_with(const AdamScalars& s, const NarrowColumns& c, Index n) {
 }
 
 void adam_8bit(const AdamScalars& s, const NarrowColumns& c, Index n) {
-  (s.l2 == 0.0f ? adam_8bit_with<false> : adam_8bit_with<true>)(s, c, n);
+  if (c.nesterov) {
+    (s.l2 == 0.0f ? adam_8bit_with<false, true> : adam_8bit_with<true, true>)(s, c, n);
+  } else {
+    (s.l2 == 0.0f ? adam_8bit_with<false, false> : adam_8bit_with<true, false>)(s, c, n);
+  }
 }
 
 constexpr void fill(Table& table) {

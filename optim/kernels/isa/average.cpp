@@ -28,8 +28,19 @@ void to_bf16(const float* x, std::uint16_t* y, Index n) {
   }
 }
 
+void look_back(float* slow_data, float* p_data, float share_of, Index n) {
+  sweep(
+      n,
+      [share = Vec(share_of)](Vec& slow, Vec& p) {
+        slow = slow + share * (p - slow);
+        p = slow;
+      },
+      State{slow_data}, State{p_data});
+}
+
 constexpr void fill(Table& table) {
   table.average = average;
+  table.look_back = look_back;
   table.to_bf16 = to_bf16;
 }
 

@@ -1,4 +1,4 @@
-#include "optim/kernels/isa/sweep.hpp"
+#include "optim/kernels/isa/take.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
@@ -22,7 +22,23 @@ void lion(const LionScalars& s, float* p_data, const float* g_data, float* m_dat
       State{p_data}, Input{g_data}, State{m_data});
 }
 
-constexpr void fill(Table& table) { table.lion = lion; }
+double lion_take(const LionScalars& s, const TakeScalars& t, const TakeColumns& c, float* m_data, Index n) {
+  const Vec scale(s.scale), beta1(s.beta1), rest1(s.rest1), beta2(s.beta2), rest2(s.rest2);
+  return take(
+      t, c, n,
+      [=](Vec, Vec& g, Vec& m) {
+        g = scale * g;
+        const Vec u = sign(beta1 * m + rest1 * g);
+        m = beta2 * m + rest2 * g;
+        return u;
+      },
+      m_data);
+}
+
+constexpr void fill(Table& table) {
+  table.lion = lion;
+  table.lion_take = lion_take;
+}
 
 }  // namespace
 

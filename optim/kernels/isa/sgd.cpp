@@ -1,5 +1,5 @@
 #include "optim/kernels/isa/rounding.hpp"
-#include "optim/kernels/isa/sweep.hpp"
+#include "optim/kernels/isa/take.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
@@ -63,7 +63,22 @@ void sgd_torch(const SgdScalars& s, const SgdColumns& c, Index n) {
   }
 }
 
+double sgd_take(const SgdScalars& s, const TakeScalars& t, const SgdColumns& c, Index n) {
+  const Rule rule(s);
+  if (c.buf == nullptr)
+    return take(t, {c.p, c.g, c.lost}, n, [rule](Vec p, Vec& g) { return g = rule.gradient(p, g); });
+  return take(
+      t, {c.p, c.g, c.lost}, n,
+      [rule](Vec p, Vec& g, Vec& buf) {
+        g = rule.gradient(p, g);
+        buf = rule.keep * buf + rule.take * g;
+        return rule.direct * g + rule.through * buf;
+      },
+      c.buf);
+}
+
 constexpr void fill(Table& table) {
+  table.sgd_take = sgd_take;
   table.sgd = sgd;
   table.sgd_torch = sgd_torch;
 }

@@ -23,20 +23,21 @@ static inline Halves widen(Vec x) {
 #endif
 }
 
-/// Adds squares into 32 lanes, whatever the width of a vector: the order of additions, and so the bits of the sum, are
+/// Adds products into 32 lanes, whatever the width of a vector: the order of additions, and so the bits of the sum, are
 /// the same on every instruction set.
-class Squares {
+class Dots {
  public:
   static constexpr Index lanes = 32;
 
-  Squares() {
+  Dots() {
     for (Double& sum : sums_) sum = Double(0.0);  // a batch is not zero by itself
   }
 
-  void add(Index vector, Vec x) {
-    const auto [low, high] = widen(x);
-    sums_[2 * vector] += low * low;
-    sums_[2 * vector + 1] += high * high;
+  void add(Index vector, Vec x, Vec y) {
+    const auto [x_low, x_high] = widen(x);
+    const auto [y_low, y_high] = widen(y);
+    sums_[2 * vector] += x_low * y_low;
+    sums_[2 * vector + 1] += x_high * y_high;
   }
   double total() const {
     alignas(64) double lane[lanes];
@@ -50,6 +51,11 @@ class Squares {
 
  private:
   Double sums_[2 * vectors];
+};
+
+class Squares : public Dots {
+ public:
+  void add(Index vector, Vec x) { Dots::add(vector, x, x); }
 };
 
 /// Calls block(get) for every 32 elements, where get(pointer, vector) reads a vector of them; missing ones are 0.

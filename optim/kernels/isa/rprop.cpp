@@ -1,0 +1,33 @@
+#include "optim/kernels/isa/sweep.hpp"
+
+namespace temper::optim_kernels::TEMPER_ISA {
+
+namespace {
+
+void rprop(const RpropScalars& s, float* p_data, const float* g_data, float* before_data, float* size_data, Index n) {
+  const Vec scale(s.scale), start(s.start), shrink(s.shrink), grow(s.grow), least(s.least), most(s.most), zero(0.0f),
+      one(1.0f);
+  sweep(
+      n,
+      [=](Vec& p, Vec& g, Vec& before, Vec& size) {
+        g = scale * g;
+        size = size + start;
+        // By signs: a product of two small gradients would vanish.
+        const auto same = ((g > zero) & (before > zero)) | ((g < zero) & (before < zero));
+        const auto turned = ((g > zero) & (before < zero)) | ((g < zero) & (before > zero));
+        size = size * xsimd::select(same, grow, xsimd::select(turned, shrink, one));
+        size = xsimd::select(size > most, most, xsimd::select(size < least, least, size));
+        g = xsimd::select(turned, zero, g);
+        p = p - xsimd::select(g > zero, size, xsimd::select(g < zero, -size, g));
+        before = g;
+      },
+      State{p_data}, Input{g_data}, State{before_data}, State{size_data});
+}
+
+constexpr void fill(Table& table) { table.rprop = rprop; }
+
+}  // namespace
+
+constexpr Table rprop_kernels = filled(fill);
+
+}  // namespace temper::optim_kernels::TEMPER_ISA
