@@ -65,7 +65,7 @@ std::int32_t Recorder::slot_of_loss(const Tensor& loss) {
   if (loss.id() < born_) {
     why = "it was made before the tape began";
   } else if (used_frozen_) {
-    why = "it depends on no watched tensor, and the parameters used are frozen; see Parameter::unfreeze";
+    why = "it depends on no watched tensor and on no parameter that is not frozen; see Parameter::unfreeze";
   }
   for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer) {
     if (scope->recorder != nullptr && scope->recorder->map_.find(loss.id()) >= 0) why = "another tape did that";

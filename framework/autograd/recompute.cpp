@@ -82,12 +82,12 @@ void Recorder::record_block(const Tensor& y, const Again& again, Mode mode, std:
   const std::size_t count = block_inputs_.size();
   Begun begun{"recompute", nullptr, static_cast<std::int32_t>(count), ~0u, 0};
   try {
-    make_room();
     auto* slots = static_cast<std::int32_t*>(arena_.allocate(count * sizeof(std::int32_t)));
     auto* inputs = static_cast<Saved*>(arena_.allocate(count * sizeof(Saved)));
     auto* taken = static_cast<std::uint64_t*>(arena_.allocate(numbers.size_bytes()));
     void* const space = arena_.allocate(sizeof(Block));
     for (std::size_t i = 0; i < count; ++i) slots[i] = slot_of_input(*block_inputs_[i]);
+    make_room();
     // Nothing throws from here on.
     begun.inputs = slots;
     for (std::size_t i = 0; i < count; ++i) new (inputs + i) Saved(std::move(block_inputs_[i]));

@@ -40,7 +40,7 @@ class Recorder {
   void begin(Mode mode);
   void clear();
   void watch(const Tensor& x);
-  bool would_record(std::span<const Tensor> inputs);
+  bool would_record(std::span<const Tensor> inputs) const;
   void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes);
   void end_record(const Tensor& y, Closure closure);
 

@@ -95,8 +95,16 @@ void Recorder::watch(const Tensor& x) {
   }
 }
 
-bool Recorder::would_record(std::span<const Tensor> inputs) {
-  return std::ranges::any_of(inputs, [this](const Tensor& input) { return wants(slot_of_input(input)); });
+bool Recorder::would_record(std::span<const Tensor> inputs) const {
+  return std::ranges::any_of(inputs, [this](const Tensor& input) {
+    if (!input.defined()) return false;
+    if (const std::int32_t slot = map_.find(input.id()); slot >= 0) {
+      const Slot& known = slots_[index(slot)];
+      return known.watched || (known.leads_on && !(known.parameter && known.parameter->frozen));
+    }
+    const auto parameter = parameter_of(input);
+    return parameter && !parameter->frozen;
+  });
 }
 
 void* Recorder::begin_record(const char* name, std::span<const Tensor> inputs, std::size_t bytes) {

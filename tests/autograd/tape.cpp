@@ -244,8 +244,8 @@ TEST_CASE("misuse of a tape is an exception that changes no gradient") {
     b.freeze();
     Tape tape;
     CHECK_THROWS_WITH_AS(tape.backward(times(b, b)),
-                         "backward: loss [] was not recorded on this tape: it depends on no watched tensor, and the "
-                         "parameters used are frozen; see Parameter::unfreeze",
+                         "backward: loss [] was not recorded on this tape: it depends on no watched tensor and on "
+                         "no parameter that is not frozen; see Parameter::unfreeze",
                          TapeError);
   }
   SUBCASE("on what another tape recorded") {

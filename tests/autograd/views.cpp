@@ -58,6 +58,9 @@ TEST_CASE("copying the elements of what a gradient is to flow through is an erro
   CHECK(at(kept, 0) == 0);
   kept.copy_from(stop_gradient(y));
   CHECK(at(kept, 0) == 2);
+  const Tensor x = ones({2});
+  kept.copy_from(x);
+  tape.watch(x);  // that was no use of it
   {
     const NoTape pause;
     kept.copy_from(p);

@@ -49,7 +49,8 @@ TEST_CASE("tapes") {
           },
           [](Program& p) { p.tape->backward(p.loss); }),
       refuses<TapeError>(
-          "the parameters used are frozen; see Parameter::unfreeze", [](Program& p) { p.tape->backward(p.loss); },
+          "it depends on no watched tensor and on no parameter that is not frozen",
+          [](Program& p) { p.tape->backward(p.loss); },
           [](Program& p) {
             p.model.freeze();
             p.loss = cross_entropy(p.model(p.images), p.labels);
