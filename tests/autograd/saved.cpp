@@ -48,6 +48,10 @@ TEST_CASE("an operand that no wanted gradient needs may change before backward, 
       {"linear_relu", [&](const Tensor& a, const Tensor& b) { return linear_relu(a, b, bias); }, {2, 4}, {4, 4}},
       {"linear_gelu", [&](const Tensor& a, const Tensor& b) { return linear_gelu(a, b, bias); }, {2, 4}, {4, 4}},
       {"conv2d", [](const Tensor& a, const Tensor& b) { return conv2d(a, b); }, {1, 3, 3, 4}, {4, 4, 2, 2}},
+      {"conv_transpose2d",
+       [](const Tensor& a, const Tensor& b) { return conv_transpose2d(a, b); },
+       {1, 3, 3, 4},
+       {4, 4, 2, 2}},
       {"rms_norm", [](const Tensor& a, const Tensor& b) { return rms_norm(a, b); }, {2, 4}, {4}, true, false},
   };
   for (const Case& c : cases) {

@@ -90,24 +90,25 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
     kernels::conv2d_backward_data(shape, x.data<T>(), weight.data<T>(), y.mutable_data<T>());
     if (bias.defined()) add_bias(y.mutable_data<T>(), bias.data<float>(), places, shape.in);
   });
-  return record("conv_transpose2d", y, {x, weight, bias},
-                [=, x = save(x), weight = save(weight)](const Tensor& dy, Gradients& gradients) {
-                  detail::with_type(dy.dtype(), [&]<class T>() {
-                    if (gradients.wants(0)) {
-                      Tensor dx = empty(x->shape(), x->dtype());
-                      if (places > 0) {
-                        kernels::conv2d(shape, dy.data<T>(), weight->data<T>(), nullptr, dx.mutable_data<T>());
-                      }
-                      gradients.give(0, std::move(dx));
-                    }
-                    detail::write_gradient<T>(gradients, 1, [&]<class G>(G* dw, bool accumulate) {
-                      kernels::conv2d_backward_weights(shape, dy.data<T>(), x->data<T>(), dw, accumulate);
-                    });
-                    detail::write_gradient<float>(gradients, 2, [&]<class>(float* db, bool accumulate) {
-                      kernels::sum_rows(dy.data<T>(), places, shape.in, db, accumulate);
-                    });
-                  });
-                });
+  return record(
+      "conv_transpose2d", y, {x, weight, bias},
+      [=, x_shape = x.shape(), x = save(x, {1}), weight = save(weight, {0})](const Tensor& dy, Gradients& gradients) {
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          if (gradients.wants(0)) {
+            Tensor dx = empty(x_shape, dy.dtype());
+            if (places > 0) {
+              kernels::conv2d(shape, dy.data<T>(), weight->data<T>(), nullptr, dx.mutable_data<T>());
+            }
+            gradients.give(0, std::move(dx));
+          }
+          detail::write_gradient<T>(gradients, 1, [&]<class G>(G* dw, bool accumulate) {
+            kernels::conv2d_backward_weights(shape, dy.data<T>(), x->data<T>(), dw, accumulate);
+          });
+          detail::write_gradient<float>(gradients, 2, [&]<class>(float* db, bool accumulate) {
+            kernels::sum_rows(dy.data<T>(), places, shape.in, db, accumulate);
+          });
+        });
+      });
 }
 
 Tensor conv_transpose1d(const Tensor& x, const Tensor& weight, const Tensor& bias,
