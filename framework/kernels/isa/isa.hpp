@@ -3,23 +3,12 @@
 // Included by units that are compiled once per instruction set. TEMPER_ISA is sse2, avx2 or avx512; everything in
 // such a unit lives in the namespace of that name or has internal linkage, so that no copy can stand in for another.
 
-#include <xsimd/xsimd.hpp>
-
 #include "framework/core/bfloat16.hpp"
 #include "framework/core/mutants_internal.hpp"
+#include "framework/kernels/isa/xsimd.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
 
-#if defined(TEMPER_ISA_avx512)
-using Arch = xsimd::avx512bw;
-#elif defined(TEMPER_ISA_avx2)
-using Arch = xsimd::fma3<xsimd::avx2>;
-#else
-using Arch = xsimd::sse2;
-#endif
-
-using Vec = xsimd::batch<float, Arch>;
-using Mask = Vec::batch_bool_type;
 using Index = std::int64_t;
 
 inline constexpr Index width = static_cast<Index>(Vec::size);
@@ -175,29 +164,6 @@ static inline void store_upto(T* p, Vec v, Index count) {
   }
 }
 
-// Versions of xsimd differ in what min and max make of NaN; these are the CPU's: the second operand when either is NaN.
-static inline Vec max_or_second(Vec a, Vec b) {
-#if defined(TEMPER_ISA_avx512)
-  return _mm512_max_ps(a, b);
-#elif defined(TEMPER_ISA_avx2)
-  return _mm256_max_ps(a, b);
-#else
-  return _mm_max_ps(a, b);
-#endif
-}
-static inline Vec min_or_second(Vec a, Vec b) {
-#if defined(TEMPER_ISA_avx512)
-  return _mm512_min_ps(a, b);
-#elif defined(TEMPER_ISA_avx2)
-  return _mm256_min_ps(a, b);
-#else
-  return _mm_min_ps(a, b);
-#endif
-}
-
-/// NaN when either is. Never test with a != a: xsimd 8 compares ordered there on AVX, so that it is false for NaN.
-static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
-static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
 /// NaN stays NaN.
 static inline Vec clamp(Vec x, Vec low, Vec high) {
   return xsimd::select(x < low, low, xsimd::select(x > high, high, x));
@@ -267,7 +233,7 @@ static inline double blocked_sum(Index n, F f) {
       s3 += f(i + 3 * width, width);
     }
     for (; i < end; i += width) s0 += f(i, end - i < width ? end - i : width);
-    total += static_cast<double>(xsimd::hadd((s0 + s1) + (s2 + s3)));
+    total += static_cast<double>(sum_of_lanes((s0 + s1) + (s2 + s3)));
   }
   return total;
 }

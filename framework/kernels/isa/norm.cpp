@@ -63,8 +63,8 @@ void blocked_sums(Index n, double& first, double& second, F f) {
       f(i + width, width, a1, b1);
     }
     for (; i < end; i += width) f(i, end - i < width ? end - i : width, a0, b0);
-    first += static_cast<double>(xsimd::hadd(a0 + a1));
-    second += static_cast<double>(xsimd::hadd(b0 + b1));
+    first += static_cast<double>(sum_of_lanes(a0 + a1));
+    second += static_cast<double>(sum_of_lanes(b0 + b1));
   }
 }
 

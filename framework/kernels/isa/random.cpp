@@ -90,7 +90,7 @@ void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, 
     for_each_vector(n - begin < block_size ? n - begin : block_size, [&](Index i, Index count) {
       // 24 bits, which a float holds exactly.
       const auto upper_bits = xsimd::batch<std::uint32_t, Arch>::load_aligned(words + i) >> 8;
-      const Vec drawn = xsimd::to_float(xsimd::bitwise_cast<xsimd::batch<std::int32_t, Arch>>(upper_bits));
+      const Vec drawn = xsimd::to_float(bits_as<xsimd::batch<std::int32_t, Arch>>(upper_bits));
       const Vec kept = load_upto(x + begin + i, count) * Vec(scale);
       store_upto(y + begin + i, xsimd::select(drawn < Vec(threshold), Vec(0.0f), kept), count);
     });

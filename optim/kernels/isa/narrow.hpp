@@ -11,8 +11,8 @@ namespace temper::optim_kernels::TEMPER_ISA {
 using Int = xsimd::batch<std::int32_t, Arch>;
 static_assert(Int::size == Vec::size);
 
-static inline Int bits_of(Vec x) { return xsimd::bitwise_cast<Int>(x); }
-static inline Vec float_of(Int x) { return xsimd::bitwise_cast<Vec>(x); }
+static inline Int bits_of(Vec x) { return bits_as<Int>(x); }
+static inline Vec float_of(Int x) { return bits_as<Vec>(x); }
 /// Shifts that bring in zeros.
 static inline Int shift_right(Int x, int count) {
 #if defined(TEMPER_ISA_avx512)
