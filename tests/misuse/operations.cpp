@@ -52,6 +52,12 @@ TEST_CASE("shapes and dtypes that do not fit an operation") {
                           [](Program& p) {
                             return p.model[1](ones({2, 4, 4, 3}));
                           }),
+      refuses<ShapeError>(
+          "batch_norm: weight f32 [2], input [4, 2, 8, 8] expects f32 [8]; images are [N, H, W, C], this "
+          "looks like [N, C, H, W]",
+          [](Program& p) {
+            return p.model[1](ones({4, 2, 8, 8}));
+          }),
       refuses<ShapeError>("matmul: a [2, 3] has 3 columns, b [4, 5] has 4 rows",
                           [](Program&) {
                             return matmul(ones({2, 3}), ones({4, 5}));
@@ -67,6 +73,11 @@ TEST_CASE("shapes and dtypes that do not fit an operation") {
       refuses<ShapeError>("conv2d: input [2, 4, 4, 3] has 3 channels, weight [2, 1, 3, 3] expects 1",
                           [](Program& p) {
                             return p.model(ones({2, 4, 4, 3}));
+                          }),
+      refuses<ShapeError>("conv2d: input [2, 1, 8, 8] has 8 channels, weight [2, 1, 3, 3] expects 1; images are "
+                          "[N, H, W, C], this looks like [N, C, H, W]",
+                          [](Program& p) {
+                            return p.model(ones({2, 1, 8, 8}));
                           }),
       refuses<ShapeError>("conv2d: kernel 3 x 3 does not fit into input [2, 2, 2, 1], 2 x 2 with its padding",
                           [](Program& p) {

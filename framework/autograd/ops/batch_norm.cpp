@@ -3,7 +3,7 @@
 #include <temper/autograd/random.hpp>
 #include <temper/autograd/tape.hpp>
 
-#include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/autograd/ops/spatial_internal.hpp"
 #include "framework/core/format_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/batch_norm.hpp"
@@ -19,8 +19,8 @@ void check(const char* operation, const Tensor& x,
   }
   for (const auto& [name, tensor] : per_channel) {
     if (tensor->dtype() != Dtype::f32 || !(tensor->shape() == Shape{x.size(-1)})) {
-      fail<ShapeError>("{}: {} {} {}, input {} expects f32 [{}]", operation, name, tensor->dtype(), tensor->shape(),
-                       x.shape(), x.size(-1));
+      fail<ShapeError>("{}: {} {} {}, input {} expects f32 [{}]{}", operation, name, tensor->dtype(), tensor->shape(),
+                       x.shape(), x.size(-1), detail::layout_hint(x, tensor->numel()));
     }
   }
   if (!(options.eps >= 0)) fail<ValueError>("{}: eps {}, expected at least 0", operation, options.eps);

@@ -24,8 +24,9 @@ kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias,
   }
   if (weight.numel() == 0) fail<ShapeError>("conv2d: weight {} is empty", weight.shape());
   if (x.size(3) != weight.size(1) * groups) {
-    fail<ShapeError>("conv2d: input {} has {} channels, weight {} expects {}{}", x.shape(), x.size(3), weight.shape(),
-                     weight.size(1) * groups, groups > 1 ? fmt::format(" in {} groups", groups) : "");
+    fail<ShapeError>("conv2d: input {} has {} channels, weight {} expects {}{}{}", x.shape(), x.size(3), weight.shape(),
+                     weight.size(1) * groups, groups > 1 ? fmt::format(" in {} groups", groups) : "",
+                     detail::layout_hint(x, weight.size(1) * groups));
   }
   if (weight.size(0) % groups != 0) {
     fail<ShapeError>("conv2d: weight {} has {} output channels, not a multiple of {} groups", weight.shape(),

@@ -1,6 +1,6 @@
 #pragma once
 
-// Checks that convolution and pooling share.
+// Checks that operations on images share.
 
 #include <temper/autograd/ops/spatial.hpp>
 #include <temper/tensor/tensor.hpp>
@@ -16,6 +16,11 @@ inline void check_image(const char* operation, const Tensor& x) {
     fail<ShapeError>("{}: input {} {}, expected f32 or bf16 [N, H, W, C]", operation, x.dtype(), x.shape());
   }
   if (x.shape().without_axis(0).numel() == 0) fail<ShapeError>("{}: input {} has empty images", operation, x.shape());
+}
+
+/// What to say of an image whose channels are not the `expected` ones: perhaps it is as other libraries have it.
+inline const char* layout_hint(const Tensor& x, std::int64_t expected) {
+  return x.rank() == 4 && x.size(1) == expected ? "; images are [N, H, W, C], this looks like [N, C, H, W]" : "";
 }
 
 inline void check_at_least(const char* operation, const char* option, const Pair2& value, std::int64_t least) {
