@@ -1,139 +1,136 @@
 #include "framework/kernels/conv.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
+#include <temper/core/buffer.hpp>
+#include <temper/core/parallel.hpp>
 #include <temper/core/trace.hpp>
 
 #include "framework/core/mutants_internal.hpp"
-#include "framework/kernels/onednn.hpp"
+#include "framework/kernels/conv_internal.hpp"
+#include "framework/kernels/matmul.hpp"
 
 namespace temper::kernels {
 
 namespace {
 
-using dnnl::memory;
-using onednn::Key;
-using onednn::Op;
-using onednn::Program;
-
-/// The arguments that oneDNN's three convolutions share. The weights' gradient is added up in f32 whatever they are.
-struct Descriptors {
-  Descriptors(const Conv2d& s, onednn::Type type)
-      : x(onednn::nhwc(s.n, s.in, s.h, s.w, type)),
-        y(onednn::nhwc(s.n, s.out, s.out_h(), s.out_w(), type)),
-        plain_weight(onednn::dense(weight_dims(s), type)),
-        any_weight(weight_dims(s), type, memory::format_tag::any),
-        any_gradient(weight_dims(s), onednn::Type::f32, memory::format_tag::any),
-        bias(onednn::dense({s.out})),
-        strides{s.stride_h, s.stride_w},
-        dilation{s.dilation_h - 1, s.dilation_w - 1},
-        padding{s.padding_h, s.padding_w} {}
-
-  static memory::dims weight_dims(const Conv2d& s) {
-    if (s.groups == 1) return {s.out, s.in, s.kernel_h, s.kernel_w};
-    return {s.groups, s.out / s.groups, s.in / s.groups, s.kernel_h, s.kernel_w};
-  }
-
-  auto forward(bool has_bias) const {
-    constexpr auto kind = dnnl::prop_kind::forward_training;
-    // Not automatic: that may choose Winograd's algorithm, which is less accurate.
-    constexpr auto algorithm = dnnl::algorithm::convolution_direct;
-    const auto attributes = onednn::attributes();
-    return has_bias ? onednn::describe<dnnl::convolution_forward>(attributes, kind, algorithm, x, any_weight, bias, y,
-                                                                  strides, dilation, padding, padding)
-                    : onednn::describe<dnnl::convolution_forward>(attributes, kind, algorithm, x, any_weight, y,
-                                                                  strides, dilation, padding, padding);
-  }
-
-  memory::desc x, y, plain_weight, any_weight, any_gradient, bias;
-  memory::dims strides, dilation, padding;
-};
-
 template <class T, class G = T>
-Key key(Op op, const Conv2d& s, bool flag) {
-  return Key(op, {s.n, s.h, s.w, s.in, s.out, s.kernel_h, s.kernel_w, s.stride_h, s.stride_w, s.padding_h, s.padding_w,
-                  s.dilation_h, s.dilation_w, s.groups, flag, static_cast<Index>(onednn::type_of<T>),
-                  static_cast<Index>(onednn::type_of<G>)});
-}
-
-template <class T>
-Descriptors descriptors(const Conv2d& s) {
+bool by_onednn(onednn::Op op, const Conv2d& shape, bool flag, std::initializer_list<const void*> operands) {
   if (std::is_same_v<T, BFloat16>) onednn::require_bf16("conv2d");
-  return {s, onednn::type_of<T>};
+  const ConvTask task(op, shape, flag, onednn::type_of<T>, onednn::type_of<G>);
+  return onednn::run(task.key(), operands,
+                     [&](onednn::Program& program) { program = onednn::choose(task, task.small()); });
 }
 
-/// The weights as the primitive wants them, packed from an operand.
-int packed(Program& program, const memory::desc& plain, const memory::desc& wanted) {
-  const int operand = program.operand(plain);
-  if (wanted == plain) return operand;
-  const int weight = program.temporary(wanted);
-  program.add_reorder(operand, weight);
-  return weight;
+// A kernel of one pixel reads every stride-th pixel of x and no other. With those put together there is no stride, and
+// where there are no groups either, it is a product. oneDNN puts them together itself, and in version 2.6 writes past
+// the memory it does that in when there are few channels.
+
+/// Whether the kernel is one pixel and there is no padding.
+bool pointwise(const Conv2d& s) { return s.kernel_h == 1 && s.kernel_w == 1 && s.padding_h == 0 && s.padding_w == 0; }
+
+bool strided(const Conv2d& s) { return s.stride_h != 1 || s.stride_w != 1; }
+
+Conv2d without_stride(const Conv2d& s) {
+  return {.n = s.n, .h = s.out_h(), .w = s.out_w(), .in = s.in, .out = s.out, .groups = s.groups};
 }
+
+Matmul product_of(const Conv2d& s) { return {.m = s.n * s.h * s.w, .n = s.out, .k = s.in, .transpose_b = true}; }
+
+/// The pixels of x that are read, or a place for their gradient.
+template <class T>
+class Picked {
+ public:
+  explicit Picked(const Conv2d& s) : s_(s), buffer_(static_cast<std::size_t>(rows() * row()) * sizeof(T)) {}
+  T* data() const { return reinterpret_cast<T*>(buffer_.data()); }
+
+  void pick(const T* x) const {
+    parallel_for(rows(), grain(), [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i) {
+        const T* from = x + source_row(i) * s_.w * s_.in;
+        for (Index j = 0; j < s_.out_w(); ++j, from += s_.stride_w * s_.in) copy(from, data() + i * row() + j * s_.in);
+      }
+    });
+  }
+  /// dx = these at the pixels that were read, else 0.
+  void put(T* dx) const {
+    parallel_for(s_.n * s_.h, grain(), [&](Index begin, Index end) {
+      std::fill(dx + begin * s_.w * s_.in, dx + end * s_.w * s_.in, T{});
+      for (Index i = begin; i < end; ++i) {
+        const Index image = i / s_.h, line = i % s_.h / s_.stride_h;
+        if (i % s_.h % s_.stride_h != 0 || line >= s_.out_h()) continue;
+        const T* from = data() + (image * s_.out_h() + line) * row();
+        T* to = dx + i * s_.w * s_.in;
+        for (Index j = 0; j < s_.out_w(); ++j, to += s_.stride_w * s_.in) copy(from + j * s_.in, to);
+      }
+    });
+  }
+
+ private:
+  Index rows() const { return s_.n * s_.out_h(); }
+  Index row() const { return s_.out_w() * s_.in; }
+  Index grain() const { return std::max<Index>(1, (Index{1} << 15) / row()); }
+  Index source_row(Index i) const { return i / s_.out_h() * s_.h + i % s_.out_h() * s_.stride_h; }
+  void copy(const T* from, T* to) const { std::memcpy(to, from, static_cast<std::size_t>(s_.in) * sizeof(T)); }
+
+  const Conv2d& s_;
+  detail::Buffer buffer_;
+};
 
 }  // namespace
 
 template <class T>
 void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y) {
-  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (shape.n == 0) return;
-  const bool has_bias = bias != nullptr;
-  onednn::run(key<T>(Op::conv_forward, shape, has_bias), {weight, x, bias, y}, [&](Program& program) {
-    const Descriptors d = descriptors<T>(shape);
-    const auto pd = d.forward(has_bias);
-    const int weights = packed(program, d.plain_weight, pd.weights_desc());
-    const int source = program.operand(d.x), biases = program.operand(d.bias);
-    const int result = program.operand(d.y);
-    if (has_bias) {
-      program.add(
-          "convolution", pd,
-          {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_BIAS, biases}, {DNNL_ARG_DST, result}});
-    } else {
-      program.add("convolution", pd, {{DNNL_ARG_SRC, source}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, result}});
-    }
-  });
+  if (pointwise(shape) && strided(shape)) {
+    const Picked<T> pixels(shape);
+    pixels.pick(x);
+    return conv2d(without_stride(shape), pixels.data(), weight, bias, y);
+  }
+  if (pointwise(shape) && shape.groups == 1) return matmul(product_of(shape), x, weight, bias, y);
+  if (by_onednn<T>(onednn::Op::conv_forward, shape, bias != nullptr, {x, weight, bias, y})) return;
+  own_conv2d(shape, x, weight, bias, y);
 }
 
 template <class T>
 void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx) {
-  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (shape.n == 0) return;
-  onednn::run(key<T>(Op::conv_backward_data, shape, false), {weight, dy, dx}, [&](Program& program) {
-    Descriptors d = descriptors<T>(shape);
-    if (mutant(Mutant::conv_dx_swaps_padding)) std::swap(d.padding[0], d.padding[1]);
-    const auto pd = onednn::describe_backward<dnnl::convolution_backward_data>(
-        onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_weight, d.y, d.strides,
-        d.dilation, d.padding, d.padding);
-    const int weights = packed(program, d.plain_weight, pd.weights_desc());
-    const int gradient = program.operand(d.y), result = program.operand(d.x);
-    program.add("convolution backward data", pd,
-                {{DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DIFF_SRC, result}});
-  });
+  if (pointwise(shape) && strided(shape)) {
+    const Picked<T> pixels(shape);
+    conv2d_backward_data(without_stride(shape), dy, weight, pixels.data());
+    return pixels.put(dx);
+  }
+  if (pointwise(shape) && shape.groups == 1) {
+    return matmul({.m = shape.n * shape.h * shape.w, .n = shape.in, .k = shape.out}, dy, weight, nullptr, dx);
+  }
+  if (by_onednn<T>(onednn::Op::conv_backward_data, shape, false, {dy, weight, dx})) return;
+  own_conv2d_backward_data(shape, dy, weight, dx);
 }
 
 template <class T, class G>
 void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate) {
-  if (detail::tracing()) detail::trace_flops(shape.flops());
   if (mutant(Mutant::conv_dw_overwrites)) accumulate = false;
   if (shape.n == 0) {
     if (!accumulate) std::fill_n(dw, shape.weights(), G{});
     return;
   }
-  onednn::run(key<T, G>(Op::conv_backward_weights, shape, accumulate), {x, dy, dw}, [&](Program& program) {
-    Descriptors d = descriptors<T>(shape);
-    if (mutant(Mutant::conv_dw_swaps_dilation)) std::swap(d.dilation[0], d.dilation[1]);
-    const memory::desc plain = onednn::dense(Descriptors::weight_dims(shape), onednn::type_of<G>);
-    const auto pd = onednn::describe_backward<dnnl::convolution_backward_weights>(
-        onednn::attributes(), d.forward(false), dnnl::algorithm::convolution_direct, d.x, d.any_gradient, d.y,
-        d.strides, d.dilation, d.padding, d.padding);
-    const int source = program.operand(d.x), gradient = program.operand(d.y), result = program.operand(plain);
-    const bool direct = !accumulate && pd.diff_weights_desc() == plain;
-    const int weights = direct ? result : program.temporary(pd.diff_weights_desc());
-    program.add("convolution backward weights", pd,
-                {{DNNL_ARG_SRC, source}, {DNNL_ARG_DIFF_DST, gradient}, {DNNL_ARG_DIFF_WEIGHTS, weights}});
-    if (!direct) program.add_reorder(weights, result, accumulate);
-  });
+  if (pointwise(shape) && strided(shape)) {
+    const Picked<T> pixels(shape);
+    pixels.pick(x);
+    return conv2d_backward_weights(without_stride(shape), pixels.data(), dy, dw, accumulate);
+  }
+  if (pointwise(shape) && shape.groups == 1) {
+    return matmul({.m = shape.out,
+                   .n = shape.in,
+                   .k = shape.n * shape.h * shape.w,
+                   .transpose_a = true,
+                   .accumulate = accumulate},
+                  dy, x, nullptr, dw);
+  }
+  if (by_onednn<T, G>(onednn::Op::conv_backward_weights, shape, accumulate, {x, dy, dw})) return;
+  own_conv2d_backward_weights(shape, x, dy, dw, accumulate);
 }
 
 template void conv2d(const Conv2d&, const float*, const float*, const float*, float*);

@@ -10,6 +10,7 @@
 #include <list>
 #include <mutex>
 #include <new>
+#include <string_view>
 #include <unordered_map>
 
 #include <temper/core/buffer.hpp>
@@ -138,6 +139,14 @@ Implementations& implementation_record() {
   return record;
 }
 
+void record_implementation(const std::string& name) {
+  Implementations& record = implementation_record();
+  const std::lock_guard lock(record.mutex);
+  record.names.insert(name);
+}
+
+std::atomic<std::size_t> watched_gap = 0;
+
 }  // namespace
 
 Key::Key(Op op, std::initializer_list<Index> numbers) {
@@ -158,6 +167,8 @@ std::size_t Key::hash() const {
   }
   return sum;
 }
+
+std::string Key::text() const { return fmt::format("{}", fmt::join(words_, " ")); }
 
 const dnnl::engine& engine() {
   // Never destroyed: primitives in the caches of other threads may outlive static variables.
@@ -183,6 +194,11 @@ void require_bf16(const char* operation) {
   if (!has_bf16()) fail<ValueError>("{}: this CPU has no instructions for bf16; use f32", operation);
 }
 
+bool is_reference(const std::string& implementation) {
+  // "ref:any", "jit_ref", "gemm:ref"
+  return implementation.find("ref") != std::string::npos;
+}
+
 dnnl::memory::desc dense(const dnnl::memory::dims& dims, Type type) {
   dnnl::memory::dims strides(dims.size());
   dnnl::memory::dim stride = 1;
@@ -197,6 +213,8 @@ dnnl::memory::desc nhwc(Index n, Index c, Index h, Index w, Type type) {
   return {{n, c, h, w}, type, dnnl::memory::format_tag::nhwc};
 }
 
+Program::Program() : gap_(watched_gap) {}
+
 int Program::add_memory(const dnnl::memory::desc& desc, Place place, std::size_t where) {
   memories_.push_back({dnnl::memory(desc, engine(), DNNL_MEMORY_NONE), place, where});
   return static_cast<int>(memories_.size() - 1);
@@ -206,20 +224,18 @@ int Program::operand(const dnnl::memory::desc& desc) { return add_memory(desc, P
 
 int Program::temporary(const dnnl::memory::desc& desc) {
   const std::size_t offset = temporary_bytes_;
-  temporary_bytes_ += aligned(desc.get_size());
+  temporary_bytes_ += aligned(desc.get_size()) + gap_;
   return add_memory(desc, Place::temporary, offset);
 }
 
 void Program::add(const char* what, const dnnl::primitive_desc_base& description, std::span<const Argument> arguments) {
-  {
-    Implementations& record = implementation_record();
-    const std::lock_guard lock(record.mutex);
-    record.names.insert(fmt::format("{} {}", what, description.impl_info_str()));
-  }
+  const std::string name = fmt::format("{} {}", what, description.impl_info_str());
+  record_implementation(name);
+  if (std::string_view(what) != "reorder") implementation_ = name;
   require_room_for_code();
-  Step step{dnnl::primitive(description.get()), {}};
-  for (const auto& [name, memory] : arguments) {
-    step.arguments.push_back({name, memories_[static_cast<std::size_t>(memory)].memory.get()});
+  Step step{dnnl::primitive(description.get()), {}, {}};
+  for (const auto& [argument, memory] : arguments) {
+    step.arguments.push_back({argument, memories_[static_cast<std::size_t>(memory)].memory.get()});
   }
   if (const std::size_t bytes = description.scratchpad_desc().get_size(); bytes > 0) {
     const int memory = add_memory(description.scratchpad_desc(), Place::scratchpad, 0);
@@ -240,6 +256,33 @@ std::size_t Program::kept_bytes() const {
   return sizeof(Program) + steps_.size() * (primitive_bytes + sizeof(Step)) + memories_.size() * sizeof(Memory);
 }
 
+void Program::add_gemm(const Gemm& gemm) {
+  implementation_ = "gemm";
+  record_implementation(implementation_);
+  steps_.push_back({{}, {}, gemm});
+}
+
+template <class F>
+void Program::each_gap(F f) const {
+  for (const Memory& memory : memories_) {
+    if (memory.place == Place::temporary) f(memory.where + aligned(memory.memory.get_desc().get_size()));
+  }
+  f(temporary_bytes_ + scratchpad_bytes_);
+}
+
+bool Program::gaps_hold(const std::byte* workspace) const {
+  bool hold = true;
+  each_gap([&](std::size_t offset) {
+    const std::byte* first = workspace + offset;
+    hold = hold && std::all_of(first, first + gap_, [](std::byte byte) { return byte == std::byte{0xff}; });
+  });
+  return hold;
+}
+
+void Program::fill_gaps(std::byte* workspace) const {
+  each_gap([&](std::size_t offset) { std::fill_n(workspace + offset, gap_, std::byte{0xff}); });
+}
+
 void Program::run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands) {
   for (Memory& memory : memories_) {
     const void* address = nullptr;
@@ -252,7 +295,17 @@ void Program::run(const dnnl::stream& stream, std::byte* workspace, std::span<co
     memory.memory.set_data_handle(const_cast<void*>(address));
     memory.address = address;
   }
+  const auto floats = [&](int number) {
+    return static_cast<float*>(const_cast<void*>(memories_[static_cast<std::size_t>(number)].address));
+  };
   for (const Step& step : steps_) {
+    if (step.gemm) {
+      const auto& [m, n, k, a, b, y, transpose_a, transpose_b, accumulate] = *step.gemm;
+      check(dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', m, n, k, 1.0f, floats(a), transpose_a ? m : k,
+                       floats(b), transpose_b ? k : n, accumulate ? 1.0f : 0.0f, floats(y), n),
+            "gemm");
+      continue;
+    }
     check(dnnl_primitive_execute(step.primitive.get(), stream.get(), static_cast<int>(step.arguments.size()),
                                  step.arguments.data()),
           "execution");
@@ -280,15 +333,20 @@ Program& keep(const Key& key, Program program) {
 
 void execute(Program& program, std::span<const void* const> operands) {
   const std::size_t bytes = program.workspace_bytes();
-  const detail::Buffer workspace = bytes > 0 ? detail::Buffer(bytes) : detail::Buffer();
-  program.run(this_thread().stream, bytes > 0 ? workspace.data() : nullptr, operands);
+  const detail::Buffer memory = bytes > 0 ? detail::Buffer(bytes) : detail::Buffer();
+  std::byte* const workspace = bytes > 0 ? memory.data() : nullptr;
+  dnnl::stream& stream = this_thread().stream;
+  if (program.gap() == 0) return program.run(stream, workspace, operands);
+  program.fill_gaps(workspace);
+  program.run(stream, workspace, operands);
+  if (!program.gaps_hold(workspace)) fail<Error>("oneDNN: {} wrote past its workspace", program.implementation());
 }
 
-void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate, float* y) {
-  check(dnnl_sgemm(a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', m, n, k, 1.0f, a.data, a.transposed ? m : k,
-                   b.data, b.transposed ? k : n, accumulate ? 1.0f : 0.0f, y, n),
-        "gemm");
+void execute_in(std::byte* workspace, Program& program, std::span<const void* const> operands) {
+  program.run(this_thread().stream, workspace, operands);
 }
+
+void watch_workspaces(std::size_t gap) { watched_gap = aligned(gap); }
 
 void fail_with(const dnnl::error& error) {
   if (error.status == dnnl_out_of_memory) fail<OutOfMemoryError>("oneDNN: not enough memory ({})", error.message);

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -40,6 +41,7 @@ class Key {
   Key(Op op, std::initializer_list<Index> numbers);
   friend bool operator==(const Key&, const Key&) = default;
   std::size_t hash() const;
+  std::string text() const;
 
  private:
   std::array<Index, 24> words_{};
@@ -63,14 +65,50 @@ auto describe(const dnnl::primitive_attr& attributes, const Args&... args) {
 #endif
 }
 
-/// The descriptor of a backward primitive; `forward` is that of its forward primitive.
-template <class Primitive, class Forward, class... Args>
-auto describe_backward(const dnnl::primitive_attr& attributes, const Forward& forward, const Args&... args) {
+/// Whether it is one of oneDNN's implementations that are right and a hundred times slower than the others.
+bool is_reference(const std::string& implementation);
+
+/// Moves a description on to the number-th implementation that is not a reference one. False when there are not so
+/// many.
+template <class Description>
+bool advance(Description& description, int number) {
+  for (;; --number) {
+    while (is_reference(description.impl_info_str())) {
+      if (!description.next_impl()) return false;
+    }
+    if (number == 0) return true;
+    if (!description.next_impl()) return false;
+  }
+}
+
+/// The number-th descriptor of a primitive that is not of a reference implementation; nothing when there are not so
+/// many.
+template <class Primitive, class... Args>
+std::optional<typename Primitive::primitive_desc> describe_one(int number, const dnnl::primitive_attr& attributes,
+                                                               const Args&... args) {
 #if DNNL_VERSION_MAJOR >= 3
-  return typename Primitive::primitive_desc(engine(), args..., forward, attributes);
+  typename Primitive::primitive_desc result(engine(), args..., attributes);
 #else
-  return typename Primitive::primitive_desc(typename Primitive::desc(args...), attributes, engine(), forward);
+  const typename Primitive::desc problem(args...);  // must live while the descriptor is moved on
+  typename Primitive::primitive_desc result(problem, attributes, engine());
 #endif
+  if (!advance(result, number)) return std::nullopt;
+  return result;
+}
+
+/// The same of a backward primitive; `forward` is the descriptor of its forward primitive.
+template <class Primitive, class Forward, class... Args>
+std::optional<typename Primitive::primitive_desc> describe_one_backward(int number,
+                                                                        const dnnl::primitive_attr& attributes,
+                                                                        const Forward& forward, const Args&... args) {
+#if DNNL_VERSION_MAJOR >= 3
+  typename Primitive::primitive_desc result(engine(), args..., forward, attributes);
+#else
+  const typename Primitive::desc problem(args...);
+  typename Primitive::primitive_desc result(problem, attributes, engine(), forward);
+#endif
+  if (!advance(result, number)) return std::nullopt;
+  return result;
 }
 
 using Type = dnnl::memory::data_type;
@@ -93,6 +131,10 @@ class Program {
     int memory;
   };
 
+  /// `gap` unused bytes follow every array of the workspace: see gaps_hold(). Without a number, as many as tests want.
+  Program();
+  explicit Program(std::size_t gap) : gap_(gap) {}
+
   /// The next of the pointers that run() is given.
   int operand(const dnnl::memory::desc& desc);
   /// Memory that lives only while the program runs.
@@ -106,11 +148,29 @@ class Program {
   /// Copies between layouts; adds to what is there when `accumulate`.
   void add_reorder(int from, int to, bool accumulate = false);
 
+  /// y [m, n] = (or += when `accumulate`) a [m, k] times b [k, n], which are operands, by oneDNN's gemm.
+  struct Gemm {
+    Index m, n, k;
+    int a, b, y;
+    bool transpose_a, transpose_b, accumulate;
+  };
+  void add_gemm(const Gemm& gemm);
+
   /// `workspace` is 64-byte aligned and has workspace_bytes().
   void run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands);
-  std::size_t workspace_bytes() const { return temporary_bytes_ + scratchpad_bytes_; }
+  std::size_t workspace_bytes() const { return temporary_bytes_ + scratchpad_bytes_ + gap_; }
   /// What it occupies while it is kept, about.
   std::size_t kept_bytes() const;
+  bool empty() const { return steps_.empty(); }
+  /// "matmul brg:avx512_core": what was added last, reorders left aside.
+  const std::string& implementation() const { return implementation_; }
+  void name_for_tests(std::string implementation) { implementation_ = std::move(implementation); }
+
+  /// Whether every byte of the workspace's gaps is still 0xff.
+  bool gaps_hold(const std::byte* workspace) const;
+  /// Makes it so.
+  void fill_gaps(std::byte* workspace) const;
+  std::size_t gap() const { return gap_; }
 
  private:
   enum class Place { operand, temporary, scratchpad };
@@ -123,9 +183,15 @@ class Program {
   struct Step {
     dnnl::primitive primitive;
     std::vector<dnnl_exec_arg_t> arguments;
+    std::optional<Gemm> gemm;  // instead of the primitive
   };
   int add_memory(const dnnl::memory::desc& desc, Place place, std::size_t where);
+  /// f(offset) for every gap.
+  template <class F>
+  void each_gap(F f) const;
 
+  std::size_t gap_;
+  std::string implementation_;
   std::vector<Memory> memories_;
   std::vector<Step> steps_;
   std::size_t operands_ = 0;
@@ -139,21 +205,18 @@ Program* find(const Key& key);
 Program& keep(const Key& key, Program program);
 /// Runs it.
 void execute(Program& program, std::span<const void* const> operands);
+/// Runs it in a given one.
+void execute_in(std::byte* workspace, Program& program, std::span<const void* const> operands);
+/// For tests: from now on new programs have gaps of so many bytes in their workspace, and execute() throws Error when
+/// one was written to.
+void watch_workspaces(std::size_t gap);
 [[noreturn]] void fail_with(const dnnl::error& error);
 
-/// A dense f32 matrix, stored by columns when `transposed`.
-struct GemmMatrix {
-  const float* data;
-  bool transposed;
-};
-/// y [m, n] = (or += when `accumulate`) a [m, k] times b [k, n], without a primitive.
-void gemm(Index m, Index n, Index k, GemmMatrix a, GemmMatrix b, bool accumulate, float* y);
-
 /// Runs this thread's program for the key, compiled by compile(program) when there is none yet. The operands are read
-/// or written as the program's primitives have it.
+/// or written as the program's primitives have it. False, and nothing is done, when compile() left the program empty.
 /// Throws: Error with oneDNN's text when it refuses; OutOfMemoryError.
 template <class Compile>
-void run(const Key& key, std::initializer_list<const void*> operands, Compile&& compile) {
+bool run(const Key& key, std::initializer_list<const void*> operands, Compile&& compile) {
   try {
     Program* program = find(key);
     if (program == nullptr) {
@@ -161,7 +224,9 @@ void run(const Key& key, std::initializer_list<const void*> operands, Compile&& 
       compile(fresh);
       program = &keep(key, std::move(fresh));
     }
+    if (program->empty()) return false;
     execute(*program, std::span(operands.begin(), operands.size()));
+    return true;
   } catch (const dnnl::error& error) {
     fail_with(error);
   }

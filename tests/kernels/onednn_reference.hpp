@@ -15,6 +15,8 @@
 
 #include <temper/core/parallel.hpp>
 
+#include "isa.hpp"
+
 namespace reference {
 
 using Index = std::int64_t;
@@ -65,6 +67,15 @@ inline double worst(std::span<const float> values, const Sums& expected) {
     if (error > 0) result = std::max(result, allowed > 0 ? error / allowed : 1e30);
   }
   return result;
+}
+
+/// Numbers for a kernel to write, with guards around them.
+using Guarded = temper::kernels::test::Guarded<float>;
+
+/// What it wrote. Fails the test when it wrote elsewhere.
+inline Floats written(const Guarded& numbers) {
+  CHECK(numbers.intact());
+  return Floats(numbers.data(), numbers.data() + numbers.size());
 }
 
 /// How many random shapes to try: 1,000 over all operations, or TEMPER_RANDOM_SHAPES.

@@ -34,12 +34,12 @@ Table merged(const std::array<const Table*, count>& parts) {
 }
 
 /// The parts of an instruction set's table, one a unit of this folder.
-using Parts = std::array<const IsaTable*, 9>;
+using Parts = std::array<const IsaTable*, 10>;
 
 #if defined(TEMPER_ISA)
 namespace TEMPER_ISA {
 extern const IsaTable elementwise_kernels, reduce_kernels, softmax_kernels, loss_kernels, norm_kernels,
-    batch_norm_kernels, random_kernels, layout_kernels, pool_kernels;
+    batch_norm_kernels, random_kernels, layout_kernels, pool_kernels, product_kernels;
 extern const Parts parts;
 }  // namespace TEMPER_ISA
 #endif

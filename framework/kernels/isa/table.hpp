@@ -250,6 +250,10 @@ struct IsaTable : StorageTable<float> {
   // layout.cpp
   /// y[c * stride_y + r] = x[r * stride_x + c]
   void (*transpose)(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y);
+
+  // product.cpp
+  /// y [m, n] += a [m, k] b [k, n]. b and y are dense; element (i, j) of a is a[i * row_a + j * column_a].
+  void (*product)(const float* a, Index row_a, Index column_a, const float* b, Index m, Index n, Index k, float* y);
 };
 
 }  // namespace temper::kernels
