@@ -52,7 +52,7 @@ struct Same {
 /// One number in all lanes.
 Vec spread(float x) { return Vec(x); }
 Vec spread(BFloat16 x) {
-  return xsimd::bitwise_cast<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16));
+  return bits_as<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16));
 }
 
 template <class F, class T>

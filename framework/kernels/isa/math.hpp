@@ -20,8 +20,8 @@ static inline Vec scaled_by_power(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]
   return _mm512_scalef_ps(p, n);
 #else
   using Whole = xsimd::batch<std::int32_t, Arch>;
-  const auto power = [](Whole exponent) { return xsimd::bitwise_cast<Vec>((exponent + Whole(127)) << 23); };
-  const Whole whole = xsimd::bitwise_cast<Whole>(shifted) - Whole(0x4b400000), half = whole >> 1;
+  const auto power = [](Whole exponent) { return bits_as<Vec>((exponent + Whole(127)) << 23); };
+  const Whole whole = bits_as<Whole>(shifted) - Whole(0x4b400000), half = whole >> 1;
   return p * power(half) * power(whole - half);
 #endif
 }
