@@ -4,13 +4,13 @@
 #include <cstring>
 #include <type_traits>
 
-#include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 #include <temper/core/trace.hpp>
 
 #include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/conv_internal.hpp"
 #include "framework/kernels/matmul.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
@@ -18,7 +18,6 @@ namespace {
 
 template <class T, class G = T>
 bool by_onednn(onednn::Op op, const Conv2d& shape, bool flag, std::initializer_list<const void*> operands) {
-  if (std::is_same_v<T, BFloat16>) onednn::require_bf16("conv2d");
   const ConvTask task(op, shape, flag, onednn::type_of<T>, onednn::type_of<G>);
   return onednn::run(task.key(), operands,
                      [&](onednn::Program& program) { program = onednn::choose(task, task.small()); });
@@ -27,6 +26,11 @@ bool by_onednn(onednn::Op op, const Conv2d& shape, bool flag, std::initializer_l
 // A kernel of one pixel reads every stride-th pixel of x and no other. With those put together there is no stride, and
 // where there are no groups either, it is a product. oneDNN puts them together itself, and in version 2.6 writes past
 // the memory it does that in when there are few channels.
+
+template <class T>
+void require_type() {
+  if (std::is_same_v<T, BFloat16>) onednn::require_bf16("conv2d");
+}
 
 /// Whether the kernel is one pixel and there is no padding.
 bool pointwise(const Conv2d& s) { return s.kernel_h == 1 && s.kernel_w == 1 && s.padding_h == 0 && s.padding_w == 0; }
@@ -43,8 +47,8 @@ Matmul product_of(const Conv2d& s) { return {.m = s.n * s.h * s.w, .n = s.out, .
 template <class T>
 class Picked {
  public:
-  explicit Picked(const Conv2d& s) : s_(s), buffer_(static_cast<std::size_t>(rows() * row()) * sizeof(T)) {}
-  T* data() const { return reinterpret_cast<T*>(buffer_.data()); }
+  explicit Picked(const Conv2d& s) : s_(s), pixels_(rows() * row()) {}
+  T* data() const { return pixels_.data(); }
 
   void pick(const T* x) const {
     parallel_for(rows(), grain(), [&](Index begin, Index end) {
@@ -76,7 +80,7 @@ class Picked {
   void copy(const T* from, T* to) const { std::memcpy(to, from, static_cast<std::size_t>(s_.in) * sizeof(T)); }
 
   const Conv2d& s_;
-  detail::Buffer buffer_;
+  Scratch<T> pixels_;
 };
 
 }  // namespace
@@ -84,6 +88,7 @@ class Picked {
 template <class T>
 void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y) {
   if (shape.n == 0) return;
+  require_type<T>();
   if (pointwise(shape) && strided(shape)) {
     const Picked<T> pixels(shape);
     pixels.pick(x);
@@ -97,6 +102,7 @@ void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias,
 template <class T>
 void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx) {
   if (shape.n == 0) return;
+  require_type<T>();
   if (pointwise(shape) && strided(shape)) {
     const Picked<T> pixels(shape);
     conv2d_backward_data(without_stride(shape), dy, weight, pixels.data());
@@ -116,6 +122,7 @@ void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw
     if (!accumulate) std::fill_n(dw, shape.weights(), G{});
     return;
   }
+  require_type<T>();
   if (pointwise(shape) && strided(shape)) {
     const Picked<T> pixels(shape);
     pixels.pick(x);

@@ -1,24 +1,13 @@
 #include <algorithm>
 
-#include <temper/core/buffer.hpp>
-
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/conv_internal.hpp"
 #include "framework/kernels/matmul.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
 namespace {
-
-/// Uninitialized numbers of float.
-class Floats {
- public:
-  explicit Floats(Index count) : buffer_(static_cast<std::size_t>(count) * sizeof(float)) {}
-  float* data() const { return reinterpret_cast<float*>(buffer_.data()); }
-
- private:
-  detail::Buffer buffer_;
-};
 
 /// The sizes of one group of one image's convolution, as those of a product: y [pixels, out] = rows [pixels, terms]
 /// w^T.
@@ -75,7 +64,7 @@ void take_channels(const Group& g, Index number, const T* y, float* part) {
 template <class T>
 void own_conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y) {
   const Group g(shape);
-  const Floats rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out);
+  const Scratch<float> rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out);
   for (Index number = 0; number < shape.groups; ++number) {
     turn(g, weight + number * g.out * g.terms, turned.data());
     for (Index n = 0; n < shape.n; ++n) {
@@ -93,7 +82,7 @@ template <class T>
 void own_conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx) {
   const Group g(shape);
   const Index image = shape.h * shape.w * g.in;
-  const Floats rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out), sums(image);
+  const Scratch<float> rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out), sums(image);
   for (Index number = 0; number < shape.groups; ++number) {
     turn(g, weight + number * g.out * g.terms, turned.data());
     for (Index n = 0; n < shape.n; ++n) {
@@ -113,7 +102,7 @@ void own_conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight,
 template <class T, class G>
 void own_conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate) {
   const Group g(shape);
-  const Floats rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out);
+  const Scratch<float> rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out);
   for (Index number = 0; number < shape.groups; ++number) {
     std::fill_n(turned.data(), g.out * g.terms, 0.0f);
     for (Index n = 0; n < shape.n; ++n) {

@@ -33,10 +33,11 @@ void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y
   if (detail::tracing()) detail::trace_flops(shape.flops());
   if (shape.batch == 0 || shape.m == 0 || shape.n == 0) return;
   if (shape.k == 0) return empty_product(shape, bias, y);
-  if (std::is_same_v<X, BFloat16>) onednn::require_bf16("matmul");
   const ProductTask task(shape, bias != nullptr, onednn::type_of<X>, onednn::type_of<Y>);
-  const bool done = onednn::run(task.key(), {a, b, bias, y},
-                                [&](onednn::Program& program) { program = onednn::choose(task, task.small()); });
+  const bool done = onednn::run(task.key(), {a, b, bias, y}, [&](onednn::Program& program) {
+    if (std::is_same_v<X, BFloat16>) onednn::require_bf16("matmul");
+    program = onednn::choose(task, task.small());
+  });
   if (!done) own_product(shape, a, b, bias, y);
 }
 template void matmul(const Matmul&, const float*, const float*, const float*, float*);

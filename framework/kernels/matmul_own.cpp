@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <type_traits>
 
-#include <temper/core/buffer.hpp>
 #include <temper/core/parallel.hpp>
 
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/matmul_internal.hpp"
+#include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels {
 
@@ -20,16 +20,15 @@ class Floats {
     if constexpr (std::is_same_v<T, float>) {
       data_ = x;
     } else {
-      copy_ = detail::Buffer(static_cast<std::size_t>(count) * sizeof(float));
-      auto* const copy = reinterpret_cast<float*>(copy_.data());
-      table_of<T>().to_float(x, copy, count);
-      data_ = copy;
+      copy_ = Scratch<float>(count);
+      table_of<T>().to_float(x, copy_.data(), count);
+      data_ = copy_.data();
     }
   }
   const float* data() const { return data_; }
 
  private:
-  detail::Buffer copy_;
+  Scratch<float> copy_;
   const float* data_;
 };
 
@@ -42,22 +41,23 @@ void own_product(const Matmul& shape, const X* a, const X* b, const float* bias,
   const Floats<X> left(a, batch * m * k), right(b, batches_b * k * n);
 
   const float* rows_of_b = right.data();
-  detail::Buffer turned;
+  Scratch<float> turned;
   if (transpose_b) {
-    turned = detail::Buffer(static_cast<std::size_t>(batches_b * k * n) * sizeof(float));
-    auto* const to = reinterpret_cast<float*>(turned.data());
-    for (Index i = 0; i < batches_b; ++i) table().transpose(right.data() + i * k * n, n, k, k, to + i * k * n, n);
-    rows_of_b = to;
+    turned = Scratch<float>(batches_b * k * n);
+    for (Index i = 0; i < batches_b; ++i) {
+      table().transpose(right.data() + i * k * n, n, k, k, turned.data() + i * k * n, n);
+    }
+    rows_of_b = turned.data();
   }
 
   // In float until all is added up.
-  detail::Buffer wide;
+  Scratch<float> wide;
   float* sums = nullptr;
   if constexpr (std::is_same_v<Y, float>) {
     sums = y;
   } else {
-    wide = detail::Buffer(static_cast<std::size_t>(batch * m * n) * sizeof(float));
-    sums = reinterpret_cast<float*>(wide.data());
+    wide = Scratch<float>(batch * m * n);
+    sums = wide.data();
     if (accumulate) table_of<Y>().to_float(y, sums, batch * m * n);
   }
   if (!accumulate) std::fill_n(sums, batch * m * n, 0.0f);

@@ -48,7 +48,10 @@ std::string onednn_version() {
 }
 
 // Its numbers name sets of instructions, one bit each; this one is AVX-512's for bf16.
-bool has_bf16() { return (static_cast<int>(dnnl_get_effective_cpu_isa()) & 0x80) != 0; }
+bool has_bf16() {
+  static const bool has = (static_cast<int>(dnnl_get_effective_cpu_isa()) & 0x80) != 0;
+  return has;
+}
 
 namespace onednn {
 
@@ -168,7 +171,11 @@ std::size_t Key::hash() const {
   return sum;
 }
 
-std::string Key::text() const { return fmt::format("{}", fmt::join(words_, " ")); }
+std::string Key::text() const {
+  std::string text;
+  for (const Index word : words_) text += std::to_string(word) + ' ';
+  return text;
+}
 
 const dnnl::engine& engine() {
   // Never destroyed: primitives in the caches of other threads may outlive static variables.

@@ -13,10 +13,9 @@ using kernels::TEMPER_ISA::Arch;
 using kernels::TEMPER_ISA::bits_as;
 using kernels::TEMPER_ISA::load;
 using kernels::TEMPER_ISA::load_part;
-using kernels::TEMPER_ISA::max_or_second;
+using kernels::TEMPER_ISA::max_or_nan;
 using kernels::TEMPER_ISA::store;
 using kernels::TEMPER_ISA::store_part;
-using kernels::TEMPER_ISA::max_or_nan;
 using kernels::TEMPER_ISA::Vec;
 using kernels::TEMPER_ISA::width;
 
