@@ -21,6 +21,7 @@ case ${1-} in
 Usage: ./run.sh [MODEL] [options]
        ./run.sh report FOLDER... [-o FILE]
        ./run.sh bench WHAT [options]
+       ./run.sh docs [--check]
 
 Installs what is missing (Debian packages, with apt), builds, and trains MODEL, by default cnn.
 
@@ -29,6 +30,9 @@ Models: ${models[*]}
 ./run.sh MODEL --help lists the options of a model. ./test.sh runs the tests.
 
 report writes an HTML page about a run, or about several beside each other: ./run.sh report runs/cnn runs/resnet
+
+docs makes the documentation's site in build/docs: guides, and a reference of every public name. --check opens each of its
+pages in a headless Chromium.
 
 bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations),
 compare (training steps beside LibTorch's), scale (how a training step grows), lengths (what it costs that each step has
@@ -72,6 +76,16 @@ if [[ ${1-} == report ]]; then
   need_packages "${build_packages[@]}"
   build release temper-report
   exec "$root/build/release/bin/temper-report" "$@"
+fi
+
+if [[ ${1-} == docs ]]; then
+  shift
+  [[ $# == 0 || $* == --check ]] || die "usage: ./run.sh docs [--check]"
+  need_packages doxygen python3
+  "$root/docs/site/build.py" "$root/build/docs"
+  (($#)) || exit 0
+  need_packages chromium
+  exec "$root/docs/site/check.py" "$root/build/docs"
 fi
 
 model=cnn

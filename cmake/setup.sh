@@ -25,7 +25,7 @@ bench_packages=(libbenchmark-dev python3)
 # shellcheck disable=SC2034
 bench_torch_packages=(libtorch-dev libopenblas0-pthread libopenblas0-openmp)
 # shellcheck disable=SC2034
-test_packages=(doctest-dev pkgconf qemu-user python3-numpy python3-protobuf "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
+test_packages=(doctest-dev doxygen pkgconf qemu-user python3-numpy python3-protobuf "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
 
 # need_packages <package>...: installs what is missing; says nothing and asks no network when all is there.
 need_packages() {
