@@ -16,8 +16,8 @@ namespace temper::data {
 ///                     {data::RandomCrop{.padding = 4}, data::RandomHorizontalFlip{}, data::Cutout{8}})
 ///
 /// Example i of an epoch is a function of the epoch's seed and number and of i.
-template <Dataset D>
-class Augmented {
+template <class D>
+class Augmented : detail::RequireDataset<D> {
  public:
   /// Throws: ValueError for an empty function.
   explicit Augmented(D dataset, std::vector<Transform> transforms)

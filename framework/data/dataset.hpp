@@ -60,6 +60,25 @@ concept Dataset = requires(const D& dataset) {
 }
 &&(detail::Fixed<D> || detail::Random<D>);
 
+namespace detail {
+
+/// Says in a sentence which part of Dataset a type lacks. The classes that hold a data set ask here rather than by the
+/// concept, of which compilers make a page.
+template <class D>
+struct RequireDataset {
+  static_assert(
+      requires(const D& dataset) { dataset.size(); }, "a data set needs a member `std::int64_t size() const`");
+  static_assert(
+      requires(const D& dataset, std::int64_t i) { dataset.get(i); } ||
+          requires(const D& dataset, std::int64_t i, const Epoch& epoch) { dataset.get(i, epoch); },
+      "a data set needs a member `get(std::int64_t i) const` or `get(std::int64_t i, const Epoch&) const`");
+  static_assert(Dataset<D>,
+                "get() of a data set must return a std::array, std::pair or std::tuple of Tensors, such as "
+                "std::array<Tensor, 2>{image, label}, and size() an integer");
+};
+
+}  // namespace detail
+
 /// Example i of either kind of data set.
 template <Dataset D>
 auto example(const D& dataset, std::int64_t i, const Epoch& epoch = {}) {

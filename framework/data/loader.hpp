@@ -105,8 +105,8 @@ void collate(const void* erased, std::span<const std::int64_t> indices, const Ep
 ///
 /// Batches come in the same order with the same contents whatever the number of workers. What a data set throws is
 /// thrown where its batch is taken. A Loader serves one loop at a time.
-template <Dataset D>
-class Loader {
+template <class D>
+class Loader : detail::RequireDataset<D> {
  public:
   using Batch = ExampleOf<D>;
 

@@ -34,8 +34,10 @@ Tensor mixed_labels(const Tensor& a, const Tensor& b, float share, std::int64_t 
 /// probabilities f32 [classes]}, which cross_entropy takes. Example i of an epoch is a function of the epoch's seed and
 /// number and of i.
 /// Source: Zhang, Cisse, Dauphin, Lopez-Paz, "mixup: beyond empirical risk minimization" (2017).
-template <Dataset D>
-requires(std::tuple_size_v<ExampleOf<D>> == 2) class Mixup {
+template <class D>
+class Mixup : detail::RequireDataset<D> {
+  static_assert(std::tuple_size_v<ExampleOf<D>> == 2, "Mixup needs a data set of {input, label}");
+
  public:
   /// Throws: ValueError for an alpha that is not positive, or less than one class.
   Mixup(D dataset, const MixupOptions& options) : dataset_(std::move(dataset)), options_(options) {

@@ -47,6 +47,8 @@ void print_line(std::string_view line);
 /// strings, shapes and tensors can be printed. Throws: ValueError when the text and the arguments do not fit.
 template <class... Args>
 void print(std::string_view text, const Args&... args) {
+  static_assert((std::constructible_from<detail::PrintArgument, const Args&> && ...),
+                "print takes numbers, strings, shapes, dtypes and tensors");
   detail::print_line(detail::format_erased(text, {detail::PrintArgument(args)...}));
 }
 

@@ -10,7 +10,8 @@ A block marked ```cpp is compiled
     readers do not see, right before the block:
         <!-- given: Tensor x; nn::Linear model(2, 3); -->
 
-A block marked ```cpp nocompile shows an error, and must be one. A block marked ```cmake must stand word for word in
+A block marked ```cpp nocompile shows an error, and must be one; the comment <!-- error: TEXT --> before it says what the
+compiler's message must contain, GCC's | Clang's where they differ. A block marked ```cmake must stand word for word in
 a CMakeLists.txt below the folder given with --cmake, which the tests build.
 """
 
@@ -25,7 +26,7 @@ import sys
 
 PRELUDE = "#include <temper/temper.hpp>\n#include <cstdint>\n#include <cstdio>\n#include <string>\n#include <vector>\n"
 BLOCK = re.compile(
-    r"(?:^<!--\s*given:(?P<given>.*?)-->\s*\n)?^```(?P<mark>(?:cpp|c\+\+|cmake)\b[^\n]*)\n(?P<text>.*?)^```\s*$",
+    r"(?:^<!--\s*given:(?P<given>.*?)-->\s*\n)?(?:^<!--\s*error:(?P<error>.*?)-->\s*\n)?^```(?P<mark>(?:cpp|c\+\+|cmake)\b[^\n]*)\n(?P<text>.*?)^```\s*$",
     re.MULTILINE | re.DOTALL,
 )
 INCLUDE = re.compile(r"^\s*#\s*include\b.*\n?", re.MULTILINE)
@@ -37,6 +38,7 @@ class Snippet:
     line: int  # of the block's first line
     mark: str
     given: str
+    error: str
     text: str
 
     def place(self):
@@ -47,7 +49,7 @@ def snippets_of(file):
     document = pathlib.Path(file).read_text(encoding="utf-8")
     for match in BLOCK.finditer(document):
         line = document.count("\n", 0, match.start("text")) + 1
-        yield Snippet(file, line, match["mark"].strip(), match["given"] or "", match["text"])
+        yield Snippet(file, line, match["mark"].strip(), match["given"] or "", (match["error"] or "").strip(), match["text"])
 
 
 def ways_to_compile(snippet):
@@ -80,7 +82,8 @@ class Compiler:
         source.write_text(text)
         include = ["-include", str(self.work / "prelude.hpp")] if prelude else []
         done = subprocess.run(
-            [*self.command, *include, "-w", "-fsyntax-only", str(source)], capture_output=True, text=True, check=False
+            [*self.command, *include, "-w", "-fsyntax-only", str(source)], capture_output=True, text=True, check=False,
+            env={**os.environ, "LC_ALL": "C"},
         )
         return "" if done.returncode == 0 else done.stderr or "the compiler failed"
 
@@ -98,7 +101,12 @@ def check(snippet, number, compiler, cmake_texts):
     texts = ways_to_compile(snippet)
     found = [compiler.errors(text, f"snippet{number}_{way}", len(texts) > 1) for way, text in enumerate(texts)]
     if words[1:] == ["nocompile"]:
-        return "" if all(found) else "marked nocompile, but it compiles"
+        if not all(found):
+            return "marked nocompile, but it compiles"
+        said = re.findall(r"error: .*", "\n".join(found))
+        if not any(text in line for text in snippet.error.split(" | ") for line in said):
+            return f"does not compile, but nothing says \"{snippet.error}\":\n" + "\n".join(said)
+        return ""
     if not all(found):
         return ""
     titles = ["inside a function:", "at file scope:"] if len(found) > 1 else [""]
