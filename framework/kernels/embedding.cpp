@@ -24,18 +24,19 @@ template void embedding(const float*, const std::int64_t*, Index, Index, float*)
 template void embedding(const BFloat16*, const std::int64_t*, Index, Index, BFloat16*);
 
 template <class T>
-void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index width, float* dweight) {
+void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index width, float* dweight, Index padding) {
   // Split by columns: rows may repeat, and each sum must run in order.
   constexpr Index panel = 128;
   const auto kernel = accumulate_kernel<float, T>();
   parallel_for(width, panel, [=](Index begin, Index end) {
     for (Index i = 0; i < count; ++i) {
+      if (ids[i] == padding) continue;
       if (mutant(Mutant::embedding_overwrites)) std::fill_n(dweight + ids[i] * width + begin, end - begin, 0.0f);
       kernel(dweight + ids[i] * width + begin, dy + i * width + begin, end - begin);
     }
   });
 }
-template void embedding_backward(const float*, const std::int64_t*, Index, Index, float*);
-template void embedding_backward(const BFloat16*, const std::int64_t*, Index, Index, float*);
+template void embedding_backward(const float*, const std::int64_t*, Index, Index, float*, Index);
+template void embedding_backward(const BFloat16*, const std::int64_t*, Index, Index, float*, Index);
 
 }  // namespace temper::kernels

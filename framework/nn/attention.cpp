@@ -21,6 +21,44 @@ std::int64_t checked(std::int64_t features, const MultiheadAttentionOptions& opt
   return features;
 }
 
+/// `visible` as [N | 1, heads | 1, T | 1, S | 1]; each of its axes is 1 or that of the scores.
+Tensor with_four_axes(const Tensor& visible, const Shape& scores) {
+  if (visible.dtype() == Dtype::boolean && (visible.rank() == 2 || visible.rank() == 4)) {
+    Shape shape = visible.shape();
+    while (shape.rank() < 4) shape = shape.with_axis(0, 1);
+    bool fits = true;
+    for (int axis = 0; axis < 4; ++axis) fits = fits && (shape[axis] == 1 || shape[axis] == scores[axis]);
+    if (fits) return visible.view(shape);
+  }
+  fail<ShapeError>("MultiheadAttention: visible {} {}, expected bool [T, S] or [N, heads, T, S], here [{}, {}] or {}",
+                   visible.dtype(), visible.shape(), scores[2], scores[3], scores);
+}
+
+/// Both masks as one for scores [N, heads, T, S]; undefined when there is none.
+Tensor combined(const AttentionMasks& masks, const Shape& scores) {
+  const Tensor& keys = masks.visible_keys;
+  if (keys.defined() && (keys.dtype() != Dtype::boolean || !(keys.shape() == Shape{scores[0], scores[3]}))) {
+    fail<ShapeError>("MultiheadAttention: visible_keys {} {}, expected bool [N, S], here [{}, {}]", keys.dtype(),
+                     keys.shape(), scores[0], scores[3]);
+  }
+  if (!masks.visible.defined()) return keys.defined() ? keys.view({scores[0], 1, 1, scores[3]}) : Tensor();
+  const Tensor visible = with_four_axes(masks.visible, scores);
+  if (!keys.defined()) return visible;
+  const std::int64_t heads = visible.size(1), rows = visible.size(2), columns = visible.size(3);
+  Tensor both = empty({scores[0], heads, rows, scores[3]}, Dtype::boolean);
+  bool* out = both.mutable_data<bool>();
+  const bool *pairs = visible.data<bool>(), *present = keys.data<bool>();
+  for (std::int64_t n = 0; n < scores[0]; ++n) {
+    for (std::int64_t row = 0; row < heads * rows; ++row) {
+      const bool* line = pairs + ((visible.size(0) == 1 ? 0 : n) * heads * rows + row) * columns;
+      for (std::int64_t s = 0; s < scores[3]; ++s) {
+        *out++ = line[columns == 1 ? 0 : s] && present[n * scores[3] + s];
+      }
+    }
+  }
+  return both;
+}
+
 /// projected[i] of [count, ...], sharing memory.
 Tensor part(const Tensor& projected, std::int64_t i) {
   return reshape(slice(projected, 0, i, i + 1), projected.shape().without_axis(0));
@@ -85,7 +123,10 @@ Tensor MultiheadAttention::attend_to_itself(const Tensor& x, const Tensor& mask)
   return out_proj(self_attention(linear(x, in_proj_weight, bias), options_.heads, attention_options(mask)));
 }
 
-Tensor MultiheadAttention::operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask) const {
+Tensor MultiheadAttention::operator()(const Tensor& queries, const Tensor& tokens, const AttentionMasks& masks) const {
+  check(queries);
+  check(tokens);
+  const Tensor mask = combined(masks, {queries.size(0), options_.heads, queries.size(1), tokens.size(1)});
   if (queries.same(tokens)) return attend_to_itself(queries, mask);
   const Tensor q = project(queries, 0, 1), kv = project(tokens, 1, 2);
   return attend(part(q, 0), part(kv, 0), part(kv, 1), mask);

@@ -13,6 +13,13 @@ struct MultiheadAttentionOptions {
   double dropout = 0.0;  ///< share of the attention's probabilities dropped in training
 };
 
+/// What the queries of MultiheadAttention may see; by default all. All are bool, true for what is seen. (The masks of
+/// torch.nn.MultiheadAttention are true for what is hidden: hand over their opposite.)
+struct AttentionMasks {
+  Tensor visible_keys = {};  ///< [N, S]: the tokens of each sequence that are seen, as opposed to padding
+  Tensor visible = {};       ///< [T, S] or [N, heads, T, S], where 1 stands for all: the tokens that each query sees
+};
+
 /// Scaled dot-product attention of several heads between linear projections: x [N, T, E] to [N, T, E]. Parameters
 /// in_proj_weight [3E, E], in_proj_bias [3E], out_proj.weight [E, E], out_proj.bias [E], named, shaped and initialized
 /// as in PyTorch. Source: Vaswani et al., "Attention is all you need" (2017).
@@ -23,9 +30,9 @@ class MultiheadAttention : public Layer {
 
   /// Self-attention; see Layer.
   using Layer::operator();
-  /// The queries [N, T, E] attend to other tokens [N, S, E], where `mask` (bool, broadcast to [N, heads, T, S];
-  /// undefined for all) is true.
-  Tensor operator()(const Tensor& queries, const Tensor& tokens, const Tensor& mask = {}) const;
+  /// The queries [N, T, E] attend to other tokens [N, S, E], or to themselves when both are the same tensor. What both
+  /// masks show is seen. Throws: ShapeError when shapes do not fit; ValueError when a query sees no token.
+  Tensor operator()(const Tensor& queries, const Tensor& tokens, const AttentionMasks& masks = {}) const;
 
   void members(Members& members) const override;
   std::string description() const override;

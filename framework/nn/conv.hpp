@@ -20,6 +20,10 @@ class Conv2d : public Layer {
  public:
   /// Throws: ValueError unless sizes are positive and `groups` divides both channel counts.
   Conv2d(std::int64_t in, std::int64_t out, Conv2dLayerOptions options);
+  /// The same with a kernel of kernel x kernel, and all else by default.
+  template <std::integral I>
+  Conv2d(std::int64_t in, std::int64_t out, I kernel)
+      : Conv2d(in, out, Conv2dLayerOptions{.kernel = static_cast<std::int64_t>(kernel)}) {}
 
   void members(Members& members) const override;
   std::string description() const override;

@@ -1,14 +1,16 @@
 #pragma once
 
+#include <temper/autograd/ops/embedding.hpp>
 #include <temper/nn/module.hpp>
 
 namespace temper::nn {
 
-/// A vector for each id: ids [...] i64 to [..., D]. Parameter weight [count, D], standard normal as in PyTorch.
+/// A vector for each id: ids [...] i64 to [..., D]. Parameter weight [count, D], standard normal as in PyTorch; the row
+/// of the padding id begins as zeros and gets no gradient.
 class Embedding : public Layer {
  public:
-  /// Throws: ValueError unless both sizes are positive.
-  Embedding(std::int64_t count, std::int64_t features);
+  /// Throws: ValueError unless both sizes are positive, and for a padding id that is none.
+  Embedding(std::int64_t count, std::int64_t features, EmbeddingOptions options = {});
 
   void members(Members& members) const override;
   std::string description() const override;
@@ -17,6 +19,9 @@ class Embedding : public Layer {
 
  protected:
   Tensor forward(const Tensor& ids) const override;
+
+ private:
+  EmbeddingOptions options_;
 };
 
 }  // namespace temper::nn

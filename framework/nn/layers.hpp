@@ -9,6 +9,7 @@
 #include <temper/nn/conv_nd.hpp>
 #include <temper/nn/embedding.hpp>
 #include <temper/nn/group_norm.hpp>
+#include <temper/nn/init.hpp>
 #include <temper/nn/linear.hpp>
 #include <temper/nn/norm.hpp>
 #include <temper/nn/pool.hpp>

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <concepts>
+#include <ranges>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include <temper/autograd/parameter.hpp>
@@ -24,18 +26,40 @@ struct Child {
   const Module* module;
 };
 
+namespace detail {
+
+/// std::optional, std::unique_ptr or std::shared_ptr of a module.
+template <class T>
+concept OptionalModule = requires(const T& part) {
+  static_cast<bool>(part);
+  requires std::derived_from<std::remove_cvref_t<decltype(*part)>, Module>;
+};
+
+template <class T>
+inline constexpr bool is_part =
+    std::derived_from<T, Module> || OptionalModule<T> || std::same_as<T, Parameter> || std::same_as<T, Tensor>;
+template <std::ranges::input_range T>
+inline constexpr bool is_part<T> = is_part<std::ranges::range_value_t<T>>;
+
+}  // namespace detail
+
 /// What Module::members() tells about a module's parts. Names of nested parts are joined with dots.
 class Members {
  public:
   void operator()(std::string_view name, const Parameter& parameter);
   void operator()(std::string_view name, const Tensor& buffer);
   void operator()(std::string_view name, const Module& child);
-  /// "blocks.0", "blocks.1", ... for a vector of modules.
-  template <std::derived_from<Module> M>
-  void operator()(std::string_view name, const std::vector<M>& children) {
-    for (std::size_t i = 0; i < children.size(); ++i) {
-      (*this)(std::string(name) + "." + std::to_string(i), children[i]);
-    }
+  /// A std::optional, std::unique_ptr or std::shared_ptr of a module; an empty one is left out.
+  template <detail::OptionalModule T>
+  void operator()(std::string_view name, const T& child) {
+    if (child) (*this)(name, *child);
+  }
+  /// "blocks.0", "blocks.1", ... for a vector or an array of any of these.
+  template <std::ranges::input_range T>
+  requires detail::is_part<T>
+  void operator()(std::string_view name, const T& parts) {
+    std::size_t i = 0;
+    for (const auto& part : parts) (*this)(std::string(name) + "." + std::to_string(i++), part);
   }
 
  private:
@@ -81,10 +105,24 @@ class Module {
   /// All child modules, at any depth, outer ones first.
   std::vector<Child> children() const;
 
-  /// Freezes or unfreezes all parameters: frozen ones get no gradients and do not move.
+  /// Freezes or unfreezes all parameters: frozen ones get no gradients and do not move. A batch norm whose weight and
+  /// bias are frozen keeps its running statistics and uses them in training too.
   void freeze() const;
   void unfreeze() const;
 };
+
+/// The parts of a module that are an M, at any depth, outer ones first; to change what is not a parameter:
+///
+///     for (nn::BatchNorm2d* norm : nn::modules<nn::BatchNorm2d>(model)) norm->set_frozen(true);
+template <std::derived_from<Module> M>
+std::vector<M*> modules(Module& module) {
+  std::vector<M*> found;
+  for (const Child& child : module.children()) {
+    // Module::members() is const and shows its parts so; those of a module that may be changed may be, too.
+    if (const auto* part = dynamic_cast<const M*>(child.module)) found.push_back(const_cast<M*>(part));
+  }
+  return found;
+}
 
 /// A module that makes one tensor from one.
 class Layer : public Module {

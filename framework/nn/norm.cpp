@@ -37,19 +37,21 @@ void BatchNorm2d::members(Members& members) const {
 }
 
 std::string BatchNorm2d::description() const {
-  return fmt::format("BatchNorm2d({}{})", weight.shape()[0], options_.frozen ? ", frozen" : "");
+  return fmt::format("BatchNorm2d({}{})", weight.shape()[0], frozen() ? ", frozen" : "");
 }
 
 Tensor BatchNorm2d::forward(const Tensor& x) const {
-  return batch_norm(x, weight, bias, running_mean, running_var,
-                    {.momentum = options_.momentum, .eps = options_.eps, .frozen = options_.frozen});
+  return batch_norm(x, weight, bias, running_mean, running_var, op_options());
 }
 
 Tensor BatchNorm2d::relu(const Tensor& x, const Tensor& residual) const {
   // An observer wants to see what the layer gives.
   if (observed()) return temper::relu(residual.defined() ? (*this)(x) + residual : (*this)(x));
-  return batch_norm_relu(x, weight, bias, running_mean, running_var,
-                         {.momentum = options_.momentum, .eps = options_.eps, .frozen = options_.frozen}, residual);
+  return batch_norm_relu(x, weight, bias, running_mean, running_var, op_options(), residual);
+}
+
+BatchNormOptions BatchNorm2d::op_options() const {
+  return {.momentum = options_.momentum, .eps = options_.eps, .frozen = frozen()};
 }
 
 LayerNorm::LayerNorm(std::int64_t features, LayerNormOptions options)

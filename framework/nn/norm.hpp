@@ -1,5 +1,6 @@
 #pragma once
 
+#include <temper/autograd/ops/batch_norm.hpp>
 #include <temper/autograd/ops/norm.hpp>
 #include <temper/nn/module.hpp>
 
@@ -12,7 +13,9 @@ struct BatchNorm2dOptions {
 };
 
 /// Normalizes each channel of images [N, H, W, C] over the batch: with the batch's statistics in training, with running
-/// ones otherwise. Parameters weight and bias, buffers running_mean and running_var, all [C], as in PyTorch.
+/// ones otherwise. Once weight and bias are frozen (Module::freeze), or set_frozen(true), it uses the running ones in
+/// training too and leaves them alone. Parameters weight and bias, buffers running_mean and running_var, all [C], as in
+/// PyTorch.
 class BatchNorm2d : public Layer {
  public:
   /// Throws: ValueError for less than one channel.
@@ -23,8 +26,10 @@ class BatchNorm2d : public Layer {
   /// relu(norm(x) + residual), or relu(norm(x)), in fewer passes over memory.
   Tensor relu(const Tensor& x, const Tensor& residual = {}) const;
   const BatchNorm2dOptions& options() const { return options_; }
-  /// Whether the running statistics are used in training too.
+  /// Uses the running statistics in training too, and leaves them alone; weight and bias may go on training.
   void set_frozen(bool frozen) { options_.frozen = frozen; }
+  /// Whether that is so: by set_frozen, or because weight and bias are frozen.
+  bool frozen() const { return options_.frozen || (weight.frozen() && bias.frozen()); }
 
   Parameter weight, bias;
   Tensor running_mean, running_var;
@@ -33,6 +38,8 @@ class BatchNorm2d : public Layer {
   Tensor forward(const Tensor& x) const override;
 
  private:
+  BatchNormOptions op_options() const;
+
   BatchNorm2dOptions options_;
 };
 

@@ -42,6 +42,21 @@ const Layer& Sequential::operator[](std::size_t index) const {
   return *layers_[index];
 }
 
+void Sequential::add(std::unique_ptr<Layer> layer) {
+  if (layer == nullptr) fail<ValueError>("sequential: layer {} is a null pointer", layers_.size());
+  layers_.push_back(std::move(layer));
+}
+
+void Sequential::replace(std::size_t index, std::unique_ptr<Layer> layer) {
+  if (index >= layers_.size()) fail<ValueError>("sequential: layer {} of {}", index, layers_.size());
+  if (layer == nullptr) fail<ValueError>("sequential: layer {} is a null pointer", index);
+  layers_[index] = std::move(layer);
+}
+
+void Sequential::throw_other_type(std::size_t index) const {
+  fail<ValueError>("sequential: layer {} is {}, asked for as something else", index, (*this)[index].description());
+}
+
 void Sequential::members(Members& members) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) members(std::to_string(i), *layers_[i]);
 }

@@ -11,6 +11,9 @@ namespace temper::nn {
 /// Layers applied one after the other; they are named "0", "1", ... as in PyTorch. Linear with ReLU, GELU or SiLU after
 /// it, and ReLU with BatchNorm2d before it or MaxPool2d on either side, are computed together in fewer passes over
 /// memory; derived classes are not.
+///
+/// A Sequential made of one Sequential is that one, by the language's rules of copying: its layers are named "0", "1".
+/// add() puts one into another: "0.0", "0.1".
 class Sequential : public Layer {
  public:
   Sequential() = default;
@@ -23,12 +26,29 @@ class Sequential : public Layer {
   /// Appends a layer.
   template <std::derived_from<Layer> L>
   void add(L layer) {
-    layers_.push_back(std::make_unique<L>(std::move(layer)));
+    add(std::make_unique<L>(std::move(layer)));
   }
+  /// Throws: ValueError when there is none.
+  void add(std::unique_ptr<Layer> layer);
 
   std::size_t size() const { return layers_.size(); }
   /// Throws: ValueError when there is no such layer.
   const Layer& operator[](std::size_t index) const;
+  Layer& operator[](std::size_t index) { return const_cast<Layer&>(std::as_const(*this)[index]); }
+  /// The layer as an L. Throws: ValueError when there is no such layer, or it is none.
+  template <std::derived_from<Layer> L>
+  L& at(std::size_t index) {
+    if (auto* layer = dynamic_cast<L*>(&(*this)[index])) return *layer;
+    throw_other_type(index);
+  }
+  /// Puts another layer in the place of one, which is destroyed; what it has can be moved out before:
+  /// `model.replace(2, Adapter(std::move(model.at<nn::Linear>(2))))`. Make the optimizer afterwards.
+  /// Throws: ValueError when there is no such layer.
+  template <std::derived_from<Layer> L>
+  void replace(std::size_t index, L layer) {
+    replace(index, std::make_unique<L>(std::move(layer)));
+  }
+  void replace(std::size_t index, std::unique_ptr<Layer> layer);
 
   void members(Members& members) const override;
   std::string description() const override { return "Sequential"; }
@@ -37,6 +57,8 @@ class Sequential : public Layer {
   Tensor forward(const Tensor& x) const override;
 
  private:
+  [[noreturn]] void throw_other_type(std::size_t index) const;
+
   std::vector<std::unique_ptr<Layer>> layers_;
 };
 

@@ -21,7 +21,7 @@ BatchStatistics::BatchStatistics(const nn::Module& model) {
   for (const nn::Child& child : model.children()) modules.push_back(child.module);
   for (const nn::Module* module : modules) {
     const auto* norm = dynamic_cast<const nn::BatchNorm2d*>(module);
-    if (norm == nullptr || norm->options().frozen) continue;
+    if (norm == nullptr || norm->frozen()) continue;
     for (const Tensor& running : {norm->running_mean, norm->running_var}) {
       if (!(norm->options().momentum > 0)) {
         fail<ValueError>(

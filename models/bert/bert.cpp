@@ -52,7 +52,7 @@ BertBlock::BertBlock(const BertConfig& config)
 }
 
 Tensor BertBlock::operator()(const Tensor& x, const Tensor& mask) const {
-  const Tensor attended = attention_norm.add(x, dropout_(attention(x, x, mask))).norm;
+  const Tensor attended = attention_norm.add(x, dropout_(attention(x, x, {.visible_keys = mask}))).norm;
   return norm.add(attended, dropout_(down(up.gelu(attended)))).norm;
 }
 
@@ -90,12 +90,11 @@ Tensor Bert::operator()(const Tensor& tokens, const BertInputs& inputs) const {
   if (types.defined() && !(types.shape() == tokens.shape())) {
     fail<ShapeError>("Bert: token_types {}, expected {} as the tokens", types.shape(), tokens.shape());
   }
-  const std::int64_t count = tokens.size(0), length = tokens.size(1);
+  const std::int64_t length = tokens.size(1);
   const Tensor type = types.defined() ? type_embedding(types) : slice(type_embedding.weight, 0, 0, 1);
   Tensor x = token_embedding(tokens) + slice(position_embedding.weight, 0, 0, length) + type;
   x = dropout_(norm(x));
-  const Tensor visible = mask.defined() ? reshape(mask, {count, 1, 1, length}) : mask;
-  for (const BertBlock& block : blocks) x = config_.recompute ? recompute(block, x, visible) : block(x, visible);
+  for (const BertBlock& block : blocks) x = config_.recompute ? recompute(block, x, mask) : block(x, mask);
   return x;
 }
 

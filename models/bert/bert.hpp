@@ -42,7 +42,7 @@ class BertBlock : public nn::Module {
  public:
   explicit BertBlock(const BertConfig& config);
 
-  /// x [N, T, width] to [N, T, width]; the mask is bool [N, 1, 1, T] or undefined.
+  /// x [N, T, width] to [N, T, width]; the mask is bool [N, T], true for what is seen, or undefined.
   Tensor operator()(const Tensor& x, const Tensor& mask) const;
 
   void members(nn::Members& members) const override;

@@ -71,6 +71,10 @@ void check(const std::string& name, const nn::Module& module, const Tensor& x, c
   }
 }
 
+bool all_are(const Tensor& tensor, float value) {
+  return std::ranges::all_of(tensor.values<float>(), [=](float x) { return x == value; });
+}
+
 }  // namespace
 
 TEST_CASE("self-attention is PyTorch's") {
@@ -117,6 +121,87 @@ TEST_CASE("a frozen batch normalization uses its statistics in training and leav
   Tape tape;
   layer(x);
   CHECK(layer.running_mean.data<float>()[0] != 0);
+}
+
+TEST_CASE("a frozen model's batch normalization uses its statistics in training and leaves them alone") {
+  const nn::Sequential model(nn::Conv2d(2, 3, 3), nn::BatchNorm2d(3), nn::ReLU());
+  const Tensor x = values({2, 4, 5, 2}, 1);
+  const auto trained = [&] {
+    Tape tape;
+    return model(x);
+  };
+  const Tensor in_use = model(x);
+  model.freeze();
+  CHECK(std::ranges::equal(trained().values<float>(), in_use.values<float>()));
+  CHECK(all_are(model.buffers()[0].tensor, 0));
+  CHECK(all_are(model.buffers()[1].tensor, 1));
+  // Half of it frozen is not.
+  model.parameters()[2].unfreeze();
+  CHECK_FALSE(std::ranges::equal(trained().values<float>(), in_use.values<float>()));
+  CHECK_FALSE(all_are(model.buffers()[0].tensor, 0));
+}
+
+TEST_CASE("an attention's masks say what is seen, and by which axes") {
+  manual_seed(3);
+  // As many tokens as sequences: the shapes do not tell [N, S] from [T, S].
+  const std::int64_t n = 4, features = 6, heads = 2;
+  const nn::MultiheadAttention attention(features, {.heads = heads});
+  const Tensor x = normal({n, n, features}), tokens = normal({n, n, features});
+  const auto bools = [](const Shape& shape, auto value) {
+    Tensor mask = empty(shape, Dtype::boolean);
+    std::int64_t i = 0;
+    for (bool& bit : mask.mutable_values<bool>()) bit = value(i++);
+    return mask;
+  };
+  const auto present = [&](std::int64_t sequence, std::int64_t key) { return key <= sequence; };
+  const auto sees = [&](std::int64_t query, std::int64_t key) { return (query + key) % 3 != 2 || key == 0; };
+  const Tensor keys = bools({n, n}, [&](std::int64_t i) { return present(i / n, i % n); });
+  const Tensor pairs = bools({n, n}, [&](std::int64_t i) { return sees(i / n, i % n); });
+  const auto whole = [&](auto visible) {
+    return bools({n, heads, n, n}, [&](std::int64_t i) { return visible(i / (heads * n * n), i / n % n, i % n); });
+  };
+  const auto same = [](const Tensor& a, const Tensor& b) {
+    return std::ranges::equal(a.values<float>(), b.values<float>());
+  };
+  for (const Tensor& other : {x, tokens}) {
+    const auto by = [&](const nn::AttentionMasks& masks) { return attention(x, other, masks); };
+    const Tensor all = by({});
+    const Tensor by_keys = by({.visible_keys = keys}), by_pairs = by({.visible = pairs});
+    CHECK(same(by_keys, by({.visible = whole([&](auto sequence, auto, auto key) { return present(sequence, key); })})));
+    CHECK(same(by_pairs, by({.visible = whole([&](auto, auto query, auto key) { return sees(query, key); })})));
+    CHECK(same(by({.visible_keys = keys, .visible = pairs}),
+               by({.visible = whole([&](auto sequence, auto query, auto key) {
+                     return present(sequence, key) && sees(query, key);
+                   })})));
+    CHECK(same(by({.visible_keys = keys, .visible = bools({1, 1, n, 1}, [](auto) { return true; })}), by_keys));
+    CHECK_FALSE(same(by_keys, all));
+    CHECK_FALSE(same(by_keys, by_pairs));
+    // What is not seen has no influence: the first sequence sees its first token alone.
+    const float* row = by_keys.data<float>();
+    for (std::int64_t i = 0; i < n * features; ++i) CHECK(row[i] == row[i % features]);
+  }
+}
+
+TEST_CASE("an embedding's padding begins as zeros and stays") {
+  manual_seed(3);
+  const nn::Embedding layer(4, 3, {.padding = 1});
+  CHECK(layer.description() == "Embedding(4, 3, padding 1)");
+  const auto row = [](const Tensor& table, std::int64_t i) { return slice(table, 0, i, i + 1); };
+  CHECK(all_are(row(layer.weight, 1), 0));
+  CHECK_FALSE(all_are(row(layer.weight, 0), 0));
+  Tape tape;
+  tape.backward(sum(layer(indices({0, 1, 2, 1, 2}))));
+  const Tensor& gradient = layer.weight.gradient();
+  CHECK(all_are(row(gradient, 0), 1));
+  CHECK(all_are(row(gradient, 1), 0));
+  CHECK(all_are(row(gradient, 2), 2));
+  CHECK(all_are(row(gradient, 3), 0));
+}
+
+TEST_CASE("a convolution's kernel may be a number alone") {
+  const nn::Conv2d layer(2, 3, 5);
+  CHECK(layer.weight.shape() == Shape{3, 2, 5, 5});
+  CHECK(layer.description() == "Conv2d(2, 3, kernel 5)");
 }
 
 TEST_CASE("batch statistics can be re-estimated without recording") {
@@ -170,10 +255,6 @@ std::vector<std::string> described(const nn::Module& module) {
   for (const Parameter& p : module.parameters()) result.push_back(p.name() + " " + to_string(p.shape()));
   for (const nn::Buffer& b : module.buffers()) result.push_back(b.name + " " + to_string(b.tensor.shape()) + " buffer");
   return result;
-}
-
-bool all_are(const Tensor& tensor, float value) {
-  return std::ranges::all_of(tensor.values<float>(), [=](float x) { return x == value; });
 }
 
 /// Mean and deviation, as parts of the deviation that is expected.
@@ -279,5 +360,21 @@ TEST_CASE("layers refuse what they cannot be") {
                        "MultiheadAttention: input [2, 6], expected [N, T, 6]", ShapeError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm2d(0), "BatchNorm2d: 0 channels, expected at least 1", ValueError);
   CHECK_THROWS_WITH_AS(nn::LayerNorm(0), "LayerNorm: 0 features, expected at least 1", ValueError);
+  const nn::MultiheadAttention attention(6, {.heads = 2});
+  const Tensor x = zeros({2, 3, 6}), tokens = zeros({2, 4, 6});
+  const auto bools = [](const Shape& shape) { return zeros(shape, Dtype::boolean); };
+  CHECK_THROWS_WITH_AS(attention(x, tokens, {.visible_keys = bools({3, 4})}),
+                       "MultiheadAttention: visible_keys bool [3, 4], expected bool [N, S], here [2, 4]", ShapeError);
+  CHECK_THROWS_WITH_AS(attention(x, tokens, {.visible_keys = ones({2, 4})}),
+                       "MultiheadAttention: visible_keys f32 [2, 4], expected bool [N, S], here [2, 4]", ShapeError);
+  for (const Tensor& visible : {bools({2, 4}), bools({2, 3, 4}), bools({2, 1, 3, 3})}) {
+    CHECK_THROWS_WITH_AS(attention(x, tokens, {.visible = visible}),
+                         ("MultiheadAttention: visible bool " + to_string(visible.shape()) +
+                          ", expected bool [T, S] or [N, heads, T, S], here [3, 4] or [2, 2, 3, 4]")
+                             .c_str(),
+                         ShapeError);
+  }
+  CHECK_THROWS_WITH_AS(nn::Embedding(3, 2, {.padding = 3}), "Embedding: padding 3, expected one of the 3 ids",
+                       ValueError);
   CHECK_THROWS_WITH_AS(nn::Embedding(0, 2), "Embedding: 0 ids and 2 features, expected at least 1 of each", ValueError);
 }

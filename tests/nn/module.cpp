@@ -1,9 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
@@ -67,6 +71,103 @@ TEST_CASE("nested parts, vectors of parts, buffers and tied weights") {
   REQUIRE(buffers.size() == 2);
   CHECK(buffers[1].name == "blocks.1.running_mean");
   CHECK(buffers[1].tensor.same(tower.blocks[1].running_mean));
+}
+
+TEST_CASE("parts that may be absent, and lists of them") {
+  class Model : public nn::Module {
+   public:
+    Model() {
+      list.push_back(std::make_unique<nn::Linear>(2, 2));
+      list.push_back(nullptr);
+      list.push_back(std::make_unique<nn::ReLU>());
+      list.push_back(std::make_unique<nn::Linear>(2, 3, nn::LinearOptions{.bias = false}));
+      nested.resize(2);
+      nested[1].emplace_back(2, 1, nn::LinearOptions{.bias = false});
+      loose.emplace_back(ones({4}), Role::bias);
+    }
+    void members(nn::Members& m) const override {
+      m("absent", absent);
+      m("present", present);
+      m("shared", shared);
+      m("list", list);
+      m("pair", pair);
+      m("nested", nested);
+      m("loose", loose);
+    }
+    std::optional<nn::Linear> absent, present{std::in_place, 3, 2, nn::LinearOptions{.bias = false}};
+    std::shared_ptr<nn::LayerNorm> shared = std::make_shared<nn::LayerNorm>(2);
+    std::vector<std::unique_ptr<nn::Layer>> list;
+    std::array<nn::RMSNorm, 2> pair{nn::RMSNorm(2), nn::RMSNorm(3)};
+    std::vector<std::vector<nn::Linear>> nested;
+    std::vector<Parameter> loose;
+  };
+  const Model model;
+  CHECK(names(model) == std::vector<std::string>{"present.weight", "shared.weight", "shared.bias", "list.0.weight",
+                                                 "list.0.bias", "list.3.weight", "pair.0.weight", "pair.1.weight",
+                                                 "nested.1.0.weight", "loose.0"});
+}
+
+TEST_CASE("parts can be found by their type, and changed") {
+  nn::Sequential model(nn::Conv2d(1, 4, 3), nn::BatchNorm2d(4));
+  nn::Sequential inner(nn::ReLU(), nn::BatchNorm2d(4));
+  model.add(std::move(inner));
+  const std::vector<nn::BatchNorm2d*> norms = nn::modules<nn::BatchNorm2d>(model);
+  REQUIRE(norms.size() == 2);
+  for (nn::BatchNorm2d* norm : norms) norm->set_frozen(true);
+  {
+    Tape tape;
+    model(normal({2, 5, 5, 1}));
+  }
+  for (const nn::Buffer& buffer : model.buffers()) {
+    const float initial = buffer.name.ends_with("running_mean") ? 0.0f : 1.0f;
+    for (const float x : buffer.tensor.values<float>()) CHECK(x == initial);
+  }
+  CHECK(nn::modules<nn::Dropout>(model).empty());
+  CHECK(norms[1]->description() == "BatchNorm2d(4, frozen)");
+}
+
+TEST_CASE("a layer of a Sequential can be replaced by one that is made of it") {
+  /// Low-rank adaptation: y = base(x) + b(a(x)).
+  class Adapter : public nn::Layer {
+   public:
+    Adapter(nn::Linear base, std::int64_t rank)
+        : base_(std::move(base)),
+          a_(base_.weight.shape()[1], rank, {.bias = false}),
+          b_(rank, base_.weight.shape()[0], {.bias = false}) {}
+    void members(nn::Members& m) const override {
+      m("base", base_);
+      m("a", a_);
+      m("b", b_);
+    }
+
+   protected:
+    Tensor forward(const Tensor& x) const override { return base_(x) + b_(a_(x)); }
+
+   private:
+    nn::Linear base_, a_, b_;
+  };
+  nn::Sequential model(nn::Linear(4, 3), nn::ReLU(), nn::Linear(3, 2));
+  const void* kept = model.at<nn::Linear>(2).weight.id();
+  model.replace(2, Adapter(std::move(model.at<nn::Linear>(2)), 1));
+  CHECK(model.size() == 3);
+  CHECK(names(model) ==
+        std::vector<std::string>{"0.weight", "0.bias", "2.base.weight", "2.base.bias", "2.a.weight", "2.b.weight"});
+  CHECK(model.parameters()[2].id() == kept);
+  CHECK(model(ones({5, 4})).shape() == Shape{5, 2});
+
+  CHECK_THROWS_WITH_AS(model.at<nn::Linear>(1), "sequential: layer 1 is ReLU, asked for as something else", ValueError);
+  CHECK_THROWS_WITH_AS(model.at<nn::Linear>(3), "sequential: layer 3 of 3", ValueError);
+  CHECK_THROWS_WITH_AS(model.replace(3, nn::ReLU()), "sequential: layer 3 of 3", ValueError);
+  CHECK_THROWS_WITH_AS(model.replace(0, nullptr), "sequential: layer 0 is a null pointer", ValueError);
+  CHECK_THROWS_WITH_AS(model.add(nullptr), "sequential: layer 3 is a null pointer", ValueError);
+}
+
+TEST_CASE("a Sequential within another keeps its level of names") {
+  nn::Sequential outer;
+  outer.add(nn::Sequential(nn::Linear(2, 3)));
+  CHECK(names(outer) == std::vector<std::string>{"0.0.weight", "0.0.bias"});
+  // Made of one alone, it is that one: by the language, there is no second object.
+  CHECK(names(nn::Sequential(nn::Sequential(nn::Linear(2, 3)))) == std::vector<std::string>{"0.weight", "0.bias"});
 }
 
 TEST_CASE("a moved module keeps its parameters") {

@@ -5,7 +5,7 @@
 
 namespace temper {
 
-Tensor embedding(const Tensor& ids, const Tensor& weight) {
+Tensor embedding(const Tensor& ids, const Tensor& weight, const EmbeddingOptions& options) {
   detail::require("embedding", "ids", ids, Dtype::i64);
   detail::require_float("embedding", "weight", weight);
   if (weight.rank() != 2) fail<ShapeError>("embedding: weight {}, expected [rows, width]", weight.shape());
@@ -22,13 +22,15 @@ Tensor embedding(const Tensor& ids, const Tensor& weight) {
   detail::with_type(weight.dtype(), [&]<class T>() {
     kernels::embedding(weight.data<T>(), ids.data<std::int64_t>(), count, width, y.mutable_data<T>());
   });
-  return record("embedding", y, {weight}, [count, width, ids = save(ids)](const Tensor& dy, Gradients& gradients) {
-    detail::SummedGradient dweight(gradients, 0);  // rows may repeat
-    detail::with_type(dy.dtype(), [&]<class T>() {
-      kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, dweight.data());
-    });
-    dweight.close();
-  });
+  return record(
+      "embedding", y, {weight},
+      [count, width, padding = options.padding.value_or(-1), ids = save(ids)](const Tensor& dy, Gradients& gradients) {
+        detail::SummedGradient dweight(gradients, 0);  // rows may repeat
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, dweight.data(), padding);
+        });
+        dweight.close();
+      });
 }
 
 }  // namespace temper
