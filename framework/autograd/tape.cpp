@@ -211,7 +211,10 @@ bool recording(std::initializer_list<Tensor> inputs) {
          scope->recorder->would_record({inputs.begin(), inputs.size()});
 }
 
-Tensor stop_gradient(const Tensor& x) { return detail::alias(x, x.shape()); }
+Tensor stop_gradient(const Tensor& x) {
+  if (!x.defined()) fail<ValueError>("stop_gradient: input is an undefined tensor");
+  return detail::alias(x, x.shape());
+}
 
 Saved::Saved(const Tensor& tensor, std::uint32_t needed_by) : tensor_(tensor), needed_by_(needed_by) {
   if (!tensor.defined()) return;

@@ -10,6 +10,12 @@ void add_state(Tensors& state, const std::string& name, const Tensor& tensor) {
     fail<ValueError>("two tensors of the model are called '{}'", printable(name));
 }
 
+void check_state(const Tensors& state, std::string_view path) {
+  if (!state.empty()) return;
+  fail<ValueError>("{}: the model has no parameter and no buffer to save; does it name its parts in members()?",
+                   printable(path));
+}
+
 std::string state_problems(const Tensors& state, const Tensors& source) {
   std::string problems;
   for (const auto& [name, target] : state) {

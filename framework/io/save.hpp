@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -35,6 +36,8 @@ namespace detail {
 
 /// Throws: ValueError for a name that is there already.
 void add_state(Tensors& state, const std::string& name, const Tensor& tensor);
+/// Throws: ValueError for a state without tensors.
+void check_state(const Tensors& state, std::string_view path);
 /// What of a state does not fit, a line each; empty when all does. Dtypes must be equal.
 std::string state_problems(const Tensors& state, const Tensors& source);
 void copy_state(Tensors& state, Tensors source, const MatchOptions& options);
@@ -66,10 +69,12 @@ void load_state_dict(M& model, const Tensors& state, const MatchOptions& options
 }
 
 /// Writes a model's parameters and buffers in safetensors format, which other programs read: save("net.safetensors",
-/// model). Throws: as save_tensors.
+/// model). Throws: ValueError for a model without any; as save_tensors.
 template <Savable M>
 void save(const std::filesystem::path& path, const M& model, const Metadata& metadata = {}) {
-  save_tensors(path, state_dict(model), metadata);
+  const Tensors state = state_dict(model);
+  detail::check_state(state, path.native());
+  save_tensors(path, state, metadata);
 }
 
 /// Reads what save, or another program, wrote into a model of the same structure, all or nothing, as load_state_dict.

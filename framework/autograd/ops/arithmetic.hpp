@@ -85,4 +85,23 @@ Tensor operator/(T a, const Tensor& b) {
   return detail::under(b, static_cast<double>(a));
 }
 
+// x = x + y and so forth: x is another tensor then, and other handles of the old one have not changed.
+
+template <class T>
+requires Number<T> || std::convertible_to<const T&, const Tensor&> Tensor& operator+=(Tensor& x, const T& y) {
+  return x = x + y;
+}
+template <class T>
+requires Number<T> || std::convertible_to<const T&, const Tensor&> Tensor& operator-=(Tensor& x, const T& y) {
+  return x = x - y;
+}
+template <class T>
+requires Number<T> || std::convertible_to<const T&, const Tensor&> Tensor& operator*=(Tensor& x, const T& y) {
+  return x = x * y;
+}
+template <class T>
+requires Number<T> || std::convertible_to<const T&, const Tensor&> Tensor& operator/=(Tensor& x, const T& y) {
+  return x = x / y;
+}
+
 }  // namespace temper

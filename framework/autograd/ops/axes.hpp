@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <initializer_list>
 #include <span>
 
@@ -16,6 +17,7 @@ class Axes {
   /// Throws: ShapeError for more axes than a shape can have.
   Axes(std::initializer_list<int> axes) : Axes(std::span<const int>(axes.begin(), axes.size())) {}
   explicit Axes(std::span<const int> axes);
+  explicit Axes(std::span<const std::int64_t> axes);
 
   int count() const { return count_; }
   int operator[](int i) const { return axes_[static_cast<std::size_t>(i)]; }

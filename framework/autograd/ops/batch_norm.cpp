@@ -14,10 +14,12 @@ namespace {
 
 void check(const char* operation, const Tensor& x,
            std::initializer_list<std::pair<const char*, const Tensor*>> per_channel, const BatchNormOptions& options) {
+  detail::require_defined(operation, "input", x);
   if ((x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) || x.rank() < 2) {
     fail<ShapeError>("{}: input {} {}, expected f32 or bf16 [..., C]", operation, x.dtype(), x.shape());
   }
   for (const auto& [name, tensor] : per_channel) {
+    detail::require_defined(operation, name, *tensor);
     if (tensor->dtype() != Dtype::f32 || !(tensor->shape() == Shape{x.size(-1)})) {
       fail<ShapeError>("{}: {} {} {}, input {} expects f32 [{}]{}", operation, name, tensor->dtype(), tensor->shape(),
                        x.shape(), x.size(-1), detail::layout_hint(x, tensor->numel()));

@@ -57,6 +57,8 @@ kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias,
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
+  detail::require_defined("conv2d", "input", x);
+  detail::require_defined("conv2d", "weight", weight);
   if (weight.dtype() == Dtype::bf16 && x.defined() && x.dtype() == Dtype::f32) {
     return conv2d(to(x, Dtype::bf16), weight, bias, options);
   }

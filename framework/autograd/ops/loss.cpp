@@ -79,8 +79,9 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels
   detail::require_float("cross_entropy", "logits", logits);
   const kernels::CrossEntropy task = checked(logits.shape(), options);
   if (!(logits.shape() == labels.shape())) {
-    fail<ShapeError>("cross_entropy: logits {} and probabilities {}, expected the same [..., classes]", logits.shape(),
-                     labels.shape());
+    fail<ShapeError>(
+        "cross_entropy: logits {} and probabilities {}, expected the same [..., classes]; class numbers are i64",
+        logits.shape(), labels.shape());
   }
   if (options.reduction == Reduction::mean && task.rows == 0) {
     fail<ValueError>("cross_entropy: mean over no row: logits {}", logits.shape());

@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/reduce.hpp>
 
 #include <algorithm>
+#include <climits>
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/mutants_internal.hpp"
@@ -18,6 +19,14 @@ Axes::Axes(std::span<const int> axes) : count_(static_cast<int>(axes.size())) {
     fail<ShapeError>("{} axes were given, a shape has at most {}", axes.size(), Shape::max_rank);
   }
   std::copy(axes.begin(), axes.end(), axes_.begin());
+}
+
+Axes::Axes(std::span<const std::int64_t> axes) : count_(static_cast<int>(axes.size())) {
+  if (axes.size() > Shape::max_rank) {
+    fail<ShapeError>("{} axes were given, a shape has at most {}", axes.size(), Shape::max_rank);
+  }
+  for (std::size_t i = 0; i < axes.size(); ++i)
+    axes_[i] = static_cast<int>(std::clamp<std::int64_t>(axes[i], INT_MIN, INT_MAX));
 }
 
 namespace {

@@ -40,6 +40,12 @@ void* mutable_bytes_of(Tensor& x) {
   return x.mutable_data<bool>();
 }
 
+void require_all_defined(const char* name, std::span<const Tensor> tensors) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!tensors[i].defined()) fail<ValueError>("{}: input {} is an undefined tensor", name, i);
+  }
+}
+
 Tensor permuted(const Tensor& x, const Axes& order) {
   Shape shape = x.shape();
   for (int i = 0; i < order.count(); ++i) shape = shape.resized(i, x.size(order[i]));
@@ -105,6 +111,10 @@ Tensor reshape(const Tensor& x, const Shape& shape) {
 }
 
 Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes) {
+  return reshape(x, std::span<const std::int64_t>(sizes.begin(), sizes.size()));
+}
+
+Tensor reshape(const Tensor& x, std::span<const std::int64_t> sizes) {
   require_defined("reshape", "input", x);
   std::array<std::int64_t, Shape::max_rank> known{};
   std::int64_t product = 1;
@@ -194,7 +204,7 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
 
 Tensor concat(std::span<const Tensor> tensors, int axis) {
   if (tensors.empty()) fail<ValueError>("concat: no tensors");
-  for (const Tensor& tensor : tensors) require_defined("concat", "a tensor", tensor);
+  require_all_defined("concat", tensors);
   const Tensor& first = tensors.front();
   const int along = require_axis("concat", "tensor", first, axis);
   std::int64_t size = 0;
@@ -230,7 +240,7 @@ Tensor concat(std::initializer_list<Tensor> tensors, int axis) { return concat(a
 
 Tensor stack(std::span<const Tensor> tensors, int axis) {
   if (tensors.empty()) fail<ValueError>("stack: no tensors");
-  for (const Tensor& tensor : tensors) require_defined("stack", "a tensor", tensor);
+  require_all_defined("stack", tensors);
   const Shape& shape = tensors.front().shape();
   const int along = axis < 0 ? axis + shape.rank() + 1 : axis;
   if (along < 0 || along > shape.rank()) {

@@ -12,8 +12,9 @@ namespace temper {
 // Unless said otherwise these take any dtype and copy. Axes may be negative. All throw: ShapeError when an axis does
 // not exist or sizes do not fit.
 
-/// The same elements in the same order under another shape, sharing memory. One size may be -1: what is left.
+/// The same elements in the same order under another shape, sharing memory. One of the sizes may be -1: what is left.
 Tensor reshape(const Tensor& x, const Shape& shape);
+Tensor reshape(const Tensor& x, std::span<const std::int64_t> sizes);
 Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes);
 /// All axes from `from_axis` on as one, sharing memory: [N, 4, 5] -> [N, 20].
 Tensor flatten(const Tensor& x, int from_axis = 1);
