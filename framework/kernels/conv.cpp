@@ -19,8 +19,11 @@ namespace {
 template <class T, class G = T>
 bool by_onednn(onednn::Op op, const Conv2d& shape, bool flag, std::initializer_list<const void*> operands) {
   const ConvTask task(op, shape, flag, onednn::type_of<T>, onednn::type_of<G>);
-  return onednn::run(task.key(), operands,
-                     [&](onednn::Program& program) { program = onednn::choose(task, task.small()); });
+  const bool done = onednn::run(task.key(), operands,
+                                [&](onednn::Program& program) { program = onednn::choose(task, task.small()); });
+  // The other ways are products, which count themselves.
+  if (done && detail::tracing()) detail::trace_flops(shape.flops());
+  return done;
 }
 
 // A kernel of one pixel reads every stride-th pixel of x and no other. With those put together there is no stride, and
