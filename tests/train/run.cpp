@@ -248,6 +248,8 @@ TEST_CASE("a configuration is read in order, and what is none says its line") {
                                                                                              {"model.depth", "20"}});
   CHECK_THROWS_WITH_AS(detail::read_config("a = 1\nnonsense\n"), doctest::Contains("line 2: "), FileError);
   CHECK_THROWS_WITH_AS(detail::read_config("a = 1\na = 2\n"), doctest::Contains("line 2: "), FileError);
+  // What the TOML library itself stumbles over.
+  for (const char* text : {"[# a", "\xef\xb3\xbf men"}) CHECK_THROWS_AS(detail::read_config(text), FileError);
 }
 
 TEST_CASE("the environment names what bits depend on, and how two differ") {
