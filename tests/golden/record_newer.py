@@ -197,6 +197,21 @@ def cautious_sgd(lr, momentum, weight_decay):
     return lambda parameters: Formula(parameters, update)
 
 
+def prodigy(**options):
+    """With gradients that mostly go one way, or there is no distance to estimate; the estimate is recorded too."""
+    p0, gradients = inputs()
+    parameters = [torch.nn.Parameter(torch.tensor(p)) for p in p0]
+    optimizer = prodigyopt.Prodigy(parameters, **options)
+    result = []
+    for step in range(10):
+        for i, p in enumerate(parameters):
+            p.grad = torch.tensor(gradients[0][i] + gradients[step][i] / 8)
+        optimizer.step()
+        if step + 1 in RECORDED:
+            result.append([optimizer.param_groups[0]["d"]] + [p.detach().ravel().tolist() for p in parameters])
+    return result
+
+
 def soap():
     """Of the first four rows of the first matrix: only a square one has bases that do not depend on who computes them,
     as one gradient says nothing about the rest of the longer side."""
@@ -276,9 +291,9 @@ OPTIMIZERS = {
         p, lr=0.05, betas=(0.9, 0.999), weight_decay=0.1, warmup_steps=5, foreach=False)),
     "schedule_free_sgd": lambda: schedule_free(lambda p: schedulefree.SGDScheduleFree(
         p, lr=0.2, momentum=0.9, weight_decay=0.1, warmup_steps=3, r=1.0, foreach=False)),
-    "prodigy": lambda: trajectory(lambda p: prodigyopt.Prodigy(p, lr=1.0, d0=1e-2, weight_decay=0.01)),
-    "prodigy_growth": lambda: trajectory(lambda p: prodigyopt.Prodigy(
-        p, lr=0.5, d0=1e-3, d_coef=2.0, growth_rate=1.3, use_bias_correction=True, safeguard_warmup=True)),
+    "prodigy": lambda: prodigy(lr=1.0, d0=1e-3, weight_decay=0.01),
+    "prodigy_growth": lambda: prodigy(lr=1.0, d0=1e-3, d_coef=16.0, growth_rate=1.5, use_bias_correction=True,
+                                      safeguard_warmup=True),
     "soap": soap,
     "normuon": lambda: trajectory(normuon(0.02, 0.9, 0.95, 0.1)),
     "lookahead": lambda: trajectory(lookahead),
