@@ -154,6 +154,23 @@ ssize_t read(int file, void* bytes, size_t size) {
       ssize_t{-1});
 }
 
+// With 64-bit offsets both names are one function's.
+#define TEMPER_PREAD(name)                                                                             \
+  ssize_t name(int file, void* bytes, size_t size, off_t place) {                                      \
+    const Outcome outcome = in_folder(file) ? outcome_of("pread") : Outcome::normal;                   \
+    const auto call = [&] {                                                                            \
+      return static_cast<ssize_t>(syscall(SYS_pread64, file, bytes, length_of(outcome, size), place)); \
+    };                                                                                                 \
+    return guarded(outcome, call, ssize_t{-1});                                                        \
+  }
+TEMPER_PREAD(pread)
+TEMPER_PREAD(pread64)
+
+int fchmod(int file, mode_t mode) {
+  const auto call = [&] { return static_cast<int>(syscall(SYS_fchmod, file, mode)); };
+  return in_folder(file) ? guarded(outcome_of("fchmod"), call, -1) : call();
+}
+
 ssize_t write(int file, const void* bytes, size_t size) {
   const Outcome outcome = in_folder(file) ? outcome_of("write") : Outcome::normal;
   return guarded(

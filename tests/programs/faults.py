@@ -25,7 +25,7 @@ import time
 import jobs
 
 FAULTS = "EIO ENOSPC EDQUOT EINTR EMFILE ENOLCK short kill killed".split()
-ONLY = {"short": ("read", "write", "writev"), "ENOLCK": ("flock",)}  # the calls that can fail like that
+ONLY = {"short": ("read", "pread", "write", "writev"), "ENOLCK": ("flock",)}  # the calls that can fail like that
 STEPS = 5
 
 
