@@ -4,6 +4,9 @@
 include(CMakePackageConfigHelpers)
 
 set(libraries temper_engine temper_optim temper_framework temper_models)
+if(TEMPER_RUN)
+  list(APPEND libraries temper_run)
+endif()
 # Static by default. With BUILD_SHARED_LIBS the libraries find each other where they lie.
 set_target_properties(${libraries} PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH $ORIGIN)

@@ -6,9 +6,8 @@
 
 #include <temper/models/bert/batches.hpp>
 #include <temper/models/bert/heads.hpp>
-
-#include "models/common/program.hpp"
-#include "models/common/vocabulary.hpp"
+#include <temper/run/program.hpp>
+#include <temper/run/vocabulary.hpp>
 
 using namespace temper;
 using namespace temper::models;
@@ -135,7 +134,7 @@ void train(Run& run, const BertOptions& own) {
 int main(int argc, char** argv) {
   BertOptions own;
   return run_program(
-      {.model = "bert",
+      {.name = "bert",
        .description = "Trains a small BERT to tell the 45 classes of WordNet's glosses.",
        .defaults = {.epochs = 5, .batch_size = 64}},
       argc, argv, [&](OwnOptions& options) { own.add_to(options); }, [&](Run& run) { train(run, own); });

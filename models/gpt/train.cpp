@@ -4,9 +4,8 @@
 #include <vector>
 
 #include <temper/models/gpt/generate.hpp>
-
-#include "models/common/program.hpp"
-#include "models/common/vocabulary.hpp"
+#include <temper/run/program.hpp>
+#include <temper/run/vocabulary.hpp>
 
 namespace temper::models {
 
@@ -129,8 +128,9 @@ void train(Run& run, Options options) {
 }  // namespace temper::models
 
 int main(int argc, char** argv) {
+  using namespace temper;
   using namespace temper::models;
-  Program program{.model = "gpt", .description = "Trains a GPT on a text, by default on the King James Bible."};
+  Program program{.name = "gpt", .description = "Trains a GPT on a text, by default on the King James Bible."};
   program.defaults = {.steps = 1200,
                       .batch_size = 16,
                       .optimizer = "muon",

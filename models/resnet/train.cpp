@@ -1,6 +1,6 @@
 #include <temper/models/resnet/resnet.hpp>
-
-#include "models/common/fashion.hpp"
+#include <temper/run/classify.hpp>
+#include <temper/run/program.hpp>
 
 int main(int argc, char** argv) {
   using namespace temper;
@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   double smoothing = 0.1;
   bool recompute = false;
   return run_program(
-      {.model = "resnet",
+      {.name = "resnet",
        .description = "Trains a residual network on Fashion-MNIST.",
        .defaults = {.epochs = 15, .optimizer = "sgd", .lr = "0.2", .warmup = "20%", .l2 = 5e-4, .clip_norm = 0}},
       argc, argv,
@@ -31,17 +31,7 @@ int main(int argc, char** argv) {
         config.channels = 1;
         config.recompute = recompute;
         const ResNet model(config);
-        const auto optimizer = run.optimizer(model, train.batches());
-        const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(smoothing)};
-        run.train(
-            model, *optimizer, train,
-            [&](const auto& batch) {
-              const auto& [images, labels] = batch;
-              return cross_entropy(model(images), labels, smoothed);
-            },
-            [&] {
-              return Metrics{{"test accuracy", accuracy(model, test)}};
-            });
+        train_classifier(run, model, train, test, {.label_smoothing = static_cast<float>(smoothing)});
         sample_mistakes(run, model, test.dataset());
       });
 }

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include <fmt/format.h>
+#include "models/study/text.hpp"
 
 namespace temper::study {
 
@@ -47,7 +47,7 @@ std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates) {
   const auto run = [&](const Recipe& recipe, double value) {
     return bench.train(recipe, recipe.lr, value, updates, seed).parameters;
   };
-  const auto name = [](const Recipe& recipe, double value) { return fmt::format("{}, {:g}", recipe.name, value); };
+  const auto name = [](const Recipe& recipe, double value) { return format("{}, {:g}", recipe.name, value); };
 
   std::vector<Twins> result;
   const auto compare = [&](const Recipe& first, double first_decay, const Recipe& second, double second_decay) {

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include <fmt/format.h>
-
 #include "models/study/statistics.hpp"
+#include "models/study/text.hpp"
 
 namespace temper::study {
 
@@ -19,13 +18,13 @@ std::vector<double> column(std::span<const WarmupRun> runs, double WarmupRun::*f
 
 std::string with_spread(const std::vector<double>& values, int digits) {
   if (!std::isfinite(mean(values))) return "overflow";
-  return fmt::format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
+  return format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
 }
 
 /// The same of changes, with their sign.
 std::string change_with_spread(const std::vector<double>& change, int digits) {
   if (!std::isfinite(mean(change))) return "overflow";
-  return fmt::format("{:+.{}f} ± {:.{}f}", mean(change), digits, spread(change), digits);
+  return format("{:+.{}f} ± {:.{}f}", mean(change), digits, spread(change), digits);
 }
 
 /// What a group of settings says about a claim.
@@ -41,7 +40,7 @@ struct Tally {
     failed_with += effect.failed_with;
   }
   std::string text() const {
-    return fmt::format(
+    return format(
         "accuracy better in {} of {} settings, worse in {}, mixed in {}; {} runs failed without it, {} with it", better,
         settings, worse, settings - better - worse, failed_without, failed_with);
   }
@@ -58,11 +57,11 @@ std::string verdict(const std::vector<double>& change, double good) {
 
 void print_noise_updates(const std::vector<double>& sizes) {
   print("Adam's first updates of weights whose gradients are pure noise, in units of lr (root mean square):");
-  std::string updates = fmt::format("{:<10}", "update"), values = fmt::format("{:<10}", "size");
+  std::string updates = format("{:<10}", "update"), values = format("{:<10}", "size");
   for (const std::size_t t : {1, 2, 3, 5, 10, 20, 50, 100, 1000}) {
     if (t > sizes.size()) break;
-    updates += fmt::format("{:>7}", t);
-    values += fmt::format("{:>7.2f}", sizes[t - 1]);
+    updates += format("{:>7}", t);
+    values += format("{:>7.2f}", sizes[t - 1]);
   }
   print("{}\n{}\n", updates, values);
 }
@@ -78,7 +77,7 @@ void print_arm(std::span<const WarmupRun> runs) {
   const std::vector<double> largest = column(runs, &WarmupRun::largest_loss);
   print("{:<10} {:>6} {:>8} {:>13.3g}  {:>14}  {:>15} {:>8}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
         *std::max_element(largest.begin(), largest.end()), with_spread(column(runs, &WarmupRun::early_loss), 3),
-        with_spread(column(runs, &WarmupRun::accuracy), 4), fmt::format("{} of {}", failed, runs.size()));
+        with_spread(column(runs, &WarmupRun::accuracy), 4), format("{} of {}", failed, runs.size()));
 }
 
 void print_warmup_claims(const std::vector<WarmupRun>& runs) {
@@ -97,7 +96,7 @@ void print_warmup_claims(const std::vector<WarmupRun>& runs) {
 void print_decay(const std::vector<Twins>& twins) {
   print("{:<28} {:<28} {:>10}  {}", "decay as L2", "decoupled decay", "difference", "of what decay did");
   for (const Twins& pair : twins) {
-    const std::string share = pair.same_bits ? "all bits equal" : fmt::format("{:.3g}%", 100 * pair.share());
+    const std::string share = pair.same_bits ? "all bits equal" : format("{:.3g}%", 100 * pair.share());
     print("{:<28} {:<28} {:>10.2g}  {}", pair.first, pair.second, pair.difference, share);
   }
   const auto holds = [&](auto&& applies, auto&& is_so) {
@@ -119,7 +118,7 @@ void print_rounding(const std::vector<Kept>& rows) {
   print("How much of AdamW's weight decay takes place, by rounding, for weights between 1 and 2:");
   print("{:>8} {:>20}  {:>13} {:>8} {:>12}", "lr", "lr * weight_decay", "torch_compat", "once", "compensated");
   for (const Kept& row : rows) {
-    print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", fmt::format("{:g}", row.lr), fmt::format("{:g}", row.decay),
+    print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", format("{:g}", row.lr), format("{:g}", row.decay),
           100 * row.torch_compat, 100 * row.once, 100 * row.compensated);
   }
 }
@@ -142,8 +141,8 @@ void print_moments(const std::vector<MomentsRuns>& rows) {
 std::string csv(const std::vector<WarmupRun>& runs) {
   std::string text = "optimizer,lr,warmup,seed,largest_loss,early_loss,accuracy\n";
   for (const WarmupRun& run : runs) {
-    text += fmt::format("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
-                        run.early_loss, run.accuracy);
+    text += format("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
+                   run.early_loss, run.accuracy);
   }
   return text;
 }

@@ -1,7 +1,8 @@
 #include <algorithm>
 #include <fstream>
 
-#include "models/common/program.hpp"
+#include <temper/run/program.hpp>
+
 #include "models/study/report.hpp"
 
 namespace {
@@ -13,8 +14,8 @@ void write(const std::string& file, const std::string& text) {
   if (!(std::ofstream(file) << text).flush()) throw FileError(file + ": cannot be written");
 }
 
-void run_study(models::Run& run) {
-  const models::TrainOptions& options = run.options();
+void run_study(Run& run) {
+  const TrainOptions& options = run.options();
   using data::FashionMnist, data::Split;
   const Scale scale{.batch_size = options.batch_size, .epochs = options.epochs, .first_seed = options.seed};
   const Bench bench(scale, first_images(FashionMnist(Split::train, {.path = options.data}), scale.images),
@@ -53,9 +54,9 @@ void run_study(models::Run& run) {
 
 int main(int argc, char** argv) {
   // Figures do not depend on how many cores there are: one thread.
-  const temper::models::TrainOptions defaults{.epochs = 2, .batch_size = 64, .threads = 1};
-  return temper::models::run_program(
-      {.model = "study",
+  const temper::TrainOptions defaults{.epochs = 2, .batch_size = 64, .threads = 1};
+  return temper::run_program(
+      {.name = "study",
        .description = "Measures what warm-up and weight decay do, beside what is claimed.",
        .defaults = defaults,
        .only = {"--data", "--epochs", "--batch-size", "--warmup", "--seed", "--threads", "--out", "--overwrite"}},

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "framework/core/format_internal.hpp"
+#include "models/study/text.hpp"
 
 namespace temper::study {
 
@@ -28,8 +28,9 @@ WarmupRun run(const Bench& bench, const Recipe& recipe, double lr, Step warm, bo
 
 void check_warmup(const Bench& bench, Step warm) {
   if (warm >= 1 && warm <= bench.total() / 2) return;
-  fail<ValueError>("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}",
-                   warm, bench.total(), bench.total() / 2);
+  throw ValueError(
+      format("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}", warm,
+             bench.total(), bench.total() / 2));
 }
 
 std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, Step warm,

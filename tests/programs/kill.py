@@ -22,6 +22,8 @@ DROPPED = {  # which tensors are zeroed, or what a text becomes
     "moments": lambda name: name.startswith("optimizer/") and not name.endswith(("/average", "/counters")),
     "averages": lambda name: name.startswith("optimizer/") and name.endswith("/average"),
     "buffers": lambda name: name.startswith("model/") and name.endswith(("running_mean", "running_var")),
+    "own tensor": lambda name: name == "model/state/mean image",
+    "own number": ("note/state/balance", lambda text: "1"),
     "k": ("optimizer/k", lambda text: "0"),
     "random": ("random", lambda text: f"{text.split()[0]} 0 0"),
     "loader": ("loader", lambda text: f"1 0 {text.split()[2]}"),

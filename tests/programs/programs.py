@@ -73,7 +73,7 @@ def check(condition, text):
 
 def test_learning(bench):
     """Every program's loss falls."""
-    for model in jobs.JOBS:
+    for model in LEARN:
         if not (bench.programs / f"temper-{model}").exists():
             continue
         factor, options = LEARN[model]
@@ -406,7 +406,7 @@ def test_resumed_files(bench):
 
 def test_bf16(bench):
     """Every program trains in bf16, and goes on from a checkpoint to the same bytes."""
-    for model in jobs.JOBS:
+    for model in LEARN:
         whole, out = bench.folder(), bench.folder()
         for folder in (whole, out):
             jobs.run(bench.command(model, "--dtype", "bf16", "--checkpoint-every", "5", out=folder))
@@ -665,7 +665,7 @@ def test_made_by_hand(bench):
         ("note/step", "nan", "the run's 'step' is 'nan'"),
         ("note/step", "23", "the run is at step 23, its optimizer is not"),
         ("note/log lines", "many", "the run's 'log lines' is 'many'"),
-        ("note/evaluated losses", "nan", "the run's 'evaluated losses' is 'nan'"),
+        ("note/figure/train/loss", "0 0 nan 1", "the run's 'figure/train/loss' is '0 0 nan 1'"),
     ):
         header, tensors = jobs.read_safetensors(last)
         header["__metadata__"][key] = value
@@ -726,6 +726,37 @@ def test_damaged_metrics(bench):
     text, _ = bench.mlp("--resume", out=out)
     check("metrics.jsonl: 1 damaged line left out; the file as it was is metrics.jsonl.damaged" in text, text)
     check(log.read_text() == "".join(lines[:2] + lines[3:]), "more than the damaged line is gone")
+
+
+def test_early_end(bench):
+    """A run ends without a better evaluation, when its time is up, and at a loss beyond a bound."""
+    text, out = bench.mlp("--patience", "1", "--min-change", "10")
+    check("no better evaluation in 1: the run ends, with the best weights" in text, text)
+    check(jobs.metrics(out)[-1]["step"] == 20, "it ends at another step")
+    best, last = (jobs.read_safetensors(out / name)[1] for name in ("checkpoints/best.safetensors", "model.safetensors"))
+    check(best == last, "the weights are not the best")
+    check("resumed at step 20" in bench.mlp("--resume", out=out)[0] and jobs.metrics(out)[-1]["step"] == 20, "it goes on")
+
+    out = bench.folder()
+    command = bench.command("mlp", "--max-time", "0.5s", out=out)
+    command[command.index("--steps") + 1] = "1000000"
+    began = time.monotonic()
+    jobs.run(command)
+    check(time.monotonic() - began < 60 and (out / "report.html").exists(), "it does not end in time")
+    check("--max-time: 'soon' is no time" in bench.mlp("--max-time", "soon", expect=2)[0], "any text is a time")
+
+    text, out = bench.mlp("--max-loss", "1e-3", "--checkpoint-every", "1", expect=1)
+    check("step 1: the loss is 2." in text and "beyond --max-loss 0.001; a lower --lr" in text, text)
+
+
+def test_kept_checkpoints(bench):
+    """--keep keeps older checkpoints, each a whole one."""
+    _, out = bench.mlp("--checkpoint-every", "5", "--keep", "3")
+    names = sorted(path.name for path in (out / "checkpoints").glob("step-*"))
+    check(names == [f"step-{step:010}.safetensors" for step in (15, 20, 24)], f"{names}")
+    for name, step in zip(names, ("15", "20", "24")):
+        header, _ = jobs.read_safetensors(out / "checkpoints" / name)
+        check(header["__metadata__"]["note/step"] == step, f"{name} is of another step")
 
 
 def test_bad_command_lines(bench):

@@ -11,7 +11,7 @@ export work
 project=$work/project
 run=$project/run.sh
 test=$project/test.sh
-mkdir -p "$project"/{cmake,models/cnn,models/mlp,models/common,.ci} "$work/bin"
+mkdir -p "$project"/{cmake,models/cnn,models/mlp,models/import,.ci} "$work/bin"
 cp "$origin"/{run.sh,test.sh,CMakePresets.json} "$project"
 cp "$origin/cmake/setup.sh" "$project/cmake"
 cp "$origin/.ci/run" "$project/.ci"

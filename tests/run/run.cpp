@@ -1,6 +1,6 @@
 // Run inside this process: what can be seen there alone.
 
-#include "models/common/run.hpp"
+#include <temper/run/run.hpp>
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,6 @@
 #include "tests/data/files.hpp"
 
 using namespace temper;
-using namespace temper::models;
 using temper_test::Folder;
 
 namespace {
@@ -43,7 +42,7 @@ struct Outcome {
   std::vector<float> weights;
 };
 Outcome train(const TrainOptions& options, const std::vector<Phase>& phases) {
-  Run run({.model = "scale", .options = options});
+  Run run({.name = "scale", .options = options});
   const Scale model;
   Outcome outcome;
   for (const Phase& phase : phases) {
@@ -76,7 +75,7 @@ TEST_CASE("a step of a run allocates nothing from the third on, its line of metr
   options.log_every = 1;
   options.ema = 0.9;
   options.accumulate = 2;
-  Run run({.model = "scale", .options = options});
+  Run run({.name = "scale", .options = options});
   const Scale model;
   data::Loader loader(MadeUp(), run.loader_options());
   const auto optimizer = run.optimizer(model, loader.batches());
@@ -115,7 +114,7 @@ TEST_CASE("batches that make one update together are weighted by what their loss
     options.optimizer = "sgd";
     options.lr = "0.01 * constant(1)";
     options.clip_norm = 0;
-    Run run({.model = "scale", .options = options});
+    Run run({.name = "scale", .options = options});
     const Scale model;
     data::Loader loader(Four(), run.loader_options());
     const auto optimizer = run.optimizer(model, loader.batches());
@@ -144,7 +143,7 @@ TEST_CASE("a loss that is not finite ends the run, and says at which step and wh
   const Folder folder;
   TrainOptions options = options_in(folder);
   options.checkpoint_every = "2";
-  Run run({.model = "scale", .options = options});
+  Run run({.name = "scale", .options = options});
   const Scale model;
   data::Loader loader(MadeUp(), run.loader_options());
   const auto optimizer = run.optimizer(model, loader.batches());
@@ -155,7 +154,7 @@ TEST_CASE("a loss that is not finite ends the run, and says at which step and wh
   };
   CHECK_THROWS_WITH_AS(run.train(model, *optimizer, loader, loss, [] { return Metrics{}; }),
                        doctest::Contains("step 6: the loss is nan; a lower --lr, a longer --warmup or a smaller "
-                                         "--clip-norm may keep it finite (the last checkpoint is of step 4)"),
+                                         "--clip-norm may help (the last checkpoint is of step 4)"),
                        ValueError);
 }
 
@@ -181,7 +180,7 @@ TEST_CASE("samples are JSON that the report reads") {
   const Folder folder;
   TrainOptions options = options_in(folder);
   options.steps = 1;
-  Run run({.model = "scale", .options = options});
+  Run run({.name = "scale", .options = options});
   const Scale model;
   data::Loader loader(MadeUp(), run.loader_options());
   const auto optimizer = run.optimizer(model, loader.batches());
@@ -202,9 +201,9 @@ TEST_CASE("samples are JSON that the report reads") {
   CHECK(samples[1] == expected);
 }
 
-TEST_CASE("a loss without gradients is an error, not an endless loop") {
+TEST_CASE("a model that is frozen is an error, not a run that changes nothing") {
   const Folder folder;
-  Run run({.model = "scale", .options = options_in(folder)});
+  Run run({.name = "scale", .options = options_in(folder)});
   const Scale model;
   model.freeze();
   data::Loader loader(MadeUp(), run.loader_options());
@@ -214,5 +213,5 @@ TEST_CASE("a loss without gradients is an error, not an endless loop") {
       run.train(
           model, *optimizer, loader, [&](const auto& batch) { return mean(std::get<0>(batch) * other); },
           [] { return Metrics{}; }),
-      doctest::Contains("step() found no gradient"), ValueError);
+      "step 1: there is nothing to train: all parameters of the optimizer are frozen", ValueError);
 }

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "models/common/options.hpp"
+#include <temper/run/options.hpp>
 
-namespace temper::models {
+namespace temper {
 
 /// "adamw", "sgd", ...: what TrainOptions::optimizer can be.
 const std::vector<std::string>& optimizer_names();
@@ -27,4 +27,4 @@ double customary_momentum(const std::string& name);
 std::unique_ptr<optim::Optimizer> make_optimizer(const std::vector<Parameter>& parameters, const TrainOptions& options,
                                                  const optim::Schedule& lr);
 
-}  // namespace temper::models
+}  // namespace temper

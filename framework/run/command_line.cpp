@@ -1,4 +1,4 @@
-#include "models/common/command_line.hpp"
+#include "framework/run/command_line_internal.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -14,15 +14,15 @@
 #include <variant>
 
 #include <temper/core/parallel.hpp>
+#include <temper/run/optimizer.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/run/config_changes_internal.hpp"
+#include "framework/run/run_folder_internal.hpp"
 #include "framework/train/config_internal.hpp"
-#include "models/common/config_changes.hpp"
-#include "models/common/optimizer.hpp"
-#include "models/common/run_folder.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
@@ -83,7 +83,7 @@ const CLI::Validator whole_number(
     },
     "");
 
-std::string toml(const std::string& value) { return temper::detail::toml_string(value); }
+std::string toml(const std::string& value) { return detail::toml_string(value); }
 std::string toml(bool value) { return value ? "true" : "false"; }
 std::string toml(double value) { return fmt::format("{}", value); }
 std::string toml(int value) { return fmt::format("{}", value); }
@@ -130,7 +130,7 @@ std::string nearest(const CLI::App& app, const std::string& unknown) {
 
 [[noreturn]] void fail_unknown(const CLI::App& app, const std::string& unknown, const std::string& where) {
   const std::string name = unknown.substr(0, unknown.find('='));
-  const std::string shown = temper::detail::printable(name);
+  const std::string shown = detail::printable(name);
   if (!name.starts_with("-")) fail<Misunderstood>("{}'{}' belongs to no option", where, shown);
   const std::string meant = nearest(app, name);
   if (meant.empty()) fail<Misunderstood>("{}{}: there is no such option; --help lists all", where, shown);
@@ -159,8 +159,7 @@ class Own {
 /// One reading of a command line.
 class Reading {
  public:
-  Reading(const Program& program, const Own& own)
-      : options(program.defaults), app_(program.description, "temper-" + program.model) {
+  Reading(const Program& program, const Own& own) : options(program.defaults), app_(program.description, program.name) {
     app_.option_defaults()->always_capture_default();
     add_shared();
     if (!program.only.empty()) {
@@ -189,15 +188,15 @@ class Reading {
 
   /// The entries of a configuration as arguments. Throws: FileError; Misunderstood for a key that is no option.
   std::vector<std::string> arguments_of(const std::string& file, const Reading& line) const {
-    const std::string text = temper::detail::read_text(file, 1 << 20);
-    const auto entries = temper::detail::with_path(file, [&] { return temper::detail::read_config(text); });
+    const std::string text = detail::read_text(file, 1 << 20);
+    const auto entries = detail::with_path(file, [&] { return detail::read_config(text); });
     std::vector<std::string> arguments;
     for (const auto& [key, value] : entries) {
       const std::string name = "--" + key;
-      if (!has(name)) fail_unknown(app_, name, temper::detail::printable(file) + ": ");
+      if (!has(name)) fail_unknown(app_, name, detail::printable(file) + ": ");
       if (std::ranges::find(written_, name, &Written::name) == written_.end()) {
-        fail<Misunderstood>("{}: {} belongs on the command line, not into a configuration",
-                            temper::detail::printable(file), name);
+        fail<Misunderstood>("{}: {} belongs on the command line, not into a configuration", detail::printable(file),
+                            name);
       }
       if (line.given(name)) continue;
       const bool flag = app_.get_option(name)->get_expected_max() == 0;
@@ -270,7 +269,8 @@ class Reading {
     add("--weight-decay", o.weight_decay, "decoupled decay of weights (not of biases and norm gains)")
         ->check(between(0));
     add("--l2", o.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")->check(between(0));
-    add("--momentum", o.momentum, "of sgd, sgdw, rmsprop, lars, muon and normuon; by default what is customary")->check(kept_share);
+    add("--momentum", o.momentum, "of sgd, sgdw, rmsprop, lars, muon and normuon; by default what is customary")
+        ->check(kept_share);
     add("--beta2", o.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")->check(kept_share);
     add("--clip-norm", o.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
     add("--ema", o.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
@@ -283,6 +283,13 @@ class Reading {
     add("--checkpoint-every", o.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
     add("--log-every", o.log_every, "updates between lines of metrics.jsonl")->check(between(1));
     add("--tensorboard", o.tensorboard, "also write event files, in the folder tensorboard of the run");
+    add("--keep", o.keep, "older checkpoints to keep")->check(between(0));
+    add("--patience", o.patience, "evaluations without a better one that end the run; 0: none do")->check(between(0));
+    add("--min-change", o.min_change, "how much better an evaluation must be to count for --patience")
+        ->check(between(0));
+    add("--max-time", o.max_time, "ends the run in good order after so much training: 90s, 45m, 2h");
+    add("--max-loss", o.max_loss, "a batch's loss beyond it ends the run; 0: only one that is not finite")
+        ->check(between(0));
     // What a configuration does not hold: where a run is, and what is to become of it.
     app_.add_option("--out", o.out, "folder of the run");
     app_.add_flag("--resume", o.resume, "go on with the run in the folder");
@@ -335,6 +342,7 @@ void check_contradictions(const Reading& line, const TrainOptions& options) {
     fail<Misunderstood>("--beta2: {} has none; it belongs to the Adam family, lamb, lion and muon", method);
   }
   options.checkpoint_interval();
+  options.max_seconds();
 }
 
 Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
@@ -345,7 +353,7 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
     if (line.given("--config")) {
       fail<Misunderstood>("--resume reads the run's own configuration; leave --config out, or --resume");
     }
-    if (folder.empty()) folder = newest_run(program.model);
+    if (folder.empty()) folder = newest_run(program.name);
     file = folder + "/config.toml";
     if (!std::filesystem::exists(file)) fail<Misunderstood>("--resume: {} holds no run", folder);
   }
@@ -390,9 +398,9 @@ Command read_command(const Program& program, int argc, char** argv, const std::f
     std::fputs(Reading(program, own).help().c_str(), stdout);
     return {.options = {}, .config = {}, .status = 0};
   } catch (const std::exception& error) {  // CLI11's, or Misunderstood
-    std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), error.what());
+    std::fprintf(stderr, "%s: %s\n", std::filesystem::path(argv[0]).filename().c_str(), error.what());
     return {.options = {}, .config = {}, .status = 2};
   }
 }
 
-}  // namespace temper::models
+}  // namespace temper

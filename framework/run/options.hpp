@@ -8,7 +8,7 @@
 
 #include <temper/temper.hpp>
 
-namespace temper::models {
+namespace temper {
 
 /// What every training program can be told on its command line. A program sets its own defaults.
 struct TrainOptions {
@@ -37,13 +37,21 @@ struct TrainOptions {
   std::string checkpoint_every = "60s";  ///< updates or seconds ("60s") from one checkpoint to the next
   bool resume = false;                   ///< go on with the run in that folder
   bool overwrite = false;                ///< remove the run in that folder
+  int keep = 0;                          ///< older checkpoints that stay, besides the two that a run goes on from
   Step eval_every = 0;                   ///< updates from one evaluation to the next; 0: an epoch
   Step log_every = 10;                   ///< updates from one line of metrics.jsonl to the next
   bool tensorboard = false;
+
+  int patience = 0;         ///< evaluations without a better one that end the run, with the best weights; 0: none do
+  double min_change = 0.0;  ///< how much better is better
+  std::string max_time{};   ///< training time that ends the run in good order: "90s", "45m", "2h"; empty: none does
+  double max_loss = 0.0;    ///< a loss of a batch beyond it ends the run with an error; 0: only one that is not finite
   bool dry_run = false;
 
   /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
   std::pair<Step, double> checkpoint_interval() const;
+  /// `max_time` in seconds; infinity when it is empty. Throws: ValueError when it is no time.
+  double max_seconds() const;
   /// Updates in the run, for so many batches in an epoch.
   Step total_steps(std::int64_t batches) const;
   /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.
@@ -56,4 +64,4 @@ struct TrainOptions {
 /// "linear", "cosine", ...: what `decay` can be.
 const std::vector<std::string>& decay_names();
 
-}  // namespace temper::models
+}  // namespace temper

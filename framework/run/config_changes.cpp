@@ -1,4 +1,4 @@
-#include "models/common/config_changes.hpp"
+#include "framework/run/config_changes_internal.hpp"
 
 #include <algorithm>
 #include <map>
@@ -8,24 +8,25 @@
 #include "framework/data/file_internal.hpp"
 #include "framework/train/config_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
 std::map<std::string, std::string> entries_of(const std::string& config) {
-  const temper::detail::Config entries = temper::detail::read_config(config);
+  const detail::Config entries = detail::read_config(config);
   return {entries.begin(), entries.end()};
 }
 
 }  // namespace
 
 std::string config_changes(const std::string& was, const std::string& is, const std::vector<std::string>& own_free) {
-  static const std::set<std::string> free = {"data",      "threads",    "eval-every", "checkpoint-every",
-                                             "log-every", "tensorboard"};
+  static const std::set<std::string> free = {"data",       "threads",     "eval-every", "checkpoint-every",
+                                             "log-every",  "tensorboard", "keep",       "patience",
+                                             "min-change", "max-time",    "max-loss"};
   const auto before = entries_of(was), now = entries_of(is);
   const auto value = [](const auto& entries, const std::string& name) {
     const auto found = entries.find(name);
-    return found == entries.end() ? std::string("not there") : temper::detail::printable(found->second);
+    return found == entries.end() ? std::string("not there") : detail::printable(found->second);
   };
   std::set<std::string> names;
   for (const auto& [name, unused] : before) names.insert(name);
@@ -39,4 +40,4 @@ std::string config_changes(const std::string& was, const std::string& is, const 
   return text;
 }
 
-}  // namespace temper::models
+}  // namespace temper

@@ -6,10 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "models/common/run.hpp"
-#include "models/common/run_folder.hpp"
+#include <temper/run/run.hpp>
+#include "framework/run/run_folder_internal.hpp"
+#include "framework/run/run_parts_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 /// Sums of losses since some moment, for their mean.
 struct LossMean {
@@ -27,13 +28,18 @@ struct LossMean {
   }
 };
 
+/// A figure whose means are logged, such as "train/loss".
+struct Figure {
+  std::string name;
+  LossMean logged{}, evaluated{};  // since the last line, since the last evaluation
+};
+
 /// Where a run stood after its last update. A stop between the batches of one update goes back to it.
 struct LastUpdate {
   data::LoaderState loader{};
   RandomState random{};
-  LossMean logged_loss{}, evaluated_loss{};
-  std::vector<std::pair<Tensor, Tensor>>
-      buffers{};  // of the model, and their copies; where an update has several batches
+  std::vector<Figure> figures{};
+  std::vector<std::pair<Tensor, Tensor>> buffers{};  // of the model, and copies; where an update has several batches
 };
 
 /// What a run keeps.
@@ -66,8 +72,14 @@ struct Run::Impl {
 
   // The phase at hand. Signals are held up only while it trains.
   std::optional<StopSignal> stop;
-  std::optional<Parts> parts;
-  Step total = 0, eval_every = 1;
+  std::optional<detail::RunParts> parts;
+  Step made = 0, total = 0, eval_every = 1;
+  bool logs = false;  // whether the step at hand gets a line
+  double last_loss = 0;
+  const double max_seconds = options.max_seconds();
+  bool time_is_up = false;
+  bool stopped_itself = false;  // the program's loop said that it is over
+  std::int64_t waited = 0;      // evaluations since the best one
   Step checkpoint_steps = 0;
   double checkpoint_seconds = 0;
   std::int64_t gathered = 0;  // batches since the last update
@@ -76,16 +88,25 @@ struct Run::Impl {
   std::string data_checksum;  // of some examples
   bool log_failed = false;    // and said so
   std::optional<double> best;
-  LossMean logged_loss, evaluated_loss;
-  std::unique_ptr<temper::detail::ProgressBar> bar;
+  std::vector<Figure> figures;
+  Hooks hooks;
+  std::unique_ptr<detail::ProgressBar> bar;
   std::optional<Step> last_saved;
   Clock::time_point saved, measured;  // the last checkpoint; the beginning of the throughput's interval
   std::int64_t examples = 0;          // since `measured`
 
-  optim::Optimizer& optimizer() { return parts->optimizer; }
+  optim::Optimizer& optimizer() { return *parts->optimizers.front().value; }
+  const nn::Module& model() const { return *parts->models.front().value; }
+  const detail::LoaderHandle* loader() const {
+    return parts->loaders.empty() ? nullptr : &parts->loaders.front().value;
+  }
+  std::int64_t batches() const { return loader() != nullptr ? loader()->batches : 0; }
+  bool over() const {
+    return made >= total || time_is_up || stopped_itself || (options.patience > 0 && waited >= options.patience);
+  }
   TrainOptions phase_options(const Phase& its_phase) const;
   double seconds() const;
-  Step step() { return before + optimizer().k(); }
+  Step step() const { return before + made; }
 
   void open_folder();
   void resume();
@@ -99,13 +120,16 @@ struct Run::Impl {
   /// A figure of the log's line, on TensorBoard too.
   void add(std::string_view name, double value);
   void end_line();
-  void log_step(const optim::StepReport& report);
+  void log_step(const optim::StepReport* report);
+  void swap_averages();
+  void begin_line();
+  void keep_checkpoint();
   void evaluate();
   void log_metrics(const Metrics& metrics);
   void keep_best(const Metrics& metrics);
   bool stop_requested() const { return stop && stop->requested(); }
   [[noreturn]] void stop_here();
-  [[noreturn]] void fail_diverged(Step next, double loss);
+  [[noreturn]] void fail_diverged(std::string_view name, double value);
 };
 
-}  // namespace temper::models
+}  // namespace temper

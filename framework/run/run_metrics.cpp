@@ -6,9 +6,9 @@
 #include <temper/core/pool.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "models/common/run_impl.hpp"
+#include "framework/run/run_impl_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
@@ -48,33 +48,56 @@ void Run::Impl::end_line() {
   }
 }
 
-void Run::Impl::log_step(const optim::StepReport& report) {
+void Run::Impl::begin_line() {
+  log->begin(step());
+  if (loader() != nullptr) log->add("epoch", loader()->state().epoch);
+  log->add("time", seconds());
+}
+
+/// `report` is that of the one optimizer where the run makes its updates.
+void Run::Impl::log_step(const optim::StepReport* report) {
   const Clock::time_point now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - measured).count();
   const double items = static_cast<double>(examples * throughput.per_example);
-  log->begin(step());
-  log->add("epoch", parts->loader.state().epoch);
-  log->add("time", seconds());
+  begin_line();
   if (parts->phase.name != "train") log->add("phase", parts->phase.name);
-  add("train/loss", logged_loss.take());
-  add("lr", optimizer().value("lr", report.k));
-  add("grad_norm", report.grad_norm);
-  add("update_ratio", report.update_ratio);
-  add("throughput", elapsed > 0 ? items / elapsed : 0.0);
+  for (Figure& figure : figures) {
+    if (figure.logged.count > 0) add(figure.name, figure.logged.take());
+  }
+  for (const auto& [name, optimizer] : parts->optimizers) {
+    const Step k = report != nullptr ? report->k : std::max<Step>(0, optimizer->k() - 1);
+    if (name.empty()) {
+      add("lr", optimizer->value("lr", k));
+    } else {
+      add("lr/" + name, optimizer->value("lr", k));
+    }
+  }
+  if (report != nullptr) {
+    add("grad_norm", report->grad_norm);
+    add("update_ratio", report->update_ratio);
+  }
+  if (examples > 0) add("throughput", elapsed > 0 ? items / elapsed : 0.0);
   add("memory_mb", static_cast<double>(pool_stats().peak) / megabyte);
   end_line();
   measured = now;
   examples = 0;
 }
 
+void Run::Impl::swap_averages() {
+  for (const auto& [name, optimizer] : parts->optimizers) {
+    if (optimizer->has_averages()) optimizer->swap_averages();
+  }
+}
+
 void Run::Impl::evaluate() {
   const Clock::time_point begin = Clock::now();
   // Whatever an evaluation draws, training goes on as if there had been none: how often it is made changes nothing.
   const RandomState random = random_state();
-  if (optimizer().has_averages()) optimizer().swap_averages();
-  const Metrics metrics = parts->evaluate();
+  swap_averages();
+  const Metrics metrics = parts->evaluate ? parts->evaluate() : Metrics{};
   keep_best(metrics);
-  if (optimizer().has_averages()) optimizer().swap_averages();
+  if (hooks.evaluated) hooks.evaluated(step(), metrics);
+  swap_averages();
   set_random_state(random);
   log_metrics(metrics);
   measured += Clock::now() - begin;  // the throughput is training's
@@ -83,29 +106,44 @@ void Run::Impl::evaluate() {
 void Run::Impl::log_metrics(const Metrics& metrics) {
   std::string text;
   if (!metrics.empty()) {
-    log->begin(step());
-    log->add("epoch", parts->loader.state().epoch);
-    log->add("time", seconds());
+    begin_line();
     for (const Metric& metric : metrics) {
       add(log_name(metric.name), metric.value);
       text += fmt::format("{}{} {:.4f}", text.empty() ? "" : ", ", metric.name, metric.value);
     }
     end_line();
   }
-  print("{}epoch {}, step {}/{}: training loss {:.4f}{}{}, {:.1f} s",
-        parts->phase.name == "train" ? "" : parts->phase.name + ": ", parts->loader.state().epoch, optimizer().k(),
-        total, evaluated_loss.take(), text.empty() ? "" : ", ", text, seconds());
+  static const std::string loss_name = "training loss";
+  std::string line;
+  if (parts->phase.name != "train") line += parts->phase.name + ": ";
+  if (loader() != nullptr) line += fmt::format("epoch {}, ", loader()->state().epoch);
+  line += fmt::format("step {}/{}: ", made, total);
+  for (Figure& figure : figures) {
+    if (figure.evaluated.count == 0) continue;
+    const std::string& name = figure.name == "train/loss" ? loss_name : figure.name;
+    line += fmt::format("{} {:.4f}, ", name, figure.evaluated.take());
+  }
+  if (!text.empty()) line += text + ", ";
+  print("{}{:.1f} s", line, seconds());
+  if (options.patience > 0 && waited >= options.patience) {
+    print("no better evaluation in {}: the run ends, with the best weights", waited);
+  }
   last_metrics = text;
 }
 
 /// The weights that were evaluated best so far, averages included.
 void Run::Impl::keep_best(const Metrics& metrics) {
-  if (metrics.empty() || !std::isfinite(metrics[0].value)) return;
+  if (metrics.empty()) return;
   const auto& [name, value, better] = metrics[0];
-  if (best && !(better == Better::larger ? value > *best : value < *best)) return;
+  const double gain = best ? (better == Better::larger ? value - *best : *best - value) : 0;
+  if (!std::isfinite(value) || (best && !(gain > options.min_change))) {
+    ++waited;
+    return;
+  }
+  waited = 0;
   best = value;
-  temper::save(*folder / "checkpoints/best.safetensors", parts->model,
+  save_tensors(*folder / "checkpoints/best.safetensors", detail::model_tensors(*parts),
                {{"step", std::to_string(step())}, {name, fmt::format("{}", value)}});
 }
 
-}  // namespace temper::models
+}  // namespace temper

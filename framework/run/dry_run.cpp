@@ -3,9 +3,9 @@
 #include <temper/core/pool.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "models/common/run_impl.hpp"
+#include "framework/run/run_impl_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
@@ -18,13 +18,16 @@ std::int64_t state_bytes(const optim::Optimizer& optimizer) {
   using Kind = optim::StateSpec::Kind;
   const auto bytes_of = [](Kind kind, const Shape& shape) {
     const std::int64_t elements = shape.numel(), rows = shape.rank() > 0 ? shape[0] : 1;
+    const std::int64_t columns = rows > 0 ? elements / rows : 0;
     switch (kind) {
       case Kind::f32: return elements * 4;
       case Kind::bf16: return elements * 2;
       case Kind::codes8: return elements;
       case Kind::units: return elements / 256 * 4;
       case Kind::rows: return rows * 4;
-      case Kind::columns: return rows > 0 ? elements / rows * 4 : 0;
+      case Kind::columns: return columns * 4;
+      case Kind::rows_squared: return rows * rows * 4;
+      case Kind::columns_squared: return columns * columns * 4;
     }
     return std::int64_t{0};
   };
@@ -44,7 +47,7 @@ std::int64_t state_bytes(const optim::Optimizer& optimizer) {
 void Run::plan(const std::function<void()>& forward_and_backward) {
   Impl& run = *impl_;
   std::int64_t elements = 0, weights = 0, masters = 0;
-  for (const Parameter& parameter : run.parts->model.parameters()) {
+  for (const Parameter& parameter : run.model().parameters()) {
     const Dtype dtype = parameter.value().dtype();
     const std::int64_t count = parameter.shape().numel();
     elements += count;
@@ -72,7 +75,7 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   const std::int64_t examples = run.options.batch_size * run.options.accumulate;
   const auto& [unit, per_example] = run.throughput;
   print("{} updates of {} examples{}, {} batches an epoch", run.total, examples,
-        per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.parts->loader.batches);
+        per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.batches());
   print("learning rate: {}", run.optimizer().schedule("lr").text());
   print("{}", optim::plot(run.optimizer(), run.total));
   constexpr Step most_linted = 100'000'000;  // it looks at every one
@@ -85,4 +88,15 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   throw Stopped{0};
 }
 
-}  // namespace temper::models
+void Run::plan_loop() {
+  Impl& run = *impl_;
+  for (const auto& [name, model] : run.parts->models) print("{}\n{}", name, nn::summary(*model));
+  print("{} steps", run.total);
+  for (const auto& [name, optimizer] : run.parts->optimizers) {
+    print("{}: {}, learning rate {}", name, optimizer->name(), optimizer->schedule("lr").text());
+    print("{}", optim::plot(*optimizer, run.total));
+  }
+  throw Stopped{0};
+}
+
+}  // namespace temper

@@ -1,14 +1,15 @@
-#include "models/common/program.hpp"
+#include <temper/run/program.hpp>
 
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
 
-#include "models/common/command_line.hpp"
-#include "models/common/shell_internal.hpp"
+#include "framework/run/command_line_internal.hpp"
+#include "framework/run/shell_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 int run_program(const Program& program, int argc, char** argv, const std::function<void(Run&)>& train) {
   return run_program(program, argc, argv, {}, train);
@@ -16,21 +17,23 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
 
 int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
                 const std::function<void(Run&)>& train) {
+  const std::string called = std::filesystem::path(argv[0]).filename().native();
   Command command = read_command(program, argc, argv, own);
   if (command.status) return *command.status;
   std::signal(SIGXFSZ, SIG_IGN);                    // a write past the limit for files fails with an error that says so
   const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
   const auto fails = [&](const char* what) {
-    std::fprintf(stderr, "temper-%s: %s\n", program.model.c_str(), what);
+    std::fprintf(stderr, "%s: %s\n", called.c_str(), what);
     return 1;
   };
   try {
     if (command.options.threads > 0) set_threads(command.options.threads);
     print("{}", info());
     manual_seed(command.options.seed);
-    Run run({.model = program.model,
+    Run run({.name = program.name,
              .options = command.options,
              .config = command.config,
+             .program = called,
              .command = how != nullptr ? how : shell_quoted(argv[0]),
              .free = program.free});
     train(run);
@@ -45,4 +48,4 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
   }
 }
 
-}  // namespace temper::models
+}  // namespace temper

@@ -1,6 +1,6 @@
-#include "models/common/vocabulary.hpp"
+#include <temper/run/vocabulary.hpp>
 
-namespace temper::models {
+namespace temper {
 
 data::SentencePiece vocabulary(Run& run, std::span<const std::string> texts,
                                const data::SentencePieceOptions& options) {
@@ -10,4 +10,4 @@ data::SentencePiece vocabulary(Run& run, std::span<const std::string> texts,
   return pieces;
 }
 
-}  // namespace temper::models
+}  // namespace temper

@@ -1,14 +1,16 @@
-#include "models/common/options.hpp"
+#include <temper/run/options.hpp>
 
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 
-#include "framework/core/format_internal.hpp"
-#include "models/common/optimizer.hpp"
+#include <temper/run/optimizer.hpp>
 
-namespace temper::models {
+#include "framework/core/format_internal.hpp"
+
+namespace temper {
 
 namespace {
 
@@ -51,6 +53,17 @@ std::pair<Step, double> TrainOptions::checkpoint_interval() const {
   return seconds ? std::pair(Step{0}, *value) : std::pair(static_cast<Step>(*value), 0.0);
 }
 
+double TrainOptions::max_seconds() const {
+  if (max_time.empty()) return std::numeric_limits<double>::infinity();
+  const char unit = max_time.back();
+  const double seconds = unit == 's' ? 1 : unit == 'm' ? 60 : unit == 'h' ? 3600 : 0;
+  const auto value = number(std::string_view(max_time).substr(0, max_time.size() - 1));
+  if (!value || !(*value > 0) || seconds == 0) {
+    fail<ValueError>("--max-time: '{}' is no time; expected seconds (90s), minutes (45m) or hours (2h)", max_time);
+  }
+  return *value * seconds;
+}
+
 Step TrainOptions::total_steps(std::int64_t batches) const {
   return steps > 0 ? steps : std::max<Step>(1, epochs * batches / accumulate);
 }
@@ -76,4 +89,4 @@ optim::Schedule TrainOptions::schedule(Step total) const {
   return rate(0) * (warm > 0 ? optim::warmup(warm).then(rest) : rest);
 }
 
-}  // namespace temper::models
+}  // namespace temper

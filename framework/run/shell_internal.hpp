@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace temper::models {
+namespace temper {
 
 /// A word as a shell reads it: quoted where it holds more than letters, digits and a few harmless characters.
 inline std::string shell_quoted(std::string_view word) {
@@ -21,4 +21,4 @@ inline std::string shell_quoted(std::string_view word) {
   return quoted + "'";
 }
 
-}  // namespace temper::models
+}  // namespace temper

@@ -6,13 +6,20 @@
 #include <variant>
 #include <vector>
 
-#include "models/common/run.hpp"
+#include <temper/run/run.hpp>
 
-namespace temper::models {
+namespace temper {
 
-/// What a training program is.
+/// What a training program is. A whole one:
+///
+///     int main(int argc, char** argv) {
+///       double dropout = 0.1;
+///       return run_program({.name = "mine", .description = "Trains a network of mine."}, argc, argv,
+///           [&](OwnOptions& own) { own.add("--dropout", dropout, "share of the features dropped"); },
+///           [&](Run& run) { ... run.train(model, *optimizer, loader, loss, evaluate); });
+///     }
 struct Program {
-  std::string model;                   ///< "resnet": of temper-resnet and runs/resnet
+  std::string name;                    ///< "resnet": its runs are in runs/resnet
   std::string description;             ///< one sentence for --help
   TrainOptions defaults{};             ///< of the options all programs share
   std::vector<std::string> without{};  ///< shared options it does not have: {"--data"}
@@ -53,11 +60,12 @@ class OwnOptions {
   std::vector<Option> options_;
 };
 
-/// A training program's main: reads the options, prints what runs, calls `train`. An exception becomes one line on
-/// standard error and exit status 1, a bad option exit status 2, a stop by Ctrl-C 130.
+/// A training program's main: reads the options, prints what runs, calls `train`, writes the report. Returns the exit
+/// status of the program: an exception becomes one line on standard error and 1, a bad option 2, a stop by Ctrl-C 130.
+/// $TEMPER_COMMAND is what the program calls itself when it prints how to go on.
 int run_program(const Program& program, int argc, char** argv, const std::function<void(Run&)>& train);
 /// The same with options of the program's own.
 int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
                 const std::function<void(Run&)>& train);
 
-}  // namespace temper::models
+}  // namespace temper

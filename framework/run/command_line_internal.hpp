@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "models/common/program.hpp"
+#include <temper/run/program.hpp>
 
-namespace temper::models {
+namespace temper {
 
 /// What a command line says.
 struct Command {
@@ -20,4 +20,4 @@ struct Command {
 /// What is wrong is printed, with what may have been meant.
 Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own);
 
-}  // namespace temper::models
+}  // namespace temper

@@ -3,9 +3,9 @@
 #include <filesystem>
 #include <string>
 
-#include "models/common/options.hpp"
+#include <temper/run/options.hpp>
 
-namespace temper::models {
+namespace temper {
 
 /// Whether a folder holds a run.
 bool holds_run(const std::filesystem::path& folder);
@@ -41,4 +41,4 @@ class RunFolder {
   int lock_ = -1;
 };
 
-}  // namespace temper::models
+}  // namespace temper

@@ -5,15 +5,17 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <temper/temper.hpp>
 
-#include "models/common/options.hpp"
+#include <temper/run/options.hpp>
 
-namespace temper::models {
+namespace temper {
 
 /// A figure that an evaluation found: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
 struct Metric {
@@ -47,19 +49,69 @@ struct Throughput {
   std::int64_t per_example = 1;
 };
 
+/// What is to happen at certain points of a run, beside what happens anyway. All may be empty.
+struct Hooks {
+  std::function<void(Step)> before_step{};                ///< number of the update to come, from 1
+  std::function<void(Step, double loss)> after_step{};    ///< of the update made, and the last loss noted as train/loss
+  std::function<void(Step, const Metrics&)> evaluated{};  ///< with the weights that were evaluated still in place
+  std::function<void(Step, const std::string& file)> saved{};  ///< a checkpoint, which is on the disk
+};
+
 /// Thrown to end a program early and in good order: after Ctrl-C, or a dry run. No error, and no std::exception.
 struct Stopped {
   int status = 0;  ///< what main returns
 };
+
+class Loop;
+
+namespace detail {
+
+template <class T>
+struct Named {
+  std::string name;  ///< empty where there is one
+  T value;
+};
+
+/// A loader without its data set's type.
+struct LoaderHandle {
+  template <data::Dataset D>
+  explicit LoaderHandle(data::Loader<D>& loader)
+      : batches(loader.batches()),
+        size(loader.size()),
+        state([&loader] { return loader.state(); }),
+        restore([&loader](const data::LoaderState& saved) { loader.restore(saved); }),
+        example([&loader](std::int64_t i) {
+          return std::apply([](const auto&... fields) { return std::vector<Tensor>{fields...}; },
+                            data::example(loader.dataset(), i));
+        }) {}
+
+  std::int64_t batches, size;
+  std::function<data::LoaderState()> state;
+  std::function<void(const data::LoaderState&)> restore;
+  std::function<std::vector<Tensor>(std::int64_t)> example;
+};
+
+/// What a part of a run consists of, all of which its checkpoints hold.
+struct RunParts {
+  std::vector<Named<const nn::Module*>> models{};
+  std::vector<Named<optim::Optimizer*>> optimizers{};
+  std::vector<Named<LoaderHandle>> loaders{};
+  std::vector<Named<std::variant<double*, std::int64_t*, Tensor>>> state{};
+  std::function<Metrics()> evaluate{};
+  Phase phase{};
+};
+
+}  // namespace detail
 
 /// A training run: its options, its folder, and its loop with all that belongs to it - accumulation, averaging,
 /// evaluation, checkpoints, resuming, metrics.jsonl, Ctrl-C, --dry-run. Made by run_program.
 class Run {
  public:
   struct Setup {
-    std::string model;
+    std::string name;  ///< of the program: its runs are in runs/NAME
     TrainOptions options{};
     std::string config{};             ///< for config.toml
+    std::string program{};            ///< begins what it says on standard error; empty: the name
     std::string command{};            ///< what starts the program, as a shell reads it: "./run.sh cnn"
     std::vector<std::string> free{};  ///< options of the program's own that may change when the run goes on
   };
@@ -94,7 +146,13 @@ class Run {
   template <data::Dataset D, class Loss, std::invocable Evaluate>
   void train(const nn::Module& model, optim::Optimizer& optimizer, data::Loader<D>& loader, Loss&& loss,
              Evaluate&& evaluate, const Phase& phase = {}) {
-    if (!begin({model, optimizer, LoaderHandle(loader), evaluate, phase})) return;
+    if (!begin({.models = {{"", &model}},
+                .optimizers = {{"", &optimizer}},
+                .loaders = {{"", detail::LoaderHandle(loader)}},
+                .evaluate = evaluate,
+                .phase = phase})) {
+      return;
+    }
     if (options().dry_run) {
       const auto batch = *loader.begin();
       describe(std::get<0>(batch));
@@ -115,6 +173,9 @@ class Run {
     end();
   }
 
+  /// Has something happen at certain points of all training from now on.
+  void hooks(Hooks hooks);
+
   /// A text or an image (u8 values [height, width, channels]) for the report.
   void sample_text(const std::string& title, const std::string& text);
   void sample_image(const std::string& title, const std::string& caption, const Tensor& pixels);
@@ -123,31 +184,7 @@ class Run {
   void finish();
 
  private:
-  /// A loader without its data set's type.
-  struct LoaderHandle {
-    template <data::Dataset D>
-    explicit LoaderHandle(data::Loader<D>& loader)
-        : batches(loader.batches()),
-          size(loader.size()),
-          state([&loader] { return loader.state(); }),
-          restore([&loader](const data::LoaderState& saved) { loader.restore(saved); }),
-          example([&loader](std::int64_t i) {
-            return std::apply([](const auto&... fields) { return std::vector<Tensor>{fields...}; },
-                              data::example(loader.dataset(), i));
-          }) {}
-
-    std::int64_t batches, size;
-    std::function<data::LoaderState()> state;
-    std::function<void(const data::LoaderState&)> restore;
-    std::function<std::vector<Tensor>(std::int64_t)> example;
-  };
-  struct Parts {
-    const nn::Module& model;
-    optim::Optimizer& optimizer;
-    LoaderHandle loader;
-    std::function<Metrics()> evaluate;
-    Phase phase;
-  };
+  friend class Loop;
 
   template <class Batch>
   static MeanLoss mean_loss(const Tensor& mean, const Batch& batch) {
@@ -161,18 +198,24 @@ class Run {
   Tensor weighted(const MeanLoss& loss) const;
 
   /// False when the checkpoint is past this phase.
-  bool begin(const Parts& parts);
+  bool begin(detail::RunParts parts);
   /// Notes the model's table, once.
   void describe(const Tensor& example);
   /// The dry run: prints what a run would do, and throws Stopped.
   [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
+  [[noreturn]] void plan_loop();
   bool more() const;
   /// After a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
   bool advance(const MeanLoss& loss, std::int64_t examples);
+  /// Adds to the mean of a figure. Throws: ValueError when it is not finite, or a loss beyond --max-loss.
+  void note(std::string_view name, double mean, double count);
+  void before_step();
+  /// After an update, whose report is known where the run made it: logs, evaluates, saves. As advance.
+  bool after_step(const optim::StepReport* report);
   void end();
 
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace temper::models
+}  // namespace temper

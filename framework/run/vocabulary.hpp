@@ -3,12 +3,12 @@
 #include <span>
 #include <string>
 
-#include "models/common/run.hpp"
+#include <temper/run/run.hpp>
 
-namespace temper::models {
+namespace temper {
 
 /// The pieces of words of a run: chosen by its training texts and kept in its folder, where a resumed run finds them.
 /// Throws: FileError when those in the folder are damaged; ValueError as data::SentencePiece::train does.
 data::SentencePiece vocabulary(Run& run, std::span<const std::string> texts, const data::SentencePieceOptions& options);
 
-}  // namespace temper::models
+}  // namespace temper

@@ -1,4 +1,4 @@
-#include "models/common/run.hpp"
+#include <temper/run/run.hpp>
 
 #include <zlib.h>
 
@@ -6,27 +6,31 @@
 #include <cmath>
 #include <tuple>
 
+#include <temper/run/optimizer.hpp>
+
 #include "framework/core/format_internal.hpp"
 #include "framework/data/bytes_internal.hpp"
+#include "framework/data/file_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
-#include "models/common/optimizer.hpp"
-#include "models/common/run_impl.hpp"
-#include "models/common/shell_internal.hpp"
+#include "framework/run/run_impl_internal.hpp"
+#include "framework/run/shell_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
-/// A checksum of examples from all over a data set: enough to tell another one. Nothing that it draws counts.
-std::string checksum_of_some(std::int64_t size, const std::function<std::vector<Tensor>(std::int64_t)>& example) {
+/// A checksum of examples from all over the data: enough to tell other data. Nothing that they draw counts.
+std::string checksum_of_some(const std::vector<detail::Named<detail::LoaderHandle>>& loaders) {
   constexpr std::int64_t most = 16;
   const RandomState random = random_state();
-  const std::int64_t count = std::min(size, most);
   uLong crc = ::crc32(0, nullptr, 0);
-  for (std::int64_t i = 0; i < count; ++i) {
-    for (const Tensor& field : example(count > 1 ? i * (size - 1) / (count - 1) : 0)) {
-      const auto bytes = temper::detail::bytes_of(field);
-      crc = ::crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+  for (const auto& [name, loader] : loaders) {
+    const std::int64_t count = std::min(loader.size, most);
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (const Tensor& field : loader.example(count > 1 ? i * (loader.size - 1) / (count - 1) : 0)) {
+        const auto bytes = detail::bytes_of(field);
+        crc = ::crc32_z(crc, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
+      }
     }
   }
   set_random_state(random);
@@ -47,9 +51,9 @@ Run::Impl::Impl(Setup its_setup) : setup(std::move(its_setup)) {
 /// leaves nothing behind, and removes nothing.
 void Run::Impl::open_folder() {
   if (folder || options.dry_run) return;
-  folder.emplace(setup.model, options, setup.config);
+  folder.emplace(setup.name, options, setup.config);
   options.out = folder->path().native();
-  temper::detail::make_folders(*folder / "checkpoints");
+  detail::make_folders(*folder / "checkpoints");
   for (const auto& [name, write] : own_files) write((*folder / name.c_str()).native());
   own_files.clear();
   const CheckpointFolder checkpoints(*folder / "checkpoints");
@@ -80,7 +84,7 @@ void Run::keep(const std::string& name, std::function<void(const std::string& pa
 std::string Run::kept(const std::string& name) const {
   if (!impl_->options.resume || impl_->options.dry_run) return {};
   const std::filesystem::path path = *impl_->folder / name.c_str();
-  return temper::detail::path_exists(path) ? path.native() : std::string();
+  return detail::path_exists(path) ? path.native() : std::string();
 }
 data::LoaderOptions Run::loader_options() const {
   return {.batch_size = impl_->options.batch_size, .shuffle = true, .seed = impl_->options.seed};
@@ -102,33 +106,40 @@ std::unique_ptr<optim::Optimizer> Run::optimizer(const nn::Module& model, std::i
   const TrainOptions options = impl_->phase_options(phase);
   if (impl_->narrow) nn::to_bf16(model);
   auto optimizer = make_optimizer(model.parameters(), options, options.schedule(options.total_steps(batches)));
-  if (options.ema > 0) optimizer->average({.decay = options.ema});
+  if (options.ema > 0) {
+    optimizer->average({.decay = options.ema});
+  }
   return optimizer;
 }
 
-bool Run::begin(const Parts& parts) {
+void Run::hooks(Hooks hooks) { impl_->hooks = std::move(hooks); }
+
+bool Run::begin(detail::RunParts parts) {
   Impl& run = *impl_;
   ++run.phase;
   if (run.parts) run.before += run.total;  // of the phase before
   const TrainOptions options = run.phase_options(parts.phase);
-  run.parts.emplace(parts);
-  run.total = options.total_steps(parts.loader.batches);
-  run.eval_every =
-      options.eval_every > 0 ? options.eval_every : std::max<Step>(1, parts.loader.batches / options.accumulate);
+  run.parts.emplace(std::move(parts));
+  run.total = options.total_steps(run.batches());
+  const Step epoch = std::max<Step>(1, run.batches() / options.accumulate);
+  run.eval_every = options.eval_every > 0 ? options.eval_every : run.loader() != nullptr ? epoch : run.total;
+  run.made = 0;
   if (options.dry_run) return true;
   run.open_folder();
   run.gathered = 0;
   run.gathered_count = 0;
   run.last_update.buffers.clear();
-  if (options.accumulate > 1) {
-    for (const nn::Buffer& buffer : parts.model.buffers()) {
+  if (options.accumulate > 1 && !run.parts->models.empty()) {
+    for (const nn::Buffer& buffer : run.model().buffers()) {
       run.last_update.buffers.emplace_back(buffer.tensor, buffer.tensor.clone());
     }
   }
-  run.data_checksum = checksum_of_some(parts.loader.size, parts.loader.example);
+  run.data_checksum = checksum_of_some(run.parts->loaders);
   std::tie(run.checkpoint_steps, run.checkpoint_seconds) = options.checkpoint_interval();
   run.best.reset();
-  run.logged_loss = run.evaluated_loss = {};
+  run.figures.clear();
+  run.waited = 0;
+  run.time_is_up = run.stopped_itself = false;
   run.bar.reset();
   run.saved = run.measured = Impl::Clock::now();
   run.resume();
@@ -137,8 +148,8 @@ bool Run::begin(const Parts& parts) {
   if (!run.log) run.open_log({.replace = true});
   if (!run.started) run.started = Impl::Clock::now();
   run.stop.emplace();
-  run.bar = std::make_unique<temper::detail::ProgressBar>(
-      parts.phase.name == "train" ? run.setup.model : parts.phase.name, run.total, run.optimizer().k());
+  const std::string& name = run.parts->phase.name;
+  run.bar = std::make_unique<detail::ProgressBar>(name == "train" ? run.setup.name : name, run.total, run.made);
   run.saved = run.measured = Impl::Clock::now();
   run.examples = 0;
   run.note_update();
@@ -149,27 +160,41 @@ void Run::describe(const Tensor& example) {
   Impl& run = *impl_;
   if (run.described) return;
   run.described = true;
-  const nn::Module& model = run.parts->model;
+  const nn::Module& model = run.model();
   const bool layer = dynamic_cast<const nn::Layer*>(&model) != nullptr;
   const std::string table = layer ? nn::summary(model, example) : nn::summary(model);
   if (run.folder) run.folder->write("model.txt", table);
   if (run.options.dry_run) print("{}", table);
 }
 
-bool Run::more() const { return impl_->optimizer().k() < impl_->total; }
+bool Run::more() const { return !impl_->over(); }
 
 Tensor Run::weighted(const MeanLoss& loss) const {
   return impl_->options.accumulate > 1 ? loss.mean * static_cast<float>(loss.count) : loss.mean;
 }
 
+void Run::note(std::string_view name, double mean, double count) {
+  Impl& run = *impl_;
+  const double most = run.options.max_loss;
+  if (!std::isfinite(mean) || (most > 0 && mean > most && name.ends_with("loss"))) run.fail_diverged(name, mean);
+  if (name == "train/loss") run.last_loss = mean;
+  // By name, so that a resumed run has them in the same order.
+  auto found = std::ranges::lower_bound(run.figures, name, {}, &Figure::name);
+  if (found == run.figures.end() || found->name != name) found = run.figures.insert(found, {std::string(name)});
+  found->logged.add(mean, count);
+  found->evaluated.add(mean, count);
+}
+
+void Run::before_step() {
+  Impl& run = *impl_;
+  run.logs = (run.step() + 1) % run.options.log_every == 0 || run.made + 1 == run.total;
+  if (run.hooks.before_step) run.hooks.before_step(run.step() + 1);
+}
+
 bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   Impl& run = *impl_;
-  optim::Optimizer& optimizer = run.optimizer();
-  const Step next = optimizer.k() + 1;
-  const double mean = loss.mean.item();
-  if (!std::isfinite(mean)) run.fail_diverged(next, mean);
-  run.logged_loss.add(mean, loss.count);
-  run.evaluated_loss.add(mean, loss.count);
+  if (run.gathered == 0) before_step();
+  note("train/loss", loss.mean.item(), loss.count);
   run.examples += examples;
   run.gathered_count += loss.count;
   if (++run.gathered < run.options.accumulate) {
@@ -178,52 +203,60 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
     run.save(false);
     run.stop_here();
   }
-
-  const bool logs = (run.before + next) % run.options.log_every == 0 || next == run.total;
   const double divisor = run.options.accumulate > 1 ? run.gathered_count : 1.0;
-  const optim::StepReport report = optimizer.step({.divide_by = divisor, .measure = logs});
+  const optim::StepReport report = run.optimizer().step({.divide_by = divisor, .measure = run.logs});
+  if (!report.applied && report.bad.empty()) {
+    fail<ValueError>("step {}: there is nothing to train: all parameters of the optimizer are frozen", run.step() + 1);
+  }
   run.gathered = 0;
   run.gathered_count = 0;
-  run.bar->advance();
-  if (logs) run.log_step(report);
+  return after_step(&report);
+}
 
-  const bool evaluates = next % run.eval_every == 0 || next == run.total;
+bool Run::after_step(const optim::StepReport* report) {
+  Impl& run = *impl_;
+  ++run.made;
+  run.bar->advance();
+  if (run.logs) run.log_step(report);
+  if (run.hooks.after_step) run.hooks.after_step(run.step(), run.last_loss);
+  run.time_is_up = run.seconds() >= run.max_seconds;
+
+  const bool evaluates = run.made % run.eval_every == 0 || run.over();
   if (run.stop_requested()) {
     run.save(evaluates);  // the evaluation may take long: it is made after resuming
     run.stop_here();
   }
   if (evaluates) run.evaluate();
-  if (run.checkpoint_due() || next == run.total || run.stop_requested()) run.save(false);
-  if (run.stop_requested() && next < run.total) run.stop_here();
+  const bool over = run.over();
+  if (run.checkpoint_due() || over || run.stop_requested()) run.save(false);
+  if (run.stop_requested() && !over) run.stop_here();
   run.note_update();
-  return next < run.total;
+  return !over;
 }
 
 void Run::Impl::note_update() {
-  if (options.accumulate == 1) return;
-  last_update.loader = parts->loader.state();
+  if (options.accumulate == 1 || loader() == nullptr) return;
+  last_update.loader = loader()->state();
   last_update.random = random_state();
-  last_update.logged_loss = logged_loss;
-  last_update.evaluated_loss = evaluated_loss;
+  last_update.figures = figures;
   for (auto& [buffer, copy] : last_update.buffers) copy.copy_from(buffer);
 }
 
 void Run::Impl::back_to_update() {
   optimizer().discard_gradients();
-  parts->loader.restore(last_update.loader);
+  loader()->restore(last_update.loader);
   set_random_state(last_update.random);
-  logged_loss = last_update.logged_loss;
-  evaluated_loss = last_update.evaluated_loss;
+  figures = last_update.figures;
   for (auto& [buffer, copy] : last_update.buffers) buffer.copy_from(copy);
 }
 
-void Run::Impl::fail_diverged(Step next, double loss) {
+void Run::Impl::fail_diverged(std::string_view name, double value) {
   bar.reset();
   const std::string saved_at =
       last_saved ? fmt::format("the last checkpoint is of step {}", *last_saved) : "there is no checkpoint yet";
-  fail<ValueError>(
-      "step {}: the loss is {}; a lower --lr, a longer --warmup or a smaller --clip-norm may keep it finite ({})",
-      before + next, loss, saved_at);
+  const std::string bound = std::isfinite(value) ? fmt::format(", beyond --max-loss {}", options.max_loss) : "";
+  fail<ValueError>("step {}: {} is {}{}; a lower --lr, a longer --warmup or a smaller --clip-norm may help ({})",
+                   step() + 1, name == "train/loss" ? "the loss" : name, value, bound, saved_at);
 }
 
 void Run::Impl::stop_here() {
@@ -237,8 +270,14 @@ void Run::end() {
   Impl& run = *impl_;
   run.bar.reset();
   run.stop.reset();
-  if (run.optimizer().has_averages()) run.optimizer().swap_averages();
-  save(*run.folder / "model.safetensors", run.parts->model);
+  Tensors weights = detail::model_tensors(*run.parts);
+  const std::filesystem::path best = *run.folder / "checkpoints/best.safetensors";
+  if (run.options.patience > 0 && run.best) {
+    detail::with_path(best, [&] { detail::copy_state(weights, load_tensors(best).tensors, {}); });
+  } else {
+    run.swap_averages();
+  }
+  save_tensors(*run.folder / "model.safetensors", weights);
 }
 
-}  // namespace temper::models
+}  // namespace temper

@@ -1,10 +1,10 @@
-#include "models/common/optimizer.hpp"
+#include <temper/run/optimizer.hpp>
 
 #include <algorithm>
 
 #include "framework/core/format_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
@@ -137,4 +137,4 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const std::vector<Parameter>& p
   return found.make(optim::decay_weights(parameters, found.decay), options, lr);
 }
 
-}  // namespace temper::models
+}  // namespace temper

@@ -1,4 +1,4 @@
-#include "models/common/run_folder.hpp"
+#include "framework/run/run_folder_internal.hpp"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -14,10 +14,10 @@
 #include "framework/data/file_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace fs = std::filesystem;
-using temper::detail::path_exists;
+using detail::path_exists;
 
 namespace {
 
@@ -29,7 +29,7 @@ std::string numbered(const std::string& model, int number) {
   return number == 1 ? "runs/" + model : fmt::format("runs/{}-{}", model, number);
 }
 
-std::string shown(const fs::path& path) { return temper::detail::printable(path.native()); }
+std::string shown(const fs::path& path) { return detail::printable(path.native()); }
 
 /// The number of runs/MODEL or runs/MODEL-NUMBER; 0 for another name.
 int number_of(const std::string& name, const std::string& model) {
@@ -106,14 +106,14 @@ RunFolder::~RunFolder() {
 
 /// False when another process has it.
 bool RunFolder::claim(const fs::path& path) {
-  temper::detail::make_folders(path);
-  const int lock = temper::detail::retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  detail::make_folders(path);
+  const int lock = detail::retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (lock < 0) fail<FileError>("{}: cannot be opened: {}", shown(path), std::strerror(errno));
   try {
-    switch (temper::detail::lock_alone(lock, path)) {
-      case temper::detail::Lock::taken: break;
-      case temper::detail::Lock::busy: ::close(lock); return false;
-      case temper::detail::Lock::unsupported:
+    switch (detail::lock_alone(lock, path)) {
+      case detail::Lock::taken: break;
+      case detail::Lock::busy: ::close(lock); return false;
+      case detail::Lock::unsupported:
         print("{}: this file system has no locks: see to it that no other program trains there", shown(path));
     }
   } catch (const FileError&) {
@@ -142,9 +142,9 @@ void RunFolder::remove_run() const {
 }
 
 void RunFolder::write(const char* name, const std::string& text) const {
-  temper::detail::AtomicFile file(path_ / name);
+  detail::AtomicFile file(path_ / name);
   file.write(std::as_bytes(std::span(text.data(), text.size())));
   file.commit();
 }
 
-}  // namespace temper::models
+}  // namespace temper

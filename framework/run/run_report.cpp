@@ -4,9 +4,9 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/bytes_internal.hpp"
-#include "models/common/run_impl.hpp"
+#include "framework/run/run_impl_internal.hpp"
 
-namespace temper::models {
+namespace temper {
 
 namespace {
 
@@ -69,4 +69,4 @@ void Run::finish() {
   if (!run.last_metrics.empty()) print("{}", run.last_metrics);
 }
 
-}  // namespace temper::models
+}  // namespace temper
