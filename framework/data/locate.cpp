@@ -17,6 +17,9 @@ std::vector<fs::path> folders(const KnownFiles& wanted, const fs::path& path) {
   if (!path.empty()) return {path, path / name};
   std::vector<fs::path> places;
   if (const char* root = std::getenv("TEMPER_DATA"); root != nullptr && *root != '\0') {
+    // It need not hold every data set, but it must be there: nor must this be wrong unnoticed.
+    std::error_code ignored;
+    if (!fs::is_directory(root, ignored)) fail<FileError>("$TEMPER_DATA is '{}', which is no folder", printable(root));
     places.push_back(fs::path(root) / name);
     places.emplace_back(root);
   }

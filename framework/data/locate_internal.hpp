@@ -16,7 +16,8 @@ struct KnownFiles {
 
 /// Finds the files of a data set: in `path` when one is given, else below $TEMPER_DATA, in /usr/share/datasets and in
 /// ./data. Returns them in the order of `wanted.files`.
-/// Throws: FileError that lists every path tried and the command that installs the data set.
+/// Throws: FileError that lists every path tried and the command that installs the data set; for a $TEMPER_DATA that is
+/// no folder.
 std::vector<std::filesystem::path> locate(const KnownFiles& wanted, const std::filesystem::path& path);
 
 }  // namespace temper::detail

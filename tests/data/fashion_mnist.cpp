@@ -87,6 +87,10 @@ TEST_CASE("Fashion-MNIST: found where $TEMPER_DATA points, or in the path given"
     CHECK(data::FashionMnist(data::Split::test).size() == 1);
     ::unsetenv("TEMPER_DATA");
   }
+  // Wrong, it is no reason to take what is installed.
+  ::setenv("TEMPER_DATA", (folder / "none").c_str(), 1);
+  CHECK(missing({}) == "$TEMPER_DATA is '" + (folder / "none").native() + "', which is no folder");
+  ::unsetenv("TEMPER_DATA");
   folder.write("fashion-mnist/t10k-images-idx3-ubyte", {"\0\0\x08\x03\0\0\0\x01\0\0\0\x01\0\0\0\x01z", 17});
   CHECK(missing({.path = inner}).find("holds images [1, 1, 1, 1], expected [N, 28, 28]") != std::string::npos);
 }

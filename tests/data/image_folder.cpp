@@ -171,6 +171,7 @@ TEST_CASE("images: malformed files") {
   const std::string zero("\0\0\0\0\0\0\0\x28", 8), huge("\x7f\xff\xff\xff\x7f\xff\xff\xff", 8);
   CHECK(error_of(png_of_size(png, zero, png.substr(29, 4))).starts_with("x: png: "));
   CHECK(error_of(png_of_size(png, huge, png.substr(29, 4))).starts_with("x: png: "));
+  CHECK(error_of(temper_test::jpeg_of_many_scans(smooth(8, 8, 1), 8, 8)) == "x: jpeg: more than 100 scans");
   // More pixels than so few bytes can hold.
   std::string large = jpeg_file(smooth(8, 8, 1), 8, 8, 1);
   const std::size_t header = large.find("\xff\xc0");

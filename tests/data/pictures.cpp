@@ -51,7 +51,10 @@ std::string png_file16(const std::vector<std::uint16_t>& pixels, int height, int
   return file;
 }
 
-std::string jpeg_file(const std::vector<std::uint8_t>& pixels, int height, int width, int channels, int quality) {
+namespace {
+
+std::string compressed(const std::vector<std::uint8_t>& pixels, int height, int width, int channels, int quality,
+                       const std::vector<jpeg_scan_info>& scans) {
   jpeg_compress_struct state{};
   jpeg_error_mgr errors{};
   state.err = jpeg_std_error(&errors);
@@ -65,6 +68,10 @@ std::string jpeg_file(const std::vector<std::uint8_t>& pixels, int height, int w
   state.in_color_space = channels == 1 ? JCS_GRAYSCALE : channels == 3 ? JCS_RGB : JCS_CMYK;
   jpeg_set_defaults(&state);
   jpeg_set_quality(&state, quality, TRUE);
+  if (!scans.empty()) {
+    state.scan_info = scans.data();
+    state.num_scans = static_cast<int>(scans.size());
+  }
   jpeg_start_compress(&state, TRUE);
   for (int y = 0; y < height; ++y) {
     auto* row = const_cast<JSAMPROW>(pixels.data() + static_cast<std::ptrdiff_t>(y) * width * channels);
@@ -75,6 +82,20 @@ std::string jpeg_file(const std::vector<std::uint8_t>& pixels, int height, int w
   std::string file(reinterpret_cast<const char*>(bytes), size);
   std::free(bytes);
   return file;
+}
+
+}  // namespace
+
+std::string jpeg_file(const std::vector<std::uint8_t>& pixels, int height, int width, int channels, int quality) {
+  return compressed(pixels, height, width, channels, quality, {});
+}
+
+std::string jpeg_of_many_scans(const std::vector<std::uint8_t>& pixels, int height, int width) {
+  std::vector<jpeg_scan_info> scans;
+  for (const int low_bit : {1, 0}) {
+    for (int k = 0; k < 64; ++k) scans.push_back({1, {0}, k, k, low_bit == 1 ? 0 : 1, low_bit});
+  }
+  return compressed(pixels, height, width, 1, 100, scans);
 }
 
 std::vector<std::uint8_t> smooth(int height, int width, int channels) {
