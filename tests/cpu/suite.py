@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suite on CPUs that this machine is not, emulated by QEMU. What is kept apart stands in apart.txt.
 
-usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [CPU...]
+usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [--only NAME]... [CPU...]
 """
 
 import argparse
@@ -58,16 +58,19 @@ def shards(build, cpu, logs):
     listed = apart()
     found = []
     left_out = set()
+    built = {"programs.py"}
     for program in sorted((build / "tests").glob("test_*")):
         name = program.name.removeprefix("test_")
         if name == "structure" or not program.is_file():  # it reads files and computes nothing
             continue
+        built.add(name)
         cases = test_cases(program)
         leave_out = {case for case in cases if (name, case) in listed}
         left_out |= {(name, case) for case in leave_out}
         for first, last in ranges(cases, leave_out):
-            command = ["qemu-x86_64", "-cpu", f"{cpu},check=off", str(program), f"--first={first}", f"--last={last}", "--no-colors"]
-            found.append((f"{name} {first}-{last}", command))
+            emulator = ["qemu-x86_64", "-cpu", f"{cpu},check=off"]
+            cut = [f"--first={first}", f"--last={last}", "--no-colors"]
+            found.append((f"{name} {first}-{last}", [*emulator, str(program), *cut]))
     script = HERE.parent / "programs/programs.py"
     programs = wrapped(build / "bin", cpu, logs / f"bin-{cpu}")
     for line in script.read_text(encoding="utf-8").splitlines():
@@ -78,7 +81,7 @@ def shards(build, cpu, logs):
             left_out.add(("programs.py", test))
             continue
         found.append((f"programs.py {test}", [sys.executable, "-B", str(script), "--programs", str(programs), test]))
-    for program, case in sorted(listed - left_out):
+    for program, case in sorted((program, case) for program, case in listed - left_out if program in built):
         raise SystemExit(f"apart.txt: there is no test '{program}: {case}'")
     return found, len(left_out)
 
@@ -99,6 +102,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--only", action="append", metavar="NAME", help="a test program (kernels), or programs.py")
     parser.add_argument("--logs", type=pathlib.Path, help="default: a folder of the build")
     parser.add_argument("cpus", nargs="*", metavar="CPU")
     options = parser.parse_args()
@@ -107,6 +111,8 @@ def main():
     failures = 0
     for cpu in options.cpus or ["Haswell", "Nehalem"]:
         pieces, left_out = shards(build, cpu, logs)
+        if options.only:
+            pieces = [(name, command) for name, command in pieces if name.split()[0] in options.only]
         failed = 0
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             waiting = [
@@ -116,7 +122,8 @@ def main():
             for done in concurrent.futures.as_completed(waiting):
                 name, status, seconds, log = done.result()
                 failed += status != 0
-                print(f"{cpu} {name}: {'passed' if status == 0 else f'FAILED ({status}), see {log}'}, {seconds:.0f} s", flush=True)
+                result = "passed" if status == 0 else f"FAILED ({status}), see {log}"
+                print(f"{cpu} {name}: {result}, {seconds:.0f} s", flush=True)
         print(f"{cpu}: {len(pieces) - failed} of {len(pieces)} shards passed, {left_out} tests kept apart", flush=True)
         failures += failed
     sys.exit(bool(failures))
