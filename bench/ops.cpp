@@ -77,16 +77,16 @@ void rows() {
          inverse.mutable_data<float>());
   });
   time("layer_norm_backward/temper", [] {
-    norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(), array(1),
-                  false, array(2), array(4));
+    norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(),
+                  NormGradients<float>{.x = array(1), .weight = array(2), .bias = array(4)});
   });
   time("add_layer_norm/temper", [] {
     add_norm(array(0), array(5), tokens, width, array(3), array(4), 1e-5f, array(2), array(1),
              mean.mutable_data<float>(), inverse.mutable_data<float>());
   });
   time("add_layer_norm_backward/temper", [] {  // added to what the residual stream has brought
-    norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(), array(1),
-                  true, array(2), array(4));
+    norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(),
+                  NormGradients<float>{.x = array(1), .accumulate_x = true, .weight = array(2), .bias = array(4)});
   });
   time("softmax/temper",
        [] { benchmark::DoNotOptimize(softmax(array(0), attention_rows, attention, 1, false, array(1))); });
@@ -222,7 +222,12 @@ class Chain {
 using dnnl::algorithm;
 using dnnl::prop_kind;
 using onednn::describe;
-using onednn::describe_backward;
+
+/// oneDNN's first choice.
+template <class Primitive, class... Args>
+auto describe_backward(const Args&... args) {
+  return onednn::describe_one_backward<Primitive>(0, args...).value();
+}
 
 dnnl::primitive_attr then_gelu() {
   dnnl::primitive_attr attributes = onednn::attributes();
