@@ -63,8 +63,16 @@ std::string name_of(std::string_view theirs, const ImportMap& map, const MatchOp
   return name;
 }
 
+bool is_needed(const std::string& name, const ImportMap& map) {
+  return std::ranges::any_of(map.copies, [&](const ImportMap::Copy& copy) { return copy.name == name; }) ||
+         std::ranges::any_of(map.rules, [&](const ImportRule& rule) {
+           return std::ranges::find(rule.theirs, name) != rule.theirs.end();
+         });
+}
+
+/// What the map ignores may be what another model of the same family needs: a BERT's heads.
 bool is_left_out(const std::string& name, const ImportMap& map, const MatchOptions& options) {
-  return (map.ignored != nullptr && map.ignored(name)) || matches_any(options.skip, name);
+  return matches_any(options.skip, name) || (map.ignored != nullptr && map.ignored(name) && !is_needed(name, map));
 }
 
 /// Their tensors by the map's names; adds to `problems` what is there twice.

@@ -153,7 +153,7 @@ TEST_CASE("a file that does not fit is refused with everything that is wrong, an
   tensors["h.0.attn.masked_bias"] = scalar(-1e4f);
   CHECK(refusal(tensors, model) ==
         "the file: does not fit the model, nothing was loaded:\n"
-        "  twice: ln_f.bias, with transformer. and without\n"
+        "  twice: ln_f.bias, the second time as transformer.ln_f.bias\n"
         "  missing: h.0.ln_1.bias f32 [24]\n"
         "  different: h.1.attn.c_attn.weight is f32 [72, 24], the model expects f32 [24, 72]\n"
         "  different: h.1.mlp.c_fc.bias is i64 [96], the model expects f32 [96]\n"
