@@ -228,7 +228,7 @@ TEST_CASE("what is no run is an error, and no page is written") {
   CHECK_THROWS_WITH_AS(write_report({file}, page), doctest::Contains("this is a file"), FileError);
   CHECK_FALSE(std::filesystem::exists(page));
   folder.write("metrics.jsonl", "");
-  CHECK_THROWS_WITH_AS(write_report({empty}, folder / "no/page.html"), doctest::Contains("page.html"), FileError);
+  CHECK_THROWS_WITH_AS(write_report({empty}, folder / "file/page.html"), doctest::Contains("expected a folder, this is a file"), FileError);
   write_report({empty}, page);
   CHECK(std::filesystem::exists(page));
 }
