@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <limits>
+#include <new>
 #include <numeric>
 #include <optional>
 #include <type_traits>
@@ -397,6 +398,8 @@ Command read_command(const Program& program, int argc, char** argv, const std::f
   } catch (const CLI::CallForHelp&) {
     std::fputs(Reading(program, own).help().c_str(), stdout);
     return {.options = {}, .config = {}, .status = 0};
+  } catch (const std::bad_alloc&) {
+    throw;                                 // no fault of the command line
   } catch (const std::exception& error) {  // CLI11's, or Misunderstood
     std::fprintf(stderr, "%s: %s\n", std::filesystem::path(argv[0]).filename().c_str(), error.what());
     return {.options = {}, .config = {}, .status = 2};

@@ -18,8 +18,6 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
 int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
                 const std::function<void(Run&)>& train) {
   const std::string called = std::filesystem::path(argv[0]).filename().native();
-  Command command = read_command(program, argc, argv, own);
-  if (command.status) return *command.status;
   std::signal(SIGXFSZ, SIG_IGN);                    // a write past the limit for files fails with an error that says so
   const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
   const auto fails = [&](const char* what) {
@@ -27,6 +25,8 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     return 1;
   };
   try {
+    const Command command = read_command(program, argc, argv, own);
+    if (command.status) return *command.status;
     if (command.options.threads > 0) set_threads(command.options.threads);
     print("{}", info());
     manual_seed(command.options.seed);
