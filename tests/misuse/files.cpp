@@ -1,13 +1,14 @@
 #include <doctest/doctest.h>
 
+#include "framework/data/file_internal.hpp"
 #include "tests/misuse/misuse.hpp"
 
 namespace temper::test {
 
 TEST_CASE("loading what does not fit") {
   check({
-      refuses<FileError>("not-there.safetensors: cannot open: No such file or directory",
-                         [](Program& p) { load(p.folder / "not-there.safetensors", p.model); }),
+      refuses<detail::ReadError>("not-there.safetensors: cannot open: No such file or directory",
+                                 [](Program& p) { load(p.folder / "not-there.safetensors", p.model); }),
       refuses<FileError>("short.safetensors: file_too_small: 3 bytes, expected at least 8",
                          [](Program& p) { load(p.folder.write("short.safetensors", "abc"), p.model); }),
       refuses<FileError>(
