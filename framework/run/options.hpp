@@ -40,13 +40,13 @@ struct TrainOptions {
   int keep = 0;                          ///< older checkpoints that stay, besides the two that a run goes on from
   Step eval_every = 0;                   ///< updates from one evaluation to the next; 0: an epoch
   Step log_every = 10;                   ///< updates from one line of metrics.jsonl to the next
-  bool tensorboard = false;
+  bool tensorboard = false;              ///< also write event files
 
   int patience = 0;         ///< evaluations without a better one that end the run, with the best weights; 0: none do
   double min_change = 0.0;  ///< how much better is better
   std::string max_time{};   ///< training time that ends the run in good order: "90s", "45m", "2h"; empty: none does
   double max_loss = 0.0;    ///< a loss of a batch beyond it ends the run with an error; 0: only one that is not finite
-  bool dry_run = false;
+  bool dry_run = false;     ///< show what a run would do, and stop
 
   /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
   std::pair<Step, double> checkpoint_interval() const;

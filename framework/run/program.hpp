@@ -30,8 +30,11 @@ struct Program {
 /// Options of a program's own, each with its default from the variable it goes to.
 class OwnOptions {
  public:
+  /// A number or a text, which is read into `value`.
   void add(const std::string& name, std::int64_t& value, const std::string& help) { put({name, &value, help}); }
+  /// The same.
   void add(const std::string& name, double& value, const std::string& help) { put({name, &value, help}); }
+  /// The same.
   void add(const std::string& name, std::string& value, const std::string& help) { put({name, &value, help}); }
   /// On when given.
   void flag(const std::string& name, bool& value, const std::string& help) { put({name, &value, help}); }
@@ -45,13 +48,15 @@ class OwnOptions {
     put({.name = name, .value = &value, .help = help, .rate = true});
   }
 
+  /// One of them.
   struct Option {
-    std::string name;
+    std::string name;                                                 ///< "--hidden"
     std::variant<std::int64_t*, double*, std::string*, bool*> value;  ///< as it is when added: the default
-    std::string help;
-    std::vector<std::string> words{};
-    bool rate = false;
+    std::string help;                                                 ///< for --help
+    std::vector<std::string> words{};                                 ///< if there are any: the only ones allowed
+    bool rate = false;                                                ///< whether it is a number or a schedule
   };
+  /// In the order in which they were added.
   const std::vector<Option>& all() const { return options_; }
 
  private:

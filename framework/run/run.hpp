@@ -19,11 +19,12 @@ namespace temper {
 
 /// A figure that an evaluation found: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
 struct Metric {
+  /// Which values are better.
   enum class Better { larger, smaller };
 
-  std::string name;
-  double value = 0;
-  Better better = Better::larger;
+  std::string name;                ///< "test accuracy"; in metrics.jsonl "test/accuracy"
+  double value = 0;                ///< found
+  Better better = Better::larger;  ///< than others
 };
 using Better = Metric::Better;
 /// What an evaluation found. The first metric decides which weights are the best.
@@ -32,8 +33,8 @@ using Metrics = std::vector<Metric>;
 /// What a loss function may give instead of the mean loss of a batch, where that is no mean over the batch's examples
 /// but over something else, such as masked words: batches that make one update together are weighted by `count`.
 struct MeanLoss {
-  Tensor mean;
-  double count = 1;
+  Tensor mean;       ///< a number
+  double count = 1;  ///< of what it is the mean
 };
 
 /// A part of a run with an optimizer of its own, such as pretraining. Most runs have one.
@@ -45,8 +46,8 @@ struct Phase {
 
 /// What an example is called and how many a batch has, for the throughput.
 struct Throughput {
-  std::string unit = "examples";
-  std::int64_t per_example = 1;
+  std::string unit = "examples";  ///< for people
+  std::int64_t per_example = 1;   ///< units in one
 };
 
 /// What is to happen at certain points of a run, beside what happens anyway. All may be empty.
@@ -107,9 +108,10 @@ struct RunParts {
 /// evaluation, checkpoints, resuming, metrics.jsonl, Ctrl-C, --dry-run. Made by run_program.
 class Run {
  public:
+  /// What a run is given.
   struct Setup {
-    std::string name;  ///< of the program: its runs are in runs/NAME
-    TrainOptions options{};
+    std::string name;                 ///< of the program: its runs are in runs/NAME
+    TrainOptions options{};           ///< in force
     std::string config{};             ///< for config.toml
     std::string program{};            ///< begins what it says on standard error; empty: the name
     std::string command{};            ///< what starts the program, as a shell reads it: "./run.sh cnn"
@@ -121,6 +123,7 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
+  /// The options in force.
   const TrainOptions& options() const;
   /// The folder that holds what the run leaves behind; a new run takes it now if training has not begun yet. Empty in
   /// a dry run.
