@@ -166,6 +166,7 @@ def page(text):
     one word."""
     # Links into the sources lead nowhere on the site.
     text = re.sub(r"\[([^\]]+)\]\((?!https?:|#)[^)\s]*?(?:/|\.(?:hpp|cpp|sh|py|txt))\)", r"\1", text)
+    text = re.sub(r"(\]\([\w./-]+\.md)#[\w-]+\)", r"\1)", text)  # doxygen knows no places on other pages
     text = re.sub(r"^<!--\s*(given|error):.*?-->\s*\n", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^```(\w+)[^\n]*$", r"```{.\1}", text, flags=re.MULTILINE)
 
