@@ -264,7 +264,7 @@ std::vector<Operation> operations() {
       {"prelu", {"input", "weight"}, {ones({2, 3}), ones({3})}, [](const Arguments& x) { prelu(x[0], x[1]); }},
       {"rotary_embedding",
        {"input", "table"},
-       {ones({1, 2, 3, 4}), rotary_table(4, 3)},
+       {ones({1, 2, 3, 4}), rotary_table(3, 4)},
        [](const Arguments& x) { rotary_embedding(x[0], x[1]); }},
   };
   all.insert(all.end(), more.begin(), more.end());

@@ -62,8 +62,14 @@ Tensor hardtanh(const Tensor& x, float min, float max) {
   return detail::parametric("hardtanh", Parametric::clamp, x, min, max);
 }
 Tensor relu6(const Tensor& x) { return detail::parametric("relu6", Parametric::clamp, x, 0.0f, 6.0f); }
-Tensor logsigmoid(const Tensor& x) { return neg(softplus(neg(x))); }
-Tensor tanhshrink(const Tensor& x) { return sub(x, tanh(x)); }
+Tensor logsigmoid(const Tensor& x) {
+  detail::require_float("logsigmoid", "input", x);
+  return neg(softplus(neg(x)));
+}
+Tensor tanhshrink(const Tensor& x) {
+  detail::require_float("tanhshrink", "input", x);
+  return sub(x, tanh(x));
+}
 
 Tensor softshrink(const Tensor& x, float lambda) {
   if (!(lambda >= 0.0f)) fail<ValueError>("softshrink: lambda {}, expected at least 0", lambda);

@@ -208,6 +208,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
   constexpr const char* name = "linear_cross_entropy";
   detail::require_float(name, "input", x);
   detail::require_alike(name, "weight", weight, "input", x);
+  detail::require_defined(name, "labels", labels);
   if (weight.rank() != 2 || x.rank() == 0 || x.size(-1) != weight.size(1)) {
     fail<ShapeError>("{}: input {} and weight {}, expected [..., D] and [classes, D]", name, x.shape(), weight.shape());
   }
