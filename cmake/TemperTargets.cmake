@@ -40,7 +40,8 @@ endfunction()
 # Multiplications and additions are fused where the code says so and nowhere else: left to itself, the compiler fuses them
 # here and not there, and an element would depend on whether it stands in the body of a loop or in its tail.
 # Always at -O2: unoptimized inline functions would become weak symbols, and the linker could then keep the
-# AVX-512 copy of one for a machine that has no AVX-512. GCC 12 warns falsely about its own AVX-512 headers.
+# AVX-512 copy of one for a machine that has no AVX-512. xsimd's own, which are sometimes too large to be inlined (the exact
+# remainders of its sine), get another name in each set. GCC 12 warns falsely about its own AVX-512 headers.
 function(temper_isa_sources target)
   set(flags_sse2 -msse2)
   set(flags_avx2 -mavx2 -mfma -mf16c)
@@ -50,7 +51,7 @@ function(temper_isa_sources target)
     add_library(${objects} OBJECT ${ARGN})
     target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${objects} PRIVATE XSIMD::xsimd)
-    target_compile_definitions(${objects} PRIVATE TEMPER_ISA=${isa} TEMPER_ISA_${isa})
+    target_compile_definitions(${objects} PRIVATE TEMPER_ISA=${isa} TEMPER_ISA_${isa} xsimd=xsimd_${isa})
     temper_compile_options(${objects})
     target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -ffp-contract=off -fno-math-errno
       -fno-trapping-math -Wno-maybe-uninitialized -Wno-uninitialized)
