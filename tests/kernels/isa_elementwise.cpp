@@ -83,7 +83,7 @@ const std::vector<Function>& functions() {
       {Unary::hardswish, [](double x) { return x <= -3 ? 0.0 : x >= 3 ? x : x * (x + 3) / 6; },
        [](double x) { return x <= -3 ? 0.0 : x >= 3 ? 1.0 : (2 * x + 3) / 6; }},
       {Unary::hardsigmoid, [](double x) { return x <= -3 ? 0.0 : x >= 3 ? 1.0 : (x + 3) / 6; },
-       [](double x) { return x <= -3 || x >= 3 ? 0.0 : x != x ? x : 1.0 / 6; }},
+       [](double x) { return x <= -3 || x >= 3 ? 0.0 : 1.0 / 6; }},
   };
   return all;
 }

@@ -140,7 +140,7 @@ struct Asinh {
   static Vec dx(Vec x, Vec dy) { return dy / xsimd::sqrt(multiply_add(x, x, one())); }
 };
 struct Acosh {
-  static Vec y(Vec x) { return xsimd::acosh(x); }
+  static Vec y(Vec x) { return xsimd::select(x < one(), Vec(__builtin_nanf("")), xsimd::acosh(x)); }
   static Vec dx(Vec x, Vec dy) { return dy / xsimd::sqrt((x - one()) * (x + one())); }
 };
 struct Atanh {
@@ -151,8 +151,8 @@ struct Erf {
   static Vec y(Vec x) { return xsimd::erf(x); }
   static Vec dx(Vec x, Vec dy) { return dy * Vec(1.1283791670955126f) * exponential(-x * x); }
 };
-struct Expm1 {
-  static Vec y(Vec x) { return xsimd::expm1(x); }
+struct Expm1 {  // xsimd's overflows too early
+  static Vec y(Vec x) { return xsimd::select(x > one(), exponential(x) - one(), xsimd::expm1(x)); }
   static Vec dx(Vec y, Vec dy) { return dy * (y + one()); }
 };
 struct Log1p {
@@ -169,7 +169,7 @@ struct Reciprocal {
 };
 struct Square {
   static Vec y(Vec x) { return x * x; }
-  static Vec dx(Vec x, Vec dy) { return dy * (x + x); }
+  static Vec dx(Vec x, Vec dy) { return (dy + dy) * x; }
 };
 /// Functions that are constant but for jumps.
 struct Step {
