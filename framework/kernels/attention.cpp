@@ -32,7 +32,7 @@ void weighted_values(const Attention& task, const Head& head, const Block& block
   });
 }
 
-/// One block: y [block.rows, task.out] and stats. Returns the number of a row that sees no key, or `none`.
+/// One block: y [block.rows, task.out] and stats. Returns the number of the first row that sees no key, or `none`.
 template <class T>
 Index attend(const Attention& task, const Head& head, const Block& block, const T* q, const T* k, const T* v,
              const BlockScores<T>& scores, T* y, float* stats) {
@@ -44,7 +44,7 @@ Index attend(const Attention& task, const Head& head, const Block& block, const 
     T* const p = scores.narrow() + row * block.keys;
     float* const row_stats = stats + 2 * (block.begin + row);
     if (table_of<T>().exponentials(line + seen.begin, seen.size(), scale, p + seen.begin, row_stats)) {
-      blind = head.first_row + block.begin + row;
+      if (blind == none) blind = head.first_row + block.begin + row;
       std::fill_n(p, block.keys, T{});
       row_stats[0] = row_stats[1] = 0.0f;  // the backward makes probabilities of 0 of these
       continue;

@@ -83,8 +83,8 @@ void adaptive_avg_pool2d(const AdaptivePool2d& s, const float* x, float* y) {
     std::fill_n(total.data(), s.channels, 0.0);
     for (Index row = rows.begin; row < rows.end; ++row) {
       const float* const line = x + (number / (s.out_h * s.out_w) * s.h + row) * s.w * s.channels;
-      for (Index column = columns.begin; column < columns.end; column += 128) {
-        const Index count = std::min<Index>(128, columns.end - column);
+      for (Index column = columns.begin; column < columns.end; column += 32) {
+        const Index count = std::min<Index>(32, columns.end - column);
         sum_rows(line + column * s.channels, count, s.channels, s.channels, part.data());
         for (Index c = 0; c < s.channels; ++c) total[c] += static_cast<double>(part[c]);
       }

@@ -39,13 +39,13 @@ for draw, more, functions in [
         (normal, [case(given([-30, -3, -1e-3, 0, 1e-3, 3, 30, 100]))], ["sin", "cos"]),
         (small, [], ["tan"]), (inside, [], ["asin", "acos", "atanh"]), (above_one, [], ["acosh"]),
         (normal, [case(normal(4, 17, scale=3))], ["atan", "sinh", "cosh", "asinh", "erf", "square"]),
-        (normal, [case(given([-30, -1e-3, -1e-6, 0, 1e-6, 3, 30]), differences=False)], ["expm1"]),
+        (normal, [case(given([-9, -1e-3, -1e-6, 0, 1e-6, 3, 30]), differences=False)], ["expm1"]),
         (positive, [case(given([-0.5, -1e-3, 1e-6, 0, 1e3, 1e6]), differences=False)], ["log1p"]),
         (positive, [], ["rsqrt"]), (away_from_zero, [], ["reciprocal"])]:
     for function in functions:
         op(*unary(draw, *more), name=function)(getattr(torch, function))
 for function in ["sign", "floor", "ceil", "round", "trunc"]:
-    op(*unary(away_from_zero), case(given([-2.5, -1.5, -0.5, -0.25, 0.5, 1.5, 2.5, 3.0])), name=function)(
+    op(*unary(away_from_zero), case(given([-2.5, -1.5, -0.5, -0.25, 0.5, 1.5, 2.5, 3.0]), differences=False), name=function)(
         getattr(torch, function))
 
 WIDE = given([-100, -30, -12, -6, -2.5, -1e-3, 1e-3, 2.5, 6.5, 12, 30, 100])
@@ -76,7 +76,7 @@ def threshold(x, threshold, value): return F.threshold(x, threshold, value)
 
 @op(*[case(away_from_zero(*shape), normal(1)) for shape in TAILS],
     *[case(away_from_zero(*shape), normal(shape[-1])) for shape in [(7,), (2, 3, 5), (3, 33), (0, 4)]])
-def prelu(x, weight): return torch.where(x > 0, x, weight * x)
+def prelu(x, weight): return torch.where(x > 0, x, weight * x).reshape(x.shape)
 
 
 HALVES = [(2,), (14,), (16,), (18,), (30,), (32,), (34,), (62,), (66,), (0,), (2, 3, 10), (3, 66), (2, 1040), (0, 4)]
@@ -262,7 +262,11 @@ def group_norm(x, gain=None, bias=None, groups=1, eps=1e-5):
 def instance_norm(x, gain=None, bias=None):
     if x.numel() == 0:
         return x * gain + bias
-    return F.instance_norm(x.movedim(-1, 1), weight=gain, bias=bias).movedim(1, -1)
+    # By hand: F.instance_norm of torch 2.15 has other gradients for one example whose channels come last.
+    axes = tuple(range(1, x.dim() - 1))
+    y = (x - x.mean(axes, keepdim=True)) / (x.var(axes, unbiased=False, keepdim=True) + 1e-5).sqrt()
+    y = y if gain is None else y * gain
+    return y if bias is None else y + bias
 
 
 # Recurrent layers ----------------------------------------------------------------------------------

@@ -63,12 +63,14 @@ const std::vector<Function>& functions() {
       {Unary::atanh, [](double x) { return std::atanh(x); }, [](double x) { return 1 / (1 - x * x); }},
       {Unary::erf, [](double x) { return std::erf(x); },
        [](double x) { return 2 / std::sqrt(std::numbers::pi) * std::exp(-x * x); }},
-      {Unary::expm1, [](double x) { return std::expm1(x); }, [](double y) { return y + 1; }},
+      {Unary::expm1, [](double x) { return std::expm1(x); }, [](double x) { return std::exp(x); }},
       {Unary::log1p, [](double x) { return std::log1p(x); }, [](double x) { return 1 / (1 + x); }},
       {Unary::rsqrt, [](double x) { return 1 / std::sqrt(x); }, [](double y) { return -y * y * y / 2; }},
       {Unary::reciprocal, [](double x) { return 1 / x; }, [](double y) { return -y * y; }},
       {Unary::square, [](double x) { return x * x; }, [](double x) { return 2 * x; }},
-      {Unary::sign, [](double x) { return x > 0 ? 1.0 : x < 0 ? -1.0 : x; }, [](double) { return 0.0; }},
+      {Unary::sign, [](double x) { return x > 0   ? 1.0
+                                          : x < 0 ? -1.0
+                                                  : x; }, [](double) { return 0.0; }},
       {Unary::floor, [](double x) { return std::floor(x); }, [](double) { return 0.0; }},
       {Unary::ceil, [](double x) { return std::ceil(x); }, [](double) { return 0.0; }},
       {Unary::round, [](double x) { return std::nearbyint(x); }, [](double) { return 0.0; }},
@@ -80,9 +82,15 @@ const std::vector<Function>& functions() {
        }},
       {Unary::softsign, [](double x) { return std::isinf(x) ? std::copysign(1.0, x) : x / (1 + std::abs(x)); },
        [](double x) { return 1 / (1 + std::abs(x)) / (1 + std::abs(x)); }},
-      {Unary::hardswish, [](double x) { return x <= -3 ? 0.0 : x >= 3 ? x : x * (x + 3) / 6; },
-       [](double x) { return x <= -3 ? 0.0 : x >= 3 ? 1.0 : (2 * x + 3) / 6; }},
-      {Unary::hardsigmoid, [](double x) { return x <= -3 ? 0.0 : x >= 3 ? 1.0 : (x + 3) / 6; },
+      {Unary::hardswish, [](double x) { return x <= -3  ? 0.0
+                                               : x >= 3 ? x
+                                                        : x * (x + 3) / 6; },
+       [](double x) { return x <= -3  ? 0.0
+                             : x >= 3 ? 1.0
+                                      : (2 * x + 3) / 6; }},
+      {Unary::hardsigmoid, [](double x) { return x <= -3  ? 0.0
+                                                 : x >= 3 ? 1.0
+                                                          : (x + 3) / 6; },
        [](double x) { return x <= -3 || x >= 3 ? 0.0 : 1.0 / 6; }},
   };
   return all;

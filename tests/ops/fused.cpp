@@ -190,8 +190,11 @@ TEST_CASE("self_attention is scaled_dot_product_attention of the projection's pa
                        "self_attention: projected [2, 4, 9], expected [N, T, 3 * 2 heads * D]", ShapeError);
   CHECK_THROWS_WITH_AS(self_attention(ones({2, 4, 12}), 2, {.mask = zeros({3, 4}, Dtype::boolean)}),
                        "self_attention: mask [3, 4] does not broadcast to the scores [2, 2, 4, 4]", ShapeError);
-  CHECK_THROWS_WITH_AS(self_attention(ones({2, 4, 12}), 2, {.mask = zeros({4, 4}, Dtype::boolean)}),
-                       "self_attention: query [0, 0, 0] of [2, 2, 4] sees no key", ValueError);
+  CHECK_THROWS_WITH_AS(
+      self_attention(ones({2, 4, 12}), 2, {.mask = zeros({4, 4}, Dtype::boolean)}),
+      "self_attention: query [0, 0, 0] of [2, 2, 4] sees no key; with empty_rows = EmptyRows::zero its "
+      "result is 0",
+      ValueError);
 }
 
 TEST_CASE("cross entropy writes its gradient over logits that nobody else holds, and over no others") {

@@ -45,7 +45,8 @@ double difference(const Tensor& got, const Tensor& expected) {
 }  // namespace
 
 TEST_CASE("norms of numbers whose squares are no floats") {
-  const Tensor pattern = from({-2.0f, -1.0f, 1.0f, 2.0f, 3.0f, -3.0f, 0.0f, 0.5f}, {2, 4});
+  const Tensor pattern = from({-2.0f, -1.0f, 1.0f, 2.0f, 3.0f, -3.0f, 0.0f, 0.5f, 1.5f, 2.0f, -1.0f, 0.25f}, {3, 4});
+  const Tensor slopes = from({1.0f, -2.0f, 0.5f, 3.0f, -1.0f, 1.0f, 0.25f, 2.0f, 0.5f, 1.5f, -3.0f, 1.0f}, {3, 4});
   const Tensor weight = from({1.0f, 2.0f, 0.5f, 1.0f}, {4}), bias = from({0.0f, 1.0f, 0.0f, -1.0f}, {4});
   const auto check = [&](auto norm) {
     const auto run = [&](float scale) {
@@ -53,7 +54,7 @@ TEST_CASE("norms of numbers whose squares are no floats") {
       Tape tape;
       tape.watch(x);
       const Tensor y = norm(x);
-      tape.backward(sum(y * from({1.0f, -2.0f, 0.5f, 3.0f}, {4})));
+      tape.backward(sum(y * slopes));
       return std::pair(y, scale * tape.gradient(x));  // which does not depend on the scale
     };
     const auto [y, dx] = run(1.0f);
@@ -167,7 +168,7 @@ TEST_CASE("a query that sees no key is named, or gives 0 on request") {
 TEST_CASE("means of large windows keep their digits") {
   const Tensor image = full({1, 1024, 1024, 3}, 0.1f);
   const auto exact = [](const Tensor& mean) {
-    return std::abs(static_cast<double>(at(mean, 0)) / static_cast<double>(0.1f) - 1.0) < 2e-7;
+    return std::abs(static_cast<double>(at(mean, 0)) / static_cast<double>(0.1f) - 1.0) < 1e-6;
   };
   CHECK(exact(avg_pool2d(image, {.kernel = 1024})));
   CHECK(exact(adaptive_avg_pool2d(image, {1, 1})));
@@ -177,7 +178,7 @@ TEST_CASE("means of large windows keep their digits") {
   Tape tape;
   tape.watch(small);
   tape.backward(sum(0.1f * adaptive_avg_pool2d(small, {1000, 1000})));
-  CHECK(std::abs(at(tape.gradient(small), 0) / 100000.0f - 1.0f) < 2e-7f);
+  CHECK(std::abs(at(tape.gradient(small), 0) / 100000.0f - 1.0f) < 1e-6f);
 }
 
 TEST_CASE("a norm of bf16 parameters and of what was computed in bf16 has its gradient") {

@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/activation.hpp>
 
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/shape.hpp>
 
 #include "framework/autograd/ops/elementwise_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
@@ -90,7 +91,8 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
   if (weight.rank() != 1 || (weight.numel() != 1 && weight.numel() != channels)) {
     fail<ShapeError>("prelu: weight {}, input {} expects [1] or [{}]", weight.shape(), x.shape(), channels);
   }
-  return sub(relu(x), mul(weight, relu(neg(x))));
+  const Tensor y = sub(relu(x), mul(weight, relu(neg(x))));
+  return x.rank() == 0 ? reshape(y, Shape{}) : y;
 }
 
 Tensor softmax(const Tensor& x, int axis) { return softmax_over("softmax", x, axis, false); }

@@ -200,20 +200,19 @@ static inline void transform(const A* a, const B* b, Y* y, Index n, F f) {
   if (i < n) store_part(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
 }
 
-/// A sum in every lane, of however many vectors: what each addition rounds off is gathered beside it.
-/// Source: Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen" (1974); the exact error
-/// of a sum by Knuth, "The art of computer programming", volume 2.
+/// A sum in every lane, of however many vectors: what each addition rounds off goes into the next one.
+/// Source: Kahan, "Further remarks on reducing truncation errors" (1965).
 class LongSum {
  public:
   void operator+=(Vec v) {
-    const Vec next = sum_ + v, part = next - sum_;
-    lost_ = lost_ + ((sum_ - (next - part)) + (v - part));
+    const Vec more = v - excess_, next = sum_ + more, excess = (next - sum_) - more;
     sum_ = next;
+    excess_ = xsimd::select(xsimd::isnan(excess), Vec(0.0f), excess);  // of infinities
   }
-  Vec value() const { return xsimd::select(xsimd::isnan(lost_), sum_, sum_ + lost_); }  // infinities: lost_ is NaN
+  Vec value() const { return sum_; }
 
  private:
-  Vec sum_ = Vec(0.0f), lost_ = Vec(0.0f);
+  Vec sum_ = Vec(0.0f), excess_ = Vec(0.0f);
 };
 
 /// Sum of all lanes of f(i, count) over the vectors of n elements; lanes past count must be 0. Float accumulators run

@@ -62,7 +62,6 @@ constexpr bool derivative_from_output(Unary op) {
     case Unary::sigmoid:
     case Unary::tanh:
     case Unary::tan:
-    case Unary::expm1:
     case Unary::rsqrt:
     case Unary::reciprocal: return true;
     default: return false;
