@@ -116,7 +116,7 @@ std::vector<ThreadLog*> threads() {
 }
 
 /// Text between quotes of JSON.
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
@@ -261,14 +261,14 @@ std::string trace_json() {
         json += fmt::format(
             ",\n{{\"ph\":\"M\",\"pid\":1,\"tid\":{0},\"name\":\"thread_name\",\"args\":{{\"name\":{1}}}}},\n"
             "{{\"ph\":\"M\",\"pid\":1,\"tid\":{0},\"name\":\"thread_sort_index\",\"args\":{{\"sort_index\":{0}}}}}",
-            row, quoted(fmt::format("{}: {}", log->name, name_of(event.track))));
+            row, json_string(fmt::format("{}: {}", log->name, name_of(event.track))));
       }
       json +=
           fmt::format(",\n{{\"ph\":\"X\",\"pid\":1,\"tid\":{},\"ts\":{:.3f},\"dur\":{:.3f},\"name\":{},\"cat\":\"{}\"",
                       row, microseconds(event.begin - trace().began), microseconds(event.length.time),
-                      quoted(event.name), name_of(event.track));
+                      json_string(event.name), name_of(event.track));
       json += ",\"args\":{";
-      if (!event.text.empty()) json += fmt::format("\"shapes\":{}", quoted(event.text));
+      if (!event.text.empty()) json += fmt::format("\"shapes\":{}", json_string(event.text));
       if (event.length.flops > 0) {
         json += fmt::format("{}\"FLOP\":{},\"GFLOP/s\":{:.2f}", event.text.empty() ? "" : ",", event.length.flops,
                             gflops(event.length));
