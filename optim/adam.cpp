@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "optim/adam_internal.hpp"
 #include "optim/kernels/table.hpp"
 #include "optim/take_internal.hpp"
@@ -109,9 +108,7 @@ Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
 
 void Adam::prepare(Now& now) const {
   const double decayed =
-      decoupled_ ? now.hyper[hyper::decay] *
-                       (decay_ == Decay::coupled && !mutant(Mutant::adam_decays_by_one) ? now.hyper[hyper::lr] : 1.0)
-                 : 0.0;
+      decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? now.hyper[hyper::lr] : 1.0) : 0.0;
   optim_kernels::AdamScalars scalars = detail::adam_scalars(now, hyper::beta1, now.hyper[hyper::lr], decayed);
   if (!decoupled_) scalars.l2 = static_cast<float>(now.hyper[hyper::decay]);
   if (rounding_ == Rounding::torch_compat) {

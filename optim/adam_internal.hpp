@@ -4,7 +4,6 @@
 
 #include <temper/optim/optimizer.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "optim/kernels/table.hpp"
 
 namespace temper::optim::detail {
@@ -16,7 +15,6 @@ inline optim_kernels::AdamScalars adam_scalars(Now& now, std::size_t beta1, doub
   const double b1 = now.hyper[beta1], b2 = now.hyper[beta1 + 1], eps = now.hyper[beta1 + 2];
   now.products[0] *= b1;
   now.products[1] *= b2;
-  if (mutant(Mutant::adam_not_corrected)) now.products[0] = 0.0;
   return {.scale = static_cast<float>(now.scale),
           .l2 = 0.0f,
           .beta1 = static_cast<float>(b1),

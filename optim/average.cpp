@@ -9,7 +9,6 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/table.hpp"
 
@@ -177,14 +176,13 @@ void Optimizer::Engine::renew_copy(Slot& slot) {
 void Optimizer::Engine::sync_masters() {
   for (Slot& slot : slots_) {
     if (!slot.master.defined()) continue;
-    if (slot.version == slot.copy.version() && !mutant(Mutant::masters_rounded)) continue;
+    if (slot.version == slot.copy.version()) continue;
     const auto values = slot.copy.values<BFloat16>();
     const auto masters = slot.master.mutable_values<float>();
     for (std::size_t i = 0; i < values.size(); ++i) {
       std::uint16_t rounded;
       optim_kernels::current().to_bf16(&masters[i], &rounded, 1);
-      if (rounded != values[i].bits || mutant(Mutant::masters_rounded))
-        masters[i] = std::bit_cast<float>(std::uint32_t{values[i].bits} << 16);
+      if (rounded != values[i].bits) masters[i] = std::bit_cast<float>(std::uint32_t{values[i].bits} << 16);
     }
     slot.version = slot.copy.version();
   }

@@ -1,7 +1,6 @@
 #include <temper/optim/sgd.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
 #include "optim/take_internal.hpp"
@@ -77,7 +76,7 @@ void SGD::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr], mu = now.hyper[hyper::momentum];
   const double decayed = decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? rate : 1.0) : 0.0;
   // The buffer starts as the first gradient, undampened.
-  const bool first = now.t == 1 && !mutant(Mutant::sgd_dampens_first);
+  const bool first = now.t == 1;
   now.put(optim_kernels::SgdScalars{
       .scale = static_cast<float>(now.scale),
       .l2 = static_cast<float>(decoupled_ ? 0.0 : now.hyper[hyper::decay]),

@@ -6,7 +6,6 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
@@ -308,7 +307,6 @@ void Optimizer::Engine::decide() {
   for (std::size_t i = 0; i < clips_.size(); ++i) {
     const double norm = std::sqrt(clips_[i]) / options_.divide_by;
     clips_[i] = clip_norms_[i] < no_clipping ? std::min(1.0, clip_norms_[i] / (norm + 1e-6)) : 1.0;
-    if (mutant(Mutant::clip_enlarges)) clips_[i] = clip_norms_[i] / norm;
     report_.clip = std::min(report_.clip, clips_[i]);
   }
   prepare_all();

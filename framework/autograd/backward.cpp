@@ -4,7 +4,6 @@
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/recorder_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 
 namespace temper {
@@ -15,7 +14,7 @@ namespace {
 
 /// An operation may hand one tensor to several inputs (add does): whoever adds to it needs its own.
 void make_unique(Tensor& tensor) {
-  if (tensor.defined() && !tensor.unique() && !mutant(Mutant::shared_gradient_added_to)) tensor = copy(tensor);
+  if (tensor.defined() && !tensor.unique()) tensor = copy(tensor);
 }
 
 }  // namespace

@@ -10,7 +10,6 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/recorder_internal.hpp"
 #include "framework/core/format_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 
 namespace temper::detail {
 
@@ -137,14 +136,12 @@ Tensor Recorder::compute_again(const Block& block) {
     SecondRun(Recorder& recorder, Mode mode) : scope{&recorder, mode, Scope::Kind::second_run} { enter(scope); }
     ~SecondRun() { leave(scope); }
   };
-  const bool mutated = mutant(Mutant::block_masks_as_evaluated);
-  const SecondRun second(*this, mutated ? Mode::evaluate : block.mode);
-  std::optional<RepeatRandom> repeat;
-  if (!mutant(Mutant::block_draws_anew)) repeat.emplace(RandomState{.seed = block.seed}, block.numbers);
+  const SecondRun second(*this, block.mode);
+  const RepeatRandom repeat(RandomState{.seed = block.seed}, block.numbers);
   calls_ = block.first_call;
   Tensor y = block.again.call(block.again.object);
-  if (repeat && repeat->taken() != block.numbers.size()) {
-    fail<TapeError>("recompute: the block drew {} times from the random generator, the first time {}", repeat->taken(),
+  if (repeat.taken() != block.numbers.size()) {
+    fail<TapeError>("recompute: the block drew {} times from the random generator, the first time {}", repeat.taken(),
                     block.numbers.size());
   }
   return y;

@@ -1,6 +1,5 @@
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/attention.hpp"
 #include "framework/kernels/attention_internal.hpp"
 #include "framework/kernels/isa.hpp"
@@ -80,8 +79,7 @@ void attend_backward(const Attention& task, const Head& head, const HeadGradient
         const Scratch<float> unused(seen.size());
         backward(table(), 1.0f, unused.data(), line + block.first_key + seen.begin);
       }
-      backward(table_of<T>(), mutant(Mutant::attention_dk_not_scaled) ? 1.0f : task.scale, p + seen.begin,
-               ds + seen.begin);
+      backward(table_of<T>(), task.scale, p + seen.begin, ds + seen.begin);
       drop(task, head, block, row, p);
       clear_unseen(block, seen, p);
       clear_unseen(block, seen, ds);

@@ -2,7 +2,6 @@
 
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/attention_internal.hpp"
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/matmul.hpp"
@@ -57,7 +56,7 @@ Block block_of(const Attention& task, const Head& head, Index number) {
 Span seen_by(const Attention& task, const Block& block, Index row) {
   const Index at = block.begin + row;
   Index first = block.first_key, last = block.first_key + block.keys;
-  if (task.causal) last = std::min(last, at + 1 + (mutant(Mutant::causal_sees_next) ? 1 : 0));
+  if (task.causal) last = std::min(last, at + 1);
   if (task.right) last = std::min(last, at + *task.right + 1);
   if (task.left) first = std::max(first, at - *task.left);
   last = std::max(last, block.first_key);

@@ -7,7 +7,6 @@
 #include <temper/core/parallel.hpp>
 #include <temper/core/trace.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/conv_internal.hpp"
 #include "framework/kernels/matmul.hpp"
 #include "framework/kernels/scratch_internal.hpp"
@@ -120,7 +119,6 @@ void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* 
 
 template <class T, class G>
 void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate) {
-  if (mutant(Mutant::conv_dw_overwrites)) accumulate = false;
   if (shape.n == 0) {
     if (!accumulate) std::fill_n(dw, shape.weights(), G{});
     return;

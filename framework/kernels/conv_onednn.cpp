@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/conv_internal.hpp"
 
 namespace temper::kernels {
@@ -156,10 +155,6 @@ bool ConvTask::compile(Program& program, int number) const {
     return false;
   }
   Descriptors d(shape_, from_);
-  if (op_ == Op::conv_backward_data && mutant(Mutant::conv_dx_swaps_padding)) std::swap(d.padding[0], d.padding[1]);
-  if (op_ == Op::conv_backward_weights && mutant(Mutant::conv_dw_swaps_dilation)) {
-    std::swap(d.dilation[0], d.dilation[1]);
-  }
   switch (op_) {
     case Op::conv_forward: return compile_forward(program, d, flag_, number);
     case Op::conv_backward_data: return compile_backward_data(program, d, number);

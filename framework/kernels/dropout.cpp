@@ -4,7 +4,6 @@
 
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
@@ -13,7 +12,7 @@ Dropping::Dropping(const detail::RandomStream& stream, double p)
     : key(stream.key()),
       nonce(stream.nonce()),
       threshold(static_cast<float>(std::min(p * 0x1p24, 0x1p24 - 1.0))),
-      scale(mutant(Mutant::dropout_not_scaled) ? 1.0f : static_cast<float>(1.0 / (1.0 - p))) {}
+      scale(static_cast<float>(1.0 / (1.0 - p))) {}
 
 template <class T>
 void dropout(const detail::RandomStream& stream, double p, const T* x, T* y, Index n) {

@@ -5,7 +5,6 @@
 
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa.hpp"
 
 namespace temper::kernels {
@@ -31,7 +30,6 @@ void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index
   parallel_for(width, panel, [=](Index begin, Index end) {
     for (Index i = 0; i < count; ++i) {
       if (ids[i] == padding) continue;
-      if (mutant(Mutant::embedding_overwrites)) std::fill_n(dweight + ids[i] * width + begin, end - begin, 0.0f);
       kernel(dweight + ids[i] * width + begin, dy + i * width + begin, end - begin);
     }
   });

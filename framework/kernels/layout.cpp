@@ -7,7 +7,6 @@
 
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/isa.hpp"
 
@@ -94,7 +93,7 @@ void permute_tiles(const float* x, const Permutation& p, int q, Index total, flo
     for (Index task = begin; task < end; ++task) {
       const Index matrix = task / tiles, row = task % tiles * tile;
       // Places of y's axes between q and the last.
-      const Index between = mutant(Mutant::permute_mixes_matrices) ? 1 : stride_q / last.size;
+      const Index between = stride_q / last.size;
       const Index to = matrix / between * cols * stride_q + matrix % between * last.size;
       kernel(x + offset(p, p.rank - 1, q, matrix) + row * last.from, std::min(tile, last.size - row), cols, last.from,
              y + to + row, stride_q);
@@ -170,7 +169,7 @@ void gather_backward(const T* dy, const std::int64_t* index, Index outer, Index 
   parallel_for(outer, std::max<Index>(1, grain / std::max<Index>(1, m * inner)), [=](Index begin, Index end) {
     for (Index i = begin * m * inner; i < end * m * inner; ++i) {
       float& target = dx[(i / (m * inner) * n + index[i]) * inner + i % inner];
-      target = mutant(Mutant::gather_overwrites) ? widened(dy[i]) : target + widened(dy[i]);
+      target = target + widened(dy[i]);
     }
   });
 }

@@ -7,7 +7,6 @@
 
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/bfloat16.hpp"
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/scratch_internal.hpp"
@@ -21,9 +20,6 @@ constexpr Index pointwise_grain = 1 << 14;
 
 Index rows_per_chunk(Index classes) { return std::max<Index>(1, grain / std::max<Index>(1, classes)); }
 
-/// How many classes share what label smoothing takes from the right one.
-Index shared_by(Index classes) { return mutant(Mutant::smoothing_over_others) ? classes - 1 : classes; }
-
 /// Whether a row's loss is its label's alone, perhaps times a weight, or that and the mean over the classes.
 bool label_suffices(const CrossEntropy& task) { return task.weight == nullptr || task.smoothing == 0.0f; }
 
@@ -34,7 +30,7 @@ class Targets {
       : task_(task),
         probabilities_(probabilities),
         plain_(task.smoothing == 0.0f && task.weight == nullptr),
-        uniform_(task.smoothing / static_cast<float>(shared_by(task.classes))) {
+        uniform_(task.smoothing / static_cast<float>(task.classes)) {
     if (probabilities != nullptr ? !plain_ : !label_suffices(task)) made_ = Scratch<float>(task.classes);
   }
 
@@ -88,7 +84,7 @@ double loss_of_label(const CrossEntropy& task, const T* logits, Index label, con
   const double loss = (top - static_cast<double>(widened(logits[label]))) + log_sum;
   const double smoothing = static_cast<double>(task.smoothing);
   if (smoothing == 0.0) return static_cast<double>(weight_of(task, label)) * loss;
-  const double mean = table_of<T>().sum(logits, task.classes) / static_cast<double>(shared_by(task.classes));
+  const double mean = table_of<T>().sum(logits, task.classes) / static_cast<double>(task.classes);
   return (1.0 - smoothing) * loss + smoothing * ((top - mean) + log_sum);
 }
 
@@ -135,7 +131,7 @@ void cross_entropy_backward(const CrossEntropy& task, const T* x, const float* s
                             float scale, T* dx) {
   const auto kernel = table_of<T>().cross_entropy_backward;
   const auto single = table().cross_entropy_backward;
-  const float uniform = task.smoothing / static_cast<float>(shared_by(task.classes)), hit = 1.0f - task.smoothing;
+  const float uniform = task.smoothing / static_cast<float>(task.classes), hit = 1.0f - task.smoothing;
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
     const Targets targets(task, nullptr);
     for (Index row = begin; row < end; ++row) {

@@ -8,7 +8,6 @@
 #include <map>
 #include <mutex>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/bfloat16.hpp"
 
 namespace temper::kernels::onednn {

@@ -7,7 +7,6 @@
 
 #include <temper/core/parallel.hpp>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/isa.hpp"
 
@@ -75,7 +74,6 @@ void reduce_columns(Reduce op, const T* x, Index outer, Index n, Index inner, fl
     const Scratch<float> rows((fold + rest) * inner);
     reduce_columns(op, x, 1, n / fold, fold * inner, rows.data());
     table_of<T>().to_float(x + (n - rest) * inner, rows.row(fold, inner), rest * inner);
-    if (mutant(Mutant::bias_gradient_drops_rest)) std::fill_n(rows.row(fold, inner), rest * inner, 0.0f);
     reduce_columns(op, rows.data(), 1, fold + rest, inner, y);
     return;
   }

@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# tests/mutation/run.sh [number...]: tests the tests. Builds the preset `mutants`, switches on one planted bug after the
-# other, and runs the suite until a test fails. A bug that no test notices is an error. The bugs are listed in
-# framework/core/mutants_internal.hpp.
+# tests/mutation/run.sh [number...]: tests the tests. Plants the bugs of bugs.txt in a copy of the sources, builds it once,
+# switches on one bug after the other, and runs the suite until a test fails. A bug that no test notices is an error.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
 # shellcheck source=cmake/setup.sh
 source "$root/cmake/setup.sh"
 
-programs=(ops optim autograd kernels nn models)
+programs=(ops optim autograd kernels nn core data io models)
+
+need_packages "${build_packages[@]}" "${test_packages[@]}"
+"$here/plant.py" "$here/bugs.txt" "$root" "$root/build/mutants"
+root=$root/build/mutants
+[[ -e $root/build/test/build.ninja ]] || configure test -DTEMPER_PROGRAMS=OFF
+build test "${programs[@]/#/test_}"
 
 # run <program>: whether it passes; its output is in $log.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 run() {
-  OMP_NUM_THREADS=1 timeout 600 "$root/build/mutants/tests/test_$1" --abort-after=1 --no-colors >"$log" 2>&1
+  OMP_NUM_THREADS=1 timeout 600 "$root/build/test/tests/test_$1" --abort-after=1 --no-colors >"$log" 2>&1
 }
 
 # The first test case in the log, and the subcase.
@@ -23,28 +29,25 @@ failed_case() {
        name != "" { if (/^  [^ ]/) name = name ", " substr($0, 3); print name; exit }' "$log"
 }
 
-need_packages "${build_packages[@]}" "${test_packages[@]}"
-build mutants "${programs[@]/#/test_}"
-
 for program in "${programs[@]}"; do
-  run "$program" || die "without any bug test_$program fails in \"$(failed_case)\"; see $root/build/mutants"
+  run "$program" || die "without any bug test_$program fails in \"$(failed_case)\"; see $root/build/test"
 done
 
 count=0 survivors=0
-printf '%6s  %-27s %s\n' number name 'killed by'
-while read -r name number; do
+printf '%6s  %-30s %s\n' number name 'killed by'
+while read -r number name; do
   (($# == 0)) || [[ " $* " == *" $number "* ]] || continue
   count=$((count + 1))
   killer=
   for program in "${programs[@]}"; do
-    if ! TEMPER_MUTANT=$number run "$program"; then
+    if ! TEMPER_BUG=$number run "$program"; then
       killer="$program: $(failed_case)"
       break
     fi
   done
   [[ $killer ]] || survivors=$((survivors + 1))
-  printf '%6s  %-27s %s\n' "$number" "$name" "${killer:-nothing: IT SURVIVED}"
-done < <(sed -nE 's/^  ([a-z0-9_]+) = ([0-9]+), .*/\1 \2/p' "$root/framework/core/mutants_internal.hpp")
+  printf '%6s  %-30s %s\n' "$number" "$name" "${killer:-nothing: IT SURVIVED}"
+done < <(sed -nE 's/^([0-9]+) ([a-z0-9_]+): .*/\1 \2/p' "$here/bugs.txt")
 
 ((count)) || die "there is no such bug"
 say "$((count - survivors)) of $count bugs were noticed"

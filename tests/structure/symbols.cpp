@@ -85,18 +85,6 @@ TEST_CASE("objects compiled for one instruction set are optimized in every kind 
   CHECK(units >= 36);  // three of each
 }
 
-TEST_CASE("no trace is left of the bugs that test the tests, unless they were asked for") {
-  const bool symbol = output_of("nm -C " TEMPER_LIBRARIES).find("temper::mutant(") != std::string::npos;
-  const bool text = output_of("cat " TEMPER_LIBRARIES).find("TEMPER_MUTANT") != std::string::npos;
-#if defined(TEMPER_MUTANTS)
-  CHECK(symbol);
-  CHECK(text);
-#else
-  CHECK_FALSE(symbol);
-  CHECK_FALSE(text);
-#endif
-}
-
 TEST_CASE("untagged symbols are seen") {
   const auto count = [](const char* listing) { return untagged_symbols(listing, "avx2").size(); };
   CHECK(count("0000000000000000 W _ZSt3maxIfERKT_S2_S2_\n") == 1);        // an inline function that was not inlined

@@ -5,7 +5,6 @@
 
 #include "framework/autograd/ops/spatial_internal.hpp"
 #include "framework/core/format_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/batch_norm.hpp"
 
 namespace temper {
@@ -63,10 +62,9 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
       kernels::batch_norm_statistics(shape, x.data<T>(), mean.mutable_data<float>(), variance.mutable_data<float>(),
                                      inverse.mutable_data<float>());
     });
-    if (!detail::recomputing() || mutant(Mutant::statistics_again)) {
+    if (!detail::recomputing()) {
       move_towards(running_mean, mean, options.momentum, 1.0f);
-      const std::int64_t freedom = mutant(Mutant::batch_norm_biased) ? rows : rows - 1;
-      move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(freedom));
+      move_towards(running_var, variance, options.momentum, static_cast<float>(rows) / static_cast<float>(rows - 1));
     }
   } else {
     kernels::inverse_deviations(shape, running_var.data<float>(), inverse.mutable_data<float>());

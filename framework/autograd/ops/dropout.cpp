@@ -3,7 +3,6 @@
 #include <temper/autograd/random.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/dropout.hpp"
 
 namespace temper {
@@ -21,9 +20,8 @@ Tensor dropout(const Tensor& x, double p) {
     });
     return to;
   };
-  return record("dropout", masked(stream, x), {x}, [stream, masked](const Tensor& dy, Gradients& gradients) {
-    gradients.give(0, masked(mutant(Mutant::dropout_other_mask) ? detail::dropout_stream() : stream, dy));
-  });
+  return record("dropout", masked(stream, x), {x},
+                [stream, masked](const Tensor& dy, Gradients& gradients) { gradients.give(0, masked(stream, dy)); });
 }
 
 }  // namespace temper

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/linear_loss.hpp"
 #include "framework/kernels/loss.hpp"
@@ -174,7 +173,7 @@ LabelTask checked(const Shape& logits, const Tensor& labels, const CrossEntropyO
   if (options.reduction == Reduction::mean && !(counted.weight > 0.0)) {
     fail<ValueError>("cross_entropy: mean over {} rows whose weights sum to {}", counted.rows, counted.weight);
   }
-  const double rows = mutant(Mutant::cross_entropy_counts_all) ? static_cast<double>(task.rows) : counted.weight;
+  const double rows = counted.weight;
   return {task, scale_of(options.reduction, rows)};
 }
 

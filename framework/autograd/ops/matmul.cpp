@@ -6,7 +6,6 @@
 #include <temper/autograd/ops/shape.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/matmul.hpp"
 #include "framework/kernels/reduce.hpp"
 
@@ -94,7 +93,7 @@ void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Grad
   } else {
     shape.m = y.k;
     shape.n = y.n;
-    shape.transpose_a = !y.transpose_a && !mutant(Mutant::matmul_db_not_transposed);
+    shape.transpose_a = !y.transpose_a;
   }
   const T* const left = y.transpose_b ? dy : a;
   const T* const right = y.transpose_b ? a : dy;
@@ -208,7 +207,6 @@ void give_factors(const LinearSize& size, const Tensor& x, const Tensor& weight,
   }
   if (gradients.wants(1)) {
     Gradients::Target dw = gradients.into(1);
-    if (mutant(Mutant::linear_dw_overwrites)) dw.accumulate = false;
     detail::with_types(dz.dtype(), dw.tensor, [&]<class T, class G>() {
       kernels::matmul({.m = size.out, .n = size.in, .k = size.rows, .transpose_a = true, .accumulate = dw.accumulate},
                       dz.data<T>(), x.data<T>(), nullptr, dw.tensor.mutable_data<G>());

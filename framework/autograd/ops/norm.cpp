@@ -1,7 +1,6 @@
 #include <temper/autograd/ops/norm.hpp>
 
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/norm.hpp"
 
 namespace temper {
@@ -47,8 +46,7 @@ void norm_gradients(Gradients& gradients, Backward backward) {
   };
   if (!gradients.wants(0)) return with_parameters(kernels::NormGradients<float>{});
   detail::write_gradient<T>(gradients, 0, [&]<class G>(G* dx, bool accumulate) {
-    with_parameters(
-        kernels::NormGradients<G>{.x = dx, .accumulate_x = accumulate && !mutant(Mutant::norm_dx_overwrites)});
+    with_parameters(kernels::NormGradients<G>{.x = dx, .accumulate_x = accumulate});
   });
 }
 

@@ -1,6 +1,5 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/reduce.hpp"
 
@@ -62,7 +61,6 @@ void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gr
     kernels::reduce_to(kernels::Reduce::sum, gradient.data<T>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
                        shape);
   });
-  if (mutant(Mutant::broadcast_not_summed)) sums = gradient.view({gradient.numel()}).rows(0, sums.numel()).view(shape);
   gradients.give(input, std::move(sums));
 }
 

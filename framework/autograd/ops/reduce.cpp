@@ -4,7 +4,6 @@
 #include <climits>
 
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/reduce.hpp"
 
@@ -90,7 +89,6 @@ Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, R
     kernels::binary(kernels::Binary::same, x->data<float>(), x->shape(), y->data<float>(), kept, mask, x->shape());
     float* shares = share.mutable_data<float>();
     kernels::reduce_to(Reduce::sum, mask, x->shape(), 1.0f, shares, kept);
-    if (mutant(Mutant::max_gradient_not_shared)) share.fill(1.0f);
     kernels::binary(kernels::Binary::div, dy.data<float>(), kept, shares, kept, shares, kept);
     kernels::binary(kernels::Binary::mul, mask, x->shape(), shares, kept, mask, x->shape());
     gradients.give(0, dx);

@@ -3,7 +3,6 @@
 #include <array>
 
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/layout.hpp"
 
@@ -93,11 +92,10 @@ Tensor detail::sliced(const char* name, const Tensor& x, int axis, std::int64_t 
     Gradients::Target dx = gradients.into(0);
     const AxisView view = view_of(x, axis);
     const std::int64_t block = dy.size(axis) * view.inner;
-    const std::int64_t at = mutant(Mutant::slice_gradient_at_front) ? 0 : first;
     with_types(dy.dtype(), dx.tensor, [&]<class T, class G>() {
       G* target = dx.tensor.mutable_data<G>();
       if (!dx.accumulate) std::fill_n(target, dx.tensor.numel(), G{});
-      kernels::add_blocks(dy.data<T>(), block, target + at * view.inner, view.size * view.inner, block, view.outer);
+      kernels::add_blocks(dy.data<T>(), block, target + first * view.inner, view.size * view.inner, block, view.outer);
     });
   });
 }
@@ -230,7 +228,7 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
     int input = 0;
     for (const std::int64_t part : sizes.values<std::int64_t>()) {
       if (gradients.wants(input)) gradients.give(input, cut(dy, along, at, at + part));
-      at += mutant(Mutant::concat_gradient_from_front) ? 0 : part;
+      at += part;
       ++input;
     }
   });

@@ -2,7 +2,6 @@
 
 // The functions of one number, and of one number and two parameters, with their derivatives.
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
 
@@ -47,10 +46,7 @@ struct Abs {
   static Vec dx(Vec x, Vec dy) { return xsimd::select(x > zero(), dy, xsimd::select(x < zero(), -dy, zero())); }
 };
 struct Relu {
-  static Vec y(Vec x) {
-    if (mutant(Mutant::relu_hides_nan)) return xsimd::select(x > zero(), x, zero());
-    return xsimd::select(x < zero(), zero(), x);
-  }
+  static Vec y(Vec x) { return xsimd::select(x < zero(), zero(), x); }
   static Vec dx(Vec y, Vec dy) { return xsimd::select(y <= zero(), zero(), dy); }
 };
 struct GeluTanh {  // x * (1 + tanh(u(x))) / 2, which is x * sigmoid(2 u(x))
@@ -68,12 +64,8 @@ struct Gelu {  // x * Phi(x)
     const Vec tail = normal_tail(xsimd::abs(x), density);
     return xsimd::select(x > zero(), one() - tail, tail);
   }
-  static Vec y(Vec x) {
-    if (mutant(Mutant::gelu_tanh)) return GeluTanh::y(x);
-    return bounded_below(x, gelu_limit) * cdf(x, exponential(Vec(-0.5f) * x * x));
-  }
+  static Vec y(Vec x) { return bounded_below(x, gelu_limit) * cdf(x, exponential(Vec(-0.5f) * x * x)); }
   static Vec dx(Vec x, Vec dy) {
-    if (mutant(Mutant::gelu_tanh)) return GeluTanh::dx(x, dy);
     x = bounded(x, gelu_limit);
     const Vec density = exponential(Vec(-0.5f) * x * x);
     return dy * multiply_add(x * Vec(inv_sqrt_2pi), density, cdf(x, density));
@@ -228,10 +220,7 @@ struct Hardswish {
 
 struct LeakyRelu {  // a: the slope below zero
   static Vec y(Vec x, Vec a, Vec) { return xsimd::select(x < zero(), a * x, x); }
-  static Vec dx(Vec x, Vec dy, Vec a, Vec) {
-    if (mutant(Mutant::leaky_relu_at_zero)) return xsimd::select(x < zero(), a * dy, dy);
-    return xsimd::select(x <= zero(), a * dy, dy);
-  }
+  static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(x <= zero(), a * dy, dy); }
 };
 struct Clamp {  // from a to b
   static Vec y(Vec x, Vec a, Vec b) { return clamp(x, a, b); }

@@ -4,7 +4,6 @@
 // such a unit lives in the namespace of that name or has internal linkage, so that no copy can stand in for another.
 
 #include "framework/core/bfloat16.hpp"
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/xsimd.hpp"
 
 namespace temper::kernels::TEMPER_ISA {
@@ -190,7 +189,7 @@ template <class X, class Y, class F>
 static inline void transform(const X* x, Y* y, Index n, F f) {
   Index i = 0;
   for (; i + width <= n; i += width) store(y + i, f(load(x + i)));
-  if (i < n && !mutant(Mutant::map_skips_tail)) store_part(y + i, f(load_part(x + i, n - i)), n - i);
+  if (i < n) store_part(y + i, f(load_part(x + i, n - i)), n - i);
 }
 /// y[i] = f(a[i], b[i]) for n elements.
 template <class A, class B, class Y, class F>

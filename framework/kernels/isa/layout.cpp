@@ -1,4 +1,3 @@
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/parts.hpp"
 
@@ -21,7 +20,7 @@ void transpose_tile(const float* x, Index rows, Index cols, Index stride_x, floa
   for (; r + 4 <= rows; r += 4) {
     Index c = 0;
     for (; c + 4 <= cols; c += 4) transpose_4x4(x + r * stride_x + c, stride_x, y + c * stride_y + r, stride_y);
-    for (; c < cols && !mutant(Mutant::transpose_skips_tail); ++c) {
+    for (; c < cols; ++c) {
       for (Index i = r; i < r + 4; ++i) y[c * stride_y + i] = x[i * stride_x + c];
     }
   }

@@ -35,9 +35,7 @@ void norm(const T* x, Index rows, Index cols, const float* weight, const float* 
       center = Vec(static_cast<float>(level));
     }
     if (mean != nullptr) mean[row] = static_cast<float>(level);
-    if (mutant(Mutant::layer_norm_unbiased)) variance = squares / static_cast<double>(cols - 1);
-    double deviation = __builtin_sqrt(variance + static_cast<double>(eps));
-    if (mutant(Mutant::layer_norm_eps_outside)) deviation = __builtin_sqrt(variance) + static_cast<double>(eps);
+    const double deviation = __builtin_sqrt(variance + static_cast<double>(eps));
     const float scale = static_cast<float>(1.0 / deviation);
     inverse[row] = scale;
     for_each_vector(cols, [=](Index i, Index count) {
@@ -88,7 +86,7 @@ void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float*
         products = multiply_add(g, normalized(i, count), products);
         sum = sum + g;
       });
-      if (mean == nullptr || mutant(Mutant::layer_norm_dx_not_centered)) level = 0.0;
+      if (mean == nullptr) level = 0.0;
     }
     const Vec a(static_cast<float>(along * count_inverse)), b(static_cast<float>(level * count_inverse));
     for_each_vector(cols, [=](Index i, Index count) {

@@ -2,7 +2,6 @@
 
 #include <type_traits>
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/parts.hpp"
 
@@ -147,7 +146,6 @@ bool needs_long_sums(const Pool2d& s) { return s.kernel_h * s.kernel_w > 128; }
 
 /// What the average of a window that has so many rows and columns inside the image divides by.
 Vec area(const Pool2d& s, Index rows, Index columns) {
-  if (mutant(Mutant::avg_pool_counts_inside)) return Vec(static_cast<float>(rows * columns));
   return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w : rows * columns));
 }
 
@@ -161,7 +159,7 @@ void max_pool(const Pool2d& s, Index begin, Index end, const T* x, T* y, Number*
       Vec best = in.load(x + pixel.input + c), taken(static_cast<float>(pixel.number));
       each_tap(s, pixel, x + pixel.input + c, [&](const T* p, Vec number) {
         const Vec v = in.load(p);
-        const Mask better = (mutant(Mutant::max_pool_last_tie) ? v >= best : v > best) | xsimd::isnan(v);
+        const Mask better = (v > best) | xsimd::isnan(v);
         best = xsimd::select(better, v, best);
         taken = xsimd::select(better, number, taken);
       });

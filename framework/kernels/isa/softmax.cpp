@@ -1,4 +1,3 @@
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
 #include "framework/kernels/isa/parts.hpp"
@@ -26,7 +25,7 @@ float largest(const T* x, Index n) {
 bool softmax_line(const float* x, Index n, bool log, float* y) {
   const float top = largest(x, n);
   if (top == minus_infinity) return true;
-  const Vec shift(mutant(Mutant::softmax_not_shifted) ? 0.0f : top);
+  const Vec shift(top);
   if (log) {
     const double sum = blocked_sum(
         n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });
@@ -116,7 +115,7 @@ bool exponentials(float* x, Index n, float scale, T* y, float* stats) {
   transform(x, x, n, [=](Vec v) { return v * Vec(scale); });
   const float top = largest(x, n);
   if (top == minus_infinity) return true;
-  const Vec shift(mutant(Mutant::softmax_not_shifted) ? 0.0f : top);
+  const Vec shift(top);
   const double sum = blocked_sum(n, [=](Index i, Index count) {
     const Vec e = exponential(load_upto(x + i, count, minus_infinity) - shift);
     store_upto(y + i, e, count);
@@ -142,7 +141,7 @@ void attention_backward(const float* x, const float* dy, Index n, float scale, c
 
 template <class T>
 void log_sum_exp(const T* x, Index n, float* top, double* sum) {
-  *top = mutant(Mutant::cross_entropy_not_shifted) ? 0.0f : largest(x, n);
+  *top = largest(x, n);
   const Vec shift(*top);
   *sum = blocked_sum(
       n, [=](Index i, Index count) { return exponential(load_upto(x + i, count, minus_infinity) - shift); });

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "framework/core/mutants_internal.hpp"
 #include "optim/kernels/isa/sweep.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
@@ -25,10 +24,7 @@ struct AdamRule {
     v = beta2 * v + (rest2 * g) * g;
   }
   /// One rounding of p for step and decay together: p times (1 - lr * decay) first would lose small decays.
-  Vec change(Vec p, Vec m, Vec v) const {
-    if (mutant(Mutant::adam_eps_in_root)) return rate * (m / xsimd::sqrt(v * root * root + eps)) + decay * p;
-    return change_by_root(p, m, xsimd::sqrt(v) * root);
-  }
+  Vec change(Vec p, Vec m, Vec v) const { return change_by_root(p, m, xsimd::sqrt(v) * root); }
   Vec change_by_root(Vec p, Vec m, Vec corrected_root) const { return rate * (m / (corrected_root + eps)) + decay * p; }
   Vec torch(Vec p, Vec m, Vec v) const { return p * decay - (rate * m) / (xsimd::sqrt(v) / root + eps); }
 

@@ -3,7 +3,6 @@
 // The loop that all update rules share. No unit that includes this may contract a * b + c into one operation: the
 // bits must be those of SSE2.
 
-#include "framework/core/mutants_internal.hpp"
 #include "framework/kernels/isa/isa.hpp"
 #include "optim/kernels/isa/parts.hpp"
 
@@ -50,7 +49,7 @@ static inline void sweep(Index n, Rule rule, Columns... columns) {
       (columns.put(i, x), ...);
     }(columns.get(i)...);
   }
-  if (i < n && !mutant(Mutant::update_skips_tail)) {
+  if (i < n) {
     [&](auto... x) {
       rule(x...);
       (columns.put_part(i, x, n - i), ...);

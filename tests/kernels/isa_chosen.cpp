@@ -1,0 +1,49 @@
+// The instruction set that TEMPER_ISA names is the one whose kernels run. It is chosen once a process, so each is tried
+// in a process of its own.
+
+#include <doctest/doctest.h>
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "framework/kernels/isa.hpp"
+#include "optim/kernels/table.hpp"
+
+namespace temper::kernels {
+
+namespace {
+
+constexpr std::array names = {"sse2", "avx2", "avx512"};
+
+bool runs(const std::string& environment) {
+  const std::string command = environment + " '" + std::getenv("TEMPER_TEST_PROGRAM") +
+                              "' --no-skip --test-case='the tables are those of the chosen set' >/dev/null";
+  return std::system(command.c_str()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("the kernels that run are those of the chosen instruction set") {
+  CHECK(&table() == &table(isa()));
+  char self[4096] = {};
+  REQUIRE(::readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+  ::setenv("TEMPER_TEST_PROGRAM", self, 1);
+  for (const Isa set : {Isa::sse2, Isa::avx2, Isa::avx512}) {
+    const std::string name = names[static_cast<std::size_t>(set)];
+    CAPTURE(name);
+    CHECK(runs("TEMPER_ISA=" + name) == supported(set));
+  }
+  CHECK_FALSE(runs("TEMPER_ISA=sse3"));
+}
+
+TEST_CASE("the tables are those of the chosen set" * doctest::skip()) {
+  const char* const wanted = std::getenv("TEMPER_ISA");
+  if (wanted != nullptr && *wanted != '\0') CHECK(names[static_cast<std::size_t>(isa())] == std::string(wanted));
+  CHECK(&table() == &table(isa()));
+  CHECK(&optim_kernels::current() == &optim_kernels::table_of(isa()));
+}
+
+}  // namespace temper::kernels
