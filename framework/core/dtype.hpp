@@ -21,7 +21,9 @@ std::ostream& operator<<(std::ostream& out, Dtype dtype);
 
 namespace detail {
 template <class T>
-struct DtypeOf;
+struct DtypeOf {
+  static_assert(sizeof(T) == 0, "elements are float, BFloat16, std::int64_t or bool");
+};
 template <>
 struct DtypeOf<float> {
   static constexpr Dtype value = Dtype::f32;

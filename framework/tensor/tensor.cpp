@@ -18,13 +18,14 @@ namespace {
 
 constexpr std::int64_t random_grain = 1 << 14;
 
-template <class T>
-Tensor copied(std::span<const T> values, const Shape& shape) {
+/// A tensor of T from values of another type, perhaps.
+template <class T, class Value>
+Tensor copied(std::span<const Value> values, const Shape& shape) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel()) {
     fail<ShapeError>("from: {} values for shape {}, which has {} elements", values.size(), shape, shape.numel());
   }
   Tensor tensor = empty(shape, dtype_of<T>);
-  std::copy(values.begin(), values.end(), tensor.mutable_data<T>());
+  std::ranges::transform(values, tensor.mutable_data<T>(), [](Value value) { return static_cast<T>(value); });
   return tensor;
 }
 
@@ -182,15 +183,19 @@ Tensor full(const Shape& shape, float value) {
 
 Tensor scalar(float value) { return full({}, value); }
 
-Tensor from(std::span<const float> values, const Shape& shape) { return copied(values, shape); }
-Tensor from(std::span<const std::int64_t> values, const Shape& shape) { return copied(values, shape); }
+Tensor from(std::span<const float> values, const Shape& shape) { return copied<float>(values, shape); }
+Tensor from(std::span<const std::int64_t> values, const Shape& shape) { return copied<std::int64_t>(values, shape); }
 Tensor from(std::initializer_list<float> values, const Shape& shape) {
-  return copied(std::span<const float>(values.begin(), values.size()), shape);
+  return copied<float>(std::span<const float>(values.begin(), values.size()), shape);
 }
 
+Tensor from(std::span<const double> values, const Shape& shape) { return copied<float>(values, shape); }
+Tensor from(std::span<const int> values, const Shape& shape) { return copied<std::int64_t>(values, shape); }
+Tensor from(std::span<const bool> values, const Shape& shape) { return copied<bool>(values, shape); }
+
 Tensor indices(std::initializer_list<std::int64_t> values) {
-  return copied(std::span<const std::int64_t>(values.begin(), values.size()),
-                {static_cast<std::int64_t>(values.size())});
+  return copied<std::int64_t>(std::span<const std::int64_t>(values.begin(), values.size()),
+                              {static_cast<std::int64_t>(values.size())});
 }
 
 Tensor arange(std::int64_t count) {

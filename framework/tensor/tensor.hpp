@@ -158,6 +158,10 @@ Tensor scalar(float value);
 Tensor from(std::span<const float> values, const Shape& shape);
 Tensor from(std::span<const std::int64_t> values, const Shape& shape);
 Tensor from(std::initializer_list<float> values, const Shape& shape);
+/// The same of other numbers: double becomes f32, int i64, bool stays so.
+Tensor from(std::span<const double> values, const Shape& shape);
+Tensor from(std::span<const int> values, const Shape& shape);
+Tensor from(std::span<const bool> values, const Shape& shape);
 /// i64 tensor of shape [n].
 Tensor indices(std::initializer_list<std::int64_t> values);
 /// 0, 1, ... count - 1 as i64, shape [count].

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -106,6 +107,10 @@ TEST_CASE("what people write at once works") {
   y += weight;
   tape.backward(sum(y));
   CHECK(weight.gradient().data<float>()[3] == 5);
+
+  CHECK(from(std::vector<double>{0.5, 2}, {2}).data<float>()[0] == 0.5f);
+  CHECK(from(std::vector<int>{-7, 2}, {1, 2}).data<std::int64_t>()[0] == -7);
+  CHECK(from(std::array{true, false}, {2}).data<bool>()[0]);
 
   const std::vector<std::int64_t> sizes = {2, -1};
   CHECK(reshape(x, sizes).shape() == Shape{2, 2});
