@@ -61,6 +61,7 @@ class Subset {
     }
   }
 
+  /// The whole data set.
   const D& dataset() const { return dataset_; }
   /// The numbers that its examples have in the data set.
   const std::vector<std::int64_t>& indices() const { return indices_; }
@@ -74,8 +75,10 @@ class Subset {
 template <Dataset D, Dataset... More>
 requires(std::same_as<ExampleOf<D>, ExampleOf<More>>&&...) class Concat {
  public:
+  /// In the order given.
   explicit Concat(D first, More... more) : datasets_(std::move(first), std::move(more)...) {}
 
+  /// Examples of all of them.
   std::int64_t size() const {
     return std::apply([](const auto&... dataset) { return (std::int64_t{dataset.size()} + ...); }, datasets_);
   }
