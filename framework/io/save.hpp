@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <string>
 #include <string_view>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
