@@ -6,6 +6,7 @@
 #include <temper/core/parallel.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
@@ -30,14 +31,6 @@ std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
     case StateSpec::Kind::columns_squared: return 0;
   }
   return 0;
-}
-
-std::byte* bytes_of(Tensor& state) {
-  switch (state.dtype()) {
-    case Dtype::f32: return reinterpret_cast<std::byte*>(state.mutable_data<float>());
-    case Dtype::bf16: return reinterpret_cast<std::byte*>(state.mutable_data<BFloat16>());
-    default: return reinterpret_cast<std::byte*>(state.mutable_data<std::int64_t>());
-  }
 }
 
 /// Asks for the first cache lines of a tensor whose turn comes next. The processor foresees what follows them, but not
@@ -182,7 +175,7 @@ void Optimizer::Engine::make_active() {
                   .now = 0,
                   .totals{}};
     for (std::size_t i = 0; i < slot.states.size(); ++i) {
-      if (slot.states[i].defined()) active.states[i] = bytes_of(slot.states[i]);
+      if (slot.states[i].defined()) active.states[i] = temper::detail::mutable_bytes_of(slot.states[i]).data();
     }
     if (lookahead_) {
       if (!slot.slow.defined()) slot.slow = slot.weights().clone();

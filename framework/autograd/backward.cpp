@@ -150,6 +150,7 @@ void Recorder::deliver() {
   // All that may fail first.
   for (Slot& slot : slots_) {
     if (!to_deliver(slot)) continue;
+    if (thread_scopes.receivers != nullptr) thread_scopes.receivers->emplace_back(slot.parameter);
     const std::lock_guard lock(slot.parameter->gathering);
     make_unique(slot.parameter->gradient);
   }

@@ -9,14 +9,18 @@
 //  - A chain is touched by its own thread alone. A tape destroyed on another thread is marked as abandoned, and its own
 //    thread drops it at the next look; a thread that ends lets go of the tapes left in its chain.
 
+#include <memory>
+#include <vector>
+
 #include <temper/autograd/tape.hpp>
 
 namespace temper::detail {
 
 struct ThreadScopes {
   Scope* innermost = nullptr;
-  Recorder* unused = nullptr;  // a list, of recorders of dead tapes
-  bool closed = false;         // the thread is ending
+  Recorder* unused = nullptr;                                       // a list, of recorders of dead tapes
+  bool closed = false;                                              // the thread is ending
+  std::vector<std::weak_ptr<ParameterState>>* receivers = nullptr;  // to be listed, see receivers_internal.hpp
 };
 extern constinit thread_local ThreadScopes thread_scopes;
 

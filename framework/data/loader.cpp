@@ -14,7 +14,7 @@
 #include <temper/core/trace.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper::data::detail {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper::data::detail {
 

@@ -1,11 +1,11 @@
 #include <temper/io/checkpoint.hpp>
 
-#include <bit>
 #include <charconv>
 #include <cmath>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/kernels/bfloat16.hpp"
 
 namespace temper {
 
@@ -49,9 +49,8 @@ std::string moment_problem(const std::string& name, const Tensor& tensor) {
       if (is_bad(value)) return problem(value);
     }
   } else if (tensor.dtype() == Dtype::bf16) {
-    for (const BFloat16 bits : tensor.values<BFloat16>()) {
-      const float value = std::bit_cast<float>(std::uint32_t{bits.bits} << 16);
-      if (is_bad(value)) return problem(value);
+    for (const BFloat16 narrow : tensor.values<BFloat16>()) {
+      if (const float value = kernels::widened(narrow); is_bad(value)) return problem(value);
     }
   }
   return {};

@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/data/file_kind_internal.hpp"
 #include "framework/data/utf8_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 #include "framework/io/safetensors_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 

@@ -92,7 +92,7 @@ class Module {
   Module(Module&&) = default;
   Module& operator=(Module&&) = default;
 
-  /// Names the parameters, buffers and child modules. A part left out is neither trained nor saved.
+  /// Names the parameters, buffers and child modules. A part left out is neither trained nor saved; a Run notices.
   virtual void members(Members& members) const;
   /// What the summary calls it, options included: "Linear(784, 128)".
   virtual std::string description() const;

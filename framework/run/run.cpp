@@ -9,11 +9,11 @@
 #include <temper/run/optimizer.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 #include "framework/run/run_impl_internal.hpp"
 #include "framework/run/shell_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 
@@ -152,6 +152,7 @@ bool Run::begin(detail::RunParts parts) {
   run.bar = std::make_unique<detail::ProgressBar>(name == "train" ? run.setup.name : name, run.total, run.made);
   run.saved = run.measured = Impl::Clock::now();
   run.examples = 0;
+  run.receivers.emplace();
   run.note_update();
   return true;
 }
@@ -187,6 +188,10 @@ void Run::note(std::string_view name, double mean, double count) {
 
 void Run::before_step() {
   Impl& run = *impl_;
+  if (run.receivers && !run.receivers->listening()) {
+    detail::check_receivers(*run.receivers, *run.parts);
+    run.receivers.reset();
+  }
   run.logs = (run.step() + 1) % run.options.log_every == 0 || run.made + 1 == run.total;
   if (run.hooks.before_step) run.hooks.before_step(run.step() + 1);
 }
@@ -215,6 +220,7 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
 
 bool Run::after_step(const optim::StepReport* report) {
   Impl& run = *impl_;
+  if (run.receivers) run.receivers->stop();  // and looked at when the step's tapes and temporaries are gone
   ++run.made;
   run.bar->advance();
   if (run.logs) run.log_step(report);

@@ -78,8 +78,9 @@ struct Run::Impl {
   double last_loss = 0;
   const double max_seconds = options.max_seconds();
   bool time_is_up = false;
-  bool stopped_itself = false;  // the program's loop said that it is over
-  std::int64_t waited = 0;      // evaluations since the best one
+  bool stopped_itself = false;                         // the program's loop said that it is over
+  std::int64_t waited = 0;                             // evaluations since the best one
+  std::optional<detail::GradientReceivers> receivers;  // in the phase's first step, to be looked at before its second
   Step checkpoint_steps = 0;
   double checkpoint_seconds = 0;
   std::int64_t gathered = 0;  // batches since the last update

@@ -1,5 +1,6 @@
 #include "framework/run/run_parts_internal.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <functional>
 #include <locale>
@@ -135,6 +136,29 @@ void restore(const Checkpoint& checkpoint, const RunParts& parts) {
   for (std::size_t i = 0; i < loaders.size(); ++i) parts.loaders[i].value.restore(loaders[i]);
   for (const auto& assign : assignments) assign();
   set_random_state(checkpoint.random);
+}
+
+void check_receivers(const GradientReceivers& receivers, const RunParts& parts) {
+  std::vector<Tensor> known;
+  for (const auto& [name, model] : parts.models) {
+    for (const Parameter& parameter : model->parameters()) known.push_back(parameter.value());
+  }
+  for (const auto& [name, optimizer] : parts.optimizers) {
+    for (const optim::Group& group : optimizer->groups()) {
+      for (const Parameter& parameter : group.parameters) known.push_back(parameter.value());
+    }
+  }
+  for (const auto& [name, value] : parts.state) {
+    if (const auto* tensor = std::get_if<Tensor>(&value)) known.push_back(*tensor);
+  }
+  for (const auto& parameter : receivers.living()) {
+    if (std::ranges::any_of(known, [&](const Tensor& tensor) { return tensor.same(parameter->value); })) continue;
+    fail<ValueError>(
+        "a parameter {} ({}) gets gradients, but neither a model nor an optimizer of the run has it: it would be "
+        "neither "
+        "trained nor saved; is it missing in members()? freeze() what is to stay as it is",
+        parameter->value.shape(), to_string(parameter->role));
+  }
 }
 
 }  // namespace temper::detail

@@ -4,6 +4,8 @@
 
 #include <temper/run/run.hpp>
 
+#include "framework/autograd/receivers_internal.hpp"
+
 namespace temper::detail {
 
 /// The parameters and buffers of all models of a run, by name. They share memory with the models.
@@ -15,5 +17,9 @@ Checkpoint checkpoint_of(const RunParts& parts);
 /// Puts all parts and the random counters where they were, all or nothing.
 /// Throws: FileError that lists everything that does not fit.
 void restore(const Checkpoint& checkpoint, const RunParts& parts);
+
+/// Throws: ValueError for a parameter that got a gradient and is no part of the run, so that it is neither stepped nor
+/// saved.
+void check_receivers(const GradientReceivers& receivers, const RunParts& parts);
 
 }  // namespace temper::detail

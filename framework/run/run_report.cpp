@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
 #include "framework/run/run_impl_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 

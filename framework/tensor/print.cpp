@@ -1,9 +1,9 @@
-#include <cstring>
 #include <ostream>
 
 #include <temper/tensor/tensor.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/kernels/bfloat16.hpp"
 
 namespace temper {
 
@@ -19,10 +19,7 @@ std::string element(const Tensor& tensor, std::int64_t i) {
     case Dtype::boolean: return tensor.data<bool>()[i] ? "true" : "false";
     case Dtype::bf16: break;
   }
-  const std::uint32_t bits = std::uint32_t{tensor.data<BFloat16>()[i].bits} << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return fmt::format("{:.3g}", value);
+  return fmt::format("{:.3g}", kernels::widened(tensor.data<BFloat16>()[i]));
 }
 
 void append(std::string& out, const Tensor& tensor, int axis, std::int64_t first) {

@@ -11,6 +11,7 @@
 #include <temper/core/random.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/kernels/bfloat16.hpp"
 
 namespace temper {
 
@@ -95,10 +96,7 @@ double Tensor::item() const {
     case Dtype::boolean: return *data<bool>() ? 1.0 : 0.0;
     case Dtype::bf16: break;
   }
-  const std::uint32_t bits = std::uint32_t{data<BFloat16>()->bits} << 16;
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
+  return kernels::widened(*data<BFloat16>());
 }
 
 namespace detail {

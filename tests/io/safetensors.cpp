@@ -14,9 +14,9 @@
 #include <temper/core/errors.hpp>
 #include <temper/io/safetensors.hpp>
 
-#include "framework/data/bytes_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/io/safetensors_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 #include "tests/data/files.hpp"
 
 using namespace temper;

@@ -215,3 +215,36 @@ TEST_CASE("a model that is frozen is an error, not a run that changes nothing") 
           [] { return Metrics{}; }),
       "step 1: there is nothing to train: all parameters of the optimizer are frozen", ValueError);
 }
+
+TEST_CASE("a parameter left out of members() is an error before the second step") {
+  struct Forgetful : nn::Module {
+    Parameter weight{full({4}, 1.0f), Role::weight}, forgotten{full({4}, 1.0f), Role::bias};
+    void members(nn::Members& m) const override { m("weight", weight); }
+  };
+  const auto steps_made = [](bool freeze, bool temporary) {
+    const Folder folder;
+    Run run({.name = "scale", .options = options_in(folder)});
+    Forgetful model;
+    if (freeze) model.forgotten.freeze();
+    data::Loader loader(MadeUp(), run.loader_options());
+    const auto optimizer = run.optimizer(model, loader.batches());
+    int steps = 0;
+    const auto loss = [&](const auto& batch) {
+      ++steps;
+      const Tensor y = std::get<0>(batch) * model.weight;
+      return temporary ? mean(y * Parameter(full({4}, 1.0f), Role::weight)) : mean(y + model.forgotten);
+    };
+    try {
+      run.train(model, *optimizer, loader, loss, [] { return Metrics{}; });
+    } catch (const ValueError& error) {
+      CHECK(
+          std::string(error.what()) ==
+          "a parameter [4] (bias) gets gradients, but neither a model nor an optimizer of the run has it: it would be "
+          "neither trained nor saved; is it missing in members()? freeze() what is to stay as it is");
+    }
+    return steps;
+  };
+  CHECK(steps_made(false, false) == 2);
+  CHECK(steps_made(true, false) == 20);
+  CHECK(steps_made(false, true) == 20);  // what lives for one step is no part of the model
+}

@@ -5,9 +5,12 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/layout.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 
+using detail::bytes_of;
+using detail::mutable_bytes_of;
 using detail::require;
 using detail::require_axis;
 using detail::require_defined;
@@ -17,26 +20,6 @@ namespace {
 template <class T>
 std::span<const T> as_span(std::initializer_list<T> list) {
   return {list.begin(), list.size()};
-}
-
-const void* bytes_of(const Tensor& x) {
-  switch (x.dtype()) {
-    case Dtype::f32: return x.data<float>();
-    case Dtype::bf16: return x.data<BFloat16>();
-    case Dtype::i64: return x.data<std::int64_t>();
-    case Dtype::boolean: break;
-  }
-  return x.data<bool>();
-}
-
-void* mutable_bytes_of(Tensor& x) {
-  switch (x.dtype()) {
-    case Dtype::f32: return x.mutable_data<float>();
-    case Dtype::bf16: return x.mutable_data<BFloat16>();
-    case Dtype::i64: return x.mutable_data<std::int64_t>();
-    case Dtype::boolean: break;
-  }
-  return x.mutable_data<bool>();
 }
 
 void require_all_defined(const char* name, std::span<const Tensor> tensors) {
@@ -49,7 +32,8 @@ Tensor permuted(const Tensor& x, const Axes& order) {
   Shape shape = x.shape();
   for (int i = 0; i < order.count(); ++i) shape = shape.resized(i, x.size(order[i]));
   Tensor y = empty(shape, x.dtype());
-  kernels::permute(bytes_of(x), x.shape(), {order.begin(), order.end()}, size_of(x.dtype()), mutable_bytes_of(y));
+  kernels::permute(bytes_of(x).data(), x.shape(), {order.begin(), order.end()}, size_of(x.dtype()),
+                   mutable_bytes_of(y).data());
   return y;
 }
 
@@ -58,8 +42,8 @@ Tensor cut(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   Tensor y = empty(x.shape().resized(axis, end - begin), x.dtype());
   const detail::AxisView view = detail::view_of(x.shape(), axis);
   const std::int64_t bytes = view.inner * static_cast<std::int64_t>(size_of(x.dtype()));
-  kernels::copy_blocks(static_cast<const std::byte*>(bytes_of(x)) + begin * bytes, view.size * bytes,
-                       mutable_bytes_of(y), (end - begin) * bytes, (end - begin) * bytes, view.outer);
+  kernels::copy_blocks(bytes_of(x).data() + begin * bytes, view.size * bytes, mutable_bytes_of(y).data(),
+                       (end - begin) * bytes, (end - begin) * bytes, view.outer);
   return y;
 }
 
@@ -67,7 +51,7 @@ Tensor cut(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
 void paste(const Tensor& x, int axis, std::int64_t begin, Tensor& y) {
   const detail::AxisView view = detail::view_of(x.shape(), axis);
   const std::int64_t bytes = view.inner * static_cast<std::int64_t>(size_of(x.dtype()));
-  kernels::copy_blocks(bytes_of(x), view.size * bytes, static_cast<std::byte*>(mutable_bytes_of(y)) + begin * bytes,
+  kernels::copy_blocks(bytes_of(x).data(), view.size * bytes, mutable_bytes_of(y).data() + begin * bytes,
                        y.size(axis) * bytes, view.size * bytes, view.outer);
 }
 

@@ -1,6 +1,6 @@
 #include <type_traits>
 
-#include "framework/data/bytes_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper::detail {
 
