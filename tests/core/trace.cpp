@@ -105,7 +105,7 @@ TEST_CASE("a trace that is started again forgets the one before") {
   CHECK(trace_table().find("before") == std::string::npos);
 }
 
-TEST_CASE("operations reach from the end of the span before to where they are recorded, with what helping threads count") {
+TEST_CASE("an operation's span begins where the span before it ended, and counts the FLOP of helping threads") {
   const int before = threads();
   set_threads(3);
   {
