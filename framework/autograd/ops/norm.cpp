@@ -57,7 +57,7 @@ Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const T
                 [x = save(x, {0, 1}), weight = save(weight, {0}), cols = weight.numel(), mean, inverse](
                     const Tensor& dy, Gradients& gradients) {
                   detail::with_type(dy.dtype(), [&]<class T>() {
-                    const Tensor& read = x->defined() ? *x : dy;  // x is not kept if only db is wanted, which ignores it
+                    const Tensor& read = x->defined() ? *x : dy;  // x is not kept when db alone is wanted
                     // The same pass adds dx to the gradient that came through a residual connection.
                     norm_gradients<T>(gradients, [&](const auto& wanted) {
                       kernels::norm_backward(read.data<T>(), dy.data<T>(), dy.numel() / cols, cols,

@@ -47,8 +47,8 @@ T* mutable_data_or_null(Tensor& x) {
 }
 
 /// If the gradient of an input is wanted, calls write.operator()<G>(G* gradient, bool accumulate) with the buffer it is
-/// gathered in; `write` adds to that when `accumulate`, else overwrites it. T is the type of the operation's elements; G
-/// is T, or float for a parameter, whose gradient is f32.
+/// gathered in; `write` adds to that when `accumulate`, else overwrites it. T is the type of the operation's elements;
+/// G is T, or float for a parameter, whose gradient is f32.
 template <class T, class Write>
 void write_gradient(Gradients& gradients, int input, Write&& write) {
   if (!gradients.wants(input)) return;
