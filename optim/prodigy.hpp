@@ -22,8 +22,9 @@ struct ProdigyOptions {
 };
 
 /// AdamW that estimates its learning rate: d is a lower bound of the distance from the initial to the optimal weights,
-/// and never decreases. There is one estimate for all parameters, saved in the state. Source: Mishchenko, Defazio,
-/// "Prodigy: an expeditiously adaptive parameter-free learner" (2023), algorithm 4 and the authors' code.
+/// and never decreases. There is one estimate for all parameters, saved in the state.
+/// Source: Mishchenko, Defazio, "Prodigy: an expeditiously adaptive parameter-free learner" (2023), algorithm 4 and the
+/// authors' code.
 class Prodigy final : public Optimizer {
  public:
   /// Throws: ValueError unless d0 is positive.
