@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs the benchmarks that are built, prints their tables, and keeps the figures in bench/results and bench/RESULTS.md.
+"""Runs benchmarks, prints their results as tables, and stores them in bench/results and bench/RESULTS.md.
 
-Usually started by ./run.sh bench. Needs Python 3 alone.
+Started by ./run.sh bench, which builds the programs first. Needs only Python 3.
 """
 
 import argparse
@@ -21,21 +21,21 @@ import scale
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 
-# What a family's figures are divided by each other for: (text, numerator, denominator, at least). A benchmark is named
-# as the program names it, without the endings that Google Benchmark adds.
+# The ratios of a family's times that are reported: (text, numerator, denominator, lower bound or None). Benchmarks have
+# the names given in the program, without the suffixes that Google Benchmark adds.
 RATIOS = {
     "limits": [],
     "ops": [],
     "optim": [
         ("plain loop / AdamW, one tensor of 50 M", "large_loop", "large_adamw", 0.95),
-        ("plain loop and read / AdamW that looks for NaN", "large_loop_and_read", "large_adamw_guarded", 0.95),
+        ("plain loop and read / AdamW that checks for NaN", "large_loop_and_read", "large_adamw_guarded", 0.95),
         ("plain loop and read / AdamW with clipping", "large_loop_and_read", "large_adamw_clipped", 0.95),
         ("f32 moments / bf16 moments, 50 M", "large_adamw", "large_adamw_bf16", 1.2),
         ("f32 moments / 8-bit moments, 50 M", "large_adamw", "large_adamw_8bit", 1.35),
         ("LibTorch / Temper, GPT-2 124M, clipping, cleared", "torch_gpt2_adamw_clipped", "gpt2_adamw_clipped", 3.0),
-        ("LibTorch without writing zeros / Temper", "torch_gpt2_adamw_clipped_let_go", "gpt2_adamw_clipped", None),
+        ("LibTorch with set_to_none / Temper", "torch_gpt2_adamw_clipped_set_to_none", "gpt2_adamw_clipped", None),
         ("LibTorch / Temper, 4,000 tensors of 768", "torch_small_adamw", "small_adamw", 20.0),
-        ("LibTorch without writing zeros / Temper, 4,000", "torch_small_adamw_let_go", "small_adamw", None),
+        ("LibTorch with set_to_none / Temper, 4,000", "torch_small_adamw_set_to_none", "small_adamw", None),
         ("LibTorch / Temper, 4,000 tensors, clipping", "torch_small_adamw_clipped", "small_adamw_clipped", 20.0),
     ],
 }
@@ -44,13 +44,13 @@ UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
 def environment():
-    """Two threads, and nothing else that somebody may have set for OpenMP or BLAS."""
+    """The environment without settings for OpenMP, OpenBLAS and Temper; OMP_NUM_THREADS stays, and is 2 if unset."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_", "OPENBLAS_", "TEMPER_"))}
     return clean | {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
 
 
 def run_family(name, program, runner, options):
-    """Repeats every benchmark of a family in random order, in several processes, and returns the medians."""
+    """Runs the benchmarks of a family several times in random order, in several processes, and returns the medians."""
     raw = RESULTS / f".{name}.json"
     command = [program, f"--benchmark_out={raw}", "--benchmark_out_format=json", "--benchmark_repetitions=3",
                f"--benchmark_min_time={0.001 if options.quick else 0.05}",
@@ -87,23 +87,23 @@ def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
-                        help="where it was built")
-    parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
+                        help="build folder")
+    parser.add_argument("--quick", action="store_true", help="run a few steps as a test; stores no results")
     parser.add_argument("--only", default="", metavar="NAME",
-                        help="workloads or benchmarks whose name contains NAME; of compare, these rows replace the kept ones")
-    parser.add_argument("--rounds", type=int, default=7, help="how often everything is repeated")
+                        help="run workloads or benchmarks whose name contains NAME; compare stores these rows only")
+    parser.add_argument("--rounds", type=int, default=7, help="number of repetitions")
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
-                        help="how long to wait, all in all, for others to leave the processors alone")
-    parser.add_argument("--tolerance", type=float, default=0.1, help="of check: share of a ratio that may be lost")
+                        help="total time to spend on waiting for an idle machine and on repeating disturbed runs")
+    parser.add_argument("--tolerance", type=float, default=0.1, help="check: fraction by which a ratio may be lower")
     parser.add_argument("--record", action="store_true",
-                        help="of check: takes the ratios that optim and compare measured last as what is expected")
+                        help="check: record the latest stored ratios of optim and compare as the expected ones")
     options = parser.parse_args()
     programs = options.build / "bin"
     runner = quiet.Runner(0 if options.quick else 60 * options.patience)
     RESULTS.mkdir(exist_ok=True)
     load = os.getloadavg()[0]
     if load > 0.5 and not options.quick:
-        print(f"bench: the load of this machine is {load:.1f}; figures will be off", file=sys.stderr)
+        print(f"bench: the load of this machine is {load:.1f}; results will be unreliable", file=sys.stderr)
 
     if options.what == "check":
         if options.record:
@@ -129,17 +129,17 @@ def main():
 
 
 def replace_rows(results):
-    """Puts the rows that were left out, as they were measured before, around those of a run with --only."""
-    kept = RESULTS / "compare.json"
-    if kept.exists():
-        before, again = json.loads(kept.read_text()), {r["name"]: r for r in results["rows"]}
-        results["rows"] = [again.pop(r["name"], r) for r in before["rows"]] + list(again.values())
+    """Adds the stored rows of the workloads that a run with --only left out."""
+    stored = RESULTS / "compare.json"
+    if stored.exists():
+        before, new = json.loads(stored.read_text()), {r["name"]: r for r in results["rows"]}
+        results["rows"] = [new.pop(r["name"], r) for r in before["rows"]] + list(new.values())
         for disturbance in ("load", "others"):
             results[disturbance] = max(results[disturbance], before[disturbance])
 
 
 def record():
-    """Keeps the ratios of results/optim.json and results/compare.json for later checks."""
+    """Records the ratios of results/optim.json and results/compare.json in expected.json, for check()."""
     optim, compared = (json.loads((RESULTS / f"{what}.json").read_text()) for what in ("optim", "compare"))
     expected = {r["text"]: round(r["ratio"], 2) for r in optim["ratios"]}
     expected |= {r["name"]: round(r["ratio"], 2) for r in compared["rows"]}
@@ -148,7 +148,7 @@ def record():
 
 
 def check(options, programs, runner):
-    """Measures the ratios again and fails when one is worse than what bench/expected.json records."""
+    """Measures the ratios of expected.json again. Returns 1 when one is lower by more than the tolerance, else 0."""
     expected = json.loads((HERE / "expected.json").read_text())
     measured = {r["text"]: r["ratio"] for r in run_family("optim", programs / "bench-optim", runner, options)["ratios"]}
     measured |= {r["name"]: r["ratio"] for r in compare.run(programs, environment(), runner, options)["rows"]}

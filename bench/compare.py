@@ -1,4 +1,4 @@
-"""Temper and LibTorch in turns: each workload is a pair of programs of the same shapes, batch, optimizer and loss."""
+"""Times Temper and LibTorch in turns. A workload is a pair of programs with the same shapes, optimizer and loss."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ def transformer(**sizes):
     return [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
 
 
-# name: (program, arguments, has convolutions, LibTorch's time over ours at least: {dtype: ratio}). LibTorch is f32.
+# name: (program, arguments, has convolutions, {dtype of Temper: lower bound of LibTorch's f32 time / Temper's}).
 WORKLOADS = {
     "mlp-64": ("mlp", ["--batch", "64"], False, {"f32": 2.5}),
     "mlp-512": ("mlp", ["--batch", "512"], False, {"f32": 1.5}),
@@ -27,20 +27,20 @@ WORKLOADS = {
                    {"f32": 1.4, "bf16": 2.1}),
 }
 
-# Largest difference of the losses of the first steps, relative to the loss.
+# Largest relative difference of the losses of the first steps.
 LOSS_TOLERANCE = {"f32": 5e-4, "bf16": 5e-3}
 
 OPENMP_BLAS = pathlib.Path("/usr/lib/x86_64-linux-gnu/openblas-openmp")
 
 
 def torch_settings(convolutions):
-    """Everything that is known to make LibTorch faster on some workload: [(text, environment, arguments)]."""
+    """All combinations of settings that make LibTorch faster on some workload: [(text, environment, arguments)]."""
     choices = [
         [("", {}, []), ("GOMP_SPINCOUNT=1000", {"GOMP_SPINCOUNT": "1000"}, [])],
         [("", {}, []), ("OMP_PROC_BIND", {"OMP_PROC_BIND": "true"}, [])],
         [("", {}, []), ("OPENBLAS_NUM_THREADS=1", {"OPENBLAS_NUM_THREADS": "1"}, [])],
     ]
-    if OPENMP_BLAS.exists():  # shares its threads with LibTorch, where Debian's default brings its own
+    if OPENMP_BLAS.exists():  # uses LibTorch's OpenMP threads, where Debian's default has threads of its own
         choices[2].append(("openblas0-openmp", {"LD_LIBRARY_PATH": str(OPENMP_BLAS)}, []))
     if convolutions:
         choices.append([("", {}, []), ("channels-last", {}, ["--channels-last"])])
@@ -61,14 +61,14 @@ def same_losses(name, dtype, ours, theirs):
 
 
 def summary(runs):
-    """The median of the processes' medians, and how far apart those are."""
+    """The median of the processes' medians, with the lowest and the highest."""
     medians = sorted(r["median_ms"] for r in runs)
     return {"median_ms": statistics.median(medians), "low_ms": medians[0], "high_ms": medians[-1],
             "peak_mb": max(r["peak_mb"] for r in runs), "facts": runs[0]["facts"]}
 
 
 def run_workload(name, programs, environment, runner, options):
-    """A row for each dtype; LibTorch's part is measured once, in the same rounds."""
+    """Yields a row per dtype of Temper. LibTorch is timed once for all of them, in the same rounds."""
     program, arguments, convolutions, floors = WORKLOADS[name]
     ours, theirs = programs / f"compare-{program}-temper", programs / f"compare-{program}-torch"
     warmup, seconds = (0.01, 0.02) if options.quick else (0.3, 1.0)
@@ -78,7 +78,7 @@ def run_workload(name, programs, environment, runner, options):
     for dtype, own in by_dtype.items():
         same_losses(name, dtype, run_side(runner, ours, own, environment, 8, 0, 0)["losses"], losses)
 
-    # The two settings that look best take part in the rounds; LibTorch's figure is the better of theirs.
+    # Times LibTorch's settings briefly, then the best two in every round, and reports the better one.
     def search(setting):
         _, extra, more = setting
         return run_side(runner, theirs, arguments + more, environment | extra, 1, warmup, seconds / 2)["median_ms"]

@@ -1,9 +1,9 @@
-"""What it costs that every training step has another length: a GPT on 1 to 512 tokens in random order."""
+"""The cost of changing shapes: training steps of a GPT on 1 to 512 tokens in random order."""
 
 import json
 import os
 
-AT_MOST = 1.15  # times the same steps, a length at a time
+AT_MOST = 1.15  # bound of the ratio to the time of the same steps grouped by length
 
 
 def run(programs, environment, runner, options):

@@ -1,4 +1,4 @@
-// What this machine can do at best: arithmetic, memory, and the start of a parallel region.
+// The limits of the machine: peak arithmetic, memory bandwidth, and the cost of starting a parallel region.
 
 #include <benchmark/benchmark.h>
 #include <omp.h>
@@ -37,7 +37,7 @@ void fma_avx2_peak(State& state) {
 void fma_avx512_peak(State& state) { fma(state, fma_avx512, __builtin_cpu_supports("avx512f")); }
 void fma_bf16_peak(State& state) { fma(state, fma_bf16, __builtin_cpu_supports("avx512bf16")); }
 
-/// One thread, and all.
+/// With one thread and with all threads.
 void one_and_all(benchmark::internal::Benchmark* benchmark) {
   benchmark->Arg(1);
   if (threads() > 1) benchmark->Arg(threads());
@@ -48,7 +48,7 @@ BENCHMARK(fma_avx2_peak)->Apply(one_and_all);
 BENCHMARK(fma_avx512_peak)->Apply(one_and_all);
 BENCHMARK(fma_bf16_peak)->Apply(one_and_all);
 
-// Buffers of the largest size, touched once and kept: their page faults are nobody's business here.
+// Buffers of the largest size. They are written once and kept, so that no page faults are timed.
 constexpr Index largest = 50'000'000;
 
 float* buffer(std::size_t which) {
@@ -80,7 +80,7 @@ void memory_sweep(State& state) {
   traffic(state, 28);
 }
 
-/// In the second-level caches, in the third-level cache, in memory.
+/// Sizes that fit into the L2 caches, into the L3 cache, and into memory only.
 void sizes(benchmark::internal::Benchmark* benchmark) {
   for (const Index n : {Index{1} << 15, Index{1} << 20, largest}) benchmark->Arg(n);
   benchmark->ArgName("floats")->UseRealTime();

@@ -8,10 +8,10 @@ namespace temper::bench {
 
 namespace {
 
-// Enough independent sums to hide the latency of an addition after a multiplication.
+// Independent sums, enough to hide the latency of a multiplication and an addition.
 constexpr int chains = 12;
 
-/// Keeps the compiler from leaving out what nobody reads.
+/// Keeps the compiler from removing the computation of a value that is not read.
 template <class T>
 void use(T& value) {
   asm volatile("" : "+x"(value));
@@ -21,7 +21,7 @@ template <class T>
   asm volatile("" : "+v"(value));
 }
 
-/// This thread's part of n elements, cut at cache lines.
+/// This thread's part of n elements, in whole cache lines.
 struct Part {
   explicit Part(Index n) {
     const Index team = omp_get_num_threads(), self = omp_get_thread_num();

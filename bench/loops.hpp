@@ -1,6 +1,6 @@
 #pragma once
 
-// Plain loops that show what the machine can do, without any of the library: the yardsticks of the benchmarks.
+// Plain loops that do not use the library. They measure the limits of the machine, with which kernels are compared.
 
 #include <cstdint>
 
@@ -8,21 +8,21 @@ namespace temper::bench {
 
 using Index = std::int64_t;
 
-/// Fused multiply-adds (multiplications and additions with SSE2), `rounds` times on registers alone.
-/// Returns the floating-point operations done on this thread.
+/// Fused multiply-adds (with SSE2 multiplications and additions) on registers, `rounds` times.
+/// Returns the number of floating-point operations of this thread.
 double fma_sse2(Index rounds);
 double fma_avx2(Index rounds);
 double fma_avx512(Index rounds);
-/// Dot products of bf16 pairs, gathered in f32.
+/// Dot products of bf16 pairs, accumulated in f32.
 double fma_bf16(Index rounds);
 
-// Loops over memory with all threads, a consecutive part each.
+// Loops over memory with all threads, each on a consecutive part.
 
-/// The sum of x: 4 bytes of traffic per element.
+/// The sum of x: 4 bytes of memory traffic per element.
 float read(const float* x, Index n);
-/// y = x: 8 bytes, and 4 more where the cache fetches what is about to be overwritten.
+/// y = x: 8 bytes per element, and 4 more if the cache reads lines before they are overwritten.
 void copy(const float* x, float* y, Index n);
-/// The traffic of AdamW with next to no arithmetic: reads p, g, m, v, writes p, m, v: 28 bytes.
+/// AdamW's memory traffic with little arithmetic: reads p, g, m, v and writes p, m, v, 28 bytes per element.
 void sweep(float* p, const float* g, float* m, float* v, Index n);
 
 }  // namespace temper::bench

@@ -22,7 +22,7 @@ std::string cpu() {
   return "unknown";
 }
 
-/// LibTorch brings OpenBLAS into the process; we ourselves use none.
+/// The core that OpenBLAS detected. Only LibTorch uses OpenBLAS; Temper does not.
 std::string blas_core() {
   using Name = const char* (*)();
   const auto name = reinterpret_cast<Name>(dlsym(RTLD_DEFAULT, "openblas_get_corename"));

@@ -6,7 +6,7 @@
 
 namespace temper::bench {
 
-/// What every output says of where it was measured: threads, instruction set, oneDNN, BLAS, CPU, compiler.
+/// Names and values of what results depend on: version, threads, instruction set, oneDNN, BLAS, CPU, compiler.
 std::vector<std::pair<std::string, std::string>> machine();
 
 }  // namespace temper::bench

@@ -1,4 +1,4 @@
-// The main function of the Google Benchmark programs: puts into the output what the figures depend on.
+// The main function of the Google Benchmark programs. Adds machine() to the output.
 
 #include <benchmark/benchmark.h>
 

@@ -1,5 +1,5 @@
-// Single operations: our kernels, named OPERATION/temper, and oneDNN's primitives for the same, OPERATION/onednn. The
-// LibTorch half is ops_torch.cpp. At the end the price of an operation that has next to nothing to compute.
+// Single operations: Temper's kernels (OPERATION/temper) and oneDNN's primitives for the same (OPERATION/onednn).
+// LibTorch's functions are in ops_torch.cpp. At the end, the overhead of an operation on four numbers.
 
 #include <benchmark/benchmark.h>
 
@@ -30,7 +30,7 @@ using namespace kernels;
 using namespace op_shapes;
 using benchmark::State;
 
-/// One of some large arrays of noise. Operations may overwrite them: they hold small numbers for ever.
+/// One of several large arrays of random numbers. Operations may overwrite them, as none makes large numbers.
 float* array(std::size_t which) {
   static std::array<Tensor, 8> arrays;
   Tensor& x = arrays[which];
@@ -84,7 +84,7 @@ void rows() {
     add_norm(array(0), array(5), tokens, width, array(3), array(4), 1e-5f, array(2), array(1),
              mean.mutable_data<float>(), inverse.mutable_data<float>());
   });
-  time("add_layer_norm_backward/temper", [] {  // added to what the residual stream has brought
+  time("add_layer_norm_backward/temper", [] {  // added to the gradient of the residual stream
     norm_backward(array(0), array(5), tokens, width, array(3), mean.data<float>(), inverse.data<float>(),
                   NormGradients<float>{.x = array(1), .accumulate_x = true, .weight = array(2), .bias = array(4)});
   });
@@ -123,7 +123,7 @@ void products() {
   time("linear_backward_weight/temper", [] {
     matmul({.m = width, .n = width, .k = tokens, .transpose_a = true}, array(0), array(1), nullptr, array(3));
   });
-  time("linear_backward_weight_added/temper", [] {  // to what the master buffer holds
+  time("linear_backward_weight_added/temper", [] {  // added to an existing gradient
     static Tensor master = zeros({width, width});
     matmul({.m = width, .n = width, .k = tokens, .transpose_a = true, .accumulate = true}, array(0), array(1), nullptr,
            master.mutable_data<float>());
@@ -188,16 +188,16 @@ void spatial() {
   time("max_pool_backward/temper", [=] { max_pool2d_backward(pool, array(1), which.data(), array(2)); });
 }
 
-#if DNNL_VERSION_MAJOR < 3  // the descriptors of these primitives are others since
+#if DNNL_VERSION_MAJOR < 3  // oneDNN 3 describes these primitives differently
 
-/// An argument of a primitive: how it lies in memory, and in which array.
+/// An argument of a primitive: its memory layout and the index of its array.
 struct Operand {
   int argument;
   dnnl::memory::desc desc;
   std::size_t array;
 };
 
-/// Primitives that run one after the other.
+/// Primitives that are executed one after the other.
 class Chain {
  public:
   template <class Description>
@@ -223,7 +223,7 @@ using dnnl::algorithm;
 using dnnl::prop_kind;
 using onednn::describe;
 
-/// oneDNN's first choice.
+/// The backward primitive that oneDNN offers first.
 template <class Primitive, class... Args>
 auto describe_backward(const Args&... args) {
   return onednn::describe_one_backward<Primitive>(0, args...).value();
@@ -319,7 +319,7 @@ void row_primitives() {
       .then(describe_backward<dnnl::softmax_backward>(attributes, soft, scores, scores, 1),
             {{DNNL_ARG_DST, scores, 0}, {DNNL_ARG_DIFF_DST, scores, 1}, {DNNL_ARG_DIFF_SRC, scores, 2}})
       .time_as("softmax_backward");
-  // The logarithms of all probabilities; nothing picks those of the labels.
+  // oneDNN has no cross entropy: this is the log-softmax, without the sum over the labels.
   const auto log = describe<dnnl::logsoftmax_forward>(attributes, prop_kind::forward_training, logits, 1);
   Chain().then(log, {{DNNL_ARG_SRC, logits, 0}, {DNNL_ARG_DST, logits, 1}}).time_as("cross_entropy");
   Chain()
@@ -360,7 +360,7 @@ void product_primitives() {
       .time_as("linear_gelu");
 }
 
-/// Of all keys, not scaled: what primitives there are for attention knows no mask.
+/// Attention to all keys, without scaling: oneDNN 2 has no primitive with a mask.
 void attention_primitives() {
   using dnnl::memory;
   const auto attributes = onednn::attributes();
@@ -400,9 +400,9 @@ void primitives() {
 void primitives() {}
 #endif
 
-// What an operation costs beside its arithmetic -----------------------------------------------------
+// The overhead of an operation -----------------------------------------------------------------------
 
-/// A chain of additions of four numbers, without a tape, recorded, and recorded and walked back.
+/// A chain of additions of four numbers: without a tape, recorded, and recorded with backward.
 void tiny() {
   constexpr int chain = 100;
   const auto run = [](const Tensor& x) {
@@ -428,16 +428,16 @@ void tiny() {
     tape.watch(x);
     benchmark::DoNotOptimize(run(x));
   });
-  each("100_tiny_operations_and_back/temper", [run](const Tensor& x) {
+  each("100_tiny_operations_and_backward/temper", [run](const Tensor& x) {
     Tape tape;
     tape.watch(x);
     tape.backward(sum(run(x)));
   });
 }
 
-/// The same chain of products with a matrix.
+/// A chain of products with a matrix, recorded with backward.
 void tiny_linears() {
-  benchmark::RegisterBenchmark("100_tiny_linears_and_back/temper",
+  benchmark::RegisterBenchmark("100_tiny_linears_and_backward/temper",
                                [](State& state) {
                                  const Parameter weight(ones({4, 4}), Role::weight), bias(ones({4}), Role::bias);
                                  const Tensor x = zeros({1, 4});

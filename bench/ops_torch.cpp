@@ -1,4 +1,4 @@
-// LibTorch's half of ops.cpp: the functions that its autograd calls, forward and backward.
+// LibTorch's side of ops.cpp: the functions that its autograd calls in forward and backward.
 
 #include <benchmark/benchmark.h>
 #include <omp.h>
@@ -20,12 +20,12 @@ using namespace op_shapes;
 using benchmark::State;
 using torch::Tensor;
 
-/// `make` prepares the operands and returns what is timed, which gives a tensor or several.
+/// Calls `make`, which creates the operands and returns the function to time.
 template <class Make>
 void time(const char* name, Make make) {
   benchmark::RegisterBenchmark((std::string(name) + "/torch").c_str(),
                                [make](State& state) {
-                                 at::set_num_threads(omp_get_max_threads());  // else it takes one
+                                 at::set_num_threads(omp_get_max_threads());  // default: one
                                  torch::NoGradGuard pause;
                                  torch::manual_seed(1);
                                  auto body = make();
@@ -204,7 +204,7 @@ void tiny() {
   };
   time("100_tiny_operations", [chain] { return chain(false, false); });
   time("100_tiny_operations_recorded", [chain] { return chain(true, false); });
-  time("100_tiny_operations_and_back", [chain] { return chain(true, true); });
+  time("100_tiny_operations_and_backward", [chain] { return chain(true, true); });
 }
 
 [[maybe_unused]] const bool registered = [] {

@@ -1,4 +1,4 @@
-// The optimizer's step beside a plain loop over the same memory. The LibTorch half is optim_torch.cpp.
+// Optimizer steps, and a plain loop over the same memory to compare them with. LibTorch's side is optim_torch.cpp.
 
 #include <benchmark/benchmark.h>
 
@@ -18,7 +18,7 @@ namespace {
 using benchmark::Counter;
 using benchmark::State;
 
-/// Parameters with gradients that wait for a step.
+/// Parameters with gradients.
 class Fixture {
  public:
   explicit Fixture(const Shapes& shapes) {
@@ -29,8 +29,8 @@ class Fixture {
       count_ += s.numel();
     }
   }
-  /// A step consumes the gradients: hands them out again. Costs a handle per tensor, which is timed.
-  void arm() {
+  /// Sets the gradients again, which a step consumes. The timed loop includes this: a shared handle per tensor.
+  void set_gradients() {
     for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set_gradient(gradients_[i]);
   }
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -43,7 +43,7 @@ class Fixture {
   std::int64_t count_ = 0;
 };
 
-// Made when first asked for and kept, so that repetitions in random order find their memory mapped.
+// Created on first use and kept, so that no page faults are timed when repetitions run in random order.
 Fixture& large() {
   static Fixture fixture(Shapes(1, {one_large}));
   return fixture;
@@ -62,10 +62,10 @@ void traffic(State& state, std::int64_t count, int bytes) {
 }
 
 void step(State& state, Fixture& fixture, optim::Optimizer& optimizer, int bytes) {
-  fixture.arm();
-  optimizer.step();  // makes the moments
+  fixture.set_gradients();
+  optimizer.step();  // allocates the moments
   for (auto _ : state) {
-    fixture.arm();
+    fixture.set_gradients();
     optimizer.step();
   }
   traffic(state, fixture.count(), bytes);
@@ -111,7 +111,7 @@ void large_adamw_8bit(State& state) {
   static AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked, .moments = optim::Moments::bits8});
   step(state, large(), adamw, 16);
 }
-/// The others, with what a step of each reads and writes of an element.
+/// Another optimizer; `bytes` is what a step reads and writes per element.
 template <class Optimizer, class Options>
 void large_other(State& state, const Options& options, int bytes) {
   Optimizer optimizer(large().parameters(), options);
@@ -144,7 +144,7 @@ void large_lars(State& state) {
 void large_prodigy(State& state) {
   large_other<optim::Prodigy>(state, optim::ProdigyOptions{.nonfinite = NonFinite::unchecked}, 56);
 }
-/// What the products of matrices cost beside AdamW, on a network of matrices.
+/// Muon on GPT-2's parameters, to compare the cost of its matrix products with AdamW.
 void gpt2_muon(State& state) {
   static optim::Muon muon(gpt2().parameters(), {.adamw = [](const Parameter& p) { return p.shape().rank() != 2; }});
   step(state, gpt2(), muon, 32);
@@ -174,7 +174,7 @@ void small_adamw_clipped(State& state) {
   step(state, small(), adamw, 32);
 }
 
-/// How a step grows with the number of parameters in one tensor, and with the number of tensors.
+/// The time of a step by the number of parameters and the number of tensors they are in.
 void growth(State& state) {
   static std::optional<AdamW> adamw;
   static std::unique_ptr<Fixture> fixture;
@@ -211,7 +211,7 @@ TEMPER_BENCHMARK(gpt2_adamw);
 TEMPER_BENCHMARK(gpt2_muon);
 TEMPER_BENCHMARK(growth)->ArgNames({"parameters", "tensors"})->Apply([](benchmark::internal::Benchmark* benchmark) {
   for (const std::int64_t tensors : {1, 100, 10'000}) {
-    // The largest takes seconds to set up, and a hundred tensors make no difference there.
+    // 10^8 parameters take seconds to set up, and 100 tensors take as long as one there.
     const std::int64_t last = tensors == 100 ? 10'000'000 : 100'000'000;
     for (std::int64_t count = std::max<std::int64_t>(1000, 10 * tensors); count <= last; count *= 10) {
       benchmark->Args({count, tensors});

@@ -1,4 +1,4 @@
-"""What Temper costs beside its arithmetic: a tiny operation, compiling a program, starting one, building the library."""
+"""Temper's overheads: of a tiny operation, of compiling and starting a program, and of building the library."""
 
 import json
 import os
@@ -12,20 +12,20 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TINY = ROOT / "bench" / "overheads" / "tiny.cpp"
 UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
-# What every process pays that starts as a C++ program does, to compare with.
+# An empty program, whose start is the least that any C++ program needs.
 NOTHING = "int main() {}\n"
 
-# (text, Google Benchmark's name, how many operations one run of it is, ms at most for one)
+# (text, Google Benchmark's name, operations per iteration, upper bound in ms per operation or None)
 OPERATIONS = [
     ("add of 4 numbers", "100_tiny_operations/temper", 100, None),
     ("add of 4 numbers, recorded", "100_tiny_operations_recorded/temper", 100, None),
-    ("add of 4 numbers, recorded and walked back", "100_tiny_operations_and_back/temper", 100, 1.5e-3),
-    ("linear [1, 4] and a factor, recorded and walked back", "100_tiny_linears_and_back/temper", 100, None),
+    ("add of 4 numbers, recorded, with backward", "100_tiny_operations_and_backward/temper", 100, 1.5e-3),
+    ("linear [1, 4] and a factor, recorded, with backward", "100_tiny_linears_and_backward/temper", 100, None),
 ]
 
 
 def repeated(runner, times, command, environment):
-    """Milliseconds of a command, several times."""
+    """The times of several runs of a command, in milliseconds."""
     measured = []
     for _ in range(times):
         start = time.perf_counter()

@@ -1,6 +1,6 @@
 #pragma once
 
-// The shapes that optimizers are timed on. C++17, because LibTorch's side reads it too.
+// The parameter shapes that optimizers are timed on. C++17, as LibTorch's side includes it too.
 
 #include <cstdint>
 #include <vector>
@@ -25,7 +25,7 @@ inline Shapes gpt2_shapes() {
   return shapes;
 }
 
-/// What training without fusion chokes on: many small tensors.
+/// Many small tensors, which are slow to update one by one.
 inline Shapes many_small_shapes() { return Shapes(4000, {768}); }
 
 }  // namespace temper::bench

@@ -1,4 +1,4 @@
-"""Curves of measurements as SVG: panels beside each other, both axes logarithmic, readable on light and dark pages."""
+"""Draws measurements as SVG: panels side by side, both axes logarithmic, for light and dark pages."""
 
 import html
 import math
@@ -18,7 +18,7 @@ def label(x):
 
 
 def ticks(low, high):
-    """Powers of ten between, or with 2 and 5 in front of them where that gives too few."""
+    """The powers of ten in [low, high]; if these are fewer than three, also their multiples by 3, or by 2 and 5."""
     for digits in ((1,), (1, 3), (1, 2, 5)):
         found = [d * 10.0**e for e in range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
                  for d in digits if low * 0.999 <= d * 10.0**e <= high * 1.001]

@@ -1,4 +1,4 @@
-"""Runs a program while nobody else uses the processors, as far as that can be had."""
+"""Runs a program while the machine is otherwise idle, as far as possible."""
 
 import os
 import pathlib
@@ -6,19 +6,19 @@ import subprocess
 import sys
 import time
 
-# Share of the processors that others may have during a run that counts.
+# Largest fraction of CPU time that other processes may use during a run that counts.
 DISTURBED = 0.04
 
 
 class Runner:
-    """`patience`: seconds to spend, all runs together, on waiting for quiet and on repeating disturbed runs."""
+    """`patience`: total seconds to spend on waiting for an idle machine and on repeating disturbed runs."""
 
     def __init__(self, patience=0.0):
         self.patience = patience
-        self.worst = 0.0  # share others had in the runs that were kept
+        self.worst = 0.0  # largest fraction of CPU time that others used in a run that counted
 
     def run(self, command, environment):
-        """The program's standard output. Exits when the program fails."""
+        """Returns the program's standard output. Exits with its error output when it fails."""
         while True:
             start = time.monotonic()
             while self.patience > 0 and self._others(lambda: time.sleep(0.25)) > DISTURBED:
@@ -38,7 +38,7 @@ class Runner:
 
     @staticmethod
     def _others(body):
-        """What share of the processors was taken by others, or by the host, while `body` ran."""
+        """Runs `body` and returns the fraction of CPU time that other processes or the host used meanwhile."""
         def busy():
             user, nice, system, _, _, irq, softirq, steal = map(
                 int, pathlib.Path("/proc/stat").read_text().split()[1:9])

@@ -1,4 +1,4 @@
-"""Tables of results, as text and as the generated parts of bench/RESULTS.md."""
+"""Formats results as tables, and writes them to the generated parts of bench/RESULTS.md."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import scale
 
 
 def table(head, rows):
-    """A Markdown table that also reads well on a terminal: the first column to the left, the others to the right."""
+    """A Markdown table with aligned columns, which is readable on a terminal too."""
     cells = [head] + [[str(c) for c in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = ["| " + " | ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))) + " |"
@@ -18,7 +18,7 @@ def table(head, rows):
 
 
 def number(x):
-    """Three digits that matter."""
+    """About three significant digits."""
     return "" if x is None else f"{x:.0f}" if x >= 100 else f"{x:.1f}" if x >= 10 else f"{x:.3g}"
 
 
@@ -42,7 +42,7 @@ def family(results):
 
 
 def operations(results):
-    """One line for each operation, the sides next to each other."""
+    """A row per operation with the times of Temper, oneDNN and LibTorch."""
     times = {}
     for r in results["rows"]:
         operation, side = r["name"].split("/")
@@ -78,7 +78,7 @@ def comparison(results, limits):
 
 
 def growth(results):
-    """A line for each size, the figures with one thread and two beside each other."""
+    """A row per size with the times of one thread and of two."""
     rows = []
     for axis, values in scale.ALONG.items():
         for value in values:
@@ -125,7 +125,7 @@ def text(what, results):
 
 
 def optimizer_growth(results):
-    """How the optimizer's step grows: a line for each number of tensors."""
+    """The plot of the optimizer's step time over the number of parameters, a curve per number of tensors."""
     time, each = {}, {}
     for r in results["rows"]:
         if found := re.fullmatch(r"growth/parameters:(\d+)/tensors:(\d+)", r["name"]):
@@ -137,7 +137,7 @@ def optimizer_growth(results):
 
 
 def write(path, folder):
-    """Puts the tables of all results between the marks of RESULTS.md; what stands around them is written by hand."""
+    """Writes the tables of all results between the marks in RESULTS.md, and leaves the text around them as it is."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
             for what in ("limits", "optim", "ops", "compare", "scale", "lengths", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()

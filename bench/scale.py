@@ -1,4 +1,4 @@
-"""How a training step grows: time and memory of a GPT by batch, width, depth and context, with one thread and two."""
+"""Time and memory of a GPT's training step by batch, width, depth and context, with one thread and with two."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def run(programs, environment, runner, options):
 
 
 def figure(results):
-    """Time above memory would hide one of them: two figures, a panel for each axis."""
+    """The plots of time and of memory, each with a panel per axis."""
     def panels(title, column, unit, by_threads):
         for axis in ALONG:
             rows = [r for r in results["rows"] if r["axis"] == axis]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# models/dtype_study.sh: what --dtype bf16 changes for ResNet, GPT and BERT, for three seeds each, on shortened runs: half
-# an hour in all.
+# models/dtype_study.sh: measures the effect of --dtype bf16 on ResNet, GPT and BERT with three seeds each, on shortened
+# runs. Takes half an hour.
 set -euo pipefail
 
 effect=$(dirname "${BASH_SOURCE[0]}")/effect.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# models/effect.sh NAME MODEL CHANGE [OPTIONS]: what the options CHANGE (one word, in quotes) do to a model's last figure.
-# Six runs of ./run.sh MODEL OPTIONS, for three seeds with and without CHANGE; prints the figures and their differences.
-# The runs go to runs/NAME/; those that are finished there are not repeated.
+# models/effect.sh NAME MODEL CHANGE [OPTIONS]: measures the effect of options on a model's last test metric.
+# Runs ./run.sh MODEL OPTIONS with and without the options CHANGE (one word, in quotes) for three seeds each, and prints
+# the metrics and their differences. The runs go to runs/NAME/; finished ones are not repeated.
 set -euo pipefail
 
 if (($# < 3)); then
@@ -24,7 +24,7 @@ for seed in 1 2 3; do
   done
 done
 
-# What metrics.jsonl says of the held-out data last: its name, or the figure.
+# The last test metric in metrics.jsonl: its name, its value.
 name() { grep -o '"test/[^"]*"' "$1/metrics.jsonl" | tail -n 1 | tr -d '"'; }
 figure() { grep -o '"test/[^"]*":[0-9.e-]*' "$1/metrics.jsonl" | tail -n 1 | sed 's/.*://'; }
 seconds() { grep -o '"time":[0-9.e-]*' "$1/metrics.jsonl" | tail -n 1 | sed 's/.*://'; }

@@ -7,7 +7,7 @@ namespace temper::optim {
 
 struct AdadeltaOptions {
   Schedule lr = 1.0;
-  Schedule rho = 0.9;  ///< what both means keep of themselves
+  Schedule rho = 0.9;  ///< decay of both running means
   Schedule eps = 1e-6;
   Schedule l2 = 0.0;  ///< l2 * p is added to the gradient
   Schedule clip_norm = no_clipping;
@@ -15,9 +15,9 @@ struct AdadeltaOptions {
   bool maximize = false;
 };
 
-/// Steps in the parameter's own unit: gradients times the root mean square of the steps so far over that of the
-/// gradients.
-/// Source: Zeiler, "ADADELTA: an adaptive learning rate method" (2012), algorithm 1; lr as PyTorch has it.
+/// The gradient times the root mean square of the previous steps, divided by that of the gradients, so that steps have
+/// the unit of the parameter.
+/// Source: Zeiler, "ADADELTA: an adaptive learning rate method" (2012), algorithm 1; lr as in PyTorch.
 class Adadelta final : public Optimizer {
  public:
   Adadelta(Groups groups, const AdadeltaOptions& options = {});

@@ -20,7 +20,7 @@ enum : std::size_t { lr, beta1, decay_exponent, eps1, eps2, clip_threshold, weig
 }
 enum : std::size_t { row_moments, column_moments, moments, momentum };
 
-/// Sums over columns are taken in this many parts, whatever the number of threads.
+/// Sums over rows are split into this many parts, independent of the number of threads.
 constexpr std::int64_t parts = 16;
 
 bool factored(const Parameter& parameter) { return parameter.shape().rank() >= 2; }
@@ -52,7 +52,8 @@ Definition define(const Groups& groups, const AdafactorOptions& options) {
   return result;
 }
 
-/// Updates the moments of rows and columns with g [rows, columns] times `scale`, and divides g by their root.
+/// Updates the row and column moments with g [rows, columns] times `scale`, and divides g by the root of the second
+/// moment that they approximate.
 void divide_by_root(const Whole& whole, float scale, double keep, double eps) {
   const auto& table = optim_kernels::current();
   const std::int64_t rows = whole.shape[0], columns = whole.shape.numel() / rows;
@@ -72,7 +73,7 @@ void divide_by_root(const Whole& whole, float scale, double keep, double eps) {
   double rows_mean = 0.0;
   for (std::int64_t i = 0; i < rows; ++i) rows_mean += static_cast<double>(row[i]);
   rows_mean /= static_cast<double>(rows);
-  float* const factors = sums;  // of the columns, in the place of the first part
+  float* const factors = sums;  // of the columns; overwrites the first part
   for (std::int64_t j = 0; j < columns; ++j) {
     double sum = 0.0;
     for (std::int64_t part = 0; part < partial.size(0); ++part) sum += static_cast<double>(sums[part * columns + j]);
@@ -129,7 +130,7 @@ void Adafactor::update(const Piece& piece) const {
   if (relative_step_) rate = std::min(rate, 1.0 / std::sqrt(static_cast<double>(piece.now.t)));
   if (scale_parameter_) rate *= std::max(now[hyper::eps2], std::sqrt(piece.totals[1] / size));
   const double decay = now[hyper::weight_decay] * (decay_ == Decay::coupled ? now[hyper::lr] : 1.0);
-  // The learning rate is inside the momentum, as its authors' code has it.
+  // The momentum averages updates that include the learning rate, as in the authors' code.
   const optim_kernels::SgdScalars scalars{.scale = static_cast<float>(rate / std::max(1.0, over)),
                                           .l2 = 0.0f,
                                           .keep = static_cast<float>(now[hyper::beta1]),

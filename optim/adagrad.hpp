@@ -10,7 +10,7 @@ struct AdagradOptions {
   Schedule lr_decay = 0.0;  ///< lr / (1 + lr_decay (t - 1))
   Schedule eps = 1e-10;
   Schedule l2 = 0.0;       ///< l2 * p is added to the gradient
-  Schedule initial = 0.0;  ///< what the sums start with
+  Schedule initial = 0.0;  ///< initial value of the sums
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;

@@ -30,7 +30,7 @@ std::vector<StateSpec> states(Moments moments) {
   return {};
 }
 
-/// A key of the random bits for one piece: unrelated for another seed, step or parameter.
+/// A key of the random bits for one piece, by hashing seed, step and parameter.
 std::uint32_t rounding_key(std::uint64_t seed, const Piece& piece) {
   std::uint64_t x = seed;
   for (const std::uint64_t part : {static_cast<std::uint64_t>(piece.now.k), static_cast<std::uint64_t>(piece.parameter),

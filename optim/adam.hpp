@@ -13,13 +13,13 @@ struct AdamOptions {
   Schedule l2 = 0.0;      ///< l2 * p is added to the gradient
   bool amsgrad = false;   ///< divide by the largest second moment so far
   bool nesterov = false;  ///< step by beta1 m + (1 - beta1) g instead of by m
-  bool cautious = false;  ///< move only elements whose step agrees with the gradient, and those the more
+  bool cautious = false;  ///< update only elements whose step has the gradient's sign, with larger steps
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
   Moments moments = Moments::f32;
-  std::uint64_t seed = 0;  ///< of the random rounding of narrow moments
+  std::uint64_t seed = 0;  ///< of the stochastic rounding of bf16 and 8-bit moments
 };
 
 struct AdamWOptions {
@@ -27,25 +27,25 @@ struct AdamWOptions {
   Schedule beta1 = 0.9;
   Schedule beta2 = 0.999;
   Schedule eps = 1e-8;
-  Schedule weight_decay = 0.01;  ///< decoupled: shrinks p, unseen by the moments
+  Schedule weight_decay = 0.01;  ///< decoupled: shrinks p, without entering the moments
   Decay decay = Decay::coupled;
   bool amsgrad = false;
   bool nesterov = false;        ///< NAdamW
-  bool cautious = false;        ///< move only elements whose step agrees with the gradient, and those the more
-  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
+  bool cautious = false;        ///< update only elements whose step has the gradient's sign, with larger steps
+  bool cautious_decay = false;  ///< decay only elements that the step moves towards 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
   Moments moments = Moments::f32;
-  std::uint64_t seed = 0;  ///< of the random rounding of narrow moments
+  std::uint64_t seed = 0;  ///< of the stochastic rounding of bf16 and 8-bit moments
 };
 
-/// Steps scaled by running moments of the gradient, with bias correction by each parameter's own updates.
+/// Steps scaled by running moments of the gradient, with bias correction by the number of each parameter's own updates.
 /// Source: Kingma, Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1; AMSGrad: Reddi, Kale, Kumar,
 /// "On the convergence of Adam and beyond" (2018). With `.nesterov`, the step is lr / (1 - beta1^t) (beta1 m + (1 -
 /// beta1) g) over the corrected root, as in the baseline of AlgoPerf (Dahl et al., 2023) and in timm; optax corrects
-/// the two parts each for itself, and NAdam also schedules beta1. Source of `.cautious`: Liang et al., "Cautious
+/// each of the two terms separately, and NAdam also schedules beta1. Source of `.cautious`: Liang et al., "Cautious
 /// optimizers" (2024).
 class Adam : public Optimizer {
  public:
@@ -71,9 +71,9 @@ class Adam : public Optimizer {
   std::uint64_t seed_;
 };
 
-/// Adam with decoupled weight decay. Without decay the two agree bit for bit. With `.nesterov` it is NAdamW.
-/// Source of `.cautious_decay`: Chen et al., "Cautious weight decay" (2025).
-/// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 2, as PyTorch has it.
+/// Adam with decoupled weight decay. With a decay of 0, Adam and AdamW agree bit for bit. With `.nesterov` it is
+/// NAdamW. Source of `.cautious_decay`: Chen et al., "Cautious weight decay" (2025). Source: Loshchilov, Hutter,
+/// "Decoupled weight decay regularization" (2019), algorithm 2, as in PyTorch.
 class AdamW final : public Adam {
  public:
   AdamW(Groups groups, const AdamWOptions& options = {}) : Adam(std::move(groups), options, options.decay) {}

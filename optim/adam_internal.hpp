@@ -8,9 +8,9 @@
 
 namespace temper::optim::detail {
 
-/// What Adam's arithmetic needs, with bias correction by the running products of the betas, which are advanced.
-/// `beta1`: where the hyperparameters beta1, beta2, eps stand, in this order. `decay` is the share of p that is taken
-/// off.
+/// The scalars of an Adam update. Multiplies the running products of the betas, which give the bias corrections.
+/// `beta1` is the index of the hyperparameter beta1, followed by beta2 and eps; `decay` is the fraction of p that is
+/// subtracted.
 inline optim_kernels::AdamScalars adam_scalars(Now& now, std::size_t beta1, double lr, double decay) {
   const double b1 = now.hyper[beta1], b2 = now.hyper[beta1 + 1], eps = now.hyper[beta1 + 2];
   now.products[0] *= b1;

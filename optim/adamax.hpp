@@ -16,7 +16,7 @@ struct AdamaxOptions {
   bool maximize = false;
 };
 
-/// Adam by the infinity norm.
+/// Adam with the infinity norm in place of the second moment.
 /// Source: Kingma, Ba, "Adam: a method for stochastic optimization" (2015), algorithm 2.
 class Adamax final : public Optimizer {
  public:

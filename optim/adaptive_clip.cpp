@@ -1,4 +1,4 @@
-// Gradients cut row by row, in proportion to the weights.
+// Clipping of gradients row by row, relative to the weights' norms.
 
 #include <temper/optim/adaptive_clip.hpp>
 
@@ -35,17 +35,18 @@ void Optimizer::Engine::clip_rows(Active& active) {
   if (active.size == 0) return;
   const std::int64_t columns = active.size / rows;
   float* const g = own_gradient(active);
-  parallel_for(
-      rows, std::max<std::int64_t>(1, detail::piece_size / columns), [&](std::int64_t first, std::int64_t last) {
-        for (std::int64_t row = first; row < last; ++row) {
-          const double size = std::sqrt(kernels.sum_squares(active.p + row * columns, columns));
-          const double norm = std::sqrt(kernels.sum_squares(g + row * columns, columns)) / options_.divide_by;
-          const double most = adaptive_clip_->clipping * std::max(size, adaptive_clip_->eps);
-          // One that is not finite is left for the guard to see.
-          if (!(norm > most) || !std::isfinite(norm)) continue;
-          kernels.scale(g + row * columns, static_cast<float>(most / std::max(norm, 1e-6)), g + row * columns, columns);
-        }
-      });
+  parallel_for(rows, std::max<std::int64_t>(1, detail::piece_size / columns),
+               [&](std::int64_t first, std::int64_t last) {
+                 for (std::int64_t row = first; row < last; ++row) {
+                   const double size = std::sqrt(kernels.sum_squares(active.p + row * columns, columns));
+                   const double norm = std::sqrt(kernels.sum_squares(g + row * columns, columns)) / options_.divide_by;
+                   const double limit = adaptive_clip_->clipping * std::max(size, adaptive_clip_->eps);
+                   // Gradients that are not finite are left for NonFinite to handle.
+                   if (!(norm > limit) || !std::isfinite(norm)) continue;
+                   kernels.scale(g + row * columns, static_cast<float>(limit / std::max(norm, 1e-6)), g + row * columns,
+                                 columns);
+                 }
+               });
 }
 
 }  // namespace temper::optim

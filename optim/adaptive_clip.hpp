@@ -4,8 +4,8 @@
 
 namespace temper::optim {
 
-/// Cuts the norm of every row of a gradient (of all of it, for one axis) to `clipping` times that of the row of
-/// weights, and at least `eps` for that. Before clip_norm, which sees what is left. Source: Brock et al.,
+/// Limits the norm of every row of a gradient (of the whole gradient of a parameter with one axis) to `clipping` times
+/// the norm of the row of weights, which counts as at least `eps`. Applied before clip_norm. Source: Brock et al.,
 /// "High-performance large-scale image recognition without normalization" (2021), section 4.1.
 struct AdaptiveClipOptions {
   double clipping = 0.01;

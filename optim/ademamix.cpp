@@ -22,7 +22,7 @@ Schedule beta3_warmup(double beta1, double beta3, StepCount steps) {
   for (const double beta : {beta1, beta3}) {
     if (!(beta > 0.0 && beta < 1.0)) fail<ValueError>("beta3_warmup: beta {}, expected between 0 and 1", beta);
   }
-  // Halving the average takes ln(1/2) / ln(beta) updates: those rise evenly.
+  // The half-life of an average with decay beta is ln(1/2) / ln(beta) updates; it rises linearly.
   const double from = std::log(0.5) / std::log(beta1), to = std::log(0.5) / std::log(beta3);
   return detail::ScheduleNode::wrap(
       {.text = fmt::format("beta3_warmup({}, {}, {})", beta1, beta3, n), .length = n, .at = [=](Step k) {

@@ -1,4 +1,4 @@
-// Averages of the weights and their bf16 copies, made while the update has them in the cache.
+// Averages of the weights, Lookahead, and bf16 copies. The update computes them while the weights are in the cache.
 
 #include <temper/optim/average.hpp>
 
@@ -33,7 +33,7 @@ void Optimizer::Engine::average(const AverageOptions& options) {
   active_.clear();
 }
 
-/// How much of the new weights this step's average takes; 0 for none.
+/// The factor of the new weights in this step's average; 0 if the step is not a sample.
 double Optimizer::Engine::average_weight() const {
   if (!averages_ || k_ < averages_->start || (k_ - averages_->start) % averages_->every != 0) return 0.0;
   if (samples_ == 0) return 1.0;
@@ -47,9 +47,9 @@ double Optimizer::Engine::average_weight() const {
   return 1.0 - (averages_->warmup ? std::min(decay, (1.0 + samples) / (10.0 + samples)) : decay);
 }
 
-/// The parameters that had no gradient in this step.
+/// Calls f(slot) for the parameters that had no gradient in this step.
 template <class F>
-void Optimizer::Engine::each_resting(F f) {
+void Optimizer::Engine::each_without_gradient(F f) {
   auto active = active_.begin();
   for (Slot& slot : slots_) {
     if (active != active_.end() && active->slot == &slot) {
@@ -60,11 +60,11 @@ void Optimizer::Engine::each_resting(F f) {
   }
 }
 
-/// A parameter without a gradient is a sample too.
-void Optimizer::Engine::average_resting() {
+/// Averages the parameters without a gradient as well, so that all have the same number of samples.
+void Optimizer::Engine::average_others() {
   const auto mix = optim_kernels::current().average;
   const auto weight = static_cast<float>(average_weight_);
-  each_resting([&](Slot& slot) {
+  each_without_gradient([&](Slot& slot) {
     float* mean = slot.average.mutable_data<float>();
     const float* p = slot.weights().data<float>();
     parallel_for(slot.average.numel(), detail::piece_size,
@@ -83,14 +83,14 @@ void Optimizer::Engine::look_ahead(const LookaheadOptions& options) {
   active_.clear();
 }
 
-/// Whether this update is the one after which the weights are drawn back.
+/// Whether Lookahead moves the weights back to the slow ones after this update.
 bool Optimizer::Engine::looks_back() const { return lookahead_ && (k_ + 1) % lookahead_->every == 0; }
 
-void Optimizer::Engine::pull_resting() {
+void Optimizer::Engine::look_back_others() {
   const auto pull = optim_kernels::current().look_back;
   const auto share = static_cast<float>(lookahead_->share);
-  each_resting([&](Slot& slot) {
-    if (!slot.slow.defined()) return;  // never moved
+  each_without_gradient([&](Slot& slot) {
+    if (!slot.slow.defined()) return;  // never updated since look_ahead()
     float *slow = slot.slow.mutable_data<float>(), *p = Tensor(slot.weights()).mutable_data<float>();
     parallel_for(slot.slow.numel(), detail::piece_size,
                  [&](std::int64_t begin, std::int64_t end) { pull(slow + begin, p + begin, share, end - begin); });
@@ -98,7 +98,7 @@ void Optimizer::Engine::pull_resting() {
   });
 }
 
-/// What the optimizer itself would evaluate, in the place of the averages.
+/// Puts the weights that the optimizer has for evaluation in place of the averages.
 void Optimizer::Engine::evaluation_weights() {
   evaluate();
   for (std::size_t i = 0; i < slots_.size(); ++i) {
@@ -171,8 +171,8 @@ void Optimizer::Engine::renew_copy(Slot& slot) {
   slot.version = slot.copy.version();
 }
 
-/// A bf16 parameter that somebody has written to (by loading a file, say) gives its master the new values. Where it
-/// still is the rounded master, the master knows better.
+/// After a bf16 parameter was written to, by loading a file for example, copies the new values to its master. Elements
+/// that still equal the rounded master leave it as it is, because it is more exact.
 void Optimizer::Engine::sync_masters() {
   for (Slot& slot : slots_) {
     if (!slot.master.defined()) continue;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What an Optimizer hides: its parameters with their states, and the memory that one step leaves to the next.
+// The implementation of an Optimizer: its parameters with their states, and buffers that steps reuse.
 
 #include <exception>
 #include <mutex>
@@ -16,7 +16,7 @@ namespace temper::optim {
 
 class Optimizer::Engine {
  public:
-  /// A parameter with what is kept for it from step to step.
+  /// A parameter with its state.
   struct Slot {
     Parameter parameter;
     std::string label;  // for errors
@@ -25,18 +25,19 @@ class Optimizer::Engine {
     Step updates = 0;
     std::array<double, max_products> products{};
     std::array<double, max_sums> sums{};
-    Tensor slow{};  // of look_ahead()
+    Tensor slow{};  // Lookahead's slow weights
     Tensor average{};
-    Tensor copy{};                // in bf16: the parameter itself when it has a master
+    Tensor copy{};                // in bf16; the parameter itself when it has a master
     Tensor master{};              // in f32, of a parameter that is bf16
     std::uint32_t version = ~0u;  // of the bf16 parameter when the master was last compared with it
     bool whole = false;           // shown to transform()
     bool clipped = false;         // row by row
 
-    /// What is updated. (A parameter that has a master is bf16 itself.)
+    /// The f32 tensor that is updated: the master of a bf16 parameter, else the parameter.
     const Tensor& weights() const { return master.defined() ? master : parameter.value(); }
-    /// Tells whoever saved the weights for a backward that they have changed.
-    void bump_version() { const_cast<Tensor&>(weights()).mutable_data<float>(); }  // spares two atomic operations
+    /// Counts a change in place, so that a tape that saved the weights notices. (const_cast, because copying the handle
+    /// would cost two atomic operations.)
+    void bump_version() { const_cast<Tensor&>(weights()).mutable_data<float>(); }
   };
 
   Engine(const Optimizer& optimizer, Groups groups, Definition definition);
@@ -67,8 +68,8 @@ class Optimizer::Engine {
   Step k() const { return k_; }
 
  private:
-  /// A slot that has a gradient in this step. Kept for the next one: thousands of small tensors cost more to look up
-  /// than to update.
+  /// A slot that has a gradient in this step, with its addresses. Kept for the next step, because looking up the
+  /// addresses of thousands of small tensors costs more than updating them.
   struct Active {
     Slot* slot;
     std::int64_t size;
@@ -94,18 +95,18 @@ class Optimizer::Engine {
   void check_not_swapped() const;
   void check_values() const;
   void follow_values();
-  void gather();
+  void find_active();
   void make_active();
   void sync_masters();
   static void renew_copy(Slot& slot);
   Tensor make_state(const StateSpec& spec, const Parameter& parameter) const;
   double average_weight() const;
   template <class F>
-  void each_resting(F f);
-  void average_resting();
+  void each_without_gradient(F f);
+  void average_others();
   void evaluation_weights();
   bool looks_back() const;
-  void pull_resting();
+  void look_back_others();
   void clip_rows(Active& active);
   void run();
   void transform_all();
@@ -123,7 +124,7 @@ class Optimizer::Engine {
   Definition definition_;
   Groups groups_;
   std::vector<std::vector<Schedule>> hypers_;      // [group][hyper]
-  std::vector<std::optional<Schedule>> clipping_;  // [group], of those with a clip_norm of their own
+  std::vector<std::optional<Schedule>> clipping_;  // [group], for groups with a clip_norm of their own
   std::vector<Slot> slots_;
   Step k_ = 0;
   std::vector<JournalEntry> journal_;
@@ -131,16 +132,16 @@ class Optimizer::Engine {
   std::optional<AverageOptions> averages_;
   std::optional<LookaheadOptions> lookahead_;
   std::optional<AdaptiveClipOptions> adaptive_clip_;
-  std::vector<double> globals_;  // Definition::globals by now
+  std::vector<double> globals_;  // current values of Definition::globals
   Step samples_ = 0;             // in the averages
   bool swapped_ = false;         // the parameters hold the averages
 
-  // Of the current step; the memory is used again.
+  // Of the current step. The memory is reused by the next one.
   StepOptions options_;
   StepReport report_;
   std::vector<std::array<double, max_hypers>> values_;  // [group]
-  std::vector<double> clip_norms_;                      // of all groups without their own, then per group
-  std::vector<double> clips_;                           // the factors, likewise
+  std::vector<double> clip_norms_;                      // first that of groups without their own, then per group
+  std::vector<double> clips_;                           // factors of the gradients, in the same order
   std::vector<Active> active_;
   std::vector<std::int64_t> sizes_;
   detail::Plan plan_;
@@ -151,10 +152,10 @@ class Optimizer::Engine {
   Tensor scratch_;  // parameters before the update, a piece per thread
   bool clips_any_ = false;
   bool has_masters_ = false;
-  bool reads_ = false;
-  bool writes_ = false;
+  bool reads_ = false;   // whether the gradients are read before the update, for their norm or to check them
+  bool writes_ = false;  // whether the update may be applied
   double average_weight_ = 0.0;
-  std::exception_ptr error_;  // of the first update that threw: it must reach the barriers with the others
+  std::exception_ptr error_;  // of an update that threw, rethrown after the barriers of the parallel region
   std::mutex error_mutex_;
 };
 

@@ -15,13 +15,13 @@ namespace temper::optim {
 
 namespace {
 
-/// What named() returns, so that assign() can tell a pattern from another question.
+/// The type of named()'s result, by which assign() recognizes patterns of names.
 struct NameMatches {
   std::string pattern;
   bool operator()(const Parameter& parameter) const { return temper::detail::matches(pattern, parameter.name()); }
 };
 
-/// The first part of a dotted name that is a number.
+/// The first component of a dotted name that is a number.
 std::optional<std::int64_t> layer_number(std::string_view name) {
   while (!name.empty()) {
     const std::string_view part = name.substr(0, name.find('.'));
@@ -78,7 +78,7 @@ Predicate where_not_zero(const Groups& groups, std::string_view option, const Sc
 Groups assign(const std::vector<Parameter>& parameters, const std::vector<Rule>& rules) {
   std::vector<Group> groups;
   for (const Rule& rule : rules) {
-    // A pattern without a match is mistyped. Other questions are asked of any model.
+    // A pattern of names without a match is probably misspelt. Other predicates may apply to nothing.
     const auto* pattern = rule.applies.target<NameMatches>();
     if (pattern != nullptr && std::none_of(parameters.begin(), parameters.end(), *pattern)) {
       fail<ValueError>("assign: no parameter is named '{}'; there are {}", pattern->pattern, some_names(parameters));

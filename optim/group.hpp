@@ -11,19 +11,19 @@
 
 namespace temper::optim {
 
-/// Another value for one of an optimizer's numbers: {"weight_decay", 0.0}.
+/// Another value for one of an optimizer's options: {"weight_decay", 0.0}.
 struct Setting {
   std::string name;
   Schedule value;
 };
 
-/// Parameters that are updated alike.
+/// Parameters with the same options.
 struct Group {
   std::vector<Parameter> parameters{};
   std::string name{};       ///< for reports and errors
   Schedule lr_scale = 1.0;  ///< multiplies the optimizer's lr
-  /// What differs from the optimizer's options, under the options' names. "clip_norm" cuts the norm of this group
-  /// alone.
+  /// Options that differ from the optimizer's, by the options' names. With "clip_norm" the norm of this group is
+  /// clipped separately.
   std::vector<Setting> set{};
 };
 
@@ -45,31 +45,31 @@ class Groups {
   std::vector<Group> groups_;
 };
 
-/// A question about a parameter.
+/// A condition on a parameter.
 using Predicate = std::function<bool(const Parameter&)>;
 
-/// Whether its name matches a pattern: * stands for any characters, ? for one.
+/// Whether the parameter's name matches a pattern: * stands for any characters, ? for one.
 Predicate named(std::string pattern);
-/// Whether it has one of these roles.
+/// Whether the parameter has one of these roles.
 Predicate has_role(std::initializer_list<Role> roles);
-/// Always.
+/// True for every parameter.
 Predicate anything();
 
-/// Which parameters go to a group.
+/// The parameters of a group by a condition.
 struct Rule {
   Predicate applies;
   Group group{};  ///< its `parameters` are ignored
 };
 
-/// Deals parameters out: each goes to the group of the first rule that applies. Groups without parameters are dropped.
+/// Splits parameters into groups: each goes to the group of the first rule that applies. Empty groups are dropped.
 ///
 ///     assign(model.parameters(), {{named("encoder.*"), {.lr_scale = 0.1}}, {anything()}})
 ///
 /// Throws: ValueError naming a parameter that no rule applies to, or a pattern of named() that no parameter matches.
 Groups assign(const std::vector<Parameter>& parameters, const std::vector<Rule>& rules);
 
-/// Weights and embeddings decay, biases and norm gains do not. `option` is what decay is called: AdamW's
-/// "weight_decay", or "l2".
+/// Two groups: weights and embeddings with weight decay, biases and norm gains without. `option` is the name of the
+/// optimizer's weight decay: "weight_decay", or "l2".
 Groups decay_weights(const std::vector<Parameter>& parameters, const std::string& option = "weight_decay");
 
 /// Layer-wise learning rates: splits the groups by layer and multiplies lr_scale by factor^(layers above). The layer is

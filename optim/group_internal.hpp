@@ -6,8 +6,8 @@
 
 namespace temper::optim::detail {
 
-/// The parameters of the groups in which an option is anything but the number 0: those that need memory for it. Groups
-/// without a setting of their own have the `usual` value. Empty when there are none.
+/// Selects the parameters of groups in which an option is not the number 0, which need memory for it. Groups that do
+/// not set the option have the `usual` value. An empty function when there are no such parameters.
 Predicate where_not_zero(const Groups& groups, std::string_view option, const Schedule& usual);
 
 }  // namespace temper::optim::detail

@@ -16,8 +16,8 @@ struct LAMBOptions {
   bool maximize = false;
 };
 
-/// AdamW whose step, decay included, has for every tensor lr times the norm of the tensor. Two phases: the norms of the
-/// step are needed before it is taken.
+/// AdamW whose step, including the decay, is scaled for every tensor so that its norm is lr times that of the tensor.
+/// Takes two phases, because the norm of the step must be known before it is applied.
 /// Source: You et al., "Large batch optimization for deep learning" (2020), algorithm 2.
 class LAMB final : public Optimizer {
  public:

@@ -8,8 +8,8 @@ namespace temper::optim {
 struct LARSOptions {
   Schedule lr;
   Schedule momentum = 0.9;
-  Schedule weight_decay = 0.0;  ///< part of the step, before it is scaled to the size of the tensor
-  Schedule trust = 1e-3;        ///< what a step of lr 1 is of the tensor's norm
+  Schedule weight_decay = 0.0;  ///< added to the gradient before the step is scaled
+  Schedule trust = 1e-3;        ///< the trust coefficient: norm of a step with lr 1 over the norm of the tensor
   Schedule eps = 1e-8;
   bool nesterov = false;
   Schedule clip_norm = no_clipping;
@@ -17,9 +17,9 @@ struct LARSOptions {
   bool maximize = false;
 };
 
-/// SGD with momentum whose gradients have, for every tensor of two axes and more, a norm in proportion to the tensor's;
-/// for batches of thousands. Biases and gains are neither scaled nor decayed. The rate is taken into the momentum with
-/// each gradient, as published.
+/// SGD with momentum for batches of thousands: the gradient of every tensor with two or more axes is scaled to a norm
+/// proportional to the tensor's. Biases and gains are neither scaled nor decayed. Gradients enter the momentum
+/// multiplied by the learning rate, as published.
 /// Source: You, Gitman, Ginsburg, "Large batch training of convolutional networks" (2017), algorithm 1.
 class LARS final : public Optimizer {
  public:

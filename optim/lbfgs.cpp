@@ -64,7 +64,7 @@ class LBFGS::Engine {
       }
       const auto n = static_cast<std::size_t>(parameter.shape().numel());
       for (const auto& [what, part] : {std::pair("steps", &Pair::s), std::pair("changes", &Pair::y)}) {
-        // Doubles, bit for bit.
+        // Doubles, stored as i64 with the same bits.
         Tensor kept = empty({pairs, static_cast<std::int64_t>(n)}, Dtype::i64);
         auto* bits = kept.mutable_data<std::int64_t>();
         for (const Pair& pair : pairs_) {
@@ -180,31 +180,31 @@ class LBFGS::Engine {
         report.converged = true;
         break;
       }
-      Vector way = detail::direction(pairs_, here.gradient);
-      double slope = detail::dot(way, here.gradient);
+      Vector direction = detail::direction(pairs_, here.gradient);
+      double slope = detail::dot(direction, here.gradient);
       if (!(slope < 0.0)) {
-        // What was learned is of no use here.
+        // Not a descent direction: the approximation of the Hessian does not fit here, so it is dropped.
         pairs_.clear();
-        way = detail::direction(pairs_, here.gradient);
-        slope = detail::dot(way, here.gradient);
+        direction = detail::direction(pairs_, here.gradient);
+        slope = detail::dot(direction, here.gradient);
       }
       here.t = 0.0;
       here.slope = slope;
-      // Without any knowledge of the curvature, a step of about 1 in all.
+      // Without an approximation of the Hessian, the first trial step has an L1 norm of at most 1.
       double sum = 0.0;
       for (const double g : here.gradient) sum += std::abs(g);
       const double first = pairs_.empty() ? std::min(1.0, 1.0 / sum) : 1.0;
       Vector point(count_);
       const auto move = [&](double t) {
         for (std::size_t i = 0; i < count_; ++i) {
-          point[i] = static_cast<double>(static_cast<float>(x[i] + t * way[i]));
+          point[i] = static_cast<double>(static_cast<float>(x[i] + t * direction[i]));
         }
       };
       const auto at = [&](double t) {
         move(t);
         Trial trial{.t = t};
         trial.f = evaluate(closure, point, trial.gradient);
-        trial.slope = detail::dot(trial.gradient, way);
+        trial.slope = detail::dot(trial.gradient, direction);
         ++report.evaluations;
         return trial;
       };

@@ -15,20 +15,20 @@ using Vector = std::vector<double>;
 
 double dot(const Vector& a, const Vector& b);
 
-/// Last steps s, and what the gradient changed by over them, y.
+/// A step s and the change y of the gradient over it.
 struct Pair {
   Vector s, y;
 };
 
-/// A point on the line of a search.
+/// A point of a line search.
 struct Trial {
-  double t = 0.0;      // how far along
-  double f = 0.0;      // the loss there
+  double t = 0.0;      // position along the line
+  double f = 0.0;      // the loss
   double slope = 0.0;  // its derivative along the line
   Vector gradient{};
 };
 
-/// -H g, with H as the pairs say. Source: Nocedal, Wright (2006), algorithm 7.4.
+/// -H g, with H the inverse Hessian that the pairs approximate. Source: Nocedal, Wright (2006), algorithm 7.4.
 Vector direction(const std::deque<Pair>& pairs, const Vector& gradient);
 
 /// A point that satisfies the strong Wolfe conditions, or the lowest one found in `most` evaluations.

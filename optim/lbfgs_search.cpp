@@ -39,7 +39,7 @@ Vector direction(const std::deque<Pair>& pairs, const Vector& gradient) {
 
 namespace {
 
-/// The minimum of the cubic through two points with their slopes, kept inside by a tenth of their distance.
+/// The minimum of the cubic through two points with their slopes, at least a tenth of their distance from both.
 /// Source: Nocedal, Wright (2006), equation 3.59.
 double between(const Trial& a, const Trial& b) {
   const double low = std::min(a.t, b.t), high = std::max(a.t, b.t), width = high - low;
@@ -61,14 +61,14 @@ Trial search(const Trial& start, double first, const std::function<Trial(double)
   const auto flat = [&](const Trial& x) { return std::abs(x.slope) <= -c2 * start.slope; };
   Trial before = start, now = at(first);
   int used = 1;
-  // Outwards until a minimum lies between two points.
+  // Bracketing: larger steps until a minimum lies between two points.
   while (!too_high(now) && (used == 1 || now.f < before.f) && !flat(now) && now.slope < 0.0 && used < most) {
     const double next = std::min(10.0 * now.t, std::max(1.1 * now.t, now.t + 4.0 * (now.t - before.t)));
     before = std::exchange(now, at(next));
     ++used;
   }
   if (!too_high(now) && flat(now)) return now;
-  // Inwards: `low` is the lowest point so far, and the minimum between it and `high`.
+  // Zoom: `low` is the lowest point so far, and the minimum lies between it and `high`.
   Trial low = too_high(now) || now.f >= before.f ? before : now;
   Trial high = too_high(now) || now.f >= before.f ? now : before;
   while (used < most && std::abs(high.t - low.t) * std::abs(start.slope) > 1e-16 * std::max(1.0, std::abs(start.f))) {

@@ -9,22 +9,22 @@ namespace temper::optim {
 
 namespace {
 
-/// Below this share of itself a float does not change: half a unit of its last place, at most.
+/// A float does not change when something smaller than this fraction of it (half a unit in the last place) is added.
 constexpr double resolution = 0x1p-25;
 
-/// The learning rate of one group over the run, in numbers.
+/// Facts about the learning rate and weight decay of one group over the run.
 struct Course {
   double first = 0.0;
   double last = 0.0;
   double peak = 0.0;
   Step peak_at = 0;
-  bool warms_up = true;  // never falls before the peak
-  double rise = 0.0;     // the largest from one step to the next, to more than ever before
+  bool warms_up = true;  // whether it never falls before the peak
+  double rise = 0.0;     // the largest increase in one step to a new maximum
   Step rise_at = 0;
-  Step lost = 0;             // steps whose decay is below the resolution
-  double lost_decays = 0.0;  // theirs, added up
-  double decays = 0.0;       // all, added up
-  double decay = 1.0;
+  Step lost = 0;             // number of steps whose decay is below the resolution
+  double lost_decays = 0.0;  // sum of their decays
+  double decays = 0.0;       // sum of all decays
+  double decay = 1.0;        // the factor of a weight after all decays
 };
 
 class Linter {
@@ -64,7 +64,7 @@ class Linter {
       if (k == 0) course.first = rate;
       fell = fell || rate < before;
       if (rate > course.peak) {
-        // A jump back to where it has been is a restart.
+        // Only jumps to a new maximum count: others are restarts.
         if (k > 0 && rate - before > course.rise) {
           course.rise = rate - before;
           course.rise_at = k;
@@ -78,7 +78,8 @@ class Linter {
       const double decay =
           optimizer_.value("weight_decay", k, group_) * (definition.decay == Decay::coupled ? rate : 1.0);
       course.decay *= 1.0 - decay;
-      // Rounded once, the decay of a weight of size 1 rides on a step of about lr; PyTorch's factor stands alone.
+      // With Rounding::once, a weight of about 1 changes by lr + decay in one rounding; PyTorch's decay is rounded
+      // alone.
       const double seen = definition.rounding == Rounding::torch_compat ? decay : rate + decay;
       course.decays += decay;
       if (decay > 0.0 && seen < resolution) {
@@ -120,7 +121,7 @@ class Linter {
     const Step length = lr().length();
     if (length == endless || length == total_) return;
     if (length < total_) {
-      if (lr_at(length) >= course.peak * (1.0 - 1e-9)) return;  // a warm-up, and then the rate stays
+      if (lr_at(length) >= course.peak * (1.0 - 1e-9)) return;  // a warm-up after which the rate stays constant
       warn("run longer than the schedule",
            "{}: it ends after {} updates; the last {} of {} have a learning rate of {:.4g}", lr().text(), length,
            total_ - length, total_, lr_at(length));
@@ -164,7 +165,7 @@ class Linter {
     if (course.lost == 0 || optimizer_.definition().rounding == Rounding::compensated) return;
     const double share = 100.0 * static_cast<double>(course.lost) / static_cast<double>(total_);
     const bool torch = optimizer_.definition().rounding == Rounding::torch_compat;
-    if (!torch && course.lost_decays < 0.01 * course.decays) return;  // the last steps of a cosine
+    if (!torch && course.lost_decays < 0.01 * course.decays) return;  // as in the last steps of a cosine
     warn("decay below resolution",
          "{} less than 2^-25 of a weight of 1 in {:.1f}% of the updates, and f32 loses it; {} keeps it",
          torch ? "weight decay changes" : "step and weight decay together change", share,

@@ -7,23 +7,23 @@
 
 namespace temper::optim {
 
-/// Something about a planned run that is seldom meant.
+/// A property of a planned run that is probably a mistake.
 struct LintWarning {
-  std::string rule;   ///< "first lr is 0", "peak not reached", ... always the same words
-  std::size_t group;  ///< the first group it concerns
+  std::string rule;   ///< "first lr is 0", "peak not reached", ...: a fixed text for each rule
+  std::size_t group;  ///< index of the first group that has it
   std::string text;   ///< what happens, with numbers, and why it matters
 };
 
 struct LintReport {
   std::vector<LintWarning> warnings{};
-  /// Per group: what weight decay alone leaves of a weight at the end; NaN where that depends on the gradients (LAMB).
+  /// Per group: the factor of a weight at the end by weight decay alone; NaN where it depends on the gradients (LAMB).
   std::vector<double> decay_factor{};
 
-  /// A line each, for people.
+  /// The warnings and decay factors, a line each.
   std::string text() const;
 };
 
-/// Reads all schedules of an optimizer over a run of `total` updates, before any is made.
+/// Checks all schedules of an optimizer over a run of `total` updates, before it starts.
 /// Throws: ValueError when total is not positive, or a schedule leaves its range.
 LintReport lint(const Optimizer& optimizer, Step total);
 

@@ -11,15 +11,15 @@ struct LionOptions {
   Schedule beta2 = 0.99;
   Schedule weight_decay = 0.0;  ///< decoupled
   Decay decay = Decay::coupled;
-  bool cautious = false;        ///< move only elements whose step agrees with the gradient, and those the more
-  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
+  bool cautious = false;        ///< update only elements whose step has the gradient's sign, with larger steps
+  bool cautious_decay = false;  ///< decay only elements that the step moves towards 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
 };
 
-/// Steps of the same size in every element: the sign of a momentum. Its lr is 3 to 10 times smaller than AdamW's, its
-/// weight decay as much larger.
+/// Steps by the sign of a momentum, so of the same size in every element. Use an lr 3 to 10 times smaller than AdamW's,
+/// and a weight decay larger by the same factor.
 /// Source: Chen et al., "Symbolic discovery of optimization algorithms" (2023), algorithm 2.
 class Lion final : public Optimizer {
  public:

@@ -4,7 +4,7 @@
 
 namespace temper::optim {
 
-/// Every `every` updates the slow weights go `share` of the way to the fast ones, which start again from there.
+/// After every `every` updates: slow += share * (weights - slow), and weights = slow.
 /// Source: Zhang, Lucas, Hinton, Ba, "Lookahead optimizer: k steps forward, 1 step back" (2019).
 struct LookaheadOptions {
   Step every = 5;

@@ -23,7 +23,7 @@ enum : std::size_t { lr, momentum, weight_decay, adamw_scale, beta1, beta2, eps,
 }
 enum : std::size_t { momentum_buffer, exp_avg, exp_avg_sq, row_moment, column_moment };
 
-constexpr std::int64_t thinnest = 128;
+constexpr std::int64_t max_aspect = 128;  // of the matrices that Muon updates
 
 bool is_weight(const Parameter& parameter) {
   return parameter.defined() && parameter.role() == Role::weight && parameter.shape().rank() >= 2;
@@ -39,7 +39,7 @@ std::vector<Parameter> all_of(const Groups& groups) {
   return all;
 }
 
-/// The rows of each matrix in a weight. Throws: ValueError unless they are those of the weight.
+/// The number of rows of each matrix in a weight. Throws: ValueError unless they add up to the weight's rows.
 std::vector<std::int64_t> blocks_of(const RowBlocks& row_blocks, const Parameter& parameter) {
   std::vector<std::int64_t> rows = row_blocks ? row_blocks(parameter) : std::vector<std::int64_t>();
   if (rows.empty()) return {rows_of(parameter)};
@@ -51,8 +51,8 @@ std::vector<std::int64_t> blocks_of(const RowBlocks& row_blocks, const Parameter
   return rows;
 }
 
-/// Means of squares are kept for rows, or for columns where there are fewer rows. (Blocks have rows of their own, but
-/// columns in common.)
+/// Whether NorMuon keeps mean squares per row, or else per column: per row unless there are fewer rows than columns, or
+/// if the weight is several matrices, because these have columns in common.
 bool by_rows(const RowBlocks& row_blocks, const Parameter& parameter) {
   return rows_of(parameter) >= columns_of(parameter) || blocks_of(row_blocks, parameter).size() > 1;
 }
@@ -130,7 +130,7 @@ Predicate hidden_matrices(const std::vector<Parameter>& parameters) {
     if (!is_weight(parameter) || output(parameter) || parameter.id() == first) return false;
     if (parameter.shape().rank() > 2 && parameter.shape()[1] == 1) return false;  // depthwise
     const std::int64_t rows = rows_of(parameter), columns = columns_of(parameter);
-    return std::max(rows, columns) <= thinnest * std::min(rows, columns);
+    return std::max(rows, columns) <= max_aspect * std::min(rows, columns);
   };
 }
 
@@ -212,12 +212,12 @@ void Muon::transform(const Whole& whole) const {
 }
 
 void Muon::normalize(const Whole& whole, const Block& block) const {
-  constexpr double least = 1e-10;
+  constexpr double min_moment = 1e-10;
   const auto& table = optim_kernels::current();
   const std::int64_t rows = block.rows, columns = block.columns, size = rows * columns;
   float* const u = whole.g + block.begin * columns;
   const double keep = whole.now.hyper[hyper::row_beta];
-  // Moments are of the matrix before its scale, so that the least of them means the same for all.
+  // Moments are those of the matrix before scaling, so that min_moment has the same meaning for all matrices.
   const double unit = 1.0 / (block.scale * block.scale);
   const double before = table.sum_squares(u, size);
   if (float* const moments = whole.memory[row_moment]) {
@@ -225,7 +225,7 @@ void Muon::normalize(const Whole& whole, const Block& block) const {
       float& v = moments[block.begin + i];
       const double mean = unit * table.sum_squares(u + i * columns, columns) / static_cast<double>(columns);
       v = static_cast<float>(keep * static_cast<double>(v) + (1.0 - keep) * mean);
-      const double factor = 1.0 / std::sqrt(std::max(static_cast<double>(v), least));
+      const double factor = 1.0 / std::sqrt(std::max(static_cast<double>(v), min_moment));
       table.scale(u + i * columns, static_cast<float>(factor), u + i * columns, columns);
     }
   } else {
@@ -241,7 +241,7 @@ void Muon::normalize(const Whole& whole, const Block& block) const {
     for (std::size_t j = 0; j < sums.size(); ++j) {
       float& v = moments_of_columns[j];
       v = static_cast<float>(keep * static_cast<double>(v) + (1.0 - keep) * unit * sums[j] / static_cast<double>(rows));
-      factors[j] = static_cast<float>(1.0 / std::sqrt(std::max(static_cast<double>(v), least)));
+      factors[j] = static_cast<float>(1.0 / std::sqrt(std::max(static_cast<double>(v), min_moment)));
     }
     for (std::int64_t i = 0; i < rows; ++i) table.multiply(u + i * columns, factors.data(), 1.0f, columns);
   }
@@ -249,8 +249,8 @@ void Muon::normalize(const Whole& whole, const Block& block) const {
   double factor = after > 0.0 ? std::sqrt(before / after) : 1.0;
   const double floor = whole.now.hyper[hyper::floor], norm = std::sqrt(before);
   if (floor > 0.0 && norm > 0.0) {
-    const double least_norm = floor * std::sqrt(table.sum_squares(whole.p + block.begin * columns, size));
-    factor *= std::max(1.0, least_norm / norm);
+    const double min_norm = floor * std::sqrt(table.sum_squares(whole.p + block.begin * columns, size));
+    factor *= std::max(1.0, min_norm / norm);
   }
   table.scale(u, static_cast<float>(factor), u, size);
 }

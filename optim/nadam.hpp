@@ -18,8 +18,8 @@ struct NAdamOptions {
   bool torch_1_13 = false;  ///< count the momentum twice in the next step's product, as PyTorch 1.13 does
 };
 
-/// Adam with Nesterov momentum, whose beta1 warms up. This is NAdam as published and as PyTorch has it from 2.0 on; up
-/// to 1.13 PyTorch counted the momentum of the next step twice, which `torch_1_13` reproduces. Source: Dozat,
+/// Adam with Nesterov momentum and a warm-up of beta1, as published and in PyTorch from 2.0 on. Up to 1.13 PyTorch
+/// counted the momentum of the next step twice, which `torch_1_13` reproduces. Source: Dozat,
 /// "Incorporating Nesterov momentum into Adam" (2016).
 class NAdam final : public Optimizer {
  public:

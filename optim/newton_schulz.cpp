@@ -1,4 +1,4 @@
-// Matrices made orthogonal by polynomials in x x', which are products of matrices.
+// Orthogonalization of matrices by polynomials in x x', which need matrix products only.
 
 #include <algorithm>
 #include <array>
@@ -56,7 +56,7 @@ void orthogonalize(float* x, std::int64_t rows, std::int64_t columns, NewtonSchu
   Tensor gram = empty({side, side}), factor = empty({side, side}), other = empty({rows, columns});
   float *const g = gram.mutable_data<float>(), *const f = factor.mutable_data<float>();
   float *from = x, *to = other.mutable_data<float>();
-  // The result is to be in x.
+  // The buffers alternate, and the last step must write to x.
   if (steps % 2 == 1) std::swap(from, to);
 
   const double norm = std::sqrt(table.sum_squares(x, rows * columns));
@@ -72,7 +72,7 @@ void orthogonalize(float* x, std::int64_t rows, std::int64_t columns, NewtonSchu
                of_square = static_cast<float>(size * c);
     kernels::matmul(gram_of, from, from, nullptr, g);
     kernels::matmul(square_of, g, g, nullptr, f);
-    // a I + b G + c G^2, by which x is multiplied at once
+    // f = a I + b G + c G^2, the factor of x
     parallel_for(side * side, piece_size, [&](std::int64_t begin, std::int64_t end) {
       table.mix(f + begin, of_square, g + begin, of_gram, end - begin);
     });

@@ -6,10 +6,10 @@
 
 namespace temper::optim::detail {
 
-/// Steps of an iteration whose options say 0.
+/// Default number of steps of an iteration.
 int usual_steps(NewtonSchulz iteration);
 
-/// x [rows, columns] becomes `scale` times nearly the closest matrix with singular values of 1.
+/// Replaces x [rows, columns] by `scale` times an approximation of the closest matrix whose singular values are all 1.
 void orthogonalize(float* x, std::int64_t rows, std::int64_t columns, NewtonSchulz iteration, int steps, double scale);
 
 }  // namespace temper::optim::detail

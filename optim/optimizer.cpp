@@ -133,7 +133,7 @@ double Optimizer::Engine::value(std::string_view name, Step k, std::size_t group
   return name == "clip_norm" ? schedule(name, group)(k) : hyper(find(name, group), group, k);
 }
 
-/// The number of an option.
+/// The index of an option.
 std::size_t Optimizer::Engine::find(std::string_view name, std::size_t group) const {
   if (group >= groups_.size()) {
     fail<ValueError>("{}: there is no group {}, only {}", definition_.name, group, groups_.size());

@@ -1,6 +1,6 @@
 #pragma once
 
-// How a list of tensors is cut into pieces, and the pieces dealt out as work. A pure function of the sizes.
+// Divides the elements of a list of tensors into pieces, and these into items of work. A pure function of the sizes.
 
 #include <algorithm>
 #include <cstdint>
@@ -9,20 +9,20 @@
 
 namespace temper::optim::detail {
 
-/// Elements of a piece: some microseconds of work. A multiple of 64, so that pieces start on cache lines.
+/// Elements of a piece, for some microseconds of work. A multiple of 64, so that pieces start on cache lines.
 inline constexpr std::int64_t piece_size = 8192;
-/// What a tensor costs beyond its elements, in elements.
+/// The fixed cost of a tensor, expressed as a number of elements.
 inline constexpr std::int64_t tensor_overhead = 64;
 
-/// Tensors larger than a piece are cut; runs of small ones are packed into one item of work. Memory is proportional to
-/// the number of tensors and kept from one plan to the next.
+/// Tensors larger than a piece are divided; consecutive small ones are packed into one item of work. Memory is
+/// proportional to the number of tensors, and reused by the next plan.
 class Plan {
  public:
   void assign(std::span<const std::int64_t> sizes) {
     sizes_.assign(sizes.begin(), sizes.end());
     segments_.clear();
     items_ = pieces_ = 0;
-    std::int64_t weight = piece_size + 1;  // of the pack that is being filled; at first there is none
+    std::int64_t weight = piece_size + 1;  // of the pack that is being filled; more than piece_size: start a new one
     for (std::int64_t tensor = 0; tensor < static_cast<std::int64_t>(sizes.size()); ++tensor) {
       const std::int64_t size = sizes[static_cast<std::size_t>(tensor)];
       const std::int64_t pieces = (size + piece_size - 1) / piece_size;
@@ -42,9 +42,9 @@ class Plan {
     }
   }
 
-  /// Items of work of about the same length.
+  /// Number of items of work, which are of similar length.
   std::int64_t items() const { return items_; }
-  /// Pieces of all tensors, numbered in order.
+  /// Number of pieces of all tensors.
   std::int64_t pieces() const { return pieces_; }
 
   /// Calls f(tensor, begin, end, piece) for the pieces of items first to last.
@@ -75,10 +75,10 @@ class Plan {
 
  private:
   struct Segment {
-    std::int64_t item;     // the first
-    std::int64_t tensor;   // the first
-    std::int64_t tensors;  // 1 when cut, else as many as fit one item
-    std::int64_t piece;    // the first
+    std::int64_t item;     // index of the first
+    std::int64_t tensor;   // index of the first
+    std::int64_t tensors;  // 1 for a divided tensor, else the number of tensors in the item
+    std::int64_t piece;    // index of the first
   };
 
   std::vector<std::int64_t> sizes_;

@@ -16,7 +16,7 @@ struct Counters {
   std::int64_t cooling = 0;
 };
 
-/// Three numbers apart by blanks, in any locale.
+/// Parses three numbers separated by blanks, independent of the locale.
 bool read(const std::string& note, Counters& counters) {
   const char *at = note.data(), *const end = at + note.size();
   const auto number = [&](auto& value) {
@@ -27,7 +27,7 @@ bool read(const std::string& note, Counters& counters) {
   return number(counters.best) && number(counters.waited) && number(counters.cooling) && at == end;
 }
 
-/// The smallest learning rate of a group that has one.
+/// The smallest positive learning rate of all groups.
 double smallest_lr(const Optimizer& optimizer) {
   double smallest = INFINITY;
   for (std::size_t group = 0; group < optimizer.groups().size(); ++group) {

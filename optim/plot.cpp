@@ -19,7 +19,7 @@ struct Curve {
 
 using Curves = std::vector<Curve>;
 
-/// A picture has some hundred columns however long the run is: it needs the extremes of each, not every value.
+/// The smallest and largest value in a column of the plot, which stands for many updates.
 struct Extremes {
   double least = std::numeric_limits<double>::infinity();
   double most = -std::numeric_limits<double>::infinity();
@@ -54,10 +54,10 @@ Curves curves(const Optimizer& optimizer, const std::string& option) {
   return result;
 }
 
-/// The extremes of all updates that fall into each of some columns, at least one.
+/// The extremes over the updates of each of `count` columns, each of at least one update.
 std::vector<Extremes> columns(const Curve& curve, Step total, Step count) {
-  constexpr Step looked_at = Step{1} << 20;
-  const Step stride = (total - 1) / looked_at + 1;
+  constexpr Step max_evaluated = Step{1} << 20;
+  const Step stride = (total - 1) / max_evaluated + 1;
   std::vector<Extremes> result(static_cast<std::size_t>(count));
   for (Step column = 0; column < count; ++column) {
     const Step begin = std::min(total - 1, column * total / count);
@@ -67,7 +67,7 @@ std::vector<Extremes> columns(const Curve& curve, Step total, Step count) {
   return result;
 }
 
-/// What is to be seen, from 0 where that costs little.
+/// The range of the y axis: all values, and 0.
 Extremes range(const std::vector<std::vector<Extremes>>& all) {
   Extremes result{0.0, 0.0};
   for (const std::vector<Extremes>& curve : all) {
@@ -119,7 +119,7 @@ std::string terminal(const Curves& all, Step total, const PlotOptions& options) 
 std::string csv(const Curves& all, Step total) {
   std::string text = "k";
   for (std::size_t c = 0; c < all.size(); ++c) {
-    // Quoted as RFC 4180 says: texts hold commas and quotes.
+    // Quoted by RFC 4180, because texts of schedules contain commas and quotes.
     std::string label;
     for (const char character : all[c].label)
       label += character == '"' ? std::string("\"\"") : std::string(1, character);
@@ -149,7 +149,7 @@ std::string escaped(const std::string& text) {
 
 std::string svg(const Curves& all, Step total, const PlotOptions& options) {
   static constexpr std::string_view colours[] = {"#1f6feb", "#d1480c", "#1a7f37", "#8250df", "#bf3989", "#7d6608"};
-  // Every update while there are few, else the extremes of each pixel.
+  // Short runs are drawn update by update, longer ones by the extremes of each pixel.
   const Step pixels = std::min<Step>(total, options.width * 10);
   std::vector<std::vector<Extremes>> drawn;
   for (const Curve& curve : all) drawn.push_back(columns(curve, total, pixels));

@@ -4,16 +4,16 @@
 
 namespace temper::optim {
 
-// Schedules under the names people know, each exactly as its library has it. `warm` and `total` are updates.
+// Schedules of other libraries, by their names there, with exactly the same values. `warm` and `total` are in updates.
 
 /// llm.c: peak (k + 1) / warm, then linearly to 0.
 Schedule llmc_schedule(double peak, Step warm, Step total);
-/// transformers' get_linear_schedule_with_warmup: peak k / warm, then linearly to 0. The first update is lost.
+/// transformers' get_linear_schedule_with_warmup: peak k / warm, then linearly to 0. The first update has a rate of 0.
 Schedule linear_schedule_with_warmup(double peak, Step warm, Step total);
 /// transformers' get_cosine_schedule_with_warmup with half a cycle.
 Schedule cosine_schedule_with_warmup(double peak, Step warm, Step total);
-/// BERT's optimization.py: peak k / warm, then peak (1 - k / total). The first update is lost and the peak never
-/// reached.
+/// BERT's optimization.py: peak k / warm, then peak (1 - k / total). The first update has a rate of 0, and the peak is
+/// never reached.
 Schedule bert_schedule(double peak, Step warm, Step total);
 /// nanoGPT: peak (k + 1) / (warm + 1), then a cosine down to `end`.
 Schedule nanogpt_schedule(double peak, Step warm, Step total, double end = 0.0);
@@ -24,13 +24,13 @@ Schedule noam(double model_size, Step warm);
 Schedule optax_warmup(double peak, Step warm);
 /// torch.optim.lr_scheduler.LinearLR(start_factor = start, total_iters = n).
 Schedule pytorch_linear_lr(double start, Step n);
-/// DeepSpeed's WarmupLR with warmup_type = "linear": two updates are lost.
+/// DeepSpeed's WarmupLR with warmup_type = "linear": the first two updates have a rate of 0.
 Schedule deepspeed_warmup(double peak, Step warm);
-/// DeepSpeed's WarmupLR as it is by default, along a logarithm.
+/// DeepSpeed's WarmupLR with its default, a logarithmic warm-up.
 Schedule deepspeed_log_warmup(double peak, Step warm);
-/// DeepSpeed's WarmupCosineLR up to `total`: never reaches its peak.
+/// DeepSpeed's WarmupCosineLR up to `total`. The peak is never reached.
 Schedule deepspeed_warmup_cosine(double peak, Step warm, Step total);
-/// timm's CosineLRScheduler with warmup_prefix = False: the cosine's clock starts at 0, so the peak is never reached.
+/// timm's CosineLRScheduler with warmup_prefix = False: the cosine begins at step 0, so the peak is never reached.
 Schedule timm_cosine(double peak, Step warm, Step total);
 
 }  // namespace temper::optim

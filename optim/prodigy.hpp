@@ -6,31 +6,31 @@
 namespace temper::optim {
 
 struct ProdigyOptions {
-  Schedule lr =
-      1.0;  ///< a factor on the rate that is found; leave it 1, or a schedule that falls from 1. The same for all
+  Schedule lr = 1.0;  ///< factor of the estimated rate: 1, or a schedule that falls from 1. The same in all groups
   Schedule beta1 = 0.9;
   Schedule beta2 = 0.999;
   Schedule eps = 1e-8;
   Schedule weight_decay = 0.0;    ///< decoupled
-  double d0 = 1e-6;               ///< the first estimate: 1e-5 to 1e-4 where it does not get off the ground
-  Schedule d_coef = 1.0;          ///< factor on the estimate
-  Schedule growth = no_clipping;  ///< the most that the estimate grows by in one update; 1.02 is a warm-up of its own
+  double d0 = 1e-6;               ///< initial estimate; use 1e-5 to 1e-4 if the estimate does not grow
+  Schedule d_coef = 1.0;          ///< factor of the estimate
+  Schedule growth = no_clipping;  ///< bound of the factor by which the estimate grows in an update, such as 1.02
   bool bias_correction = false;
-  bool safeguard_warmup = false;  ///< estimate as if lr were 1, while it warms up
+  bool safeguard_warmup = false;  ///< do not let a warm-up of lr enter the estimate
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
 };
 
-/// AdamW that finds its learning rate: d estimates the distance from the first weights to the best ones, from below,
-/// and only grows. The estimate is one for all parameters, and part of the state. Source: Mishchenko, Defazio,
-/// "Prodigy: an expeditiously adaptive parameter-free learner" (2023), algorithm 4 and its authors' code.
+/// AdamW that estimates its learning rate: d is a lower bound of the distance from the initial to the optimal weights,
+/// and never decreases. There is one estimate for all parameters, saved in the state.
+/// Source: Mishchenko, Defazio, "Prodigy: an expeditiously adaptive parameter-free learner" (2023), algorithm 4 and the
+/// authors' code.
 class Prodigy final : public Optimizer {
  public:
   /// Throws: ValueError unless d0 is positive.
   Prodigy(Groups groups, const ProdigyOptions& options = {});
 
-  /// The estimate now. It times lr is the rate of the next update.
+  /// The current estimate. The next update's learning rate is d times lr.
   double d() const;
 
  private:

@@ -46,7 +46,7 @@ void RAdam::prepare(Now& now) const {
       .rest1 = static_cast<float>(1.0 - now.hyper[hyper::beta1]),
       .beta2 = static_cast<float>(beta2),
       .rest2 = static_cast<float>(1.0 - beta2),
-      .root = rectified ? 1.0f : 0.0f,  // m / 1 while it is not
+      .root = rectified ? 1.0f : 0.0f,  // the kernel divides by sqrt(v) * root + eps, which is 1 before
       .eps = rectified ? static_cast<float>(now.hyper[hyper::eps]) : 1.0f,
       .rate = static_cast<float>(rate),
       .decay = 0.0f,

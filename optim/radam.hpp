@@ -16,7 +16,7 @@ struct RAdamOptions {
   bool maximize = false;
 };
 
-/// Adam whose steps wait for the second moment: until its variance is tractable they are those of SGD with momentum.
+/// Adam with rectified steps: those of SGD with momentum until the variance of the second moment is tractable.
 /// Source: Liu et al., "On the variance of the adaptive learning rate and beyond" (2020), algorithm 2.
 class RAdam final : public Optimizer {
  public:

@@ -58,7 +58,7 @@ void RMSprop::update(const Piece& piece) const {
       .g = piece.g,
       .v = piece.state(square_avg),
       .mean = centered_ ? piece.state(first_optional) : nullptr,
-      .buf = piece.state(momentum_buffer),  // null where there is no momentum
+      .buf = piece.state(momentum_buffer),  // null without momentum
   };
   optim_kernels::current().rmsprop(piece.now.get<optim_kernels::RmspropScalars>(), columns, piece.n);
 }

@@ -7,10 +7,10 @@ namespace temper::optim {
 
 struct RMSpropOptions {
   Schedule lr = 0.01;
-  Schedule alpha = 0.99;  ///< what the mean keeps of itself
+  Schedule alpha = 0.99;  ///< decay of the running mean
   Schedule eps = 1e-8;
   Schedule momentum = 0.0;
-  bool centered = false;  ///< divide by the deviation, not by the root of the mean square
+  bool centered = false;  ///< divide by the standard deviation instead of the root mean square
   Schedule l2 = 0.0;      ///< l2 * p is added to the gradient
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;

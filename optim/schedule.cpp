@@ -16,18 +16,18 @@ namespace {
 
 const ScheduleNode& node(const Schedule& schedule) { return ScheduleNode::of(schedule); }
 
-/// As the object of `.then` and its like.
+/// The text as the object of `.then` and other methods.
 std::string target_text(const Schedule& schedule) {
   const Form form = node(schedule).form;
   return form == Form::product || form == Form::sum ? "(" + schedule.text() + ")" : schedule.text();
 }
 
-/// As a factor of a product.
+/// The text as a factor of a product.
 std::string factor_text(const Schedule& schedule) {
   return node(schedule).form == Form::sum ? "(" + schedule.text() + ")" : schedule.text();
 }
 
-/// The longer of two lengths; a number has none of its own.
+/// The longer of two lengths, where numbers do not count.
 Step common_length(const Schedule& a, const Schedule& b) {
   if (a.is_number()) return b.length();
   if (b.is_number()) return a.length();
@@ -67,7 +67,7 @@ std::string sum_text(const std::vector<Schedule>& parts) {
   return text;
 }
 
-/// How an end of a combination goes together with a neighbour: scaled when any part is, a constant when all are.
+/// The level of a combination at its first or last step: scaled if any part is, constant if all are.
 Level common_level(const std::vector<Schedule>& parts, Level ScheduleNode::*end) {
   bool constant = true;
   for (const Schedule& part : parts) {
@@ -77,7 +77,7 @@ Level common_level(const std::vector<Schedule>& parts, Level ScheduleNode::*end)
   return constant ? Level::constant : Level::peak_one;
 }
 
-/// Part of `whole`, or more than it: other text, length and values.
+/// A schedule that is made of `whole` by cutting, skipping or repeating.
 Schedule derived(const Schedule& whole, std::string text, Step length, std::function<double(Step)> at) {
   return ScheduleNode::wrap({.text = std::move(text),
                              .length = length,
@@ -151,7 +151,7 @@ Schedule Schedule::then(const Schedule& next) const {
   check_joint(*this, next);
   if (length() == 0) return next;
   std::vector<Schedule> parts = links(*this);
-  if (parts.back().length() == 0) parts.pop_back();  // an end value that the next part replaces
+  if (parts.back().length() == 0) parts.pop_back();  // it has an end value only, which the next part replaces
   for (const Schedule& link : links(next)) parts.push_back(link);
 
   ScheduleNode result{.form = Form::chain};

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a Schedule points at, shared by the files that make schedules.
+// The contents of a Schedule, for the files that make schedules.
 
 #include <string>
 #include <utility>
@@ -13,17 +13,17 @@
 namespace temper::optim::detail {
 
 struct ScheduleNode {
-  /// What the text looks like from outside, and what `parts` holds: the links of a chain, the factors of a product, the
+  /// The outermost form of the text, and of `parts`: the links of a chain (a.then(b)), the factors of a product, the
   /// terms of a sum.
   enum class Form { number, primary, chain, product, sum };
 
   Form form = Form::primary;
   std::string text{};
   Step length = endless;
-  std::function<double(Step)> at{};  // asked up to `length`
+  std::function<double(Step)> at{};  // called with steps up to `length`
   double number = 1.0;               // the value of a number, the numeric factor of a product
   std::vector<Schedule> parts{};
-  // How the first and the last link of a chain go together with a neighbour; the same for all that is not a chain.
+  // The level of the first and last link of a chain, which decides whether `then` would make a jump. Equal otherwise.
   enum class Level { peak_one, scaled, constant };
   Level first = Level::peak_one;
   Level last = Level::peak_one;
@@ -32,14 +32,14 @@ struct ScheduleNode {
   static const ScheduleNode& of(const Schedule& schedule) { return *schedule.node_; }
 };
 
-/// A named option with the value that need not be written.
+/// A named option with its value, and the default value, which is not written.
 struct Option {
   template <class T>
   Option(const char* its_name, T value, T usual)
       : name(its_name), text(value == usual ? std::string() : fmt::format("{}", value)) {}
 
   const char* name;
-  std::string text;  // empty when it is as usual
+  std::string text;  // empty for the default value
 };
 
 /// `name(argument, {.option = value})`

@@ -75,7 +75,7 @@ SGD::SGD(const Groups& groups, const SGDWOptions& options, Decay decay)
 void SGD::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr], mu = now.hyper[hyper::momentum];
   const double decayed = decoupled_ ? now.hyper[hyper::decay] * (decay_ == Decay::coupled ? rate : 1.0) : 0.0;
-  // The buffer starts as the first gradient, undampened.
+  // The momentum buffer starts as the first gradient, without dampening.
   const bool first = now.t == 1;
   now.put(optim_kernels::SgdScalars{
       .scale = static_cast<float>(now.scale),

@@ -8,9 +8,9 @@ namespace temper::optim {
 struct SGDOptions {
   Schedule lr;
   Schedule momentum = 0.0;
-  Schedule dampening = 0.0;  ///< the gradient enters the momentum times 1 - dampening, except at first
+  Schedule dampening = 0.0;  ///< the gradient enters the momentum times 1 - dampening, except in the first update
   bool nesterov = false;
-  bool cautious = false;  ///< move only elements whose step agrees with the gradient, and those the more
+  bool cautious = false;  ///< update only elements whose step has the gradient's sign, with larger steps
   Schedule l2 = 0.0;      ///< l2 * p is added to the gradient
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
@@ -23,17 +23,17 @@ struct SGDWOptions {
   Schedule momentum = 0.0;
   Schedule dampening = 0.0;
   bool nesterov = false;
-  bool cautious = false;  ///< move only elements whose step agrees with the gradient, and those the more
+  bool cautious = false;  ///< update only elements whose step has the gradient's sign, with larger steps
   Schedule weight_decay = 0.0;
   Decay decay = Decay::coupled;
-  bool cautious_decay = false;  ///< decay only elements that the step brings nearer to 0
+  bool cautious_decay = false;  ///< decay only elements that the step moves towards 0
   Schedule clip_norm = no_clipping;
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
 };
 
-/// Stochastic gradient descent with momentum; lr stays outside the momentum, as in PyTorch.
+/// Stochastic gradient descent with momentum; lr multiplies the momentum, not the gradients in it, as in PyTorch.
 /// Source: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum" (2013).
 class SGD : public Optimizer {
  public:

@@ -1,4 +1,4 @@
-// The shapes: each is a formula with a text.
+// The basic schedules: each is a formula with a text.
 
 #include <algorithm>
 #include <cmath>
@@ -27,7 +27,7 @@ double half_cosine(double x) { return 0.5 * (1.0 + std::cos(std::numbers::pi * x
 
 double between(double end, double start, double weight) { return end + (start - end) * weight; }
 
-/// A decay from 1 to `end`: `weight` falls from 1 to 0 while its argument rises from 0 to 1.
+/// A decay from 1 to `end`, whose form is `weight`, a function from 1 at 0 to 0 at 1.
 Schedule decay(const char* name, Step n, double end, double (*weight)(double)) {
   check_steps(name, n);
   check_finite(name, "end", end);
@@ -155,7 +155,7 @@ Schedule cosine_restarts(StepCount steps, RestartOptions options) {
   const std::string text = call_text("cosine_restarts", fmt::format("{}", first),
                                      {{"grow", options.grow, Step{1}}, {"end", options.end, 0.0}});
   return shape(text, endless, [=](Step k) {
-    // Counted in whole steps: a closed form by logarithms lands in the wrong cycle at some restarts.
+    // In integers, because a closed form with logarithms is in the wrong cycle at some restarts.
     Step cycle = first;
     if (options.grow == 1) k %= cycle;
     while (k >= cycle) {
@@ -179,7 +179,7 @@ Schedule one_cycle(StepCount steps, OneCycleOptions options) {
                                       {"start", options.start, 1.0 / 25.0},
                                       {"end", options.end, 4e-6},
                                       {"linear", options.linear, false}});
-  const double top = std::max(0.0, options.rise * static_cast<double>(n) - 1.0);  // where the peak lies
+  const double top = std::max(0.0, options.rise * static_cast<double>(n) - 1.0);  // the step of the peak
   const double last = static_cast<double>(n - 1);
   return shape(text, n, [=](Step k) {
     const double x = static_cast<double>(k);

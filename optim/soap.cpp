@@ -19,7 +19,7 @@ enum : std::size_t { lr, beta1, beta2, shampoo_beta, eps, weight_decay };
 }
 enum : std::size_t { exp_avg, exp_avg_sq, left_sum, right_sum, left_basis, right_basis };
 
-/// A weight as a matrix.
+/// The shape of a weight as a matrix.
 struct Sides {
   std::int64_t rows, columns;
 };
@@ -73,7 +73,7 @@ Matrix product(const float* a, bool transpose_a, const float* b, bool transpose_
   return y;
 }
 
-/// x [rows, columns] in the bases, or back from there.
+/// Rotates x [rows, columns] into the bases, or back.
 Matrix rotated(const Matrix& x, const float* left, const float* right, Sides sides, bool back) {
   Matrix y = x;
   if (left != nullptr) y = product(left, !back, y.data(), false, sides.rows, sides.columns, sides.rows);
@@ -96,7 +96,7 @@ void first_basis(float* basis, const float* sum, std::int64_t n) {
   std::transform(vectors.begin(), vectors.end(), basis, [](double x) { return static_cast<float>(x); });
 }
 
-/// One power iteration. Directions are put in the order of their eigenvalues; `order` says which is where.
+/// One power iteration. Sorts the directions by their eigenvalues first; `order` gets the old index of each.
 std::vector<std::int64_t> renew_basis(float* basis, const float* sum, std::int64_t n) {
   const Matrix image = product(sum, false, basis, false, n, n, n);
   std::vector<double> values(static_cast<std::size_t>(n));
@@ -123,7 +123,7 @@ std::vector<std::int64_t> renew_basis(float* basis, const float* sum, std::int64
   return order;
 }
 
-/// Second moments follow the directions that they belong to.
+/// Reorders the second moments as the directions they belong to.
 void permute(float* v, Sides sides, const std::vector<std::int64_t>& order, bool left) {
   const Matrix old(v, v + sides.rows * sides.columns);
   for (std::int64_t i = 0; i < sides.rows; ++i) {
@@ -141,7 +141,7 @@ SOAP::SOAP(Groups groups, const SOAPOptions& options)
     : Optimizer(std::move(groups), define(options)), decay_(options.decay), every_(options.every) {}
 
 void SOAP::prepare(Now& now) const {
-  // The first update counts for nothing but the bases.
+  // The first update only computes the bases.
   if (now.t == 1) return;
   now.products[0] *= now.hyper[hyper::beta1];
   now.products[1] *= now.hyper[hyper::beta2];

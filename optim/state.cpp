@@ -16,14 +16,14 @@ namespace temper::optim {
 
 namespace {
 
-/// Numbers in a parameter's counters: its updates, the bits of its running products, then of its running sums.
+/// The number of a parameter's counters: its updates, the bits of its running products, then of its running sums.
 std::int64_t counters(const Definition& definition) {
   return 1 + static_cast<std::int64_t>(max_products + (definition.keeps_sums ? max_sums : 0));
 }
 
 std::string members_key(std::size_t group) { return fmt::format("group {}/parameters", group); }
 
-/// The group of every parameter that a state names; empty for a state that does not say.
+/// The group of every parameter in a state; empty for a state without groups.
 std::map<std::string, std::size_t> groups_of(const OptimizerState& state) {
   std::map<std::string, std::size_t> groups;
   for (std::size_t group = 0;; ++group) {
@@ -56,7 +56,7 @@ bool read_journal(const std::string& text, std::vector<JournalEntry>& journal) {
   return true;
 }
 
-/// As many numbers as there are places, a blank between two.
+/// Parses as many numbers as there are elements, separated by blanks.
 bool read_globals(const std::string& text, std::vector<double>& globals) {
   const char *at = text.data(), *const end = at + text.size();
   for (double& value : globals) {
@@ -73,7 +73,7 @@ bool read_step(const std::string& text, Step& k) {
   return status == std::errc() && end == text.data() + text.size() && k >= 0;
 }
 
-/// What two schedules say at step k, as far as their texts can be read.
+/// The values of two schedules at step k, if their texts can be parsed.
 std::string difference(const std::string& was, const std::string& is, Step k) {
   try {
     const double before = parse(was)(k), after = parse(is)(k);
@@ -95,7 +95,7 @@ void Optimizer::Engine::scale_lr(double factor, const std::string& reason) {
   journal_.push_back({k_, factor, reason});
 }
 
-/// The texts that say how this optimizer would go on.
+/// The texts of a state that must agree with this optimizer's.
 std::map<std::string, std::string> Optimizer::Engine::settings() const {
   std::map<std::string, std::string> texts;
   texts["optimizer"] = definition_.name;
@@ -121,7 +121,7 @@ std::map<std::string, std::string> Optimizer::Engine::settings() const {
   return texts;
 }
 
-/// Names of parameters, a line each.
+/// The names of a group's parameters, a line each.
 std::string Optimizer::Engine::members(std::size_t group) const {
   std::string names;
   for (const Slot& slot : slots_) {
@@ -191,7 +191,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   std::vector<JournalEntry> journal;
   if (!read_journal(text("journal"), journal)) problem("the journal is '{}'", text("journal"));
 
-  // Tensors: every slot's own, and nothing else.
+  // Tensors: exactly those of all slots.
   const bool adds_averages = averages_ && options.accept_changes && !state.texts.contains("average");
   if (adds_averages || !averages_) samples = 0;
   const std::map<std::string, std::size_t> groups_before = groups_of(state);
@@ -242,7 +242,8 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
       const Tensor* master = find(name + "/master", Dtype::f32, slot.parameter.shape());
       if (master != nullptr) slot.master = *master;
     }
-    // Slow weights are made at a parameter's first update, and anew where they are missing.
+    // Slow weights are optional: they are created at a parameter's first update, also after loading a state without
+    // them.
     if (lookahead_ && slot.updates > 0 && !(options.accept_changes && !state.tensors.contains(name + "/slow"))) {
       const Tensor* slow = find(name + "/slow", Dtype::f32, slot.parameter.shape());
       if (slow != nullptr) slot.slow = *slow;
@@ -253,7 +254,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
       const Tensor* average = find(name + "/average", Dtype::f32, slot.parameter.shape());
       if (average != nullptr) slot.average = *average;
     }
-    if (slot.updates == 0 && numbers != nullptr) continue;  // no state yet
+    if (slot.updates == 0 && numbers != nullptr) continue;  // a parameter without updates has no state
     for (const StateSpec& spec : definition_.states) {
       const Tensor like = make_state(spec, slot.parameter);
       const std::string full = name + "/" + spec.name;
@@ -268,14 +269,14 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
     if (!known.contains(name) && !dropped) problem("extra: {} {} {}", name, tensor.dtype(), tensor.shape());
   }
 
-  // Settings: those that differ must be accepted.
+  // Settings: differences are errors unless accept_changes.
   std::map<std::string, std::string> notes;
   const std::map<std::string, std::string> mine = settings();
   for (const auto& [name, is] : mine) {
     if (name == "optimizer" && text(name) != is) {
       problem("the state is of '{}', this is {}", text(name), is);
     } else if (name.ends_with("/name") && !state.texts.contains(name)) {
-      continue;  // written before states had the groups' names
+      continue;  // a state of a version that did not save the groups' names
     } else if (text(name) != is && !options.accept_changes) {
       problem("{} was '{}', is '{}'{}; LoadOptions{{.accept_changes = true}} takes it", name, text(name), is,
               difference(text(name), is, k));
@@ -312,7 +313,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   notes_ = std::move(notes);
 }
 
-/// What the running products and sums of a parameter of a group are after some updates.
+/// The running products and sums of a parameter of a group after `updates` updates.
 Now Optimizer::Engine::now_after(Step updates, std::size_t group, Step k) const {
   Now now;
   now.globals = definition_.globals;

@@ -1,4 +1,4 @@
-// A step: schedules, gradients, the passes over memory, and what they report.
+// A step of an optimizer: evaluates schedules, reads gradients, updates parameters, and reports.
 
 #include <algorithm>
 #include <cmath>
@@ -18,7 +18,7 @@ namespace {
 constexpr std::int64_t block = optim_kernels::narrow_block;
 static_assert(detail::piece_size % block == 0);
 
-/// Bytes from one element's state to that of the element `begin` later.
+/// The offset in bytes of the state of element `begin`.
 std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
   switch (kind) {
     case StateSpec::Kind::f32: return begin * 4;
@@ -33,9 +33,9 @@ std::int64_t state_offset(StateSpec::Kind kind, std::int64_t begin) {
   return 0;
 }
 
-/// Asks for the first cache lines of a tensor whose turn comes next. The processor foresees what follows them, but not
-/// where a tensor begins, and thousands of small ones are all beginnings.
-void foresee(const void* begin) {
+/// Prefetches the first cache lines of the next tensor. The CPU's own prefetcher finds the lines after these, but not
+/// the beginning of a tensor, and of thousands of small tensors most lines are beginnings.
+void prefetch(const void* begin) {
   for (int line = 0; line < 4; ++line) __builtin_prefetch(static_cast<const char*>(begin) + line * 64);
 }
 
@@ -50,7 +50,7 @@ StepReport Optimizer::Engine::step(const StepOptions& options) {
   report_ = {.k = k_};
   evaluate();
   follow_values();
-  gather();
+  find_active();
   if (active_.empty()) {
     if (options.require_gradient && !std::ranges::all_of(slots_, [](const Slot& s) { return s.parameter.frozen(); })) {
       fail<ValueError>(
@@ -77,7 +77,7 @@ StepReport Optimizer::Engine::step(const StepOptions& options) {
   return report_;
 }
 
-/// Reads all schedules at k, so that a bad value is found before anything changes.
+/// Evaluates all schedules at k, so that a value out of range is found before anything changes.
 void Optimizer::Engine::evaluate() {
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     for (std::size_t i = 0; i < definition_.hypers.size(); ++i) values_[group][i] = hyper(i, group, k_);
@@ -102,7 +102,7 @@ void Optimizer::Engine::evaluate_clipping() {
   }
 }
 
-/// Masters and moments are made for what the parameters were at first: another dtype is another optimizer.
+/// Parameters must keep their dtype, because masters and moments were made for it.
 void Optimizer::Engine::check_values() const {
   for (const Slot& slot : slots_) {
     const Dtype was = slot.master.defined() ? Dtype::bf16 : Dtype::f32, is = slot.parameter.value().dtype();
@@ -113,7 +113,7 @@ void Optimizer::Engine::check_values() const {
   }
 }
 
-/// A parameter that was given another value has other memory.
+/// Finds the bf16 parameters that were given another value, whose addresses have changed.
 void Optimizer::Engine::follow_values() {
   check_values();
   if (!has_masters_) return;
@@ -127,8 +127,8 @@ void Optimizer::Engine::follow_values() {
   }
 }
 
-/// Finds the parameters that have a gradient. They are mostly those of the step before.
-void Optimizer::Engine::gather() {
+/// Finds the parameters that have a gradient. Mostly they are those of the step before, whose addresses are reused.
+void Optimizer::Engine::find_active() {
   std::size_t count = 0;
   bool same = true;
   for (Slot& slot : slots_) {
@@ -216,7 +216,7 @@ void Optimizer::Engine::run() {
   if (!reads_) prepare_all();
   const bool alone = plan_.items() <= 1;
   if (adaptive_clip_) {
-    // The norm that clip_norm cuts is of what this leaves.
+    // Before the gradients are read, because clip_norm applies to the result.
     for (Active& active : active_) {
       if (active.slot->clipped) clip_rows(active);
     }
@@ -245,7 +245,7 @@ void Optimizer::Engine::transform_all() {
   }
 }
 
-/// A gradient that may be written to: nobody else's.
+/// The gradient for writing: a copy of it if it has other handles.
 float* Optimizer::Engine::own_gradient(Active& active) {
   Parameter& parameter = active.slot->parameter;
   if (!parameter.gradient().unique()) parameter.set_gradient(parameter.gradient().clone());
@@ -272,24 +272,26 @@ void Optimizer::Engine::read_gradients(std::int64_t first, std::int64_t last) {
   const auto sum_squares = optim_kernels::current().sum_squares;
   plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
     const float* g = active_[static_cast<std::size_t>(tensor)].g;
-    if (static_cast<std::size_t>(tensor) + 1 < active_.size()) foresee(active_[static_cast<std::size_t>(tensor) + 1].g);
+    if (static_cast<std::size_t>(tensor) + 1 < active_.size()) {
+      prefetch(active_[static_cast<std::size_t>(tensor) + 1].g);
+    }
     sums_[static_cast<std::size_t>(piece)] = sum_squares(g + begin, end - begin);
   });
 }
 
-/// Between the passes, on one thread: whether to write, and the factor of the gradients.
+/// Called between the passes, on one thread: decides whether to write, and computes the factors of the gradients.
 void Optimizer::Engine::decide() {
-  // Squares of floats cannot overflow in double: the sum is finite exactly when all elements are.
+  // Squares of floats cannot overflow in double, so the sum is finite exactly when all elements are.
   double total = 0.0;
-  std::ranges::fill(clips_, 0.0);  // sums of squares until all are added
+  std::ranges::fill(clips_, 0.0);  // holds sums of squares at first
   for (const Active& active : active_) {
-    double& apart = clips_[clipping_[active.slot->group] ? active.slot->group + 1 : 0];
+    double& group_sum = clips_[clipping_[active.slot->group] ? active.slot->group + 1 : 0];
     const auto end = active.first_piece + chunk_count(active.size, detail::piece_size);
     for (std::int64_t piece = active.first_piece; piece < end; ++piece) {
       const double sum = sums_[static_cast<std::size_t>(piece)];
       if (!std::isfinite(sum) && report_.bad.empty()) report_.bad = active.slot->label;
       total += sum;
-      apart += sum;
+      group_sum += sum;
     }
   }
   report_.grad_norm = std::sqrt(total) / options_.divide_by;
@@ -305,7 +307,7 @@ void Optimizer::Engine::decide() {
   prepare_all();
 }
 
-/// The numbers of the update, shared by parameters of one group that were updated equally often.
+/// Computes the numbers of the update, once for parameters of one group with the same number of updates.
 void Optimizer::Engine::prepare_all() {
   nows_.clear();
   const Slot* same = nullptr;
@@ -335,7 +337,7 @@ void Optimizer::Engine::prepare_all() {
   }
 }
 
-/// Between two phases, on one thread: what the pieces of each parameter sum up to.
+/// Called between two phases, on one thread: adds up the sums of each parameter's pieces.
 void Optimizer::Engine::add_totals(int phase) {
   if (error_) writes_ = false;
   std::array<double, 2> all{};
@@ -363,9 +365,9 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
       const Active& active = active_[static_cast<std::size_t>(tensor)];
       if (static_cast<std::size_t>(tensor) + 1 < active_.size()) {
         const Active& next = active_[static_cast<std::size_t>(tensor) + 1];
-        foresee(next.p);
-        foresee(next.g);
-        for (std::size_t i = 0; i < definition_.states.size(); ++i) foresee(next.states[i]);
+        prefetch(next.p);
+        prefetch(next.g);
+        for (std::size_t i = 0; i < definition_.states.size(); ++i) prefetch(next.states[i]);
       }
       Piece work{.p = active.p + begin,
                  .g = active.g + begin,
@@ -420,9 +422,9 @@ void Optimizer::Engine::commit() {
     if (slot.master.defined()) slot.version = slot.copy.version();
   }
   if (!writes_) return;
-  if (looks_back()) pull_resting();
+  if (looks_back()) look_back_others();
   if (average_weight_ > 0.0) {
-    average_resting();
+    average_others();
     ++samples_;
   }
   globals_ = next_globals_;

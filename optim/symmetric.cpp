@@ -10,7 +10,7 @@ namespace temper::optim::detail {
 
 namespace {
 
-/// Turns rows p and q of x [., n] by an angle.
+/// Applies a Givens rotation to rows p and q of x [., n].
 void turn(double* p, double* q, double c, double s, std::int64_t n) {
   for (std::int64_t k = 0; k < n; ++k) {
     const double x = p[k], y = q[k];
@@ -53,7 +53,7 @@ std::vector<double> eigenvectors(std::vector<double> a, std::int64_t n) {
         const double t = std::copysign(1.0, theta) / (std::abs(theta) + std::sqrt(theta * theta + 1.0));
         const double c = 1.0 / std::sqrt(t * t + 1.0), s = t * c;
         turn(row(a, p), row(a, q), c, s, n);
-        // The columns, of which the matrix has the same: symmetric again.
+        // The same rotation of the columns, after which the matrix is symmetric again.
         for (std::int64_t k = 0; k < n; ++k) {
           if (k == p || k == q) continue;
           row(a, k)[p] = row(a, p)[k];
@@ -79,7 +79,7 @@ std::vector<double> eigenvectors(std::vector<double> a, std::int64_t n) {
 
 /// Source: Householder; Golub, Van Loan, "Matrix computations" (2013), section 5.2.
 std::vector<double> orthogonal_basis(std::vector<double> a, std::int64_t n) {
-  std::vector<double> r = transposed(a, n);  // rows are columns: what follows runs along memory
+  std::vector<double> r = transposed(a, n);  // the columns of a as rows, for contiguous access below
   std::vector<double> q(a.size());
   for (std::int64_t i = 0; i < n; ++i) q[static_cast<std::size_t>(i * n + i)] = 1.0;
   std::vector<std::vector<double>> mirrors;
@@ -100,7 +100,7 @@ std::vector<double> orthogonal_basis(std::vector<double> a, std::int64_t n) {
     for (std::int64_t column = j; column < n; ++column) reflect(v, j, r.data() + column * n);
     mirrors.push_back(std::move(v));
   }
-  // The basis is the product of the mirrors: applied to the columns of the identity, the last one first.
+  // The basis is the product of all reflections, applied to the identity, the last one first.
   for (std::int64_t column = 0; column < n; ++column) {
     for (std::int64_t j = n; j-- > 0;) reflect(mirrors[static_cast<std::size_t>(j)], j, q.data() + column * n);
   }

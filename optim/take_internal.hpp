@@ -1,6 +1,6 @@
 #pragma once
 
-// Cautious steps and cautious decay, for the optimizers whose kernels can take a direction so.
+// Cautious updates and cautious decay, for optimizers whose kernels take TakeScalars.
 
 #include <string>
 
@@ -10,19 +10,19 @@
 
 namespace temper::optim::detail {
 
-/// The two flags, which do not depend on each other.
+/// The options `cautious` and `cautious_decay`, which are independent.
 struct Caution {
   bool update = false;
   bool decay = false;
 
   explicit operator bool() const { return update || decay; }
-  /// A cautious update needs to know how many elements it keeps before it takes them.
+  /// A cautious update takes two phases: it counts the elements to be updated, because their steps are scaled by that.
   int phases() const { return update ? 2 : 1; }
-  /// For Definition::variant.
+  /// The text for Definition::variant.
   std::string text() const { return std::string(update ? ", cautious" : "") + (decay ? ", cautious decay" : ""); }
 };
 
-/// Has `kernel` take a direction of one piece, or count its elements in the first of two phases.
+/// Updates a piece with `kernel`, or lets it count elements in the first of two phases.
 /// Source: Liang et al., "Cautious optimizers: improving training with one line of code" (2024); Chen et al., "Cautious
 /// weight decay" (2025).
 template <class Kernel>

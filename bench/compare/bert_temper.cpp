@@ -1,5 +1,5 @@
-// A BERT that learns masked words: norms after each part, GELU, the head tied to the embedding. Tokens of noise; three
-// in twenty count.
+// A BERT for masked language modelling on random tokens, of which 15 % have a target: post-norm, GELU, the head tied to
+// the embedding.
 
 #include <temper/models/bert/bert.hpp>
 
@@ -9,7 +9,7 @@ namespace {
 
 using namespace temper;
 
-/// models::BertForMaskedLM without the bias of the vocabulary.
+/// models::BertForMaskedLM without the bias of the decoder.
 class MaskedLM : public nn::Layer {
  public:
   explicit MaskedLM(const workload::Options& o)

@@ -1,4 +1,4 @@
-// The small convolutional network of models/cnn on images of noise, [N, 28, 28, 1].
+// The small convolutional network of models/cnn on random images [N, 28, 28, 1].
 
 #include <temper/models/cnn/cnn.hpp>
 

@@ -11,7 +11,7 @@ int main(int argc, char** argv) {
                          nn::Flatten(), nn::Linear(64 * 7 * 7, 128), nn::ReLU(), nn::Linear(128, 10));
     std::vector<Tensor> inputs;
     for (int s = 0; s < workload::input_sets; ++s) {
-      Tensor images = torch::empty({options.batch, 1, 28, 28});  // one channel: the elements lie as in [N, 28, 28, 1]
+      Tensor images = torch::empty({options.batch, 1, 28, 28});  // one channel: same memory as [N, 28, 28, 1]
       auto* elements = images.data_ptr<float>();
       for (long i = 0; i < images.numel(); ++i) elements[i] = workload::noise(workload::input_stream + s, i);
       inputs.push_back(options.channels_last ? images.contiguous(MemoryFormat::ChannelsLast) : images);

@@ -1,4 +1,4 @@
-// A GPT: learned positions, norms before each part, GELU, the head tied to the embedding. Tokens of noise.
+// A GPT on random tokens: learned positions, pre-norm, GELU, the head tied to the embedding.
 
 #include <temper/models/gpt/gpt.hpp>
 

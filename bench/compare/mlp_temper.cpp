@@ -1,4 +1,4 @@
-// MLP 784-256-128-10 on rows of noise.
+// MLP 784-256-128-10 on random rows.
 
 #include "bench/compare/temper_side.hpp"
 

@@ -1,4 +1,4 @@
-// ResNet-20 on images of noise, [N, 32, 32, 3]: 3 x 3 convolutions with batch norm, in three stages of three blocks.
+// ResNet-20 on random images [N, 32, 32, 3]: 3 x 3 convolutions with batch norm, in three stages of three blocks.
 
 #include "bench/compare/temper_side.hpp"
 
@@ -67,10 +67,10 @@ int main(int argc, char** argv) {
     for (int s = 0; s < workload::input_sets; ++s) {
       inputs.push_back(empty({options.batch, 32, 32, 3}));
       const auto elements = inputs.back().mutable_values<float>();
-      for (std::size_t i = 0; i < elements.size(); ++i) {  // number i as images lie in [N, C, H, W]
-        const auto place = static_cast<std::int64_t>(i) / 3, channel = static_cast<std::int64_t>(i) % 3;
-        const std::int64_t number = place / pixels * pixels * 3 + channel * pixels + place % pixels;
-        elements[i] = workload::noise(workload::input_stream + s, static_cast<std::uint64_t>(number));
+      for (std::size_t i = 0; i < elements.size(); ++i) {  // LibTorch's side fills [N, C, H, W]
+        const auto pixel = static_cast<std::int64_t>(i) / 3, channel = static_cast<std::int64_t>(i) % 3;
+        const std::int64_t nchw_index = pixel / pixels * pixels * 3 + channel * pixels + pixel % pixels;
+        elements[i] = workload::noise(workload::input_stream + s, static_cast<std::uint64_t>(nchw_index));
       }
     }
     workload::run_classifier(options, flops(static_cast<double>(options.batch)), model, inputs, 10);

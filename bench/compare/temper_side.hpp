@@ -1,6 +1,6 @@
 #pragma once
 
-// Temper's half of what the programs of a comparison share.
+// What Temper's programs of the comparison share.
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +17,7 @@
 
 namespace workload {
 
-/// Parameter number i holds stream i, scaled by its fan-in; biases, gains and what else is a vector by 0.1.
+/// Fills parameter s with noise of stream s: scaled by 1 / sqrt(fan-in), vectors such as biases and gains by 0.1.
 inline void set_parameters(const std::vector<temper::Parameter>& parameters) {
   for (std::size_t s = 0; s < parameters.size(); ++s) {
     temper::Tensor value = parameters[s].value();
@@ -28,12 +28,12 @@ inline void set_parameters(const std::vector<temper::Parameter>& parameters) {
   }
 }
 
-inline std::vector<temper::Tensor> make_labels(const temper::Shape& shape, long classes, long counting) {
+inline std::vector<temper::Tensor> make_labels(const temper::Shape& shape, long classes, long labelled) {
   std::vector<temper::Tensor> sets;
   for (int s = 0; s < label_sets; ++s) {
     sets.push_back(temper::empty(shape, temper::Dtype::i64));
     const auto elements = sets.back().mutable_values<std::int64_t>();
-    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = counted_label(s, i, classes, counting);
+    for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = masked_label(s, i, classes, labelled);
   }
   return sets;
 }
@@ -48,15 +48,15 @@ inline std::vector<temper::Tensor> make_ids(const Options& options) {
   return sets;
 }
 
-/// One training step of a classifier over the sets in turn. The labels have `labels_shape`, by default
-/// [batch]; about `counting` in twenty count.
+/// Times training steps of a classifier, which use the sets of inputs and labels in turn. Labels have `labels_shape`,
+/// by default [batch]. About `labelled` of 20 positions have a label; the others are ignored by the loss.
 template <class Model>
 void run_classifier(const Options& options, double flops, const Model& model, const std::vector<temper::Tensor>& inputs,
-                    long classes, const temper::Shape& labels_shape = {}, long counting = 20) {
+                    long classes, const temper::Shape& labels_shape = {}, long labelled = 20) {
   set_parameters(model.parameters());
   if (options.bf16) temper::nn::to_bf16(model);
   const auto labels =
-      make_labels(labels_shape.rank() > 0 ? labels_shape : temper::Shape{options.batch}, classes, counting);
+      make_labels(labels_shape.rank() > 0 ? labels_shape : temper::Shape{options.batch}, classes, labelled);
   temper::optim::AdamW adamw(model.parameters(), {.lr = 1e-3, .weight_decay = 0.01});
   run(
       options, flops, temper::bench::machine(),

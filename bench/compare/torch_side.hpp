@@ -1,6 +1,6 @@
 #pragma once
 
-// LibTorch's half of what the programs of a comparison share.
+// What LibTorch's programs of the comparison share.
 
 #include <dlfcn.h>
 #include <torch/torch.h>
@@ -13,7 +13,7 @@
 
 namespace workload {
 
-/// LibTorch takes one thread unless told.
+/// Sets LibTorch's threads to OMP_NUM_THREADS: it uses one by default.
 inline int set_threads() {
   const char* wanted = std::getenv("OMP_NUM_THREADS");
   const int threads = wanted != nullptr ? std::atoi(wanted) : 2;
@@ -46,7 +46,7 @@ inline Facts torch_facts() {
           {"BLAS", config != nullptr ? config() : "unknown"}};
 }
 
-/// As Temper's side has it.
+/// The same values as set_parameters() of temper_side.hpp.
 inline void set_parameters(const std::vector<torch::Tensor>& parameters) {
   torch::NoGradGuard pause;
   for (std::size_t s = 0; s < parameters.size(); ++s) {
@@ -59,12 +59,12 @@ inline void set_parameters(const std::vector<torch::Tensor>& parameters) {
   }
 }
 
-inline std::vector<torch::Tensor> make_labels(at::IntArrayRef shape, long classes, long counting) {
+inline std::vector<torch::Tensor> make_labels(at::IntArrayRef shape, long classes, long labelled) {
   std::vector<torch::Tensor> sets;
   for (int s = 0; s < label_sets; ++s) {
     sets.push_back(torch::empty(shape, torch::kLong));
     auto* elements = sets.back().data_ptr<std::int64_t>();
-    for (long i = 0; i < sets.back().numel(); ++i) elements[i] = counted_label(s, i, classes, counting);
+    for (long i = 0; i < sets.back().numel(); ++i) elements[i] = masked_label(s, i, classes, labelled);
   }
   return sets;
 }
@@ -79,8 +79,8 @@ inline std::vector<torch::Tensor> make_ids(const Options& options) {
   return sets;
 }
 
-/// Attention over projections [N, T, 3 E] to [N, T, E]. `mask` [T, T] is added to the scores; the scaling is part of
-/// the product, which is the fastest this version has.
+/// Attention of projections [N, T, 3 E] to [N, T, E]. `mask` [T, T] is added to the scores. baddbmm, which includes the
+/// scaling, is the fastest way in this version.
 inline torch::Tensor attention(const torch::Tensor& projected, long heads, const torch::Tensor& mask) {
   const long n = projected.size(0), t = projected.size(1), features = projected.size(2) / 3, d = features / heads;
   const torch::Tensor qkv = projected.view({n, t, 3, heads, d}).permute({2, 0, 3, 1, 4}).reshape({3, n * heads, t, d});
@@ -92,11 +92,11 @@ inline torch::Tensor attention(const torch::Tensor& projected, long heads, const
   return y.view({n, heads, t, d}).transpose(1, 2).reshape({n, t, features});
 }
 
-/// One training step of a classifier over the sets in turn. The labels have `labels_shape`, by default
-/// [batch]; about `counting` in twenty count.
+/// Times training steps of a classifier, which use the sets of inputs and labels in turn. Labels have `labels_shape`,
+/// by default [batch]. About `labelled` of 20 positions have a label; the others are ignored by the loss.
 template <class Model>
 void run_classifier(const Options& options, double flops, Model& model, const std::vector<torch::Tensor>& inputs,
-                    long classes, const std::vector<std::int64_t>& labels_shape = {}, long counting = 20) {
+                    long classes, const std::vector<std::int64_t>& labels_shape = {}, long labelled = 20) {
   set_parameters(model->parameters());
   if (options.channels_last) {
     for (auto& parameter : model->parameters()) {
@@ -104,13 +104,13 @@ void run_classifier(const Options& options, double flops, Model& model, const st
     }
   }
   const auto labels =
-      make_labels(labels_shape.empty() ? std::vector<std::int64_t>{options.batch} : labels_shape, classes, counting);
+      make_labels(labels_shape.empty() ? std::vector<std::int64_t>{options.batch} : labels_shape, classes, labelled);
   std::vector<torch::Tensor> parameters = model->parameters();
   torch::optim::AdamW adamw(parameters, torch::optim::AdamWOptions(1e-3).weight_decay(0.01));
   run(
       options, flops, torch_facts(),
       [&](long i) {
-        // Faster than zero_grad, which in this version writes zeros to be added to.
+        // As zero_grad(set_to_none=True), which is faster than this version's default of writing zeros.
         for (auto& parameter : parameters) parameter.mutable_grad().reset();
         torch::Tensor loss = torch::nn::functional::cross_entropy(
             model->forward(inputs[i % input_sets]).view({-1, classes}), labels[i % label_sets].view(-1));

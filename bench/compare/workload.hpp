@@ -1,7 +1,7 @@
 #pragma once
 
-// What the two sides of a comparison share: inputs and weights from one formula, the loop that times a step, and the
-// line of JSON it prints. Knows neither library, and is C++17 because LibTorch's side is.
+// What both sides of a comparison share: the values of inputs and weights, the loop that times a step, and the line of
+// JSON it prints. Includes neither library, and is C++17 for LibTorch's side.
 
 #include <sys/resource.h>
 
@@ -24,10 +24,10 @@ struct Options {
   int check = 8;               // steps whose losses are compared
   double warmup = 0.5;         // seconds before anything is timed
   double seconds = 2.0;        // of timed steps
-  bool channels_last = false;  // LibTorch's side
-  bool recompute = false;      // ours, of the GPT: blocks are computed again for their gradients
-  bool bf16 = false;           // ours
-  // Of the transformers, which have their own defaults.
+  bool channels_last = false;  // of LibTorch
+  bool recompute = false;      // of Temper's GPT: recompute the blocks in backward
+  bool bf16 = false;           // of Temper
+  // Sizes of the transformers.
   long layers = 0, width = 0, heads = 0, vocabulary = 0, context = 0;
 };
 
@@ -66,8 +66,8 @@ inline Options parse(int argc, char** argv) {
   return options;
 }
 
-/// Number `i` of a stream, 24 random bits. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
-/// generators" (2014).
+/// 24 random bits: number `i` of a stream. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators"
+/// (2014).
 inline std::uint32_t bits(std::uint64_t stream, std::uint64_t i) {
   std::uint64_t z = (stream << 40) + i + 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -75,7 +75,7 @@ inline std::uint32_t bits(std::uint64_t stream, std::uint64_t i) {
   return static_cast<std::uint32_t>((z ^ (z >> 31)) >> 40);
 }
 
-/// The same on every machine, in [-scale, scale).
+/// A random number in [-scale, scale), the same on every machine.
 inline float noise(std::uint64_t stream, std::uint64_t i, float scale = 1.0f) {
   return (static_cast<float>(bits(stream, i)) * 0x1p-23f - 1.0f) * scale;
 }
@@ -84,22 +84,22 @@ inline long label(std::uint64_t stream, std::uint64_t i, long classes) {
   return static_cast<long>(bits(stream, i) % static_cast<std::uint32_t>(classes));
 }
 
-// Streams: parameters have their number, inputs and labels these and upwards. Few inputs with many sets of labels,
-// which contradict each other: the loss stays where it is, and no gradient becomes so small that arithmetic slows.
+// Streams from 0 on are for parameters, from these on for inputs and labels. There are more sets of labels than of
+// inputs, so that the model cannot learn: gradients then never shrink to denormals, which would slow the arithmetic.
 inline constexpr std::uint64_t input_stream = 1000, label_stream = 2000;
 inline constexpr int input_sets = 8, label_sets = 101;
 
-/// -100, which no loss counts, but for about `counting` in twenty.
-inline long counted_label(int set, std::uint64_t i, long classes, long counting) {
+/// A label for about `labelled` of 20 indices i, and -100, which the loss ignores, for the others.
+inline long masked_label(int set, std::uint64_t i, long classes, long labelled) {
   const std::uint64_t stream = label_stream + static_cast<std::uint64_t>(set);
-  return label(stream + label_sets, i, 20) < counting ? label(stream, i, classes) : -100;
+  return label(stream + label_sets, i, 20) < labelled ? label(stream, i, classes) : -100;
 }
 
 /// Facts about a side: {"threads", "2"}.
 using Facts = std::vector<std::pair<std::string, std::string>>;
 
-/// Calls step(i) for i = 0, 1, 2, ...; it does a whole training step and returns a handle of its loss, which value()
-/// turns into a number. Prints one line of JSON. `flops` are those of the model in one step, counted by hand.
+/// Calls step(i) for i = 0, 1, 2, ..., which does a whole training step and returns its loss as a tensor; value() turns
+/// that into a number. Prints one line of JSON. `flops` is the model's number of floating-point operations per step.
 template <class Step, class Value>
 void run(const Options& options, double flops, const Facts& facts, Step step, Value value) {
   using Clock = std::chrono::steady_clock;
@@ -123,7 +123,8 @@ void run(const Options& options, double flops, const Facts& facts, Step step, Va
     step(i);
     times.push_back(since(begin) * 1e3);
   }
-  // Of all threads; spinning counts. Less disturbed by other load than the time, and no measure of speed.
+  // CPU time of all threads, including spinning: not a measure of speed, but less sensitive to other load than the
+  // time.
   const double cpu_ms = double(std::clock() - cpu_start) * 1e3 / CLOCKS_PER_SEC / double(times.size());
   std::sort(times.begin(), times.end());
   rusage usage{};
@@ -152,14 +153,14 @@ int guarded(int argc, char** argv, Body body) {
   }
 }
 
-// Model FLOPs of one training step: a multiplication and an addition for each term, forward, for the gradient of the
-// weights, and for that of the input where it is needed.
+// Floating-point operations of a training step: a multiplication and an addition per term of the products in forward,
+// of the gradient of the weights, and of the gradient of the input where it is needed.
 
 inline double linear_flops(double rows, double in, double out, bool input_gradient = true) {
   return 2 * rows * in * out * (input_gradient ? 3 : 2);
 }
-/// `rows` tokens through a stack of blocks of width and 4 * width, and a head. Of the scores of causal attention the
-/// half that is needed.
+/// Blocks with linear layers of width and 4 * width, and a head over the vocabulary. Of causal attention, only the half
+/// of the scores that is visible counts.
 inline double transformer_flops(const Options& o, bool causal) {
   const double rows = double(o.batch) * double(o.context), width = double(o.width);
   const double attention = 2 * linear_flops(rows, double(o.context) * (causal ? 0.5 : 1.0), width);

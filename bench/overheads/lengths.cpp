@@ -1,6 +1,6 @@
-// What it costs that every step has another shape: a GPT trains on texts of 1 to 512 tokens in random order, and the
-// same steps are timed again with each length on its own, several times in a row. Prints one line of JSON. usage:
-// overheads-lengths [ROUNDS] [LONGEST]
+// The cost of changing shapes: a GPT trains on texts of 1 to 512 tokens in random order, and the same steps are timed
+// again grouped by length. Prints one line of JSON.
+// Usage: overheads-lengths [ROUNDS] [LONGEST]
 
 #include <algorithm>
 #include <chrono>
@@ -22,7 +22,7 @@ using namespace temper;
 namespace {
 
 constexpr std::int64_t batch = 4;
-constexpr std::int64_t between = 8;  // every 8th length is timed
+constexpr std::int64_t stride = 8;  // only lengths that are multiples of it are timed
 constexpr std::int64_t vocabulary = 256;
 
 double median(std::vector<double> values) {
@@ -36,7 +36,7 @@ class Training {
       : model_({.vocabulary = vocabulary, .context = longest, .layers = 2, .heads = 2, .width = 128}),
         adamw_(model_.parameters(), {.lr = 1e-3}) {}
 
-  /// One update on a text of so many tokens; milliseconds.
+  /// Does one update on random texts of this length. Returns its time in milliseconds.
   double step(std::int64_t tokens) {
     Tensor ids = empty({batch, tokens}, Dtype::i64);
     for (std::int64_t& id : ids.mutable_values<std::int64_t>()) id = static_cast<std::int64_t>(random_() % vocabulary);
@@ -75,10 +75,10 @@ int main(int argc, char** argv) {
     std::shuffle(lengths.begin(), lengths.end(), random);
     for (const std::int64_t length : lengths) {
       const double time = training.step(length);
-      if (length % between == 0) changing[length].push_back(time);
+      if (length % stride == 0) changing[length].push_back(time);
     }
     for (const std::int64_t length : lengths) {
-      if (length % between != 0) continue;
+      if (length % stride != 0) continue;
       training.step(length);
       for (int i = 0; i < 3; ++i) constant[length].push_back(training.step(length));
     }

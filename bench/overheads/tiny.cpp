@@ -1,4 +1,4 @@
-// As small as a training program can be: what it takes to compile it and to start it.
+// A minimal training program. overheads.py times its compilation and its start.
 
 #include <temper/temper.hpp>
 using namespace temper;

@@ -8,7 +8,7 @@
 
 namespace temper::detail {
 
-/// Memory that is freed all at once, kept for the next tape.
+/// A bump allocator: its memory is freed all at once, and kept for the next tape.
 class Arena {
  public:
   void* allocate(std::size_t bytes) {

@@ -30,7 +30,7 @@ double dot(const Tensor& a, const Tensor& b) {
   return sum;
 }
 
-/// One input, its gradient, and where it is moved to.
+/// An input that is checked, its place among all inputs, and its gradient.
 struct Input {
   std::size_t index;
   Tensor x, gradient;
@@ -80,7 +80,7 @@ class Check {
         const float step = static_cast<float>(options_.step) * d[i];
         p[i] = x[i] + step;
         m[i] = x[i] - step;
-        // The step that was really made, after rounding.
+        // The step between the two points after rounding, not the one asked for.
         const double made = (static_cast<double>(p[i]) - static_cast<double>(m[i])) / 2.0;
         expected += static_cast<double>(g[i]) * made;
         gradient_squares += static_cast<double>(g[i]) * static_cast<double>(g[i]);
@@ -103,7 +103,7 @@ class Check {
 
   double value(std::span<const Tensor> inputs) const {
     const detail::RepeatRandom repeat(random_);
-    const Tape tape(options_.mode);  // so that dropout draws what it drew on the first one
+    const Tape tape(options_.mode);  // so that dropout draws the same masks as in differentiate()
     return dot(f_(inputs), weights_);
   }
 
@@ -113,7 +113,7 @@ class Check {
 
   const Function& f_;
   const GradcheckOptions& options_;
-  const RandomState random_ = random_state();  // every evaluation draws from here on, by itself
+  const RandomState random_ = random_state();  // where every evaluation's random numbers start
   std::vector<Tensor> inputs_;
   std::vector<Input> checked_;
   Tensor weights_;

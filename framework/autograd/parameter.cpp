@@ -26,7 +26,7 @@ void check_dtype(const Tensor& value) {
 
 Parameter::Parameter(Tensor value, Role role) {
   check_dtype(value);
-  // A tensor of its own, though of the same memory: the caller's may be a constant elsewhere.
+  // A tensor of its own on the same memory: the caller may use theirs as a constant elsewhere.
   state_ = std::make_shared<detail::ParameterState>(role);
   state_->value = detail::alias_for(value, state_);
 }

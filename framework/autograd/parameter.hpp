@@ -33,7 +33,7 @@ class ParameterState {
 
 }  // namespace detail
 
-/// A tensor that training changes, with the gradient that waits for the next optimizer step. A shared handle: copies
+/// A tensor that training changes, with its gradient, which the next optimizer step uses up. A shared handle: copies
 /// are the same parameter. The name belongs to the handle, because one parameter is "weight" to its layer and
 /// "encoder.0.weight" to the model.
 class Parameter {
@@ -52,8 +52,8 @@ class Parameter {
   /// A handle of the same parameter under another name.
   Parameter named(std::string name) const;
 
-  /// Replaces the value by another, which may be of another dtype; all handles see it. Optimizers made before go on
-  /// from it, but refuse another dtype. Throws: ShapeError unless it is f32 or bf16, of the parameter's shape.
+  /// Replaces the value for all handles. Its dtype may differ, but optimizers made before accept the new value only if
+  /// it has the old dtype. Throws: ShapeError unless it is f32 or bf16, of the parameter's shape.
   void set_value(const Tensor& value);
 
   /// The sum of the gradients since the last step, in f32; undefined when there is none.
@@ -62,8 +62,8 @@ class Parameter {
   void set_gradient(Tensor gradient);
   void discard_gradient() { state().gradient = Tensor(); }
 
-  /// A frozen parameter gets no gradient, so no optimizer moves it: to operations it is a constant, and a backward that
-  /// comes after freeze() leaves it out, too.
+  /// A frozen parameter gets no gradient, so no optimizer changes it: operations take it as a constant, and a backward
+  /// after freeze() skips it even where the operation was recorded before.
   void freeze();
   void unfreeze() { state().frozen = false; }
   bool frozen() const { return state().frozen; }

@@ -8,8 +8,8 @@ namespace temper::detail {
 /// of the call on it.
 RandomStream dropout_stream();
 
-/// Whether a block is being computed again for backward: what training does once a step (running statistics) it has
-/// done already.
+/// Whether a block of recompute() is being computed again for backward. Side effects of training that happen once a
+/// step, such as running statistics, are skipped then.
 bool recomputing();
 
 }  // namespace temper::detail

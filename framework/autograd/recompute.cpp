@@ -15,11 +15,11 @@ namespace temper::detail {
 
 namespace {
 
-/// A number that two tensors of different bits hardly share.
+/// A 64-bit hash of the elements' bits.
 std::uint64_t fingerprint(const Tensor& x) {
   const auto* const bytes = with_type(x.dtype(), [&]<class T>() { return reinterpret_cast<const char*>(x.data<T>()); });
   const std::size_t size = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
-  // Four chains, because one would wait for its own products.
+  // Four independent chains: in one, each multiplication would wait for the one before.
   std::array<std::uint64_t, 4> sums{1, 2, 3, 4};
   constexpr std::size_t stride = sizeof sums;
   for (std::size_t at = 0; at < size; at += stride) {
@@ -32,15 +32,15 @@ std::uint64_t fingerprint(const Tensor& x) {
 
 }  // namespace
 
-/// A block whose operations are recorded when backward comes to it; the object of its node's closure.
+/// A block whose operations are recorded when backward reaches it; the object of its node's closure.
 struct Recorder::Block {
   Again again;
-  std::span<Saved> inputs;  // what it used of what was older; in the arena, as `numbers`
+  std::span<Saved> inputs;  // the tensors it used that are older than it; in the arena, as `numbers`
   Mode mode;
   std::uint64_t first_call, calls_end;  // of the tape's random masks
   std::uint64_t seed;
-  std::span<std::uint64_t> numbers;  // what it took from the random generator
-  std::uint64_t fingerprint;         // of what it gave
+  std::span<std::uint64_t> numbers;  // those it took from the random generator
+  std::uint64_t fingerprint;         // of its result
 
   static void destroy(void* object) {
     auto* block = static_cast<Block*>(object);
@@ -69,7 +69,7 @@ void Recorder::note(const Tensor& x) {
 
 bool Recorder::block_wanted(const Tensor& y) {
   const bool wanted =
-      y.id() >= block_born_ &&  // else it is one of its inputs, and the tape knows what there is to know
+      y.id() >= block_born_ &&  // else it is one of its inputs, which the tape tracks already
       (y.dtype() == Dtype::f32 || y.dtype() == Dtype::bf16) &&
       std::ranges::any_of(block_inputs_, [this](const Saved& input) { return wants(slot_of_input(input)); });
   if (!wanted) block_inputs_.clear();
@@ -102,7 +102,7 @@ void Recorder::record_block(const Tensor& y, const Again& again, Mode mode, std:
 }
 
 /// Computes a block again, now recording, and walks what it recorded. Its operations thus see the tape as they would
-/// have done the first time, and add to the same sums in the same order.
+/// without recompute(), and add to the same sums in the same order.
 void Recorder::walk_block(const Node& node, Tensor dy) {
   const Block& block = *static_cast<const Block*>(node.closure.object);
   const std::size_t rest = nodes_.size(), known = slots_.size();

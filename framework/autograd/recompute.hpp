@@ -21,7 +21,7 @@ struct Again {
   void (*destroy)(void* object);
 };
 
-/// The first run of a block: while one lives, the tape records nothing but notes what the block uses.
+/// The first run of a block. During its lifetime the tape records no operation, but notes the tensors the block uses.
 class FirstRun {
  public:
   FirstRun();
@@ -29,7 +29,7 @@ class FirstRun {
   FirstRun(const FirstRun&) = delete;
   FirstRun& operator=(const FirstRun&) = delete;
 
-  /// Ends the run. Space for the block on the tape; null when no gradient will flow through `y`, what it gave.
+  /// Ends the run. Space for the block on the tape; null when no gradient will flow through `y`, its result.
   void* space(const Tensor& y, std::size_t bytes);
   /// Completes what space() began.
   void record(const Tensor& y, const Again& again);
@@ -55,15 +55,15 @@ Tensor recompute(Run run) {
 
 }  // namespace detail
 
-/// `block(inputs...)`, keeping for backward the inputs alone: backward computes the block a second time and then walks
-/// it. A third more work for the block, and of all that its operations keep only one block's is there at a time:
+/// `block(inputs...)`, keeping for backward the inputs alone (activation checkpointing): backward computes the block a
+/// second time. That is a third more work, and the activations of one block at a time are in memory instead of all:
 ///
 ///     for (const GptBlock& block : blocks) x = recompute(block, x);
 ///
 /// Nothing else changes. Gradients, dropout masks and running statistics are the same to the last bit; what the block
 /// uses beside its inputs (parameters, tensors a lambda captured) gets its gradient too. The block is copied or moved
-/// onto the tape; one that can only be moved, as a layer, is referred to and must live until backward. It has to
-/// compute the same twice, and within it no tensor is watched. Blocks may contain others. Throws: ValueError for an
+/// onto the tape; one that cannot be copied, as a layer, is referred to and must live until backward. It must compute
+/// the same twice, and not watch a tensor within. Blocks may contain others. Throws: ValueError for an
 /// undefined result; backward throws a TapeError when the second run gives other bits, draws other random numbers or
 /// uses another parameter, or when something the block used was changed in place meanwhile. Source: Chen, Xu, Zhang,
 /// Guestrin, "Training deep nets with sublinear memory cost" (2016).

@@ -7,7 +7,7 @@
 
 namespace temper::detail {
 
-/// Which slot of a tape a tensor has, by the tensor's id. Cleared in no time, and then as large as before.
+/// A hash table from tensor ids to slots of a tape. clear() takes constant time and keeps the memory.
 class SlotMap {
  public:
   static constexpr std::int32_t absent = -2;
@@ -18,7 +18,7 @@ class SlotMap {
     return entry.round == round_ ? entry.slot : absent;
   }
 
-  /// Throws nothing after make_room().
+  /// Does not throw after make_room().
   void set(std::uint64_t id, std::int32_t slot) {
     make_room();
     Entry& entry = entries_[place_of(id)];
@@ -50,8 +50,8 @@ class SlotMap {
     std::uint32_t round = 0;  // that of the map when it was set; entries of others are empty
   };
 
-  /// Where the entry of an id is, or the empty one where it belongs. Ids are given one after the other; multiplied by
-  /// the golden ratio they lie far apart.
+  /// The index of an id's entry, or of the empty entry where it belongs. Ids are consecutive numbers; multiplying by
+  /// the golden ratio spreads them over the table (Fibonacci hashing).
   std::size_t place_of(std::uint64_t id) const {
     const std::size_t last = entries_.size() - 1;
     std::size_t place = static_cast<std::size_t>(id * 0x9e3779b97f4a7c15u >> std::countl_zero(last));

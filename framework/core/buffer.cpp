@@ -9,7 +9,7 @@
 namespace temper::detail {
 
 Buffer::Buffer(std::size_t bytes) {
-  // A sum that wraps would ask for a few bytes; the most there can be is refused.
+  // Unbounded, the sum could wrap around to a few bytes. The pool refuses a request this large.
   const std::size_t most = std::numeric_limits<std::size_t>::max() - sizeof(Header);
   const PoolBlock block = pool_allocate(sizeof(Header) + std::min(bytes, most));
   header_ = new (block.memory) Header{1, 0, bytes, block.bytes};

@@ -7,8 +7,8 @@
 
 namespace temper::detail {
 
-/// A reference-counted block of the pool. Its bookkeeping lies in the block's first 64 bytes, so a buffer is one
-/// allocation, and none in steady state.
+/// A reference-counted block of the pool. Its header lies in the block's first 64 bytes, so a buffer costs one request
+/// to the pool, and no allocation once the pool holds a block of its size.
 class Buffer {
  public:
   Buffer() noexcept = default;
@@ -32,7 +32,7 @@ class Buffer {
   /// Whether this is the only handle.
   bool unique() const { return header_->references.load(std::memory_order_acquire) == 1; }
 
-  /// Counts the changes in place, so that a backward can tell that a saved tensor is no longer what it was.
+  /// Number of changes in place. By it a backward function notices that a tensor it saved was modified.
   std::uint32_t version() const { return header_->version.load(std::memory_order_relaxed); }
   void bump_version() const { header_->version.fetch_add(1, std::memory_order_relaxed); }
 

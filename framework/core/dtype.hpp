@@ -9,7 +9,7 @@
 
 namespace temper {
 
-/// What a tensor's elements are. Indices and labels are i64, as in PyTorch.
+/// The type of a tensor's elements. Indices and labels are i64, as in PyTorch.
 enum class Dtype : std::uint8_t { f32, bf16, i64, boolean };
 
 /// Bytes per element.

@@ -23,13 +23,13 @@ class ValueError : public Error {
   using Error::Error;
 };
 
-/// A tape used in a way that has no meaning: backward twice, on a non-scalar, after a saved tensor changed.
+/// A tape used wrongly: backward twice, on a non-scalar, after a saved tensor changed.
 class TapeError : public Error {
  public:
   using Error::Error;
 };
 
-/// Memory that the system does not give: how much was wanted, and for which tensor where it is one.
+/// The system has no more memory. The text says how much was wanted, and for which tensor if it was for one.
 class OutOfMemoryError : public Error {
  public:
   using Error::Error;

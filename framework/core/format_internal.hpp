@@ -8,8 +8,8 @@
 #include "framework/core/errors.hpp"
 #include "framework/core/shape.hpp"
 
-// Not made from the formatter of strings, and not here: every unit that mentions a shape would compile all of that
-// again.
+// These do not derive from the formatter of strings, and are defined in shape.cpp and dtype.cpp: otherwise every unit
+// that formats a shape would instantiate fmt's formatting of strings again.
 
 template <>
 struct fmt::formatter<temper::Shape> {

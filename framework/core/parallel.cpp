@@ -23,7 +23,7 @@ std::atomic<int>& thread_count() {
   return count;
 }
 
-thread_local int prepared_for = 0;  // the thread count OpenMP was last told on this thread
+thread_local int prepared_for = 0;  // the thread count last passed to OpenMP on this thread
 thread_local bool serial = false;
 
 /// Keeps the first exception of several threads: none may leave a parallel region.
@@ -47,10 +47,10 @@ class FirstError {
   std::exception_ptr error_;
 };
 
-/// Shows in a trace what the threads of a team but the first do; that one's part is the operation itself.
-class Help {
+/// Traces the share of each thread of a team but the first, whose share is traced as the operation itself.
+class TracedShare {
  public:
-  explicit Help(detail::TraceCounter* counter) {
+  explicit TracedShare(detail::TraceCounter* counter) {
     if (counter != nullptr && omp_get_thread_num() > 0) help_.emplace(*counter);
   }
 
@@ -60,7 +60,7 @@ class Help {
 
 }  // namespace
 
-// Of tens of thousands OpenMP ends the process: the stack of the thread that starts them does not hold their team.
+// libgomp keeps a team's data on the stack of the thread that starts it: tens of thousands of threads overflow it.
 int max_threads() { return std::max(256, 16 * omp_get_num_procs()); }
 
 int threads() { return thread_count().load(std::memory_order_relaxed); }
@@ -97,10 +97,10 @@ void run_chunks(std::int64_t count, std::int64_t grain, Chunk chunk, void* conte
   prepare_thread();
   FirstError error;
   TraceCounter* const counter = tracing() ? &trace_counter() : nullptr;
-  // Always the full team: libgomp tears a team down and builds another when the number changes.
+  // Always the full team: libgomp ends its threads and starts new ones when the number changes.
 #pragma omp parallel
   {
-    const Help help(counter);
+    const TracedShare traced(counter);
 #pragma omp for schedule(static) nowait
     for (std::int64_t i = 0; i < chunks; ++i) {
       error.guard([&] { chunk(context, i, i * grain, std::min(count, (i + 1) * grain)); });
@@ -119,7 +119,7 @@ void run_team(bool alone, TeamBody body, void* context) {
   TraceCounter* const counter = tracing() ? &trace_counter() : nullptr;
 #pragma omp parallel
   {
-    const Help help(counter);
+    const TracedShare traced(counter);
     error.guard([&] { body(context, Team(omp_get_thread_num(), omp_get_num_threads())); });
   }
   error.rethrow();

@@ -6,23 +6,23 @@
 
 namespace temper {
 
-/// Threads that kernels use: at first what OpenMP offers (OMP_NUM_THREADS, or the number of cores).
+/// Number of threads that kernels use: by default OpenMP's (OMP_NUM_THREADS, or the number of cores).
 int threads();
 
-/// The most set_threads takes: 256, or 16 times the number of cores where that is more.
+/// The largest count that set_threads accepts: 256, or 16 times the number of cores where that is more.
 int max_threads();
 
-/// Sets it. More than OpenMP's thread limit gives that limit. Throws: ValueError below 1 and above max_threads().
+/// Sets threads(), at most to OpenMP's thread limit. Throws: ValueError below 1 and above max_threads().
 void set_threads(int count);
 
 namespace detail {
 
-/// Makes OpenMP on the calling thread grant what it promises. oneDNN waits for ever when a parallel region gets
-/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS=0); these settings belong to each
-/// thread, so whoever is about to run OpenMP or oneDNN calls this first. Cheap after the first time.
+/// Makes OpenMP start as many threads for the calling thread as it announces. oneDNN hangs when a parallel region gets
+/// fewer threads than planned (OMP_DYNAMIC, OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS=0). OpenMP keeps these settings for
+/// each thread, so code that runs OpenMP or oneDNN calls this first. Cheap after the first time.
 void prepare_thread();
 
-/// While one lives, this thread runs parallel_for alone: for loader workers, which share the cores with training.
+/// During its lifetime parallel_for on this thread uses no other: for loader workers, which share cores with training.
 class SerialScope {
  public:
   SerialScope();
@@ -47,7 +47,7 @@ class Team {
   int thread() const { return thread_; }
   int size() const { return size_; }
 
-  /// Waits until all have come here, lets one of them call `work`, and waits until it has. `work` must not throw.
+  /// A barrier of the team, then `work()` on one of its threads, then another barrier. `work` must not throw.
   template <class Work>
   void between_passes(Work&& work) const {
     between([](void* context) { (*static_cast<std::remove_reference_t<Work>*>(context))(); },
@@ -66,8 +66,8 @@ using TeamBody = void (*)(void* context, const Team& team);
 void run_team(bool alone, TeamBody body, void* context);
 }  // namespace detail
 
-/// Number of chunks parallel_chunks makes of `count` elements: of none none, whatever the grain is, which may be made
-/// of a size that is 0 as well.
+/// Number of chunks that parallel_chunks makes of `count` elements. No elements make no chunks, even at a grain of 0,
+/// which callers that compute the grain from the sizes of an empty tensor pass.
 constexpr std::int64_t chunk_count(std::int64_t count, std::int64_t grain) {
   return count > 0 ? (count - 1) / grain + 1 : 0;
 }

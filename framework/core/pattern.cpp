@@ -6,7 +6,7 @@
 namespace temper::detail {
 
 bool matches(std::string_view pattern, std::string_view name) {
-  // On a mismatch the last star takes one more character.
+  // After a mismatch the last star is tried again with one more character.
   std::size_t p = 0, n = 0, star = std::string_view::npos, taken = 0;
   while (n < name.size()) {
     if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n]) && pattern[p] != '*') {

@@ -56,11 +56,11 @@ std::size_t class_bytes(std::size_t index) {
 }
 constexpr std::size_t classes = steps_per_doubling * 54;
 
-/// Small blocks are cut from slabs of one huge page: thousands of small tensors then lie side by side, which spares the
-/// processor as many entries of its address cache. Under AddressSanitizer each is alone, so that it sees the borders.
+/// Small blocks are cut from slabs of one huge page, so that thousands of small tensors share one TLB entry. Under
+/// AddressSanitizer each is allocated by itself, so that it detects accesses past its end.
 #if defined(__SANITIZE_ADDRESS__)
 constexpr std::size_t largest_in_slab = 0;
-constexpr bool maps_large_blocks = false;  // it knows nothing of what mmap gives
+constexpr bool maps_large_blocks = false;  // AddressSanitizer does not check memory from mmap
 #else
 constexpr std::size_t largest_in_slab = detail::largest_exact_block;
 constexpr bool maps_large_blocks = true;
@@ -70,20 +70,20 @@ struct FreeBlock {
   FreeBlock* next;
 };
 
-/// The head of a slab. Its counters are those of trim_slabs.
+/// The header of a slab.
 struct Slab {
   Slab* next;
-  std::size_t cut;   // bytes
-  std::size_t free;  // of these
+  std::size_t cut;   // bytes cut into blocks
+  std::size_t free;  // bytes of these in free blocks, as trim_slabs counted them last
 };
 
-/// Null when there is none. Large blocks are mapped one by one, because malloc may keep what is given back to it.
+/// Null when the system has none. Large blocks are mapped one by one, because free() may keep memory in the process.
 void* system_allocate(std::size_t bytes) {
   if (!maps_large_blocks || bytes < huge_page) {
     void* block = nullptr;
     return posix_memalign(&block, alignment, bytes) == 0 ? block : nullptr;
   }
-  // A huge page too many, so that some huge page begins in it; what stands out goes back.
+  // One huge page more than needed, so that the block can begin at a huge page's boundary; the rest is unmapped.
   const std::size_t mapped = bytes + huge_page;
   void* region = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (region == MAP_FAILED) return nullptr;
@@ -120,14 +120,14 @@ class Pool {
     if (free_[index] != nullptr) {
       block.memory = pop(index, bytes);
     } else {
-      block = new_to_class(index, bytes);
-      if (block.memory == nullptr) refuse(requested);
+      block = allocate_new(index, bytes);
+      if (block.memory == nullptr) throw_out_of_memory(requested);
     }
     last_use_[index] = ++uses_;
     stats_.live += bytes;
     if (stats_.live > stats_.peak) {
       stats_.peak = stats_.live;
-      most_live_ = std::max(most_live_, stats_.peak);
+      peak_since_trim_ = std::max(peak_since_trim_, stats_.peak);
     }
     return block;
   }
@@ -139,7 +139,7 @@ class Pool {
     auto* const entry = static_cast<FreeBlock*>(block.memory);
     entry->next = free_[index];
     free_[index] = entry;
-    // All but the link, through which the leak checker finds the next block.
+    // All but the link, which LeakSanitizer follows to find the next block.
     ASAN_POISON_MEMORY_REGION(entry + 1, bytes - sizeof(FreeBlock));
     stats_.live -= counted.bytes;
     stats_.cached += bytes;
@@ -148,7 +148,7 @@ class Pool {
   void trim() {
     const std::lock_guard lock(mutex_);
     empty_cache();
-    most_live_ = stats_.live;
+    peak_since_trim_ = stats_.live;
   }
 
   PoolStats stats() {
@@ -162,14 +162,14 @@ class Pool {
   }
 
  private:
-  [[noreturn]] void refuse(std::size_t requested) {
+  [[noreturn]] void throw_out_of_memory(std::size_t requested) {
     fail<OutOfMemoryError>("not enough memory: {} wanted, beside {} in use", text_of(requested), text_of(stats_.live));
   }
 
-  /// For a class that has no free block: the next larger one up to twice the size, if it is a class of large blocks,
-  /// else memory of the system.
-  detail::PoolBlock new_to_class(std::size_t index, std::size_t bytes) {
-    if (bytes <= largest_in_slab) return {cut(bytes), bytes};
+  /// A block for a class that has no free one: cut from a slab if it is small; else a free block of a larger class, up
+  /// to twice the size; else memory of the system.
+  detail::PoolBlock allocate_new(std::size_t index, std::size_t bytes) {
+    if (bytes <= largest_in_slab) return {cut_from_slab(bytes), bytes};
     if (bytes > detail::largest_exact_block) {
       for (std::size_t i = index + 1; i <= index + steps_per_doubling; ++i) {
         if (free_[i] == nullptr) continue;
@@ -189,18 +189,18 @@ class Pool {
     return block;
   }
 
-  void* cut(std::size_t bytes) {
-    if (left_ < bytes) {
+  void* cut_from_slab(std::size_t bytes) {
+    if (slab_left_ < bytes) {
       if (over_limit(huge_page)) trim_slabs();
       void* const memory = from_system(huge_page);
       if (memory == nullptr) return nullptr;
       slabs_ = new (memory) Slab{slabs_, 0, 0};
-      slab_ = static_cast<std::byte*>(memory) + alignment;
-      left_ = huge_page - alignment;
+      slab_rest_ = static_cast<std::byte*>(memory) + alignment;
+      slab_left_ = huge_page - alignment;
     }
-    left_ -= bytes;
+    slab_left_ -= bytes;
     slabs_->cut += bytes;
-    return std::exchange(slab_, slab_ + bytes);
+    return std::exchange(slab_rest_, slab_rest_ + bytes);
   }
 
   /// Memory of the system, after making room for it; null when there is none.
@@ -218,10 +218,10 @@ class Pool {
     return memory;
   }
 
-  /// Whether the pool would hold more than twice what was live at the peak. A block serves requests down to half its
-  /// size, so blocks in use never do alone.
+  /// Whether the pool would hold more than twice the peak of live bytes. A block serves requests down to half its size,
+  /// so the blocks in use alone never exceed that.
   bool over_limit(std::size_t bytes) const {
-    return stats_.held + bytes > 2 * std::max(most_live_, stats_.live + bytes) + huge_page;
+    return stats_.held + bytes > 2 * std::max(peak_since_trim_, stats_.live + bytes) + huge_page;
   }
 
   /// Gives back a large block of the class that was used longest ago. False when there is none.
@@ -266,7 +266,7 @@ class Pool {
         }
       }
     }
-    if (slabs_->free == slabs_->cut) left_ = 0;  // the one that is being cut goes, too
+    if (slabs_->free == slabs_->cut) slab_left_ = 0;  // the one that is being cut is given back, too
     for (Slab** link = &slabs_; *link != nullptr;) {
       Slab* const slab = *link;
       if (slab->free == slab->cut) {
@@ -281,12 +281,12 @@ class Pool {
 
   std::mutex mutex_;
   std::array<FreeBlock*, classes> free_{};
-  std::array<std::uint64_t, classes> last_use_{};  // number of the use, of all uses
+  std::array<std::uint64_t, classes> last_use_{};  // the value of uses_ when the class was used last
   std::uint64_t uses_ = 0;
-  Slab* slabs_ = nullptr;      // the one that is being cut comes first
-  std::byte* slab_ = nullptr;  // what is left of it
-  std::size_t left_ = 0;
-  std::size_t most_live_ = 0;  // ever, or since trim()
+  Slab* slabs_ = nullptr;           // the one that is being cut comes first
+  std::byte* slab_rest_ = nullptr;  // its uncut rest, of slab_left_ bytes
+  std::size_t slab_left_ = 0;
+  std::size_t peak_since_trim_ = 0;  // of live bytes; reset_peak() does not change it
   PoolStats stats_;
 };
 

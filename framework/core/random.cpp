@@ -82,7 +82,7 @@ std::uint64_t RandomStream::below(std::uint64_t bound, std::uint64_t counter) co
   return static_cast<std::uint64_t>(static_cast<Wide>(joined(words[0], words[1])) * bound >> 64);
 }
 
-/// Where a thread's numbers come from, and who notes them.
+/// Where this thread's numbers come from, and who records them.
 struct RandomSource {
   RepeatRandom* repeat = nullptr;  // null: the generator of all threads
   NoteRandom* note = nullptr;

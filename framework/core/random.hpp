@@ -10,8 +10,8 @@ namespace temper {
 /// Seeds everything random from here on: initialization, shuffling, dropout. Resets all counters.
 void manual_seed(std::uint64_t seed);
 
-/// The whole state of randomness. Every random number is a function of the seed and of counters, so that saving
-/// these few numbers is enough to go on exactly.
+/// The whole state of the random generator. Every random number is a function of the seed and of counters, so saving
+/// these three numbers is enough to resume exactly.
 struct RandomState {
   std::uint64_t seed = 0;
   std::uint64_t draws = 0;  ///< random tensors drawn so far (initialization, factories)
@@ -25,7 +25,7 @@ void set_random_state(const RandomState& state);
 
 namespace detail {
 
-/// Which use of randomness a key is for: equal counters in different uses give unrelated numbers.
+/// What the numbers of a stream are used for: equal counters in different uses give unrelated numbers.
 enum class RandomUse : std::uint32_t {
   draw = 1,
   dropout = 2,
@@ -41,7 +41,7 @@ enum class RandomUse : std::uint32_t {
 /// Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011), Philox4x32-10.
 class RandomStream {
  public:
-  /// `a` and `b` name the stream within its use: epoch and element, tape and call.
+  /// `a` and `b` tell apart the streams of one use: epoch and element, tape and call.
   RandomStream(std::uint64_t seed, RandomUse use, std::uint64_t a, std::uint64_t b = 0);
 
   std::array<std::uint32_t, 4> operator()(std::uint64_t counter) const;
@@ -64,10 +64,10 @@ class RandomStream {
 RandomStream next_draw();
 /// The number of the next training tape.
 std::uint64_t next_training_tape();
-/// The seed that holds on this thread.
+/// The seed in effect on this thread.
 std::uint64_t random_seed();
 
-/// While one lives, the numbers of draws and training tapes this thread takes are noted, for a RepeatRandom.
+/// During its lifetime, the numbers that this thread takes (draws, training tapes) are recorded, for a RepeatRandom.
 class NoteRandom {
  public:
   explicit NoteRandom(std::vector<std::uint64_t>& numbers);
@@ -81,8 +81,8 @@ class NoteRandom {
   NoteRandom* outer_;
 };
 
-/// While one lives, this thread has a generator of its own, and the one of all threads stays as it is: the same work
-/// draws the same again. It gives the noted numbers, and past them counts on from `start`. Nobody outside notes them.
+/// During its lifetime, this thread has a generator of its own, so that the same work draws the same numbers again: the
+/// recorded ones, then those that count on from `start`. The shared generator and outer NoteRandoms do not change.
 class RepeatRandom {
  public:
   explicit RepeatRandom(const RandomState& start, std::span<const std::uint64_t> numbers = {});
@@ -91,7 +91,7 @@ class RepeatRandom {
   RepeatRandom& operator=(const RepeatRandom&) = delete;
 
   std::uint64_t seed() const { return state_.seed; }
-  /// How many numbers were taken so far.
+  /// How many numbers have been taken so far.
   std::size_t taken() const { return taken_; }
 
  private:

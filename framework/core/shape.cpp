@@ -27,7 +27,7 @@ Shape::Shape(std::span<const std::int64_t> sizes) {
   if (sizes.size() > max_rank) {
     fail<ShapeError>("shape {} has {} axes, at most {} are supported", text_of(sizes), sizes.size(), max_rank);
   }
-  // Also where there is no element: some axes of such a shape are multiplied as well.
+  // Sizes of 0 are skipped: without this, the product of some of an empty shape's axes could still overflow.
   std::int64_t count = 1;
   for (const std::int64_t size : sizes) {
     if (size < 0) fail<ShapeError>("shape {} has a negative size", text_of(sizes));

@@ -16,8 +16,8 @@ namespace temper {
 
 namespace {
 
-/// More are not drawn, but still counted in the table: a million take some 150 MB in the file.
-constexpr std::size_t most_events = 1'000'000;
+/// Further events are counted in the table, but left out of the file, where a million take some 150 MB.
+constexpr std::size_t max_events = 1'000'000;
 
 using Nanoseconds = std::int64_t;
 
@@ -30,7 +30,7 @@ constexpr std::array track_names = {"forward", "backward", "optimizer", "loader"
 
 const char* name_of(TraceTrack track) { return track_names[static_cast<std::size_t>(track)]; }
 
-/// Where in time and in the count of floating-point operations a thread is.
+/// A time, and the number of floating-point operations counted until then; or differences of the two.
 struct Point {
   Nanoseconds time = 0;
   std::int64_t flops = 0;
@@ -45,28 +45,28 @@ struct Event {
   Point length;
 };
 
-struct Open {
+struct OpenSpan {
   TraceTrack track;
   std::string name, text;
   Point begin;
-  Point inner{};  // what stretches within it took
+  Point inner{};  // of the spans nested in it
 };
 
 struct Sum {
   std::int64_t calls = 0;
-  Point own{};  // without what is within
+  Point own{};  // without nested spans
 };
 using Sums = std::map<std::pair<TraceTrack, std::string>, Sum>;
 
-/// What one thread has done.
+/// The events of one thread.
 struct ThreadLog {
   int number = 0;
-  std::mutex mutex;  // of the name, events and sums, which are read while the thread goes on
+  std::mutex mutex;  // guards name, events and sums, which other threads read while this one runs
   std::string name;
   std::vector<Event> events;
   Sums sums;
-  std::vector<Open> open;
-  Point last;  // where the latest stretch ended
+  std::vector<OpenSpan> open;
+  Point last;  // where the latest span ended
   detail::TraceCounter counter{0};
   detail::TraceCounter* counts_in = &counter;
 
@@ -74,8 +74,8 @@ struct ThreadLog {
 };
 
 struct Trace {
-  std::mutex mutex;                 // of the threads
-  std::vector<ThreadLog*> threads;  // of all that ever traced
+  std::mutex mutex;                 // guards `threads`
+  std::vector<ThreadLog*> threads;  // one for each thread that ever traced
   std::atomic<std::size_t> events{0};
   std::atomic<Nanoseconds> began{0}, ended{0};
 };
@@ -107,7 +107,7 @@ void add(ThreadLog& log, Event event, const Point& inner) {
   Sum& sum = log.sums[{event.track, event.name}];
   ++sum.calls;
   sum.own = sum.own + (event.length - inner);
-  if (trace().events.fetch_add(1, std::memory_order_relaxed) < most_events) log.events.push_back(std::move(event));
+  if (trace().events.fetch_add(1, std::memory_order_relaxed) < max_events) log.events.push_back(std::move(event));
 }
 
 std::vector<ThreadLog*> threads() {
@@ -115,7 +115,7 @@ std::vector<ThreadLog*> threads() {
   return trace().threads;
 }
 
-/// Text between quotes of JSON.
+/// `text` as a JSON string, with its quotes.
 std::string json_string(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -134,9 +134,9 @@ double gflops(const Point& length) {
 }
 
 /// The trace that TEMPER_TRACE asks for, from the start of the process to its end.
-class Environment {
+class EnvironmentTrace {
  public:
-  Environment() {
+  EnvironmentTrace() {
     const char* const path = std::getenv("TEMPER_TRACE");
     if (path == nullptr || *path == '\0') return;
     instance().path_ = path;
@@ -167,7 +167,7 @@ class Environment {
   }
 };
 
-const Environment environment;
+const EnvironmentTrace environment_trace;
 
 }  // namespace
 
@@ -182,10 +182,10 @@ void trace_begin(TraceTrack track, std::string_view name) {
 
 void trace_end() {
   ThreadLog& log = this_thread();
-  Open open = std::move(log.open.back());
+  OpenSpan open = std::move(log.open.back());
   log.open.pop_back();
   Point length = log.here() - open.begin;
-  if (open.track == TraceTrack::help) length.flops = 0;  // they count for the thread that is helped
+  if (open.track == TraceTrack::help) length.flops = 0;  // the thread that runs the operation counts them
   add(log, {open.track, std::move(open.name), std::move(open.text), open.begin.time, length}, open.inner);
 }
 
@@ -198,7 +198,7 @@ void trace_mark() {
 
 void trace_operation(const char* name, std::string shapes) {
   ThreadLog& log = this_thread();
-  const auto backward = [](const Open& open) { return open.track == TraceTrack::backward; };
+  const auto backward = [](const OpenSpan& open) { return open.track == TraceTrack::backward; };
   if (std::ranges::any_of(log.open, backward)) return;
   Point begin = log.last;
   begin.time = std::max(begin.time, trace().began.load());
@@ -304,8 +304,8 @@ std::string trace_table() {
                          sum.own.flops > 0 ? fmt::format("{:.2f}", gflops(sum.own)) : "");
   }
   table += fmt::format("{:<10} {:<28} {:>9} {:>12.3f}\n", "", "from start to end", "", whole);
-  if (const std::size_t events = trace().events; events > most_events) {
-    table += fmt::format("of {} stretches the first {} are drawn\n", events, most_events);
+  if (const std::size_t events = trace().events; events > max_events) {
+    table += fmt::format("of {} spans the first {} are drawn\n", events, max_events);
   }
   return table;
 }

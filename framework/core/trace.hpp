@@ -7,45 +7,45 @@
 
 namespace temper {
 
-/// What a stretch of work belongs to: the track it is drawn on.
+/// The track that a span of work is drawn on.
 enum class TraceTrack : std::uint8_t {
   forward,    ///< operations
   backward,   ///< their gradients
   optimizer,  ///< steps
   loader,     ///< waiting for a batch, and collating one
   program,    ///< what a program marks itself
-  help,       ///< parts of an operation that another thread does
+  help,       ///< the shares of an operation that other threads of its parallel regions do
 };
 
 namespace detail {
 
-/// Whether a trace is being taken. Every operation looks at it, and does nothing else while it is off.
+/// Whether a trace is being taken. While it is off, testing it is all that tracing costs an operation.
 extern constinit std::atomic<bool> trace_on;
 inline bool tracing() { return trace_on.load(std::memory_order_relaxed); }
 
-// All of these are for when a trace is being taken, on the calling thread.
+// These act on the calling thread, and are called only while a trace is being taken.
 
 void trace_begin(TraceTrack track, std::string_view name);
 void trace_end();
-/// Shown beside the name of the stretch that began last.
+/// A text shown beside the name of the span that began last, such as shapes.
 void trace_describe(std::string text);
 /// The next operation begins now at the earliest.
 void trace_mark();
-/// An operation that ends now and began where the stretch before it ended. Within the backward it is part of that.
+/// An operation that ends now and began where the span before it ended. During a backward its time counts for that.
 void trace_operation(const char* name, std::string shapes);
-/// Floating-point operations of what this thread is at.
+/// Adds to the floating-point operations of the current span.
 void trace_flops(double count);
-/// What the thread is called.
+/// Names the thread.
 void trace_thread(std::string_view name);
 
-/// Where a thread counts its floating-point operations. Those that help it count there as well.
+/// Where a thread counts its floating-point operations. The other threads of its parallel regions count there as well.
 using TraceCounter = std::atomic<std::int64_t>;
 TraceCounter& trace_counter();
 
-/// While one lives, the calling thread does part of another's work.
+/// Marks the calling thread's share of an operation that another thread runs, from here to the end of the scope.
 class TraceHelp {
  public:
-  /// `whose` is the other one's trace_counter().
+  /// `whose` is the trace_counter() of the thread that runs the operation.
   explicit TraceHelp(TraceCounter& whose);
   ~TraceHelp();
   TraceHelp(const TraceHelp&) = delete;
@@ -57,8 +57,8 @@ class TraceHelp {
 
 }  // namespace detail
 
-/// A stretch of the calling thread's work, from here to the end of the scope, in the trace that the environment
-/// variable TEMPER_TRACE=FILE asks for. While there is none, it is a look at a flag.
+/// A span of the calling thread's work, from here to the end of the scope, in the trace that the environment variable
+/// TEMPER_TRACE=FILE asks for. While no trace is being taken, it costs the test of a flag.
 class TraceScope {
  public:
   explicit TraceScope(std::string_view name, TraceTrack track = TraceTrack::program) : on_(detail::tracing()) {
@@ -80,12 +80,12 @@ class TraceScope {
 void start_trace();
 void stop_trace();
 
-/// What was traced, as the JSON that Perfetto (ui.perfetto.dev) and Chromium (chrome://tracing) open.
+/// The trace as JSON that Perfetto (ui.perfetto.dev) and Chromium (chrome://tracing) open.
 /// Source: "Trace Event Format", Google.
 std::string trace_json();
 
-/// What was traced as a table: calls, milliseconds, share of the time since start_trace and GFLOP/s of each operation.
-/// Time within another stretch counts for the inner one alone.
+/// The trace as a table: calls, milliseconds, share of the time since start_trace and GFLOP/s of each operation.
+/// The time of a nested span counts for that span alone.
 std::string trace_table();
 
 }  // namespace temper

@@ -24,12 +24,12 @@ bool same_file(int descriptor, const fs::path& path) {
          opened.st_ino == named.st_ino;
 }
 
-/// What a path leads to, whether or not it is there.
-fs::path behind_links(fs::path path) {
+/// The path after following all symbolic links, whether or not anything exists there.
+fs::path resolve_links(fs::path path) {
   std::error_code error;
   for (int links = 0; fs::is_symlink(path, error); ++links) {
     if (links == 40) fail<FileError>("{}: more than 40 links one after the other", printable(path.native()));
-    path = path.parent_path() / fs::read_symlink(path, error);  // an absolute one takes the place of both
+    path = path.parent_path() / fs::read_symlink(path, error);  // an absolute target replaces the whole path
     if (error) fail<FileError>("{}: cannot follow the link: {}", printable(path.native()), error.message());
   }
   return path;
@@ -69,9 +69,9 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   if (fs::exists(status) && !fs::is_regular_file(status)) fail_with("expected a file to replace", 0);
-  path_ = behind_links(path);  // a link stays one, what it points to is replaced
+  path_ = resolve_links(path);  // a link is kept, its target is replaced
   if (const fs::path folder = path_.parent_path(); !folder.empty()) make_folders(folder);
-  // One name for all attempts: what a killed program left behind is written over by the next save.
+  // Always the same name, so that the next save overwrites a file that a killed program left behind.
   temporary_ = path_;
   temporary_ += ".tmp";
   while (!open_and_lock()) {
@@ -79,7 +79,7 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   const bool permitted =
       !fs::exists(status) ||
       retried([&] {
-        return ::fchmod(descriptor_, static_cast<mode_t>(status.permissions()));  // who may read it stays the same
+        return ::fchmod(descriptor_, static_cast<mode_t>(status.permissions()));  // those of the file it replaces
       }) == 0;
   if (!permitted || retried([&] { return ::ftruncate(descriptor_, 0); }) != 0) {
     const int error = errno;
@@ -89,14 +89,14 @@ AtomicFile::AtomicFile(const fs::path& path) : path_(path) {
   }
 }
 
-/// False when another program committed the temporary file between our opening and locking it: what we hold is now
-/// its finished file.
+/// False when another program committed the temporary file between our opening and locking it: the descriptor then is
+/// that of its finished file.
 bool AtomicFile::open_and_lock() {
   constexpr int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
   descriptor_ = retried([&] { return ::open(temporary_.c_str(), flags, 0666); });
   if (descriptor_ < 0) fail_with("cannot write", errno);
   try {
-    // Without locks, that two programs save to one file at once is for their users to avoid.
+    // On a file system without locks, nothing keeps two programs from saving to one file at once.
     if (lock_alone(descriptor_, path_) == Lock::busy) fail_with("another program is saving to it", 0);
   } catch (const FileError&) {
     ::close(descriptor_);
@@ -108,7 +108,7 @@ bool AtomicFile::open_and_lock() {
 }
 
 AtomicFile::~AtomicFile() {
-  if (!committed_) ::unlink(temporary_.c_str());  // before the lock goes with the descriptor
+  if (!committed_) ::unlink(temporary_.c_str());  // while it is still locked: closing releases the lock
   ::close(descriptor_);
 }
 
@@ -121,7 +121,7 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 void AtomicFile::commit() {
-  // The order matters when the power fails: contents, then the name, then the folder that holds the name.
+  // For power failures: first the contents must be on the disk, then the new name, then the folder with that name.
   if (retried([&] { return ::fsync(descriptor_); }) != 0) fail_with("cannot write", errno);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with("cannot replace", errno);
   committed_ = true;
@@ -138,7 +138,7 @@ void sync_folder(const fs::path& folder) {
   const int status = retried([&] { return ::fsync(opened); });
   const int error = errno;
   ::close(opened);
-  // Some file systems cannot do this for folders and say so.
+  // EINVAL: the file system does not sync folders.
   if (status != 0 && error != EINVAL) {
     fail<FileError>("{}: cannot be written: {}", printable(folder.native()), std::strerror(error));
   }

@@ -9,21 +9,21 @@ namespace temper::detail {
 
 enum class Lock { taken, busy, unsupported };
 
-/// Locks an opened file or folder for this program alone, if no other has it and the file system knows of locks. The
-/// lock goes with the descriptor. Throws: FileError that begins with the path.
+/// Tries to lock an opened file or folder for this program alone, which may fail because another program has the lock
+/// or the file system has no locks. Closing the descriptor unlocks it. Throws: FileError that begins with the path.
 Lock lock_alone(int descriptor, const std::filesystem::path& path);
 
-/// Makes a folder and those above it that are missing, so that they outlast a power failure.
+/// Makes a folder and its missing parents, and syncs them to the disk.
 /// Throws: FileError that begins with the path.
 void make_folders(const std::filesystem::path& folder);
 
-/// Whether there is something of that name; a link counts by where it leads. Throws: FileError when that cannot be
-/// told.
+/// Whether the path exists, following links. Throws: FileError when it cannot be looked up, such as for lack of
+/// permission.
 bool path_exists(const std::filesystem::path& path);
 
-/// Replaces a file as a whole or not at all: what is written goes to a temporary file beside it, which takes its place
-/// in commit(), when all of it is on the disk. Whenever the program or the machine stops, the path holds either what
-/// it held before or everything new.
+/// Replaces a file as a whole or not at all: data is written to a temporary file beside it, which commit() renames once
+/// all of it is on the disk. Whenever the program or the machine stops, the path holds either the old contents or the
+/// new ones.
 class AtomicFile {
  public:
   /// Throws, as all here: FileError that begins with the path.
@@ -46,7 +46,7 @@ class AtomicFile {
   bool committed_ = false;
 };
 
-/// Makes the names in a folder outlast a power failure: to be called after a rename.
+/// Syncs the names in a folder to the disk: to be called after a rename.
 /// Throws: FileError that begins with the path.
 void sync_folder(const std::filesystem::path& folder);
 

@@ -13,13 +13,13 @@ namespace {
 
 using detail::printable;
 
-// Names in the file. Parts of it are read by any program that reads safetensors.
+// Names in the file, which is an ordinary safetensors file.
 constexpr std::string_view format_key = "temper.checkpoint";
 constexpr std::string_view format_version = "1";
 constexpr std::string_view model_prefix = "model/", optimizer_prefix = "optimizer/", note_prefix = "note/",
                            environment_prefix = "environment/";
 
-/// Numbers that are not negative, a blank between two, and nothing else.
+/// Parses exactly these numbers, none negative, separated by single blanks.
 template <class... T>
 bool read_numbers(const std::string& text, T&... numbers) {
   const char *at = text.data(), *const end = at + text.size();
@@ -38,8 +38,8 @@ bool has_prefix(std::string_view text, std::string_view prefix, std::string& res
   return true;
 }
 
-/// What an optimizer keeps is finite, and second moments are not negative: with others no parameter that has them is
-/// ever updated again, or to NaN.
+/// A tensor of an optimizer's state must be finite, and a second moment not negative: otherwise its parameter would
+/// never be updated again, or become NaN. Returns what is wrong; empty if nothing is.
 std::string moment_problem(const std::string& name, const Tensor& tensor) {
   const bool square = name.ends_with("_sq") || name.ends_with("square_avg");
   const auto is_bad = [square](float value) { return !std::isfinite(value) || (square && value < 0); };
@@ -59,7 +59,7 @@ std::string moment_problem(const std::string& name, const Tensor& tensor) {
 }  // namespace
 
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint) {
-  // What could not be loaded is not saved: it would push out the good one before.
+  // A checkpoint that could not be loaded must not be saved: it would replace an earlier one that can.
   std::string problems;
   for (const auto& [name, tensor] : checkpoint.optimizer.tensors) {
     if (const std::string bad = moment_problem(name, tensor); !bad.empty()) problems += "\n  " + bad;

@@ -11,22 +11,22 @@
 
 namespace temper {
 
-/// All that a training run needs to go on exactly where it was: between two updates, when no gradient waits.
+/// All that a training run needs to resume exactly. Taken between two updates: gradients are not part of it.
 struct Checkpoint {
   Tensors model{};                    ///< parameters and buffers
   optim::OptimizerState optimizer{};  ///< moments, k, journal, schedules, averages
   RandomState random{};
   data::LoaderState loader{};
-  Metadata environment{};  ///< what the run's bits depend on: program, instruction set, threads
-  Metadata notes{};        ///< whatever else the run keeps
+  Metadata environment{};  ///< what the bits of results depend on: program, instruction set, threads
+  Metadata notes{};        ///< anything else the program wants to keep
 };
 
 namespace detail {
 void check_no_gradient_waits(const optim::Optimizer& optimizer);
 }  // namespace detail
 
-/// The state of a run now. The tensors share memory with the model and the optimizer: save them before the next step.
-/// Throws: ValueError naming a parameter of the optimizer whose gradient waits for a step: it would be lost.
+/// The current state of a run. The tensors share memory with the model and the optimizer: save them before the next
+/// step. Throws: ValueError naming a parameter that has a gradient not yet applied by a step, which would be lost.
 template <Savable M>
 Checkpoint checkpoint_of(const M& model, const optim::Optimizer& optimizer, const data::LoaderState& loader) {
   detail::check_no_gradient_waits(optimizer);
@@ -37,8 +37,8 @@ namespace detail {
 void restore(const Checkpoint& checkpoint, Tensors& model, optim::Optimizer& optimizer);
 }  // namespace detail
 
-/// Puts model, optimizer and random counters where they were, all or nothing; the loader is left to the caller.
-/// Throws: FileError that lists all that is missing, extra, of another shape or dtype, or set otherwise.
+/// Restores model, optimizer and random counters, all or nothing; pass checkpoint.loader to Loader::restore.
+/// Throws: FileError that lists everything that is missing, extra, of another shape or dtype, or has another setting.
 template <Savable M>
 void restore(const Checkpoint& checkpoint, M& model, optim::Optimizer& optimizer) {
   static_assert(!std::is_const_v<M>, "restore: the model is const");
@@ -47,22 +47,22 @@ void restore(const Checkpoint& checkpoint, M& model, optim::Optimizer& optimizer
 }
 
 /// Writes a checkpoint in safetensors format, with a checksum for each tensor, whole or not at all.
-/// Throws: as save_tensors; ValueError naming each tensor of the optimizer that is not finite, as no run could go on
-/// from that.
+/// Throws: as save_tensors; ValueError naming each tensor of the optimizer that is not finite, from which no run could
+/// be resumed.
 void save_checkpoint(const std::filesystem::path& file, const Checkpoint& checkpoint);
 /// Throws: FileError for a file that is damaged, without checksums, or no checkpoint; it lists all that is wrong.
 Checkpoint load_checkpoint(const std::filesystem::path& file);
 
-/// The last two checkpoints of a run: `last.safetensors` and `previous.safetensors` in a folder. At any instant at
-/// least two generations are there whole, once two were saved.
+/// The last two checkpoints of a run: `last.safetensors` and `previous.safetensors` in a folder. Once two were saved,
+/// the folder holds at least two whole ones at any instant.
 class CheckpointFolder {
  public:
   /// The folder need not exist before the first save.
   explicit CheckpointFolder(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
-  /// Whether there is no checkpoint, damaged ones included. Throws: FileError when that cannot be told.
+  /// Whether there is no checkpoint, not even a damaged one. Throws: FileError when the files cannot be looked up.
   bool empty() const;
-  /// Throws: as save_checkpoint; then the checkpoints that were there still are.
+  /// Throws: as save_checkpoint; the older checkpoints are kept then.
   void save(const Checkpoint& checkpoint) const;
 
   struct Loaded {
@@ -70,8 +70,8 @@ class CheckpointFolder {
     std::filesystem::path file;
     std::vector<std::string> damaged;  ///< what was wrong with each newer one; they are renamed to *.damaged
   };
-  /// The newest checkpoint that is whole; files that a killed save left are put in order. Throws: FileError when there
-  /// is none, saying what is wrong with each, and when one cannot be read, which need not mean that it is damaged.
+  /// The newest whole checkpoint; completes a save that was killed between its renames. Throws: FileError when there is
+  /// none, saying what is wrong with each, and when reading one fails, which need not mean that it is damaged.
   Loaded load() const;
 
  private:

@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// A new checkpoint is written whole under the name `next` before the older ones move on. Killed in between, a program
-// leaves `next` behind; it is the newest then.
+// A new checkpoint is written whole under the name `next` before the older ones are renamed. A program that is killed
+// in between leaves `next` behind, which then is the newest.
 constexpr const char* next_name = "next.safetensors";
 constexpr const char* last_name = "last.safetensors";
 constexpr const char* previous_name = "previous.safetensors";
@@ -60,16 +60,16 @@ CheckpointFolder::Loaded CheckpointFolder::load() const {
     try {
       loaded.checkpoint = load_checkpoint(loaded.file);
     } catch (const detail::ReadError&) {
-      throw;  // it may be whole, and readable at the next try
+      throw;  // the file may be whole, and readable at the next attempt
     } catch (const FileError& error) {
       loaded.damaged.emplace_back(error.what());
       problems += fmt::format("\n  {}", error.what());
       bad.push_back(loaded.file);
       continue;
     }
-    // Out of the way: the next save must not put a damaged one in the place of a good one.
+    // Renamed, so that the next save does not replace a good checkpoint by a damaged one.
     for (const fs::path& file : bad) move_file(file, fs::path(file) += ".damaged");
-    if (loaded.file.filename() == next_name) {  // a save was cut short
+    if (loaded.file.filename() == next_name) {  // a save was killed before its renames
       finish_rotation();
       loaded.file = folder_ / last_name;
     }

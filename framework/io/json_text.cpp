@@ -1,5 +1,5 @@
-// What can be said about a JSON text without its grammar. A hostile header is refused here with an error of its own,
-// before the JSON library sees it.
+// Checks of a JSON text that need no grammar. They refuse a malicious header, with an error for each kind of fault,
+// before the JSON library reads it.
 
 #include <array>
 

@@ -1,4 +1,4 @@
-// Tensors from elsewhere into a model: which is which, whether all fit, and then the copy.
+// Loads tensors from elsewhere into a model: matches names, checks that all fit, then copies.
 
 #include <algorithm>
 #include <optional>
@@ -37,21 +37,21 @@ std::string renamed(std::string_view name, const MatchOptions& options) {
 
 bool is_float(Dtype dtype) { return dtype == Dtype::f32 || dtype == Dtype::bf16; }
 
-/// PyTorch's batch norms count their batches and use the number only when they are told no momentum.
+/// PyTorch's batch norms count their batches, but use the count only when their momentum is None.
 bool is_counter(std::string_view name) {
   return name.ends_with(".num_batches_tracked") || name == "num_batches_tracked";
 }
 
-/// What a tensor of theirs is, for messages.
+/// "f32 [2, 3]"
 std::string described(const Tensor& tensor) { return fmt::format("{} {}", tensor.dtype(), tensor.shape()); }
 
-/// Their tensors by our names, those that are left out apart.
+/// The source's tensors, by their names after renaming.
 struct Matched {
   Tensors tensors;
-  std::map<std::string, std::string, std::less<>> unread;  ///< and what they are
+  std::map<std::string, std::string, std::less<>> unread;  ///< descriptions of tensors that were not read
 };
 
-/// When all that is missing is there under names that begin otherwise, one line that says so and the remedy.
+/// If all names differ by one prefix, a line that says so and how to rename.
 std::optional<std::string> prefix_problem(const std::map<std::string, std::string, std::less<>>& missing,
                                           const std::map<std::string, std::string, std::less<>>& unexpected) {
   const auto all_begin_with = [](const auto& longer, const auto& shorter, const std::string& prefix) {
@@ -62,7 +62,7 @@ std::optional<std::string> prefix_problem(const std::map<std::string, std::strin
     });
   };
   const auto prefixes = [&](const auto& longer, const auto& shorter) {
-    std::set<std::string> found;  // what stands before the first of the shorter names
+    std::set<std::string> found;  // the beginnings of longer names that end in the first of the shorter ones
     const std::string& name = shorter.begin()->first;
     for (const auto& entry : longer) {
       const std::string& other = entry.first;
@@ -85,7 +85,7 @@ std::optional<std::string> prefix_problem(const std::map<std::string, std::strin
   return std::nullopt;
 }
 
-/// Everything that does not fit, a line each; empty when all does.
+/// A line for each tensor that does not fit; empty when all fit.
 std::string match_problems(const Tensors& state, const Matched& theirs, const MatchOptions& options) {
   std::map<std::string, std::string, std::less<>> missing, unexpected;
   std::string different;
@@ -128,9 +128,9 @@ void copy_matched(Tensors& state, const Matched& theirs, const MatchOptions& opt
   }
 }
 
-/// Puts one of theirs under its name here. Throws: FileError when two get the same.
+/// Enters a tensor of the source by its name after renaming. Throws: FileError when two get the same name.
 template <class Map, class Value>
-void put(Map& map, const std::string& theirs, Value&& value, const MatchOptions& options, std::string_view what) {
+void enter(Map& map, const std::string& theirs, Value&& value, const MatchOptions& options, std::string_view what) {
   const std::string name = renamed(theirs, options);
   if (!map.emplace(name, std::forward<Value>(value)).second) {
     fail<FileError>("{}: two tensors are renamed to '{}', the second is '{}'", printable(what), printable(name),
@@ -145,7 +145,8 @@ void copy_state(Tensors& state, Tensors source, const MatchOptions& options) {
   check(options);
   Matched theirs;
   for (auto& [name, tensor] : source) {
-    if (!matches_any(options.skip, renamed(name, options))) put(theirs.tensors, name, std::move(tensor), options, what);
+    if (matches_any(options.skip, renamed(name, options))) continue;
+    enter(theirs.tensors, name, std::move(tensor), options, what);
   }
   copy_matched(state, theirs, options, what, "");
 }
@@ -158,8 +159,8 @@ void load_state(Tensors& state, const std::filesystem::path& path, const MatchOp
   };
   TensorFile file = load_tensors(path, {.wanted = wanted});
   Matched theirs;
-  for (auto& [name, tensor] : file.tensors) put(theirs.tensors, name, std::move(tensor), options, path.native());
-  for (auto& [name, text] : file.left_out) put(theirs.unread, name, std::move(text), options, path.native());
+  for (auto& [name, tensor] : file.tensors) enter(theirs.tensors, name, std::move(tensor), options, path.native());
+  for (auto& [name, text] : file.left_out) enter(theirs.unread, name, std::move(text), options, path.native());
   const bool shard = matches("*-of-*.safetensors", path.filename().native());
   copy_matched(state, theirs, options, path.native(),
                shard ? "\n  this is one file of several: load the .index.json beside it" : "");

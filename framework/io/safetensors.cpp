@@ -26,8 +26,8 @@ namespace {
 
 using detail::printable;
 
-constexpr std::string_view checksum_key = "temper.crc32";          // of names, dtypes, shapes and all other metadata
-constexpr std::string_view tensor_checksum_key = "temper.crc32:";  // followed by a tensor's name: of its bytes
+constexpr std::string_view checksum_key = "temper.crc32";          // that of names, dtypes, shapes and other metadata
+constexpr std::string_view tensor_checksum_key = "temper.crc32:";  // followed by a tensor's name: that of its bytes
 
 std::string crc32_text(std::span<const std::byte> bytes) {
   return fmt::format("{:08x}", ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
@@ -51,8 +51,8 @@ std::string summary(std::vector<detail::SafetensorsEntry> entries) {
   return text;
 }
 
-/// The checksum over everything but the tensors' bytes, which have their own. It is of what the header says, not of its
-/// text: another program may write the same header in another way.
+/// The checksum of everything but the tensors' bytes, which have their own. It does not depend on how the header is
+/// formatted, so a program that rewrites the header with the same contents keeps it valid.
 std::string header_checksum(std::string text, const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     if (key != checksum_key) text += fmt::format("{}={}\n", key, value);
@@ -88,7 +88,7 @@ void check_names(const Tensors& tensors, const Metadata& metadata) {
 
 std::string json_string(std::string_view text) { return nlohmann::json(text).dump(); }
 
-/// Wide elements first, so that all of them are aligned in the file.
+/// Tensors with wide elements first, so that all elements are aligned in the file.
 std::vector<Tensors::const_iterator> by_alignment(const Tensors& tensors) {
   std::vector<Tensors::const_iterator> order;
   for (auto it = tensors.begin(); it != tensors.end(); ++it) order.push_back(it);
@@ -155,7 +155,7 @@ class Checksums {
     for (auto it = metadata.begin(); it != metadata.end();) {
       it = it->first.starts_with(checksum_key) ? (stored_.insert(*it), metadata.erase(it)) : std::next(it);
     }
-    none_ = stored_.empty() && !required;  // written by another program
+    none_ = stored_.empty() && !required;  // the file was written by another program
     if (none_) return;
     for (const auto& entry : header.entries) find(std::string(tensor_checksum_key) + entry.name, described(entry.name));
     Metadata all = metadata;
@@ -206,7 +206,7 @@ Tensor read_tensor(detail::ByteSource& source, std::uint64_t data_begin, const d
   const std::span<std::byte> bytes = detail::mutable_bytes_of(tensor);
   source.read(data_begin + entry.begin, bytes);
   if (dtype == Dtype::boolean && std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; })) {
-    std::ranges::fill(bytes, std::byte{0});  // never a bool that is neither
+    std::ranges::fill(bytes, std::byte{0});  // a bool of another value would be undefined behaviour
     fail<FileError>("bad_bool_value: tensor '{}' has bytes other than 0 and 1", printable(entry.name));
   }
   checksums.check(entry.name, bytes);
@@ -229,7 +229,7 @@ TensorFile read_safetensors(ByteSource& source, const LoadOptions& options) {
   const Checksums checksums(header, options.require_checksums);
   const auto wanted = [&](const SafetensorsEntry& entry) { return !options.wanted || options.wanted(entry.name); };
 
-  std::uint64_t bytes = 0;  // that they take here; no sum of them overflows, the file holds at least an eighth of it
+  std::uint64_t bytes = 0;  // in memory. At most eight times those of the file, so the sum does not overflow
   for (const SafetensorsEntry& entry : header.entries) {
     if (wanted(entry)) bytes += static_cast<std::uint64_t>(entry.shape.numel()) * size_of(dtype_here(entry));
   }

@@ -28,14 +28,14 @@ constexpr StoredDtype dtypes[] = {
     {"F4", 4, std::nullopt},          {"C64", 64, std::nullopt},
 };
 
-/// What the JSON library expected, without its own name and the place, which we say ourselves.
+/// The JSON library's message without its prefix: the position is in our own message.
 std::string complaint(const nlohmann::json::exception& error) {
   const std::string text = error.what();
   const std::size_t begin = text.find(" - ");
   return printable(begin == std::string::npos ? text : text.substr(begin + 3));
 }
 
-/// Called by the JSON library for each piece of the header in order, so that nothing is said twice unnoticed.
+/// Parses a header event by event: a parsed JSON object would silently keep one of two equal keys.
 class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(std::uint64_t data_bytes) : data_bytes_(data_bytes) {}
@@ -232,7 +232,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
                       entry_.dtype->name, fmt::join(shape_, ", "), size, whole ? "bytes" : "bits",
                       entry_.end - entry_.begin);
     }
-    if (entry_.end > data_bytes_) return;  // refused below; only what fits the file is sure to fit a Shape
+    if (entry_.end > data_bytes_) return;  // check_ranges refuses it; only sizes that fit the file surely fit a Shape
     std::array<std::int64_t, Shape::max_rank> sizes{};
     std::ranges::transform(shape_, sizes.begin(), [](std::uint64_t axis) { return static_cast<std::int64_t>(axis); });
     entry_.shape = Shape(std::span<const std::int64_t>(sizes).first(shape_.size()));
@@ -240,8 +240,8 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
   std::uint64_t data_bytes_;
   Place place_ = Place::outside;
-  std::string name_;   // the key at the top that is being read
-  std::string field_;  // the key within it
+  std::string name_;   // the current key of the outer object
+  std::string field_;  // the current key within that
   Fields fields_;
   std::vector<std::uint64_t> shape_, offsets_;
   SafetensorsEntry entry_;

@@ -17,11 +17,11 @@ namespace temper::detail {
 
 class ByteSource;
 
-/// A dtype that files may hold. `read_as` is what its tensors are here: floats f32 or bf16, integers i64.
+/// A dtype of files, and the dtype its tensors are read as: floats as f32 or bf16, integers as i64.
 struct StoredDtype {
   std::string_view name;
   unsigned bits;
-  std::optional<Dtype> read_as;  ///< none: nothing here can hold it
+  std::optional<Dtype> read_as;  ///< none if it is not supported
 };
 
 /// Throws: FileError for a name that the format does not know.
@@ -47,7 +47,7 @@ inline constexpr std::size_t max_name_bytes = 1024;
 /// Reads the JSON text of a header for `data_bytes` of data.
 /// Throws, as all here: FileError that begins with an error code.
 SafetensorsHeader parse_safetensors_header(std::string_view text, std::uint64_t data_bytes);
-/// Checks of the text that come before its grammar: UTF-8, escapes, depth, nothing after the object.
+/// Checks the text before it is parsed: UTF-8, escapes, depth, nothing after the object.
 void check_json_text(std::string_view text);
 
 TensorFile read_safetensors(ByteSource& source, const LoadOptions& options);
@@ -56,10 +56,10 @@ TensorFile read_safetensors(ByteSource& source, const LoadOptions& options);
 Tensor converted_from(const StoredDtype& dtype, const Shape& shape, std::span<const std::byte> bytes,
                       std::string_view name);
 
-/// Which file of a model in several shards holds each tensor, as its index says.
-/// Throws: FileError for a text that is none, or names a file outside the index's folder.
+/// The file of each tensor, from the index of a model in several shards.
+/// Throws: FileError for a text that is no index, or names a file outside the index's folder.
 std::map<std::string, std::string, std::less<>> parse_shard_index(std::string_view text);
-/// The index that a path means: an index itself, or the one in a folder; none for any other file.
+/// The path itself if it is an index, or the index or single file in a folder; none for any other file.
 /// Throws: FileError for a folder without index.
 std::optional<std::filesystem::path> shard_index_of(const std::filesystem::path& path);
 /// All shards as one file. `read` reads one of them.

@@ -13,8 +13,8 @@
 
 namespace temper {
 
-/// What can be saved: a model, or anything else with `parameters()`, each of its own name. `buffers()`, where there are
-/// any, have a name and a tensor and belong to the state too.
+/// What can be saved: a model, or anything else with `parameters()` of different names. If it has `buffers()`, each
+/// with a name and a tensor, they are saved too.
 template <class M>
 concept Savable = requires(const M& model) {
   { model.parameters() } -> std::convertible_to<std::vector<Parameter>>;
@@ -22,12 +22,12 @@ concept Savable = requires(const M& model) {
 
 /// How tensors from elsewhere are matched to a model's, by name. In patterns * stands for any characters, ? for one.
 struct MatchOptions {
-  /// What theirs are called here, the first that fits: {"module.*", "*"} takes a prefix away. One * on each side at
-  /// most.
+  /// Pairs of a pattern of the source's names and the model's name for it; the first match counts. {"module.*", "*"}
+  /// removes a prefix. At most one * on each side.
   std::vector<std::pair<std::string, std::string>> rename = {};
-  /// Patterns of their tensors, after renaming, that are left out.
+  /// Patterns of the source's tensors, after renaming, that are not loaded.
   std::vector<std::string> skip = {};
-  /// Patterns of the model's tensors that need not be there; they keep their values.
+  /// Patterns of the model's tensors that the source may lack; they keep their values.
   std::vector<std::string> allow_missing = {};
 };
 
@@ -37,7 +37,7 @@ namespace detail {
 void add_state(Tensors& state, const std::string& name, const Tensor& tensor);
 /// Throws: ValueError for a state without tensors.
 void check_state(const Tensors& state, std::string_view path);
-/// What of a state does not fit, a line each; empty when all does. Dtypes must be equal.
+/// A line for each tensor that does not fit; empty when all fit. Dtypes must be equal.
 std::string state_problems(const Tensors& state, const Tensors& source);
 void copy_state(Tensors& state, Tensors source, const MatchOptions& options);
 void load_state(Tensors& state, const std::filesystem::path& path, const MatchOptions& options);
@@ -59,7 +59,7 @@ Tensors state_dict(const M& model) {
 /// Overwrites a model's parameters and buffers with tensors of the same names and shapes, all or nothing. Floats become
 /// the model's dtype, f32 or bf16. PyTorch's counters of batches ("num_batches_tracked") are ignored.
 /// Throws: FileError that lists every tensor that is missing, not expected, or of another shape or kind; ValueError for
-/// a pattern that cannot be one.
+/// a malformed pattern.
 template <Savable M>
 void load_state_dict(M& model, const Tensors& state, const MatchOptions& options = {}) {
   static_assert(!std::is_const_v<M>, "load_state_dict: the model is const");

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::string_view index_ending = ".index.json";
 
-/// A file beside the index: an index from outside must not reach any other.
+/// Whether it names a file beside the index: a downloaded index must not make us read any other file.
 bool is_plain_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find_first_of(std::string_view("/\\\0", 3)) == name.npos;
 }

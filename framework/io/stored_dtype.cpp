@@ -1,4 +1,4 @@
-// Numbers as other programs store them.
+// Conversion of dtypes that other programs store and tensors here do not have.
 
 #include <algorithm>
 #include <bit>
@@ -13,7 +13,7 @@ namespace temper::detail {
 
 namespace {
 
-/// IEEE 754 binary16, whose every number is a float too.
+/// IEEE 754 binary16. Every such number is exact in float.
 struct Half {
   std::uint16_t bits;
 

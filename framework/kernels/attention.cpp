@@ -8,7 +8,8 @@
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/matmul.hpp"
 
-// Block by block of rows, so that the matrix of all scores never exists; keys that no row of a block sees are left out.
+// Computed for blocks of rows, so that the matrix of all scores is never stored. Keys that no row of a block may see
+// are skipped.
 
 namespace temper::kernels {
 
@@ -18,7 +19,7 @@ namespace {
 
 constexpr Index none = -1;
 
-/// out [rows, task.out] = p v, where 0 times what is hidden is 0 even if that is infinite or NaN.
+/// out [rows, task.out] = p v. A hidden value contributes 0 even where it is infinite or NaN.
 template <class T>
 void weighted_values(const Attention& task, const Head& head, const Block& block, const T* p, const T* v, float* out) {
   const T* const values = v + block.first_key * task.out;
@@ -32,7 +33,8 @@ void weighted_values(const Attention& task, const Head& head, const Block& block
   });
 }
 
-/// One block: y [block.rows, task.out] and stats. Returns the number of the first row that sees no key, or `none`.
+/// One block: y [block.rows, task.out] and stats. Returns the index in stats of the first row that sees no key, or
+/// `none`.
 template <class T>
 Index attend(const Attention& task, const Head& head, const Block& block, const T* q, const T* k, const T* v,
              const BlockScores<T>& scores, T* y, float* stats) {
@@ -46,7 +48,7 @@ Index attend(const Attention& task, const Head& head, const Block& block, const 
     if (table_of<T>().exponentials(line + seen.begin, seen.size(), scale, p + seen.begin, row_stats)) {
       if (blind == none) blind = head.first_row + block.begin + row;
       std::fill_n(p, block.keys, T{});
-      row_stats[0] = row_stats[1] = 0.0f;  // the backward makes probabilities of 0 of these
+      row_stats[0] = row_stats[1] = 0.0f;  // gives probabilities of 0 in the backward
       continue;
     }
     drop(task, head, block, row, p);
@@ -76,7 +78,7 @@ std::optional<Index> attention(const Attention& task, const AttentionOperand<con
                                const AttentionOperand<T>& y, float* stats) {
   const Index group = task.heads / task.kv_heads, blocks = chunk_count(task.rows, block_rows);
   std::atomic<Index> blind = none;
-  // Whole heads where they are copied together first, else block by block.
+  // A task is a whole head where its rows are copied to dense memory first, else a block.
   const bool copied = q.layout.row != task.width || k.layout.row != task.width || v.layout.row != task.out;
   parallel_for(
       task.sequences * task.heads * blocks, copied ? std::max<Index>(1, blocks) : 1, [&](Index begin, Index end) {
@@ -90,12 +92,12 @@ std::optional<Index> attention(const Attention& task, const AttentionOperand<con
         const BlockScores<T> scores(task.keys);
         for (Index i = begin; i < end; ++i) {
           const Index number = i % blocks;
-          if (number >= block_count(head)) break;  // shorter than the longest sequence
+          if (number >= block_count(head)) break;  // this sequence is shorter than the longest one
           const Block block = block_of(task, head, number);
           const Index row = attend(task, head, block, queries.data(), keys.data(), values.data(), scores,
                                    result.data() + block.begin * task.out, stats + 2 * head.first_row);
           if (row == none) continue;
-          // The first one, whichever thread finds it.
+          // The smallest index of all threads.
           Index known = blind.load();
           while ((known == none || row < known) && !blind.compare_exchange_weak(known, row)) {
           }

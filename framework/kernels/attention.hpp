@@ -16,13 +16,13 @@ template <class T>
 struct ScoreOperand {
   const T* data = nullptr;  ///< null for none
   Shape leading;            ///< of the scores
-  /// How far it moves along the leading axes, along rows and along keys.
+  /// In elements, along the leading axes; below along rows and along keys. 0 where it broadcasts.
   std::array<Index, Shape::max_rank> strides{};
   Index row_stride = 0, key_stride = 0;
 };
 
-/// `sequences` times `heads` attentions: q [rows, width], k [keys, width], v [keys, out]. Neighbouring heads share one
-/// head of k and v where there are fewer `kv_heads`.
+/// `sequences` times `heads` attentions: q [rows, width], k [keys, width], v [keys, out]. With fewer `kv_heads` than
+/// `heads`, neighbouring heads share a head of k and v (grouped-query attention).
 struct Attention {
   Index sequences = 1, heads = 1, kv_heads = 1;
   Index rows = 0, keys = 0;  ///< of each sequence; of the longest one where there are offsets
@@ -36,12 +36,12 @@ struct Attention {
   Dropping dropping{};                    ///< of the probabilities
 };
 
-/// How far the elements of an operand are apart. Those of a row are neighbours. With offsets, sequences begin where
-/// those say.
+/// The strides of an operand, in elements; rows are dense. With offsets, these say where sequences begin, and
+/// `sequence` is not used.
 struct AttentionLayout {
   Index sequence, head, row;
 };
-/// That of [sequences, heads, rows, width].
+/// The strides of a dense [sequences, heads, rows, width].
 inline AttentionLayout dense_layout(Index heads, Index rows, Index width) {
   return {heads * rows * width, rows * width, width};
 }
@@ -52,16 +52,16 @@ struct AttentionOperand {
   AttentionLayout layout{};
 };
 
-/// y = dropped(softmax(scale * q k^T + bias, masked)) v. stats [sequences, heads, rows, 2], or [heads, all rows, 2]
-/// with offsets, is what the backward needs of each row: its largest score and 1 / sum(exp(score - largest)). Returns
-/// the number of a row of stats that sees no key, whose y is 0; nothing when there is none. T is float or BFloat16;
-/// scores and probabilities are float, and rounded to T only where they are multiplied.
+/// y = dropout(softmax(scale * q k^T + bias, masked)) v. stats [sequences, heads, rows, 2], or [heads, all rows, 2]
+/// with offsets, is kept for the backward: each row's largest score and 1 / sum(exp(score - largest)). Returns the
+/// index in stats of the first row that sees no key, if there is one; its y is 0. T is float or BFloat16; scores and
+/// probabilities are float, and rounded to T only where they are multiplied.
 template <class T>
 [[nodiscard]] std::optional<Index> attention(const Attention& task, const AttentionOperand<const T>& q,
                                              const AttentionOperand<const T>& k, const AttentionOperand<const T>& v,
                                              const AttentionOperand<T>& y, float* stats);
 
-/// Each may be null. `bias` is [sequences, heads, rows, keys], what the bias would get if it did not broadcast.
+/// Each may be null. `bias` is [sequences, heads, rows, keys]: the gradient of the bias before the broadcast is summed.
 template <class T>
 struct AttentionGradients {
   AttentionOperand<T> q, k, v;

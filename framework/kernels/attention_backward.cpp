@@ -5,8 +5,8 @@
 #include "framework/kernels/isa.hpp"
 #include "framework/kernels/matmul.hpp"
 
-// The scores are computed again, block by block. Source of the gradient of the scores by sums of dy * y over the rows:
-// Dao et al., "FlashAttention" (2022).
+// The scores are computed again, block by block; their gradient takes the sum of dy * y over each row.
+// Source: Dao et al., "FlashAttention" (2022), section B.
 
 namespace temper::kernels {
 
@@ -14,16 +14,16 @@ using namespace attention_detail;
 
 namespace {
 
-/// What one head of the backward reads and writes, row after row.
+/// What the backward of one head reads and writes, in dense rows.
 template <class T>
 struct HeadGradient {
   const T *q, *k, *v, *y, *dy;
   const float* stats;
-  T* dq;  // null where not wanted, as the next
+  T* dq;  // null where not wanted, as the next three
   float *dk, *dv, *dbias;
 };
 
-/// dq [block.rows, width] = ds k, where 0 times what is hidden is 0 even if that is infinite or NaN.
+/// dq [block.rows, width] = ds k. A hidden key contributes 0 even where it is infinite or NaN.
 template <class T>
 void query_gradient(const Attention& task, const Head& head, const Block& block, const T* ds, const T* k, T* dq) {
   const T* const keys = k + block.first_key * task.width;
@@ -39,7 +39,8 @@ void query_gradient(const Attention& task, const Head& head, const Block& block,
   table_of<T>().from_float(sums.data(), dq, block.rows * task.width);
 }
 
-/// sums [keys, n] += a^T x for a [rows, keys] and x [rows, n], where 0 times what is hidden is 0 likewise.
+/// sums [keys, n] += a^T x for a [rows, keys] and x [rows, n]. A row contributes 0 to keys hidden from it, even where
+/// it is infinite or NaN.
 template <class T>
 void add_to_keys(const Attention& task, const Head& head, const Block& block, const T* a, const T* x, Index n,
                  float* sums) {
@@ -53,25 +54,25 @@ void add_to_keys(const Attention& task, const Head& head, const Block& block, co
   });
 }
 
-/// Adds one head's part to dk and dv, which are sums over its blocks and over the heads that share them.
+/// Writes one head's dq and dbias, and adds its part to dk and dv, which the heads that share k and v sum up.
 template <class T>
 void attend_backward(const Attention& task, const Head& head, const HeadGradient<T>& x,
-                     const BlockScores<T>& probabilities, const BlockScores<T>& slopes) {
+                     const BlockScores<T>& probabilities, const BlockScores<T>& dscores) {
   for (Index number = 0; number < block_count(head); ++number) {
     const Block block = block_of(task, head, number);
     const T* const dy = x.dy + block.begin * task.out;
     const float scale = block_scores(task, head, block, x.q, x.k, probabilities.wide());
     matmul({.m = block.rows, .n = block.keys, .k = task.out, .transpose_b = true}, dy, x.v + block.first_key * task.out,
-           nullptr, slopes.wide());
+           nullptr, dscores.wide());
     for (Index row = 0; row < block.rows; ++row) {
       const Index first = row * block.keys, at = block.begin + row;
       const Span seen = seen_by(task, block, row);
-      T *const p = probabilities.narrow() + first, *const ds = slopes.narrow() + first;
-      const float level = table_of<T>().dot(x.y + at * task.out, dy + row * task.out, task.out);
-      drop(task, head, block, row, slopes.wide() + first);
+      T *const p = probabilities.narrow() + first, *const ds = dscores.narrow() + first;
+      const float sum_y_dy = table_of<T>().dot(x.y + at * task.out, dy + row * task.out, task.out);
+      drop(task, head, block, row, dscores.wide() + first);
       const auto backward = [&](const auto& kernels, float dscale, auto* to_p, auto* to_ds) {
-        kernels.attention_backward(probabilities.wide() + first + seen.begin, slopes.wide() + first + seen.begin,
-                                   seen.size(), scale, x.stats + 2 * at, level, dscale, to_p, to_ds);
+        kernels.attention_backward(probabilities.wide() + first + seen.begin, dscores.wide() + first + seen.begin,
+                                   seen.size(), scale, x.stats + 2 * at, sum_y_dy, dscale, to_p, to_ds);
       };
       if (x.dbias != nullptr) {
         float* const line = x.dbias + at * head.keys;
@@ -86,10 +87,10 @@ void attend_backward(const Attention& task, const Head& head, const HeadGradient
     }
     if (x.dv != nullptr) add_to_keys(task, head, block, probabilities.narrow(), dy, task.out, x.dv);
     if (x.dq != nullptr) {
-      query_gradient(task, head, block, slopes.narrow(), x.k, x.dq + block.begin * task.width);
+      query_gradient(task, head, block, dscores.narrow(), x.k, x.dq + block.begin * task.width);
     }
     if (x.dk != nullptr) {
-      add_to_keys(task, head, block, slopes.narrow(), x.q + block.begin * task.width, task.width, x.dk);
+      add_to_keys(task, head, block, dscores.narrow(), x.q + block.begin * task.width, task.width, x.dk);
     }
   }
 }
@@ -101,7 +102,7 @@ void attention_backward(const Attention& task, const AttentionOperand<const T>& 
                         const AttentionOperand<const T>& v, const AttentionOperand<const T>& y, const T* dy,
                         const float* stats, const AttentionGradients<T>& gradients) {
   const Index group = task.heads / task.kv_heads;
-  // A head of k and v at a time: all heads and blocks that share it add to the same dk and dv, in a fixed order.
+  // A task is a head of k and v: all heads and blocks that share it add to the same dk and dv, in a fixed order.
   parallel_for(task.sequences * task.kv_heads, 1, [&](Index number, Index) {
     const Index sequence = number / task.kv_heads, kv_head = number % task.kv_heads;
     const Head first = head_of(task, sequence, kv_head * group);
@@ -117,17 +118,17 @@ void attention_backward(const Attention& task, const AttentionOperand<const T>& 
     const DenseResult<float, T> dv(target(gradients.v, kv_head), gradients.v.layout.row, first.keys, task.out);
     dk.clear();
     dv.clear();
-    const BlockScores<T> probabilities(task.keys), slopes(task.keys);
+    const BlockScores<T> probabilities(task.keys), dscores(task.keys);
     for (Index h = kv_head * group; h < (kv_head + 1) * group; ++h) {
       const Head head = head_of(task, sequence, h);
       const DenseRows<T> queries = rows_of(q, h, head.rows, task.width), outputs = rows_of(y, h, head.rows, task.out);
-      const DenseRows<T> output_slopes = rows_of({dy, y.layout}, h, head.rows, task.out);
+      const DenseRows<T> doutputs = rows_of({dy, y.layout}, h, head.rows, task.out);
       const DenseResult<T, T> dq(target(gradients.q, h), gradients.q.layout.row, head.rows, task.width);
       float* const dbias = gradients.bias != nullptr ? gradients.bias + head.first_row * head.keys : nullptr;
       attend_backward(task, head,
-                      {queries.data(), keys.data(), values.data(), outputs.data(), output_slopes.data(),
+                      {queries.data(), keys.data(), values.data(), outputs.data(), doutputs.data(),
                        stats + 2 * head.first_row, dq.data(), dk.data(), dv.data(), dbias},
-                      probabilities, slopes);
+                      probabilities, dscores);
       dq.write();
     }
     dk.write();

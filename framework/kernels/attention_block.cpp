@@ -10,7 +10,7 @@ namespace temper::kernels::attention_detail {
 
 namespace {
 
-constexpr Index dropout_block = 64;  // elements that one block of random numbers serves
+constexpr Index dropout_block = 64;  // elements that one block of random numbers is for
 
 template <class T>
 const T* operand_of(const ScoreOperand<T>& operand, Index matrix) {
@@ -48,7 +48,7 @@ Block block_of(const Attention& task, const Head& head, Index number) {
   Index first = 0, last = head.keys;
   if (task.causal) last = std::min(last, end);
   if (task.right) last = std::min(last, end + *task.right);
-  // Rounded down, so that dropout's random numbers belong to the keys wherever a block begins.
+  // Rounded down to dropout's blocks, so that a key has the same random number wherever a block begins.
   if (task.left) first = std::min(last, std::max<Index>(0, begin - *task.left) / dropout_block * dropout_block);
   return {begin, end - begin, first, std::max<Index>(0, last - first)};
 }
@@ -96,7 +96,7 @@ float block_scores(const Attention& task, const Head& head, const Block& block, 
           head.bias + (block.begin + row) * task.bias.row_stride + block.first_key * task.bias.key_stride;
       const Index stride = task.bias.key_stride;
       table().binary[static_cast<std::size_t>(Binary::add)](line, 1, bias, stride, line, block.keys);
-      for (Index key = 0; key < block.keys; ++key) {  // hides a key whose score is NaN, too
+      for (Index key = 0; key < block.keys; ++key) {  // a bias of -inf hides a key even if its score is NaN
         if (bias[key * stride] == -std::numeric_limits<float>::infinity()) line[key] = bias[key * stride];
       }
     }

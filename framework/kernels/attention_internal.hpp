@@ -1,6 +1,6 @@
 #pragma once
 
-// What attention and its backward share: which keys a row sees, how operands are read, and the scores of a block.
+// Shared by attention and its backward: which keys a row sees, how operands are read, and the scores of a block.
 
 #include <algorithm>
 #include <cstring>
@@ -24,23 +24,23 @@ struct Head {
 };
 Head head_of(const Attention& task, Index sequence, Index head);
 
-/// Rows begin to begin + rows of a head, and the keys from `first_key` on that some of them see.
+/// Rows begin to begin + rows of a head, and the `keys` keys from `first_key` on: those that some of the rows may see.
 struct Block {
   Index begin, rows, first_key, keys;
 };
 Index block_count(const Head& head);
 Block block_of(const Attention& task, const Head& head, Index number);
 
-/// The keys that row `row` of a block may see if no mask hides them, counted from the block's first key.
+/// The keys that row `row` of a block sees unless a mask hides them, counted from the block's first key.
 struct Span {
   Index begin, end;
   Index size() const { return end - begin; }
 };
 Span seen_by(const Attention& task, const Block& block, Index row);
-/// Whether anything may be hidden from a row.
+/// Whether any key may be hidden from any row.
 bool hides(const Attention& task);
 
-/// f(row, key, place in [rows, keys]) for every key of the block that is not hidden from a row of it.
+/// Calls f(row, key, index in [rows, keys]) for every row and key of the block that the row sees.
 template <class F>
 void for_each_visible(const Attention& task, const Head& head, const Block& block, F f) {
   for (Index row = 0; row < block.rows; ++row) {
@@ -58,14 +58,14 @@ void for_each_visible(const Attention& task, const Head& head, const Block& bloc
   }
 }
 
-/// Where the first row of a head of an operand is; `rows` to a sequence.
+/// The first row of a head of an operand.
 template <class T>
 T* first_of(const Attention& task, const AttentionOperand<T>& x, Index sequence, Index head) {
   const Index start = task.offsets != nullptr ? task.offsets[sequence] * x.layout.row : sequence * x.layout.sequence;
   return x.data + start + head * x.layout.head;
 }
 
-/// Asks for a row of an operand before it is copied: its rows lie pages apart, where the CPU does not see ahead.
+/// Prefetches a row that is copied soon: the rows lie pages apart, beyond which the CPU's own prefetcher stops.
 template <class T>
 void prefetch(const T* rows, Index row, Index count, Index stride, Index width) {
   constexpr Index ahead = 8, line = 64 / sizeof(T);
@@ -73,7 +73,7 @@ void prefetch(const T* rows, Index row, Index count, Index stride, Index width) 
   for (Index i = 0; i < width; i += line) __builtin_prefetch(rows + (row + ahead) * stride + i);
 }
 
-/// One head of an operand as the products want it, row after row: where it is, or copied together.
+/// One head of an operand in dense rows, as the products read it: in place if it is dense, else a copy.
 template <class T>
 class DenseRows {
  public:
@@ -94,8 +94,8 @@ class DenseRows {
   Scratch<T> copy_;
 };
 
-/// Where one head of a result is computed, row after row, in numbers of type Sum: in its place if that is possible,
-/// else apart, from where write() puts it there, rounded if need be.
+/// Memory in which one head of a result is computed in dense rows of type Sum: in place if the result is dense and of
+/// that type, else a buffer, which write() copies and rounds to its place.
 template <class Sum, class T>
 class DenseResult {
  public:
@@ -108,8 +108,8 @@ class DenseResult {
         return;
       }
     }
-    apart_ = Scratch<Sum>(rows * width);
-    data_ = apart_.data();
+    buffer_ = Scratch<Sum>(rows * width);
+    data_ = buffer_.data();
   }
   /// Null where the result is not wanted.
   Sum* data() const { return data_; }
@@ -122,10 +122,10 @@ class DenseResult {
   T* first_;
   Index stride_, rows_, width_;
   Sum* data_ = nullptr;
-  Scratch<Sum> apart_;
+  Scratch<Sum> buffer_;
 };
 
-/// A block's scores in float, and what the products take of them: the same numbers in the same place if T is float.
+/// A block's scores in float, and rounded to T for the products; if T is float, both are the same memory.
 template <class T>
 class BlockScores {
  public:
@@ -146,17 +146,17 @@ class BlockScores {
   Scratch<T> narrow_;
 };
 
-/// p [block.rows, block.keys] = the scores q k^T of a block. Without mask and bias they are not yet multiplied by the
-/// scale; with them they are, and -inf where the mask hides a key. Returns what they are still to be multiplied by.
+/// p [block.rows, block.keys] = the scores q k^T of a block. With a mask or bias, they are scaled, and -inf where the
+/// mask hides a key; else they are not scaled yet. Returns the factor that is still to be applied: 1 or the scale.
 template <class T>
 float block_scores(const Attention& task, const Head& head, const Block& block, const T* q, const T* k, float* p);
 
-/// Drops some of what stands for the keys that row `row` of a block sees. Every row has random numbers of its own, so
-/// the backward drops the same.
+/// Applies dropout to the keys that row `row` of a block sees. Every row has random numbers of its own, so the backward
+/// drops the same elements.
 template <class T>
 void drop(const Attention& task, const Head& head, const Block& block, Index row, T* line);
 
-/// Sets to 0 what stands in a row of a block for keys that it does not see.
+/// Sets the elements of a row of a block to 0 for keys outside `seen`.
 template <class T>
 void clear_unseen(const Block& block, const Span& seen, T* line) {
   std::fill(line, line + seen.begin, T{});

@@ -13,18 +13,18 @@ namespace temper::kernels {
 
 namespace {
 
-/// Elements of a chunk: it is read twice, and stays in the first-level cache.
+/// Elements of a chunk. It is read twice, so it has to fit the L1 cache.
 constexpr Index grain = 1 << 12;
 
 Index rows_per_chunk(const BatchNorm& s) { return std::max<Index>(1, grain / s.channels); }
 
-/// Mean and variance of one channel in double, for numbers whose squares leave the range of float.
+/// Mean and variance of one channel in double, for numbers whose squares overflow or underflow in float.
 template <class T>
 void moments_in_double(const BatchNorm& s, const T* x, Index channel, double& mean, double& variance) {
   const auto at = [&](Index row) { return static_cast<double>(widened(x[row * s.channels + channel])); };
   mean = variance = 0.0;
   for (Index row = 0; row < s.rows; ++row) mean += at(row) / static_cast<double>(s.rows);
-  mean = static_cast<double>(static_cast<float>(mean));  // what the deviations are taken from
+  mean = static_cast<double>(static_cast<float>(mean));  // deviations are taken from the mean as it is stored
   for (Index row = 0; row < s.rows; ++row) {
     variance += (at(row) - mean) * (at(row) - mean) / static_cast<double>(s.rows);
   }
@@ -44,7 +44,7 @@ void batch_norm_statistics(const BatchNorm& s, const T* x, float* mean, float* v
   parallel_chunks(s.rows, step, [&](Index chunk, Index begin, Index end) {
     kernel(x + begin * c, end - begin, c, means.row(chunk, c), squares.row(chunk, c));
   });
-  // The moments of all from those of the chunks: deviations within each, and of its mean from the mean of all.
+  // The chunks' moments combined: squared deviations within each chunk, plus those of its mean from the overall mean.
   const Scratch<double> total(2 * c);
   double *const center = total.data(), *const spread = center + c;
   std::fill_n(center, 2 * c, 0.0);
@@ -96,7 +96,8 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
   const Index c = s.channels, step = rows_per_chunk(s);
   const Index chunks = inputs.own_statistics || dgain != nullptr || dbias != nullptr ? chunk_count(s.rows, step) : 0;
   const Scratch<float> sums(chunks * c), products(chunks * c);
-  const auto x_at = [&, x = inputs.x != nullptr ? inputs.x : dy](Index row) { return x + row * c; };  // times 0 then
+  // Without x its factor is 0 below, so any finite numbers do.
+  const auto x_at = [&, x = inputs.x != nullptr ? inputs.x : dy](Index row) { return x + row * c; };
   const auto y_at = [&](Index row) { return inputs.y != nullptr ? inputs.y + row * c : nullptr; };
   const auto kernel = table_of<T>().batch_norm_sums;
   parallel_chunks(chunks > 0 ? s.rows : 0, step, [&](Index chunk, Index begin, Index end) {
@@ -113,23 +114,23 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
       product[i] += static_cast<double>(part_product[i]);
     }
   }
-  // dx = scale * (dz - level - (x - mean) * slope), with dz the gradient before ReLU.
+  // dx = scale * (dz - mean_dz - (x - mean) * slope), with dz the gradient before ReLU.
   const Scratch<float> factors(3 * c);
-  float *const scale = factors.data(), *const level = scale + c, *const slope = level + c;
-  const double share = inputs.own_statistics ? 1.0 / static_cast<double>(s.rows) : 0.0;
+  float *const scale = factors.data(), *const mean_dz = scale + c, *const slope = mean_dz + c;
+  const double inverse_count = inputs.own_statistics ? 1.0 / static_cast<double>(s.rows) : 0.0;
   for (Index i = 0; i < c; ++i) {
     const float inverse = inputs.inverse[i];
-    const double normal = static_cast<double>(inverse) * product[i];  // the sum of dz times the normalized x
+    const double sum_dz_z = static_cast<double>(inverse) * product[i];  // of dz times the normalized x
     if (dbias != nullptr) dbias[i] = static_cast<float>(sum[i]);
-    if (dgain != nullptr) dgain[i] = static_cast<float>(normal);
+    if (dgain != nullptr) dgain[i] = static_cast<float>(sum_dz_z);
     scale[i] = inputs.gain[i] * inverse;
-    level[i] = static_cast<float>(sum[i] * share);
-    slope[i] = static_cast<float>(normal * share * static_cast<double>(inverse));
+    mean_dz[i] = static_cast<float>(sum[i] * inverse_count);
+    slope[i] = static_cast<float>(sum_dz_z * inverse_count * static_cast<double>(inverse));
   }
   if (dx == nullptr && dresidual == nullptr) return;
   const auto backward = table_of<T>().batch_norm_backward;
   parallel_for(s.rows, 4 * step, [&](Index begin, Index end) {
-    backward({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, {scale, level, slope},
+    backward({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, {scale, mean_dz, slope},
              dx != nullptr ? dx + begin * c : nullptr, dresidual != nullptr ? dresidual + begin * c : nullptr);
   });
 }

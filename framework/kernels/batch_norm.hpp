@@ -1,7 +1,7 @@
 #pragma once
 
-// Batch normalization per channel, with what often follows it in the same pass: the addition of a residual, ReLU. Ours:
-// it reads memory less often than the single operations would, and its bits do not depend on the number of threads.
+// Batch normalization per channel, fused with the residual addition and ReLU that often follow it. Our own rather than
+// oneDNN's: fused it reads memory less often, and its bits do not depend on the number of threads.
 
 #include <type_traits>
 
@@ -16,8 +16,8 @@ struct BatchNorm {
   float epsilon = 1e-5f;
 };
 
-/// The mean and the (biased) variance of each channel, and inverse = 1 / sqrt(variance + epsilon), which is right also
-/// where the variance itself leaves the range of float.
+/// The mean and the (biased) variance of each channel, and inverse = 1 / sqrt(variance + epsilon), which is exact even
+/// where the variance overflows or underflows in float.
 template <class T>
 void batch_norm_statistics(const BatchNorm& shape, const T* x, float* mean, float* variance, float* inverse);
 void inverse_deviations(const BatchNorm& shape, const float* variance, float* inverse);
@@ -33,7 +33,7 @@ struct BatchNormInputs {
   const T* x;  ///< null when neither dgain nor statistics of the batch are wanted
   const float *gain, *mean, *inverse;
   const T* y;           ///< null without ReLU
-  bool own_statistics;  ///< whether they were the batch's, which depend on x
+  bool own_statistics;  ///< whether mean and inverse are those of this batch, through which gradients flow to x
 };
 
 /// Each of dx, dgain, dbias and dresidual may be null. dresidual may be dy.

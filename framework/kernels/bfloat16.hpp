@@ -1,6 +1,6 @@
 #pragma once
 
-// Single numbers of the types that elements are stored in, to and from float.
+// Conversion of single elements of either storage type to and from float.
 
 #include <bit>
 #include <cstdint>

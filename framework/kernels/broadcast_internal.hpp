@@ -1,6 +1,6 @@
 #pragma once
 
-// How up to three operands are walked together when their shapes broadcast.
+// Iteration over up to three operands whose shapes broadcast.
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@ namespace temper::kernels {
 
 inline constexpr Index elementwise_grain = 1 << 14;  // elements a chunk: some microseconds of work
 
-/// The axes of the result, outermost first, neighbours that all operands cross alike merged.
+/// The axes of the result with the operands' strides. Neighbouring axes that are contiguous in all operands are merged.
 template <int operands>
 class Broadcast {
  public:
@@ -34,8 +34,8 @@ class Broadcast {
     if (rank_ == 0) axes_[static_cast<std::size_t>(rank_++)] = {1, {}};
   }
 
-  /// run(offsets, strides, begin, n) for runs along the innermost axis, in parallel: elements begin to begin + n of
-  /// the result; operand i starts at offsets[i] and moves by strides[i], which is 0 or 1.
+  /// Calls run(offsets, strides, begin, n) for runs along the innermost axis, in parallel: elements begin to begin + n
+  /// of the result; operand i starts at offsets[i] and has the stride strides[i], which is 0 or 1.
   template <class Run>
   void for_each_run(Run&& run) const {
     if (count_ == 0) return;

@@ -15,19 +15,20 @@ namespace temper::kernels {
 
 namespace {
 
+/// Whether oneDNN has an implementation that passes its trial; runs it then.
 template <class T, class G = T>
-bool by_onednn(onednn::Op op, const Conv2d& shape, bool flag, std::initializer_list<const void*> operands) {
+bool run_onednn(onednn::Op op, const Conv2d& shape, bool flag, std::initializer_list<const void*> operands) {
   const ConvTask task(op, shape, flag, onednn::type_of<T>, onednn::type_of<G>);
   const bool done = onednn::run(task.key(), operands,
                                 [&](onednn::Program& program) { program = onednn::choose(task, task.small()); });
-  // The other ways are products, which count themselves.
+  // The other ways are matrix products, which count their own.
   if (done && detail::tracing()) detail::trace_flops(shape.flops());
   return done;
 }
 
-// A kernel of one pixel reads every stride-th pixel of x and no other. With those put together there is no stride, and
-// where there are no groups either, it is a product. oneDNN puts them together itself, and in version 2.6 writes past
-// the memory it does that in when there are few channels.
+// A strided convolution with a kernel of one pixel reads every stride-th pixel of x and no other. With those gathered
+// in dense memory it has stride 1, and without groups it is a matrix product. oneDNN gathers them itself, but version
+// 2.6 writes past its buffer when there are few channels.
 
 template <class T>
 void require_type() {
@@ -45,14 +46,14 @@ Conv2d without_stride(const Conv2d& s) {
 
 Matmul product_of(const Conv2d& s) { return {.m = s.n * s.h * s.w, .n = s.out, .k = s.in, .transpose_b = true}; }
 
-/// The pixels of x that are read, or a place for their gradient.
+/// A dense copy of the pixels of x that are read, or memory for their gradient: [n, out_h, out_w, in].
 template <class T>
-class Picked {
+class StridedPixels {
  public:
-  explicit Picked(const Conv2d& s) : s_(s), pixels_(rows() * row()) {}
+  explicit StridedPixels(const Conv2d& s) : s_(s), pixels_(rows() * row()) {}
   T* data() const { return pixels_.data(); }
 
-  void pick(const T* x) const {
+  void gather(const T* x) const {
     parallel_for(rows(), grain(), [&](Index begin, Index end) {
       for (Index i = begin; i < end; ++i) {
         const T* from = x + source_row(i) * s_.w * s_.in;
@@ -60,8 +61,8 @@ class Picked {
       }
     });
   }
-  /// dx = these at the pixels that were read, else 0.
-  void put(T* dx) const {
+  /// dx = the gradient at the pixels that are read, 0 elsewhere.
+  void scatter(T* dx) const {
     parallel_for(s_.n * s_.h, grain(), [&](Index begin, Index end) {
       std::fill(dx + begin * s_.w * s_.in, dx + end * s_.w * s_.in, T{});
       for (Index i = begin; i < end; ++i) {
@@ -92,12 +93,12 @@ void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias,
   if (shape.n == 0) return;
   require_type<T>();
   if (pointwise(shape) && strided(shape)) {
-    const Picked<T> pixels(shape);
-    pixels.pick(x);
+    const StridedPixels<T> pixels(shape);
+    pixels.gather(x);
     return conv2d(without_stride(shape), pixels.data(), weight, bias, y);
   }
   if (pointwise(shape) && shape.groups == 1) return matmul(product_of(shape), x, weight, bias, y);
-  if (by_onednn<T>(onednn::Op::conv_forward, shape, bias != nullptr, {x, weight, bias, y})) return;
+  if (run_onednn<T>(onednn::Op::conv_forward, shape, bias != nullptr, {x, weight, bias, y})) return;
   own_conv2d(shape, x, weight, bias, y);
 }
 
@@ -106,14 +107,14 @@ void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* 
   if (shape.n == 0) return;
   require_type<T>();
   if (pointwise(shape) && strided(shape)) {
-    const Picked<T> pixels(shape);
+    const StridedPixels<T> pixels(shape);
     conv2d_backward_data(without_stride(shape), dy, weight, pixels.data());
-    return pixels.put(dx);
+    return pixels.scatter(dx);
   }
   if (pointwise(shape) && shape.groups == 1) {
     return matmul({.m = shape.n * shape.h * shape.w, .n = shape.in, .k = shape.out}, dy, weight, nullptr, dx);
   }
-  if (by_onednn<T>(onednn::Op::conv_backward_data, shape, false, {dy, weight, dx})) return;
+  if (run_onednn<T>(onednn::Op::conv_backward_data, shape, false, {dy, weight, dx})) return;
   own_conv2d_backward_data(shape, dy, weight, dx);
 }
 
@@ -125,8 +126,8 @@ void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw
   }
   require_type<T>();
   if (pointwise(shape) && strided(shape)) {
-    const Picked<T> pixels(shape);
-    pixels.pick(x);
+    const StridedPixels<T> pixels(shape);
+    pixels.gather(x);
     return conv2d_backward_weights(without_stride(shape), pixels.data(), dy, dw, accumulate);
   }
   if (pointwise(shape) && shape.groups == 1) {
@@ -137,7 +138,7 @@ void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw
                    .accumulate = accumulate},
                   dy, x, nullptr, dw);
   }
-  if (by_onednn<T, G>(onednn::Op::conv_backward_weights, shape, accumulate, {x, dy, dw})) return;
+  if (run_onednn<T, G>(onednn::Op::conv_backward_weights, shape, accumulate, {x, dy, dw})) return;
   own_conv2d_backward_weights(shape, x, dy, dw, accumulate);
 }
 

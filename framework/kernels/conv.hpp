@@ -1,8 +1,8 @@
 #pragma once
 
-// Two-dimensional convolution. Images are NHWC; weights stay as PyTorch has them, [out, in / groups, kernel_h,
-// kernel_w], and are packed on the way into whatever layout the primitive likes: that costs microseconds against
-// milliseconds.
+// Two-dimensional convolution. Images are NHWC; weights are stored as in PyTorch, [out, in / groups, kernel_h,
+// kernel_w], and reordered at each call to the layout that oneDNN's primitive chose: microseconds, against milliseconds
+// for the convolution.
 
 #include "framework/kernels/isa/table.hpp"
 
@@ -31,11 +31,11 @@ struct Conv2d {
 /// y [n, out_h, out_w, out]; `bias` [out] may be null.
 template <class T>
 void conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y);
-/// dx [n, h, w, in] =
+/// dx [n, h, w, in] is overwritten.
 template <class T>
 void conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx);
-/// dw = or, when `accumulate`, +=; G is T or float. The bits may depend on the number of threads. The bias's gradient
-/// is sum_rows(dy).
+/// dw is overwritten, or added to when `accumulate`; G is T or float. The bits may depend on the number of threads. The
+/// bias's gradient is sum_rows(dy).
 template <class T, class G>
 void conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate);
 

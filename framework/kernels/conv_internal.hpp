@@ -1,6 +1,6 @@
 #pragma once
 
-// A convolution as something for oneDNN to do, and as our own kernels do it.
+// A convolution by one of oneDNN's implementations, or by our own kernels.
 
 #include "framework/kernels/conv.hpp"
 #include "framework/kernels/onednn_trial.hpp"
@@ -33,8 +33,8 @@ class ConvTask : public onednn::Task {
   onednn::Type from_, to_;
 };
 
-/// f(x, tap, y) for every product of pixels that a convolution takes: the number of the pixel of x, of the element of
-/// the kernel and of the pixel of y.
+/// Calls f(x, tap, y) for every element of the kernel at every position: the indices of the pixel of x that it is
+/// multiplied with, of the kernel's element, and of the pixel of y that the product is added to.
 template <class F>
 void each_tap(const Conv2d& s, F f) {
   const Index out_h = s.out_h(), out_w = s.out_w();
@@ -52,8 +52,8 @@ void each_tap(const Conv2d& s, F f) {
   }
 }
 
-// Where oneDNN has nothing right: the pixels under each place of the kernel are laid out as the rows of a matrix, which
-// the weights are multiplied with. T and G as in conv.hpp; n > 0.
+// For shapes where none of oneDNN's implementations is right: im2col, the pixels under each position of the kernel as
+// the rows of a matrix, and a product with the weights. T and G as in conv.hpp; n > 0.
 template <class T>
 void own_conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y);
 template <class T>

@@ -11,7 +11,7 @@ using dnnl::memory;
 using onednn::Op;
 using onednn::Program;
 
-/// The arguments that oneDNN's three convolutions share. The weights' gradient is added up in f32 whatever they are.
+/// The arguments that oneDNN's three convolutions share. The weights' gradient is summed in f32 for either type.
 struct Descriptors {
   Descriptors(const Conv2d& s, onednn::Type type)
       : x(onednn::nhwc(s.n, s.in, s.h, s.w, type)),
@@ -51,7 +51,7 @@ struct Descriptors {
         dilation, padding, padding);
   }
 
-  /// What a backward convolution wants to see of the forward one.
+  /// The forward descriptor that oneDNN asks for when a backward one is made.
   dnnl::convolution_forward::primitive_desc hint() const {
     return onednn::describe<dnnl::convolution_forward>(onednn::attributes(), dnnl::prop_kind::forward_training,
                                                        dnnl::algorithm::convolution_direct, x, any_weight, y, strides,
@@ -62,7 +62,7 @@ struct Descriptors {
   memory::dims strides, dilation, padding;
 };
 
-/// The weights as the primitive wants them, packed from an operand.
+/// The weights in the layout the primitive chose, reordered from an operand if that differs.
 int packed(Program& program, int operand, const memory::desc& plain, const memory::desc& wanted) {
   if (wanted == plain) return operand;
   const int weight = program.temporary(wanted);
@@ -106,8 +106,7 @@ bool compile_backward_weights(Program& program, const Descriptors& d, const memo
   return true;
 }
 
-/// Whether some output along a side sees nothing but padding. oneDNN 3.7 ends such a convolution by a segmentation
-/// fault.
+/// Whether some output along an axis sees nothing but padding. oneDNN 3.7 crashes on such a convolution.
 bool sees_padding_alone(Index side, Index out, Index kernel, Index stride, Index padding, Index dilation) {
   for (Index i = 0; i < out; ++i) {
     bool inside = false;
@@ -120,7 +119,7 @@ bool sees_padding_alone(Index side, Index out, Index kernel, Index stride, Index
   return false;
 }
 
-/// A side of an image, shrunk so that the output's keeps its remainder.
+/// A smaller height or width of the image, for which the output's leaves the same remainder by `block`.
 Index shrunk_side(Index side, Index out, Index stride, Index limit, Index block) {
   const Index smaller = side - (out - onednn::shrunk(out, limit, block)) * stride;
   return smaller > 0 ? smaller : side;

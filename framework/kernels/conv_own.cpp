@@ -28,9 +28,9 @@ struct Group {
   }
 };
 
-/// What the kernel sees at each pixel of y, [pixels, tap, channel]; zeros where it hangs over.
+/// rows [pixels, tap, channel]: for each pixel of y the pixels of x under the kernel, zeros where it covers padding.
 template <class T>
-void lay_out(const Group& g, Index number, const T* x, float* rows) {
+void im2col(const Group& g, Index number, const T* x, float* rows) {
   std::fill_n(rows, g.pixels * g.terms, 0.0f);
   each_tap(g.image, [&](Index from, Index tap, Index to) {
     const T* pixel = x + from * g.image.in + number * g.in;
@@ -39,21 +39,21 @@ void lay_out(const Group& g, Index number, const T* x, float* rows) {
   });
 }
 
-/// The weights of a group, [out, tap, channel].
+/// The weights of a group from [out, channel, tap] to [out, tap, channel].
 template <class T>
-void turn(const Group& g, const T* weight, float* turned) {
+void transpose_weights(const Group& g, const T* weight, float* transposed) {
   for (Index o = 0; o < g.out; ++o) {
     for (Index c = 0; c < g.in; ++c) {
       for (Index tap = 0; tap < g.taps; ++tap) {
-        turned[(o * g.taps + tap) * g.in + c] = widened(weight[(o * g.in + c) * g.taps + tap]);
+        transposed[(o * g.taps + tap) * g.in + c] = widened(weight[(o * g.in + c) * g.taps + tap]);
       }
     }
   }
 }
 
-/// The channels of a group, [pixels, out].
+/// part [pixels, out]: a copy of the group's channels of y.
 template <class T>
-void take_channels(const Group& g, Index number, const T* y, float* part) {
+void gather_channels(const Group& g, Index number, const T* y, float* part) {
   for (Index i = 0; i < g.pixels * g.out; ++i) {
     part[i] = widened(y[i / g.out * g.image.out + number * g.out + i % g.out]);
   }
@@ -64,12 +64,12 @@ void take_channels(const Group& g, Index number, const T* y, float* part) {
 template <class T>
 void own_conv2d(const Conv2d& shape, const T* x, const T* weight, const float* bias, T* y) {
   const Group g(shape);
-  const Scratch<float> rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out);
+  const Scratch<float> rows(g.pixels * g.terms), weights(g.out * g.terms), part(g.pixels * g.out);
   for (Index number = 0; number < shape.groups; ++number) {
-    turn(g, weight + number * g.out * g.terms, turned.data());
+    transpose_weights(g, weight + number * g.out * g.terms, weights.data());
     for (Index n = 0; n < shape.n; ++n) {
-      lay_out(g, number, x + n * shape.h * shape.w * shape.in, rows.data());
-      matmul(g.forward(), rows.data(), turned.data(), bias != nullptr ? bias + number * g.out : nullptr, part.data());
+      im2col(g, number, x + n * shape.h * shape.w * shape.in, rows.data());
+      matmul(g.forward(), rows.data(), weights.data(), bias != nullptr ? bias + number * g.out : nullptr, part.data());
       T* to = y + n * g.pixels * shape.out + number * g.out;
       for (Index i = 0; i < g.pixels * g.out; ++i) {
         to[i / g.out * shape.out + i % g.out] = narrowed<T>(part.data()[i]);
@@ -82,12 +82,12 @@ template <class T>
 void own_conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight, T* dx) {
   const Group g(shape);
   const Index image = shape.h * shape.w * g.in;
-  const Scratch<float> rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out), sums(image);
+  const Scratch<float> rows(g.pixels * g.terms), weights(g.out * g.terms), part(g.pixels * g.out), sums(image);
   for (Index number = 0; number < shape.groups; ++number) {
-    turn(g, weight + number * g.out * g.terms, turned.data());
+    transpose_weights(g, weight + number * g.out * g.terms, weights.data());
     for (Index n = 0; n < shape.n; ++n) {
-      take_channels(g, number, dy + n * g.pixels * shape.out, part.data());
-      matmul(g.backward_rows(), part.data(), turned.data(), nullptr, rows.data());
+      gather_channels(g, number, dy + n * g.pixels * shape.out, part.data());
+      matmul(g.backward_rows(), part.data(), weights.data(), nullptr, rows.data());
       std::fill_n(sums.data(), image, 0.0f);
       each_tap(g.image, [&](Index to, Index tap, Index from) {
         const float* row = rows.data() + from * g.terms + tap * g.in;
@@ -102,18 +102,18 @@ void own_conv2d_backward_data(const Conv2d& shape, const T* dy, const T* weight,
 template <class T, class G>
 void own_conv2d_backward_weights(const Conv2d& shape, const T* x, const T* dy, G* dw, bool accumulate) {
   const Group g(shape);
-  const Scratch<float> rows(g.pixels * g.terms), turned(g.out * g.terms), part(g.pixels * g.out);
+  const Scratch<float> rows(g.pixels * g.terms), sums(g.out * g.terms), part(g.pixels * g.out);
   for (Index number = 0; number < shape.groups; ++number) {
-    std::fill_n(turned.data(), g.out * g.terms, 0.0f);
+    std::fill_n(sums.data(), g.out * g.terms, 0.0f);
     for (Index n = 0; n < shape.n; ++n) {
-      lay_out(g, number, x + n * shape.h * shape.w * shape.in, rows.data());
-      take_channels(g, number, dy + n * g.pixels * shape.out, part.data());
-      matmul(g.backward_weights(), part.data(), rows.data(), nullptr, turned.data());
+      im2col(g, number, x + n * shape.h * shape.w * shape.in, rows.data());
+      gather_channels(g, number, dy + n * g.pixels * shape.out, part.data());
+      matmul(g.backward_weights(), part.data(), rows.data(), nullptr, sums.data());
     }
     G* to = dw + number * g.out * g.terms;
     for (Index i = 0; i < g.out * g.terms; ++i) {
       const Index o = i / g.terms, c = i % g.terms / g.taps, tap = i % g.taps;
-      const float sum = turned.data()[(o * g.taps + tap) * g.in + c];
+      const float sum = sums.data()[(o * g.taps + tap) * g.in + c];
       to[i] = narrowed<G>(accumulate ? widened(to[i]) + sum : sum);
     }
   }

@@ -8,7 +8,7 @@
 
 namespace temper::kernels {
 
-/// Keeps an element with probability 1 - p, divided by that, and puts 0 in place of the others.
+/// Dropout: keeps an element with probability 1 - p, divided by 1 - p, and sets the others to 0.
 struct Dropping {
   Dropping() = default;
   Dropping(const detail::RandomStream& stream, double p);
@@ -20,7 +20,7 @@ struct Dropping {
 
 /// y = x / (1 - p) for the elements that are kept, each with probability 1 - p, else 0. Whether element i is kept is a
 /// function of the stream and of i alone, so the backward is the same function of dy. Word i / 16 % 4 of counter
-/// 16 * (i / 64) + i % 16 decides: an order in which vectors of any width are filled without shuffling.
+/// 16 * (i / 64) + i % 16 decides: in this order vectors of any width are filled without shuffling.
 template <class T>
 void dropout(const detail::RandomStream& stream, double p, const T* x, T* y, Index n);
 

@@ -8,13 +8,13 @@
 
 namespace temper::kernels {
 
-/// y = x, rounded or widened.
+/// y = x, converted.
 template <class X, class Y>
 void convert(const X* x, Y* y, Index n);
 
 template <class T>
 void unary(Unary op, const T* x, T* y, Index n);
-/// dx = dy * f'(x), with the output in place of x where derivative_from_output; dx may be dy.
+/// dx = dy * f'(x); pass the output in place of x where derivative_from_output(op). dx may be dy.
 template <class T>
 void unary_backward(Unary op, const T* x, const T* dy, T* dx, Index n);
 template <class T>
@@ -49,7 +49,7 @@ void choose(const bool* condition, const Shape& condition_shape, const float* a,
 template <class T>
 void expand(const T* x, const Shape& x_shape, float scale, T* y, const Shape& y_shape);
 
-/// y += x; y is float or as x.
+/// y += x; Y is float or X.
 template <class Y, class X>
 void accumulate(Y* y, const X* x, Index n);
 /// y = a * x + b; y may be x.

@@ -24,7 +24,7 @@ template void embedding(const BFloat16*, const std::int64_t*, Index, Index, BFlo
 
 template <class T>
 void embedding_backward(const T* dy, const std::int64_t* ids, Index count, Index width, float* dweight, Index padding) {
-  // Split by columns: rows may repeat, and each sum must run in order.
+  // Split by columns, not rows: ids may repeat, and the sum of a row must run in order on one thread.
   constexpr Index panel = 128;
   const auto kernel = accumulate_kernel<float, T>();
   parallel_for(width, panel, [=](Index begin, Index end) {

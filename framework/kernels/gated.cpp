@@ -10,10 +10,10 @@ namespace temper::kernels {
 
 namespace {
 
-constexpr Index piece = 512;  // numbers computed together in float; they stay in the first-level cache
+constexpr Index piece = 512;  // elements computed at a time in float; their buffers stay in the L1 cache
 constexpr Index grain = 1 << 13;
 
-/// f(row, first, count) for pieces of all rows, in parallel.
+/// Calls f(row, first, count) for pieces of all rows, in parallel.
 template <class F>
 void for_each_piece(Index rows, Index width, F f) {
   if (width == 0) return;
@@ -48,21 +48,21 @@ template <class T>
 void gated_backward(Unary f, Gate gate, const T* x, const T* dy, Index rows, Index width, T* dx) {
   const Index to_gate = gate == Gate::first ? 0 : width, to_value = width - to_gate;
   const auto function = table().unary[static_cast<std::size_t>(f)];
-  const auto slope = table().unary_backward[static_cast<std::size_t>(f)];
+  const auto derivative = table().unary_backward[static_cast<std::size_t>(f)];
   const auto multiply = table().binary[static_cast<std::size_t>(Binary::mul)];
   for_each_piece(rows, width, [&](Index row, Index first, Index n) {
-    alignas(64) float gates[piece], outputs[piece], values[piece], slopes[piece];
+    alignas(64) float gates[piece], outputs[piece], values[piece], gradient[piece];
     const T* const at = x + row * 2 * width + first;
     T* const d = dx + row * 2 * width + first;
     table_of<T>().to_float(at + to_gate, gates, n);
     table_of<T>().to_float(at + to_value, values, n);
-    table_of<T>().to_float(dy + row * width + first, slopes, n);
+    table_of<T>().to_float(dy + row * width + first, gradient, n);
     function(gates, outputs, n);
-    multiply(slopes, 1, values, 1, values, n);  // the gradient of f(gate)
-    slope(derivative_from_output(f) ? outputs : gates, values, values, n);
-    multiply(slopes, 1, outputs, 1, slopes, n);
+    multiply(gradient, 1, values, 1, values, n);  // the gradient of f(gate)
+    derivative(derivative_from_output(f) ? outputs : gates, values, values, n);
+    multiply(gradient, 1, outputs, 1, gradient, n);
     table_of<T>().from_float(values, d + to_gate, n);
-    table_of<T>().from_float(slopes, d + to_value, n);
+    table_of<T>().from_float(gradient, d + to_value, n);
   });
 }
 template void gated_backward(Unary, Gate, const float*, const float*, Index, Index, float*);

@@ -10,7 +10,7 @@ enum class Gate { first, second };
 /// y [rows, width] = f(gate) * value for the two halves of x [rows, 2 * width].
 template <class T>
 void gated(Unary f, Gate gate, const T* x, Index rows, Index width, T* y);
-/// dx [rows, 2 * width] =
+/// dx [rows, 2 * width] is overwritten.
 template <class T>
 void gated_backward(Unary f, Gate gate, const T* x, const T* dy, Index rows, Index width, T* dx);
 

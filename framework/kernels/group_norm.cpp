@@ -13,10 +13,10 @@ namespace temper::kernels {
 
 namespace {
 
-/// Rows of an example that make a chunk: it is read twice, and stays in the first-level cache.
+/// Rows of a chunk of an example. It is read twice, so it has to fit the L1 cache.
 Index chunk_rows(const GroupNorm& s) { return std::max<Index>(1, 4096 / s.channels); }
 
-/// Mean and variance of a group in double, one by one: for numbers whose squares leave the range of float.
+/// Mean and variance of a group in double, for numbers whose squares overflow or underflow in float.
 template <class T>
 void moments_in_double(const GroupNorm& s, const T* x, Index group, double& mean, double& variance) {
   const Index width = s.channels / s.groups;
@@ -34,7 +34,8 @@ void moments_in_double(const GroupNorm& s, const T* x, Index group, double& mean
   variance = sum([&](double value) { return (value - mean) * (value - mean); });
 }
 
-/// The statistics of one example: from those of the channels of chunks, as deviations within each and of each mean.
+/// The statistics of one example, from the moments of its chunks' channels: the squared deviations within each, plus
+/// those of each mean from the group's.
 template <class T>
 void statistics(const GroupNorm& s, const T* x, float* mean, float* inverse) {
   const Index c = s.channels, width = c / s.groups, step = chunk_rows(s), chunks = chunk_count(s.places, step);
@@ -95,7 +96,7 @@ void group_norm_backward(const GroupNorm& s, const T* x, const float* weight, co
                          const T* dy, T* dx, float* dweight, float* dbias) {
   const Index c = s.channels, width = c / s.groups, step = chunk_rows(s), chunks = chunk_count(s.places, step);
   parallel_for(s.n, 1, [&](Index example, Index) {
-    const T *const from = x + example * s.places * c, *const slope = dy + example * s.places * c;
+    const T *const from = x + example * s.places * c, *const gradient = dy + example * s.places * c;
     const Scratch<float> center(c), part(2 * c);
     for (Index i = 0; i < c; ++i) center[i] = mean[example * s.groups + i / width];
     const Scratch<double> sums(2 * c);
@@ -103,7 +104,7 @@ void group_norm_backward(const GroupNorm& s, const T* x, const float* weight, co
     double *const sum = sums.data(), *const product = sum + c;
     for (Index chunk = 0; chunk < chunks; ++chunk) {
       const Index first = chunk * step * c;
-      table_of<T>().batch_norm_sums({from + first, nullptr, slope + first, center.data()},
+      table_of<T>().batch_norm_sums({from + first, nullptr, gradient + first, center.data()},
                                     std::min(step, s.places - chunk * step), c, part.data(), part.data() + c);
       for (Index i = 0; i < 2 * c; ++i) sum[i] += static_cast<double>(part[i]);
     }
@@ -113,30 +114,31 @@ void group_norm_backward(const GroupNorm& s, const T* x, const float* weight, co
       if (dbias != nullptr) dbias[example * c + i] = static_cast<float>(sum[i]);
     }
     if (dx == nullptr) return;
-    // dx = own * dy - level - off * (x - mean), with g the gradient of the normalized x: level and off are the group's
-    // means of g and of g times the normalized x.
+    // dx = scales * dy - shift - slope * (x - mean). With g the gradient of the normalized x, z, and inverse =
+    // 1 / deviation: shift = inverse * mean(g), slope = inverse^2 * mean(g z).
     const Scratch<float> factors(3 * c);
-    float *const own = factors.data(), *const level = own + c, *const off = level + c;
-    const double share = 1.0 / static_cast<double>(s.places * width);
+    float *const scales = factors.data(), *const shift = scales + c, *const slope = shift + c;
+    const double inverse_count = 1.0 / static_cast<double>(s.places * width);
     for (Index group = 0; group < s.groups; ++group) {
       const auto scale = static_cast<double>(inverse[example * s.groups + group]);
-      double total = 0.0, along = 0.0;
+      double sum_g = 0.0, sum_g_z = 0.0;
       for (Index i = group * width; i < (group + 1) * width; ++i) {
         const double gain = weight != nullptr ? static_cast<double>(weight[i]) : 1.0;
-        total += gain * sum[i];
-        along += gain * product[i] * scale;
+        sum_g += gain * sum[i];
+        sum_g_z += gain * product[i] * scale;
       }
       for (Index i = group * width; i < (group + 1) * width; ++i) {
-        own[i] = static_cast<float>(scale) * (weight != nullptr ? weight[i] : 1.0f);
-        level[i] = static_cast<float>(scale * total * share);
-        off[i] = static_cast<float>(scale * scale * along * share);
+        scales[i] = static_cast<float>(scale) * (weight != nullptr ? weight[i] : 1.0f);
+        shift[i] = static_cast<float>(scale * sum_g * inverse_count);
+        slope[i] = static_cast<float>(scale * scale * sum_g_z * inverse_count);
       }
     }
     T* const to = dx + example * s.places * c;
     for (Index place = 0; place < s.places; ++place) {
       for (Index i = 0; i < c; ++i) {
         const Index at = place * c + i;
-        to[at] = narrowed<T>(own[i] * widened(slope[at]) - level[i] - off[i] * (widened(from[at]) - center[i]));
+        const float off_mean = widened(from[at]) - center[i];
+        to[at] = narrowed<T>(scales[i] * widened(gradient[at]) - shift[i] - slope[i] * off_mean);
       }
     }
   });

@@ -55,7 +55,7 @@ std::string to_string(Isa isa) {
 
 namespace {
 
-/// By hand: not every compiler's __builtin_cpu_supports knows it.
+/// Read from CPUID, because not every compiler's __builtin_cpu_supports knows F16C.
 bool has_f16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;

@@ -17,11 +17,11 @@ std::string to_string(Isa isa);
 /// Whether this CPU and operating system can run it.
 bool supported(Isa isa);
 
-/// The best supported one, or the one TEMPER_ISA names (sse2, avx2, avx512); decided once.
-/// Throws: ValueError when TEMPER_ISA names none, or one this CPU lacks.
+/// The best supported one, or the one that TEMPER_ISA names (sse2, avx2, avx512); decided once in a process.
+/// Throws: ValueError when TEMPER_ISA is another text, or names one that this CPU lacks.
 Isa isa();
 
-/// The kernels of isa(), and of any one (for tests).
+/// The kernels of isa(); tests ask for those of others.
 const IsaTable& table();
 const IsaTable& table(Isa isa);
 

@@ -23,7 +23,7 @@ struct Axis {
 };
 
 struct Permutation {
-  std::array<Axis, Shape::max_rank> axes;  // of y, outermost first, merged where x and y both run on
+  std::array<Axis, Shape::max_rank> axes;  // of y, outermost first, merged where both x and y are contiguous
   int rank = 0;
 
   Axis& operator[](int i) { return axes[static_cast<std::size_t>(i)]; }
@@ -51,7 +51,7 @@ Permutation plan(const Shape& x, std::span<const int> order) {
   return result;
 }
 
-/// The offset in x of a place in y, given by its number counted along the axes [0, rank) but `skipped`.
+/// The offset in x of the element of y with index `number` along the axes [0, rank) without `skipped`.
 Index offset(const Permutation& p, int rank, int skipped, Index number) {
   Index result = 0;
   for (int i = rank - 1; i >= 0; --i) {
@@ -79,7 +79,7 @@ void permute_elements(const T* x, const Permutation& p, Index total, T* y) {
   });
 }
 
-/// Transpositions of the axis that runs on in x (the `q`th of y) with the one that runs on in y.
+/// Transposes the axis that is contiguous in x (the `q`th of y) with the one that is contiguous in y.
 void permute_tiles(const float* x, const Permutation& p, int q, Index total, float* y) {
   const Axis last = p[p.rank - 1];
   const Index cols = p[q].size;
@@ -165,7 +165,7 @@ template void gather(const BFloat16*, const std::int64_t*, Index, Index, Index, 
 
 template <class T>
 void gather_backward(const T* dy, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* dx) {
-  // Places that share an index are in one block of `outer`: split there, and each sum runs in order.
+  // Split between blocks of `outer`: equal indices add to the same element only within one, so each sum runs in order.
   parallel_for(outer, std::max<Index>(1, grain / std::max<Index>(1, m * inner)), [=](Index begin, Index end) {
     for (Index i = begin * m * inner; i < end * m * inner; ++i) {
       float& target = dx[(i / (m * inner) * n + index[i]) * inner + i % inner];

@@ -1,6 +1,6 @@
 #pragma once
 
-// Copies into another order. Elements are moved as they are, whatever they mean.
+// Copies into another order. Elements are copied bitwise, whatever their dtype.
 
 #include <span>
 
@@ -15,7 +15,7 @@ void permute(const void* x, const Shape& x_shape, std::span<const int> axes, std
 /// Copies `count` blocks of `bytes`, `from_stride` bytes apart, to places `to_stride` bytes apart.
 void copy_blocks(const void* from, Index from_stride, void* to, Index to_stride, Index bytes, Index count);
 
-/// The same for blocks of n numbers, added to what is there. Y is float or as X.
+/// The same for blocks of n numbers, added to those at `to`. Y is float or X.
 template <class X, class Y>
 void add_blocks(const X* from, Index from_stride, Y* to, Index to_stride, Index n, Index count);
 

@@ -11,13 +11,13 @@ namespace temper::kernels {
 
 namespace {
 
-/// Rows whose logits exist at once: enough for an efficient product, few enough to stay in the caches. A function of
-/// the shape alone, so that a run repeats itself.
+/// Rows whose logits are stored at once: enough for an efficient product, few enough to stay in the caches. A function
+/// of the shape alone, so that runs are reproducible.
 Index rows_at_once(const CrossEntropy& task) {
   return std::clamp<Index>((Index{1} << 21) / std::max<Index>(1, task.classes), 16, std::max<Index>(16, task.rows));
 }
 
-/// part(rows begin to end as a task of its own, their logits) for all rows.
+/// Calls part(task of some rows, index of the first of them, their logits) until all rows are done.
 template <class T, class Part>
 void for_each_part(const CrossEntropy& task, const T* x, const T* weight, Index width, Part part) {
   const Index step = rows_at_once(task);
@@ -53,19 +53,19 @@ void linear_cross_entropy_backward(const CrossEntropy& task, const T* x, const T
   for_each_part(task, x, weight, width, [&](const CrossEntropy& rows, Index begin, float* logits) {
     cross_entropy_backward(rows, logits, stats + 2 * begin, dy + begin * stride_dy, stride_dy, scale, logits);
     Scratch<T> rounded;
-    const T* slopes = nullptr;
+    const T* dlogits = nullptr;
     if constexpr (std::is_same_v<T, float>) {
-      slopes = logits;
+      dlogits = logits;
     } else {
       rounded = Scratch<T>(rows.rows * task.classes);
       convert(logits, rounded.data(), rows.rows * task.classes);
-      slopes = rounded.data();
+      dlogits = rounded.data();
     }
     if (dx != nullptr) {
-      matmul({.m = rows.rows, .n = width, .k = task.classes}, slopes, weight, nullptr, dx + begin * width);
+      matmul({.m = rows.rows, .n = width, .k = task.classes}, dlogits, weight, nullptr, dx + begin * width);
     }
     if (dweight != nullptr) {
-      matmul({.m = task.classes, .n = width, .k = rows.rows, .transpose_a = true, .accumulate = true}, slopes,
+      matmul({.m = task.classes, .n = width, .k = rows.rows, .transpose_a = true, .accumulate = true}, dlogits,
              x + begin * width, nullptr, dweight);
     }
   });

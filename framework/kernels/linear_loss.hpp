@@ -4,8 +4,8 @@
 
 namespace temper::kernels {
 
-/// cross_entropy of x [rows, width] weight^T, weight [classes, width], some rows at a time: the logits of all rows
-/// never exist. T is float or BFloat16; logits are float.
+/// cross_entropy of x [rows, width] weight^T, weight [classes, width], computed for some rows at a time, so that the
+/// logits of all rows are never stored. T is float or BFloat16; logits are float.
 template <class T>
 [[nodiscard]] bool linear_cross_entropy(const CrossEntropy& task, const T* x, const T* weight, Index width,
                                         float* losses, float* stats);

@@ -20,10 +20,11 @@ constexpr Index pointwise_grain = 1 << 14;
 
 Index rows_per_chunk(Index classes) { return std::max<Index>(1, grain / std::max<Index>(1, classes)); }
 
-/// Whether a row's loss is its label's alone, perhaps times a weight, or that and the mean over the classes.
+/// Whether a row's loss needs no target vector: it is a function of the label's logit, and of the mean of all logits
+/// when the labels are smoothed.
 bool label_suffices(const CrossEntropy& task) { return task.weight == nullptr || task.smoothing == 0.0f; }
 
-/// The target of a row as weights of -log softmax(x), one a class: smoothing and class weights are in it.
+/// The factors that a row's -log softmax(x) are multiplied by, one for each class, with smoothing and class weights.
 class Targets {
  public:
   Targets(const CrossEntropy& task, const float* probabilities)
@@ -31,7 +32,7 @@ class Targets {
         probabilities_(probabilities),
         plain_(task.smoothing == 0.0f && task.weight == nullptr),
         uniform_(task.smoothing / static_cast<float>(task.classes)) {
-    if (probabilities != nullptr ? !plain_ : !label_suffices(task)) made_ = Scratch<float>(task.classes);
+    if (probabilities != nullptr ? !plain_ : !label_suffices(task)) factors_ = Scratch<float>(task.classes);
   }
 
   const float* of(Index row) const {
@@ -39,11 +40,11 @@ class Targets {
     if (plain_) return given;
     for (Index c = 0; c < task_.classes; ++c) {
       const float target = given != nullptr ? given[c] : task_.labels[row] == c ? 1.0f : 0.0f;
-      made_[c] = slope(c) * target + weight(c) * uniform_;
+      factors_[c] = slope(c) * target + weight(c) * uniform_;
     }
-    return made_.data();
+    return factors_.data();
   }
-  /// By what a class's given probability enters.
+  /// The derivative of a class's factor by the probability given for it.
   float slope(Index c) const { return weight(c) * (1.0f - task_.smoothing); }
 
  private:
@@ -53,12 +54,12 @@ class Targets {
   const float* probabilities_;
   bool plain_;
   float uniform_;
-  Scratch<float> made_;
+  Scratch<float> factors_;
 };
 
 float weight_of(const CrossEntropy& task, Index label) { return task.weight != nullptr ? task.weight[label] : 1.0f; }
 
-/// What the backward needs of a row: its largest logit and 1 / sum(exp(x - largest)).
+/// The largest logit of a row and the sum of exp(x - largest). The backward reads the former and 1 / sum.
 struct RowStats {
   float largest;
   double sum;
@@ -146,10 +147,10 @@ void cross_entropy_backward(const CrossEntropy& task, const T* x, const float* s
         continue;
       }
       const float g = scale * weight_of(task, label) * dy[row * stride_dy], logit = widened(x[first + label]);
-      float right;  // by itself, so that it is rounded once
-      single(&logit, 1, stats[2 * row], stats[2 * row + 1], uniform, g, &right);
+      float at_label;  // the label's gradient in float, so that it is rounded to T once
+      single(&logit, 1, stats[2 * row], stats[2 * row + 1], uniform, g, &at_label);
       kernel(x + first, task.classes, stats[2 * row], stats[2 * row + 1], uniform, g, dx + first);
-      dx[first + label] = narrowed<T>(right - g * hit);
+      dx[first + label] = narrowed<T>(at_label - g * hit);
     }
   });
 }

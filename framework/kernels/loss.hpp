@@ -6,14 +6,14 @@ namespace temper::kernels {
 
 struct CrossEntropy {
   Index rows, classes;
-  const std::int64_t* labels;  ///< [rows], within the classes or ignored
+  const std::int64_t* labels;  ///< [rows], each in [0, classes) or equal to ignore_index
   std::int64_t ignore_index;
   float smoothing;
-  const float* weight = nullptr;  ///< [classes], what the loss of each class is multiplied by; null for 1
+  const float* weight = nullptr;  ///< [classes], factors of the losses of each class; null for 1
 };
 
 /// losses[rows], 0 for ignored ones; stats[rows, 2] is what the backward needs of each row: its largest logit and
-/// 1 / sum(exp(x - largest)). Returns whether some row that counts is -inf throughout.
+/// 1 / sum(exp(x - largest)). Returns whether all logits of some row that is not ignored are -inf.
 template <class T>
 [[nodiscard]] bool cross_entropy(const CrossEntropy& task, const T* x, float* losses, float* stats);
 /// dx[rows, classes] = scale * dy * (softmax(x) - target); dy has stride 0 or 1. dx may be x.

@@ -16,7 +16,7 @@ namespace temper::kernels {
 
 namespace {
 
-/// What is left of a product over no terms at all.
+/// The product for k = 0: zeros, or what y holds, plus the bias.
 template <class Y>
 void empty_product(const Matmul& shape, const float* bias, Y* y) {
   for (Index row = 0; row < shape.batch * shape.m; ++row, y += shape.n) {

@@ -6,7 +6,7 @@
 
 namespace temper::kernels {
 
-/// What a product is of: y [m, n] = a [m, k] b [k, n], all row-major, once for every matrix of a batch.
+/// The shape of a product y [m, n] = a [m, k] b [k, n], all row-major, for every matrix of a batch.
 struct Matmul {
   Index m = 0;
   Index n = 0;
@@ -21,7 +21,7 @@ struct Matmul {
 };
 
 /// `bias` [n] is added to every row; it may be null. X and Y are the same, or Y is float.
-/// Throws: ValueError for BFloat16 where the CPU cannot multiply that.
+/// Throws: ValueError for BFloat16 where the CPU has no instructions for it.
 template <class X, class Y>
 void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y);
 
@@ -29,9 +29,9 @@ void matmul(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y
 template <class T>
 void bias_activation(Activation f, const T* x, const float* bias, Index rows, Index columns, T* y);
 
-/// dz [rows, columns] = dy * f'(x + bias), with the output in place of x + bias where derivative_from_output; dz may be
-/// dy. `sum` [columns] = (or += when `accumulate`) the sum of its rows, unless it is null. Same bits for any number of
-/// threads.
+/// dz [rows, columns] = dy * f'(x + bias); where derivative_from_output(f), x is the output and no bias is added. dz
+/// may be dy. `sum` [columns], unless null, is set to (or increased by, when `accumulate`) the sum of its rows. Same
+/// bits for any number of threads.
 template <class T>
 void bias_activation_backward(Activation f, const T* x, const float* bias, const T* dy, Index rows, Index columns,
                               T* dz, float* sum, bool accumulate);

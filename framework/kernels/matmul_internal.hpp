@@ -1,13 +1,13 @@
 #pragma once
 
-// A product of matrices as something for oneDNN to do, and as our own kernels do it.
+// A product of matrices by one of oneDNN's implementations, or by our own kernels.
 
 #include "framework/kernels/matmul.hpp"
 #include "framework/kernels/onednn_trial.hpp"
 
 namespace temper::kernels {
 
-/// a, b, bias (which may be missing) and y are its program's operands.
+/// A matrix product by oneDNN. Its program's operands are a, b, bias (which may be missing) and y.
 class ProductTask : public onednn::Task {
  public:
   ProductTask(const Matmul& shape, bool has_bias, onednn::Type from, onednn::Type to);
@@ -25,7 +25,7 @@ class ProductTask : public onednn::Task {
   bool gemm_first_;
 };
 
-/// Where oneDNN has nothing right. X and Y as in matmul(). Same bits for any number of threads.
+/// For shapes where no implementation of oneDNN is right. X and Y as in matmul(). Same bits for any number of threads.
 template <class X, class Y>
 void own_product(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y);
 

@@ -19,7 +19,7 @@ memory::desc matrix(Index rows, Index columns, bool transposed, onednn::Type typ
 }
 
 /// Whether oneDNN's gemm is faster here than its matmul: as a rule where a is transposed (5 to 20 %), and for tall
-/// products. The shape alone decides, so that a run repeats itself.
+/// products. The shape alone decides, so that runs are reproducible.
 bool suits_gemm(const Matmul& shape) {
   const auto& [m, n, k, batch, transpose_a, transpose_b, accumulate, share_b] = shape;
   if (batch != 1 || std::min({m, n, k}) < 64 || m * n * k < (Index{1} << 22)) return false;

@@ -12,7 +12,7 @@ namespace temper::kernels {
 
 namespace {
 
-/// The numbers as floats: themselves, or a copy.
+/// An array as floats: itself if it is of floats, else a converted copy.
 template <class T>
 class Floats {
  public:
@@ -41,16 +41,16 @@ void own_product(const Matmul& shape, const X* a, const X* b, const float* bias,
   const Floats<X> left(a, batch * m * k), right(b, batches_b * k * n);
 
   const float* rows_of_b = right.data();
-  Scratch<float> turned;
+  Scratch<float> transposed;
   if (transpose_b) {
-    turned = Scratch<float>(batches_b * k * n);
+    transposed = Scratch<float>(batches_b * k * n);
     for (Index i = 0; i < batches_b; ++i) {
-      table().transpose(right.data() + i * k * n, n, k, k, turned.data() + i * k * n, n);
+      table().transpose(right.data() + i * k * n, n, k, k, transposed.data() + i * k * n, n);
     }
-    rows_of_b = turned.data();
+    rows_of_b = transposed.data();
   }
 
-  // In float until all is added up.
+  // Sums stay in float, and are rounded to Y once at the end.
   Scratch<float> wide;
   float* sums = nullptr;
   if constexpr (std::is_same_v<Y, float>) {

@@ -34,7 +34,7 @@ void add_norm(const T* a, const T* b, Index rows, Index cols, const float* weigh
   const auto kernel = table_of<T>().norm;
   const auto add = table_of<T>().binary[static_cast<std::size_t>(Binary::add)];
   parallel_for(rows, std::max<Index>(1, grain / cols), [=](Index begin, Index end) {
-    for (Index row = begin; row < end; ++row) {  // what is added is normalized while it is in the cache
+    for (Index row = begin; row < end; ++row) {  // row by row, so that each sum is normalized while it is in the cache
       const Index at = row * cols;
       add(a + at, 1, b + at, 1, sum + at, cols);
       kernel(sum + at, 1, cols, weight, bias, eps, y + at, mean != nullptr ? mean + row : nullptr, inverse + row);

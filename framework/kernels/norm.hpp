@@ -5,7 +5,7 @@
 namespace temper::kernels {
 
 /// Layer norm of each row of x[rows, cols]; RMS norm when `mean` is null. Weight and bias [cols] may be null.
-/// mean[rows] and inverse[rows] = 1 / sqrt(variance + eps) are what the backward needs.
+/// mean[rows] and inverse[rows] = 1 / sqrt(variance + eps) are kept for the backward.
 template <class T>
 void norm(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
           float* inverse);
@@ -13,8 +13,8 @@ void norm(const T* x, Index rows, Index cols, const float* weight, const float* 
 template <class T>
 void add_norm(const T* a, const T* b, Index rows, Index cols, const float* weight, const float* bias, float eps, T* sum,
               T* y, float* mean, float* inverse);
-/// What a norm's backward writes, each null unless it is wanted: x [rows, cols], weight and bias [cols]; += where
-/// `accumulate`, else =.
+/// The gradients that a norm's backward writes: x [rows, cols], weight and bias [cols], each null where it is not
+/// wanted; added to what is there where `accumulate_...`, else overwritten.
 template <class G>
 struct NormGradients {
   G* x = nullptr;

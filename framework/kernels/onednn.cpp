@@ -24,7 +24,7 @@ namespace temper::kernels {
 namespace {
 
 std::string instruction_set() {
-  // By number: the names in the headers come and go between versions.
+  // By number, because not all versions' headers have all names.
   switch (static_cast<int>(dnnl_get_effective_cpu_isa())) {
     case 0x1: return "SSE4.1";
     case 0x3: return "AVX";
@@ -47,7 +47,7 @@ std::string onednn_version() {
   return fmt::format("{}.{}.{} ({})", version->major, version->minor, version->patch, instruction_set());
 }
 
-// Its numbers name sets of instructions, one bit each; this one is AVX-512's for bf16.
+// oneDNN's numbers of instruction sets have a bit for each extension; this one is that of AVX-512's bf16.
 bool has_bf16() {
   static const bool has = (static_cast<int>(dnnl_get_effective_cpu_isa()) & 0x80) != 0;
   return has;
@@ -70,38 +70,39 @@ struct KeyHash {
   std::size_t operator()(const Key& key) const { return key.hash(); }
 };
 
-/// What one of oneDNN's primitives occupies: 20 to 80 KiB were measured in versions 2.6 and 3.7, most of it its code.
+/// Memory of one of oneDNN's primitives: 20 to 80 KiB were measured in versions 2.6 and 3.7, most of it generated code.
 constexpr std::size_t primitive_bytes = std::size_t{64} << 10;
 
-struct Kept {
+/// Bytes that the cached programs of all threads occupy, and their limit.
+struct CacheSize {
   std::atomic<std::size_t> bytes{0};
   std::atomic<std::size_t> limit;
-  Kept() {
+  CacheSize() {
     const auto machine =
         static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     limit = std::min(std::size_t{1} << 30, machine / 8);
   }
 };
 
-/// Never destroyed: threads that end after main count their programs off.
-Kept& kept() {
-  static auto* const instance = new Kept;
+/// Never destroyed: threads that end after main subtract the bytes of their programs.
+CacheSize& cache_size() {
+  static auto* const instance = new CacheSize;
   return *instance;
 }
 
-/// Everything of oneDNN that belongs to a thread: its objects must not be shared.
+/// The oneDNN objects of a thread, which threads must not share.
 struct ThreadState {
   using Entry = std::pair<Key, Program>;
 
   dnnl::stream stream{engine()};
-  std::list<Entry> programs;  // the one used last comes first
+  std::list<Entry> programs;  // most recently used first
   std::unordered_map<Key, std::list<Entry>::iterator, KeyHash> by_key;
 
   ThreadState() { detail::trim_with_pool(&ThreadState::trim); }
   ~ThreadState() { clear(); }
 
   void drop_oldest() {
-    kept().bytes -= programs.back().second.kept_bytes();
+    cache_size().bytes -= programs.back().second.kept_bytes();
     by_key.erase(programs.back().first);
     programs.pop_back();
   }
@@ -118,9 +119,9 @@ ThreadState& this_thread() {
 
 void ThreadState::trim() { this_thread().clear(); }
 
-/// oneDNN 2.6 does not look whether it got memory for the code it writes, and dies without it.
+/// oneDNN 2.6 does not check the result of allocating memory for generated code, and crashes without it.
 void require_room_for_code() {
-  constexpr std::size_t room = std::size_t{4} << 20;  // what it writes before it shrinks it, with room to spare
+  constexpr std::size_t room = std::size_t{4} << 20;  // more than it allocates for a primitive's code
   for (const bool again : {true, false}) {
     void* const memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory != MAP_FAILED) {
@@ -153,7 +154,7 @@ std::atomic<std::size_t> watched_gap = 0;
 }  // namespace
 
 Key::Key(Op op, std::initializer_list<Index> numbers) {
-  // Before anything of oneDNN: a team smaller than it planned for makes it wait for ever.
+  // Before any call of oneDNN: it hangs when a team has fewer threads than it planned for.
   detail::prepare_thread();
   if (numbers.size() + 3 > words_.size()) fail<Error>("oneDNN key of {} numbers is too long", numbers.size());
   words_[0] = static_cast<Index>(op);
@@ -331,9 +332,9 @@ Program* find(const Key& key) {
 Program& keep(const Key& key, Program program) {
   ThreadState& state = this_thread();
   const std::size_t bytes = program.kept_bytes();
-  while (!state.programs.empty() && kept().bytes + bytes > kept().limit) state.drop_oldest();
+  while (!state.programs.empty() && cache_size().bytes + bytes > cache_size().limit) state.drop_oldest();
   state.programs.emplace_front(key, std::move(program));
-  kept().bytes += bytes;
+  cache_size().bytes += bytes;
   state.by_key[key] = state.programs.begin();
   return state.programs.front().second;
 }
@@ -361,9 +362,9 @@ void fail_with(const dnnl::error& error) {
 }
 
 std::size_t kept_programs() { return this_thread().programs.size(); }
-std::size_t kept_bytes() { return kept().bytes; }
-std::size_t kept_limit() { return kept().limit; }
-void set_kept_limit(std::size_t bytes) { kept().limit = bytes; }
+std::size_t kept_bytes() { return cache_size().bytes; }
+std::size_t kept_limit() { return cache_size().limit; }
+void set_kept_limit(std::size_t bytes) { cache_size().limit = bytes; }
 
 std::set<std::string> implementations() {
   Implementations& record = implementation_record();

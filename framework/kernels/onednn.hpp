@@ -1,8 +1,7 @@
 #pragma once
 
-// The only place that speaks to oneDNN, beside the kernels written on top of it. It keeps compiled primitives per
-// thread, as many as fit a limit of bytes, so that a call that was made before costs a look-up, the exchange of some
-// pointers and the execution.
+// The only place that calls oneDNN, beside the kernels written on top of it. It caches compiled primitives per thread,
+// up to a limit in bytes, so that a repeated call costs a look-up, the exchange of some pointers and the execution.
 //
 //     const Key key(Op::matmul, {m, n, k});
 //     run(key, {a, b, y}, [&](Program& program) {       // only the first time
@@ -34,8 +33,8 @@ namespace onednn {
 
 enum class Op : std::int64_t { matmul, conv_forward, conv_backward_data, conv_backward_weights };
 
-/// What a program depends on: the operation, every number of it, and the threads it runs on. Fixed in size, so that a
-/// look-up allocates nothing.
+/// What a program depends on: the operation, all its sizes and flags, and the number of threads. Fixed in size, so that
+/// a look-up allocates nothing.
 class Key {
  public:
   Key(Op op, std::initializer_list<Index> numbers);
@@ -50,9 +49,9 @@ class Key {
 /// The process's CPU engine.
 const dnnl::engine& engine();
 
-/// Attributes every primitive here has: the scratchpad is ours.
+/// The attributes of every primitive here: we allocate the scratchpad.
 dnnl::primitive_attr attributes();
-/// The same, with the result added to what the destination holds.
+/// The same, with the result added to the destination.
 dnnl::primitive_attr accumulating();
 
 /// The descriptor of a primitive, in oneDNN 2 and 3 alike.
@@ -65,11 +64,11 @@ auto describe(const dnnl::primitive_attr& attributes, const Args&... args) {
 #endif
 }
 
-/// Whether it is one of oneDNN's implementations that are right and a hundred times slower than the others.
+/// Whether it is one of oneDNN's reference implementations, which are right but a hundred times slower than the others.
 bool is_reference(const std::string& implementation);
 
-/// Moves a description on to the number-th implementation that is not a reference one. False when there are not so
-/// many.
+/// Moves a description on to the number-th implementation (from 0) that is not a reference one. False when there are
+/// fewer.
 template <class Description>
 bool advance(Description& description, int number) {
   for (;; --number) {
@@ -81,8 +80,8 @@ bool advance(Description& description, int number) {
   }
 }
 
-/// The number-th descriptor of a primitive that is not of a reference implementation; nothing when there are not so
-/// many.
+/// The number-th descriptor (from 0) of a primitive that is not of a reference implementation; nothing when there are
+/// fewer.
 template <class Primitive, class... Args>
 std::optional<typename Primitive::primitive_desc> describe_one(int number, const dnnl::primitive_attr& attributes,
                                                                const Args&... args) {
@@ -112,7 +111,7 @@ std::optional<typename Primitive::primitive_desc> describe_one_backward(int numb
 }
 
 using Type = dnnl::memory::data_type;
-/// What oneDNN calls float and BFloat16.
+/// oneDNN's data type for float and BFloat16.
 template <class T>
 inline constexpr Type type_of = std::is_same_v<T, BFloat16> ? Type::bf16 : Type::f32;
 /// Throws: ValueError with the operation's name where the CPU does not multiply bf16.
@@ -131,24 +130,24 @@ class Program {
     int memory;
   };
 
-  /// `gap` unused bytes follow every array of the workspace: see gaps_hold(). Without a number, as many as tests want.
+  /// `gap` guard bytes follow every array of the workspace, see gaps_hold(); by default those of watch_workspaces().
   Program();
   explicit Program(std::size_t gap) : gap_(gap) {}
 
-  /// The next of the pointers that run() is given.
+  /// Declares the next operand of run(). Returns its number for Argument::memory, as the next function.
   int operand(const dnnl::memory::desc& desc);
   /// Memory that lives only while the program runs.
   int temporary(const dnnl::memory::desc& desc);
 
-  /// One more primitive. Its scratchpad and the record of its implementation are seen to.
+  /// Appends a primitive, allocates its scratchpad and records the name of its implementation.
   void add(const char* what, const dnnl::primitive_desc_base& description, std::span<const Argument> arguments);
   void add(const char* what, const dnnl::primitive_desc_base& description, std::initializer_list<Argument> arguments) {
     add(what, description, std::span(arguments.begin(), arguments.size()));
   }
-  /// Copies between layouts; adds to what is there when `accumulate`.
+  /// Appends a copy between layouts; it adds to the destination when `accumulate`.
   void add_reorder(int from, int to, bool accumulate = false);
 
-  /// y [m, n] = (or += when `accumulate`) a [m, k] times b [k, n], which are operands, by oneDNN's gemm.
+  /// y [m, n] = (or += when `accumulate`) a [m, k] times b [k, n] by oneDNN's gemm; a, b and y are operands.
   struct Gemm {
     Index m, n, k;
     int a, b, y;
@@ -159,16 +158,16 @@ class Program {
   /// `workspace` is 64-byte aligned and has workspace_bytes().
   void run(const dnnl::stream& stream, std::byte* workspace, std::span<const void* const> operands);
   std::size_t workspace_bytes() const { return temporary_bytes_ + scratchpad_bytes_ + gap_; }
-  /// What it occupies while it is kept, about.
+  /// Estimated bytes that it occupies in the cache.
   std::size_t kept_bytes() const;
   bool empty() const { return steps_.empty(); }
-  /// "matmul brg:avx512_core": what was added last, reorders left aside.
+  /// "matmul brg:avx512_core": the implementation added last, not counting reorders.
   const std::string& implementation() const { return implementation_; }
   void name_for_tests(std::string implementation) { implementation_ = std::move(implementation); }
 
-  /// Whether every byte of the workspace's gaps is still 0xff.
+  /// Whether every guard byte of the workspace still is 0xff, as fill_gaps() sets them.
   bool gaps_hold(const std::byte* workspace) const;
-  /// Makes it so.
+  /// Sets the guard bytes.
   void fill_gaps(std::byte* workspace) const;
   std::size_t gap() const { return gap_; }
 
@@ -186,7 +185,7 @@ class Program {
     std::optional<Gemm> gemm;  // instead of the primitive
   };
   int add_memory(const dnnl::memory::desc& desc, Place place, std::size_t where);
-  /// f(offset) for every gap.
+  /// Calls f(offset in the workspace) for every gap.
   template <class F>
   void each_gap(F f) const;
 
@@ -201,20 +200,20 @@ class Program {
 
 /// This thread's program for a key; null when there is none.
 Program* find(const Key& key);
-/// Keeps a program. Those of this thread that were not used for longest go when all threads' exceed the limit.
+/// Caches a program. While all threads' programs exceed the limit, this thread's least recently used ones are dropped.
 Program& keep(const Key& key, Program program);
-/// Runs it.
+/// Runs a program in a workspace from the pool.
 void execute(Program& program, std::span<const void* const> operands);
-/// Runs it in a given one.
+/// Runs a program in a given workspace.
 void execute_in(std::byte* workspace, Program& program, std::span<const void* const> operands);
-/// For tests: from now on new programs have gaps of so many bytes in their workspace, and execute() throws Error when
-/// one was written to.
+/// For tests: from now on new programs have `gap` guard bytes after every array of their workspace, and execute()
+/// throws Error when one was written to.
 void watch_workspaces(std::size_t gap);
 [[noreturn]] void fail_with(const dnnl::error& error);
 
-/// Runs this thread's program for the key, compiled by compile(program) when there is none yet. The operands are read
-/// or written as the program's primitives have it. False, and nothing is done, when compile() left the program empty.
-/// Throws: Error with oneDNN's text when it refuses; OutOfMemoryError.
+/// Runs this thread's program for the key; compile(program) makes it if there is none yet. Which operands are read or
+/// written depends on the program's primitives. Does nothing and returns false when compile() left the program empty.
+/// Throws: Error with oneDNN's text when oneDNN fails; OutOfMemoryError.
 template <class Compile>
 bool run(const Key& key, std::initializer_list<const void*> operands, Compile&& compile) {
   try {
@@ -232,15 +231,15 @@ bool run(const Key& key, std::initializer_list<const void*> operands, Compile&& 
   }
 }
 
-/// Programs this thread keeps now.
+/// Number of programs this thread caches now.
 std::size_t kept_programs();
-/// What the programs of all threads occupy, about, and the most it may be: at first an eighth of the machine's memory,
-/// but no more than 1 GiB.
+/// Estimated bytes of the cached programs of all threads, and their limit: by default an eighth of the machine's
+/// memory, at most 1 GiB.
 std::size_t kept_bytes();
 std::size_t kept_limit();
 void set_kept_limit(std::size_t bytes);
 
-/// "matmul brg:avx512_core": every implementation oneDNN has chosen in this process. None may be a reference one.
+/// "matmul brg:avx512_core": every implementation compiled in this process. Tests check that none is a reference one.
 std::set<std::string> implementations();
 
 }  // namespace onednn

@@ -11,25 +11,25 @@ namespace temper::kernels {
 
 namespace {
 
-/// Rows of the output that make a chunk: some microseconds of work.
+/// Rows of the output in a chunk, for some microseconds of work.
 Index rows_per_chunk(const Pool2d& shape) {
   const Index work = shape.out_w * shape.channels * shape.kernel_h * shape.kernel_w;
   return std::max<Index>(1, (Index{1} << 15) / std::max<Index>(1, work));
 }
 
-/// The same of rows of the input.
+/// Rows of the input in a chunk, for as much work.
 Index input_rows_per_chunk(const Pool2d& shape) {
   return std::max<Index>(1, rows_per_chunk(shape) * shape.h / shape.out_h);
 }
 
-/// The places along an axis of `size` that output number `i` of `count` covers.
+/// The positions along an axis of `size` that output `i` of `count` covers.
 struct Window {
   Index begin, end;
 
   Window(Index i, Index size, Index count) : begin(i * size / count), end(chunk_count((i + 1) * size, count)) {}
   Index size() const { return end - begin; }
 };
-/// The outputs whose windows cover place `i`.
+/// The outputs whose windows cover position `i`.
 Window windows_over(Index i, Index size, Index count) {
   return {i, count, size};  // i < ceil((o + 1) size / count) and floor(o size / count) <= i, solved for o
 }
@@ -72,7 +72,7 @@ void avg_pool2d_backward(const Pool2d& shape, const T* dy, T* dx) {
 template void avg_pool2d_backward(const Pool2d&, const float*, float*);
 template void avg_pool2d_backward(const Pool2d&, const BFloat16*, BFloat16*);
 
-// Windows may be as large as the image, and many may cover one pixel: summed in double.
+// Sums are in double, because a window may be as large as the image, and many windows may cover one pixel.
 
 void adaptive_avg_pool2d(const AdaptivePool2d& s, const float* x, float* y) {
   const auto sum_rows = table().sum_rows;
@@ -89,8 +89,8 @@ void adaptive_avg_pool2d(const AdaptivePool2d& s, const float* x, float* y) {
         for (Index c = 0; c < s.channels; ++c) total[c] += static_cast<double>(part[c]);
       }
     }
-    const double share = 1.0 / static_cast<double>(rows.size() * columns.size());
-    for (Index c = 0; c < s.channels; ++c) y[number * s.channels + c] = static_cast<float>(total[c] * share);
+    const double factor = 1.0 / static_cast<double>(rows.size() * columns.size());
+    for (Index c = 0; c < s.channels; ++c) y[number * s.channels + c] = static_cast<float>(total[c] * factor);
   });
 }
 
@@ -104,9 +104,9 @@ void adaptive_avg_pool2d_backward(const AdaptivePool2d& s, const float* dy, floa
       for (Index i = rows.begin; i < rows.end; ++i) {
         for (Index j = columns.begin; j < columns.end; ++j) {
           const Index area = Window(i, s.h, s.out_h).size() * Window(j, s.w, s.out_w).size();
-          const double share = 1.0 / static_cast<double>(area);
-          const float* const slope = dy + ((line / s.h * s.out_h + i) * s.out_w + j) * s.channels;
-          for (Index c = 0; c < s.channels; ++c) total[c] += share * static_cast<double>(slope[c]);
+          const double factor = 1.0 / static_cast<double>(area);
+          const float* const gradient = dy + ((line / s.h * s.out_h + i) * s.out_w + j) * s.channels;
+          for (Index c = 0; c < s.channels; ++c) total[c] += factor * static_cast<double>(gradient[c]);
         }
       }
       for (Index c = 0; c < s.channels; ++c) dx[(line * s.w + column) * s.channels + c] = static_cast<float>(total[c]);

@@ -1,12 +1,12 @@
 #pragma once
 
-// Two-dimensional pooling of NHWC images. Ours: oneDNN's maximum loses NaN.
+// Two-dimensional pooling of NHWC images. Our own kernels, because oneDNN's maximum loses NaN.
 
 #include "framework/kernels/isa/table.hpp"
 
 namespace temper::kernels {
 
-/// All sizes of a pooling; no window lies in the padding alone.
+/// All sizes of a pooling; every window covers part of the image.
 struct Pool2d {
   Index n = 0, h = 0, w = 0, channels = 0;
   Index kernel_h = 1, kernel_w = 1;
@@ -16,19 +16,19 @@ struct Pool2d {
   bool relu = false;          ///< of the maximum: ReLU before or after it
   bool count_padding = true;  ///< the average divides by the whole window, not by the part inside the image
 
-  /// The bytes that hold the number of a window's element, counted by rows from 0: an unsigned byte, or a float when
-  /// the window has too many.
+  /// Bytes for the index of a window's element, counted by rows from 0: an unsigned byte, or a float for windows of
+  /// more than 255 elements.
   Index number_bytes() const { return kernel_h * kernel_w < 256 ? 1 : 4; }
 };
 
 // T is float or BFloat16; all sums are float's.
 
-/// y [n, out_h, out_w, channels] = the largest of each window, NaN where there is one. `which`, of the shape of y, gets
-/// the number of the window's element taken: the first of equal ones; no element's where ReLU cut it off. It may
+/// y [n, out_h, out_w, channels] = the largest of each window, NaN if it has one. `which`, of the shape of y, gets the
+/// index of that element in the window: the first of equal ones, or an index of no element where ReLU made it 0. It may
 /// be null.
 template <class T>
 void max_pool2d(const Pool2d& shape, const T* x, T* y, std::byte* which);
-/// dx [n, h, w, channels] =
+/// dx [n, h, w, channels] is overwritten.
 template <class T>
 void max_pool2d_backward(const Pool2d& shape, const T* dy, const std::byte* which, T* dx);
 
@@ -38,8 +38,8 @@ void avg_pool2d(const Pool2d& shape, const T* x, T* y);
 template <class T>
 void avg_pool2d_backward(const Pool2d& shape, const T* dy, T* dx);
 
-/// Windows that cover the image as evenly as they can: number i of k over a side of n reaches from floor(i n / k) to
-/// ceil((i + 1) n / k).
+/// Windows that cover the image evenly: along an axis of size n, window i of k reaches from floor(i n / k) to
+/// ceil((i + 1) n / k), the end not included.
 struct AdaptivePool2d {
   Index n = 0, h = 0, w = 0, channels = 0;
   Index out_h = 1, out_w = 1;

@@ -13,7 +13,7 @@ namespace temper::kernels {
 
 namespace {
 
-/// body(example) for all examples of a step, in parallel where that is worth it.
+/// Calls body(example) for all examples of a step, in parallel if the work is worth it.
 template <class Body>
 void for_each_example(const Recurrent& s, Body body) {
   parallel_for(s.batch, std::max<Index>(1, 4096 / s.gate_width()), [&](Index begin, Index end) {
@@ -28,7 +28,8 @@ bool skipped(const Recurrent& s, Index step, Index example) {
 void sigmoid(float* x, Index n) { table().unary[static_cast<std::size_t>(Unary::sigmoid)](x, x, n); }
 void hyperbolic_tangent(float* x, Index n) { table().unary[static_cast<std::size_t>(Unary::tanh)](x, x, n); }
 
-/// One example's step: gates [gate_width] hold the input's and the state's part, but for the last gate of a GRU.
+/// One example's step. On entry gates [gate_width] hold the sums of the input's and the state's parts, which for the
+/// last gate of a GRU are passed apart.
 void step_lstm(Index n, float* gates, float* h, float* c) {
   float *const i = gates, *const f = i + n, *const g = f + n, *const o = g + n;
   sigmoid(i, 2 * n);
@@ -56,8 +57,8 @@ void step_plain(Cell cell, Index n, float* gates, float* h) {
   std::copy_n(gates, n, h);
 }
 
-/// The gradients of a step's gates before their functions, and what dh and dc are before the step as far as it does not
-/// go through the gates.
+/// d: the gradients of a step's gates before their activation functions. dh and dc become the gradients of the state
+/// before the step, without the part that flows through the gates.
 void back_lstm(Index n, const float* gates, const float* before, float* dh, float* dc, float* d) {
   const float *const i = gates, *const f = i + n, *const g = f + n, *const o = g + n;
   for (Index k = 0; k < n; ++k) d[k] = f[k] * before[k] + i[k] * g[k];  // the cell after the step
@@ -143,21 +144,24 @@ void recurrent_backward(const Recurrent& s, const float* weight, const Recurrent
     const Index step = s.reverse ? s.steps - 1 - k : k;
     for_each_example(s, [&](Index example) {
       const Index row = step * s.batch + example;
-      float* const slope = dh + example * n;
+      float* const state_gradient = dh + example * n;
       float *const to_input = dinput + row * width, *const to_state = dstate + row * width;
       const float* const gates = trace.gates + row * width;
-      if (skipped(s, step, example)) {  // the state goes on as it is
+      if (skipped(s, step, example)) {  // the state passed unchanged, and so does its gradient
         std::fill_n(to_input, width, 0.0f);
         std::fill_n(to_state, width, 0.0f);
         return;
       }
-      for (Index i = 0; dy != nullptr && i < n; ++i) slope[i] += dy[row * n + i];
+      for (Index i = 0; dy != nullptr && i < n; ++i) state_gradient[i] += dy[row * n + i];
       switch (s.cell) {
-        case Cell::lstm: back_lstm(n, gates, trace.cell_before + row * n, slope, dc + example * n, to_input); break;
-        case Cell::gru:
-          back_gru(n, gates, trace.hidden_before + row * n, trace.candidate + row * n, slope, to_input, to_state);
+        case Cell::lstm:
+          back_lstm(n, gates, trace.cell_before + row * n, state_gradient, dc + example * n, to_input);
           break;
-        default: back_plain(s.cell, n, gates, slope, to_input);
+        case Cell::gru:
+          back_gru(n, gates, trace.hidden_before + row * n, trace.candidate + row * n, state_gradient, to_input,
+                   to_state);
+          break;
+        default: back_plain(s.cell, n, gates, state_gradient, to_input);
       }
     });
     matmul({.m = s.batch, .n = n, .k = width, .accumulate = true}, dstate + step * s.batch * width, weight, nullptr,

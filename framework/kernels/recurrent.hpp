@@ -4,8 +4,8 @@
 
 namespace temper::kernels {
 
-/// The steps of a recurrent layer in one direction, in float. `gates` numbers stand for each hidden unit: i, f, g, o of
-/// an LSTM, r, z, n of a GRU, one of a plain layer, in PyTorch's order.
+/// The cell of a recurrent layer. Gates are stored in PyTorch's order: i, f, g, o of an LSTM; r, z, n of a GRU; a
+/// single one of a plain layer.
 enum class Cell { lstm, gru, tanh, relu };
 constexpr Index gates_of(Cell cell) { return cell == Cell::lstm ? 4 : cell == Cell::gru ? 3 : 1; }
 
@@ -19,23 +19,23 @@ struct Recurrent {
   Index state() const { return batch * hidden; }
 };
 
-/// What the backward needs, each [steps, batch, ...] and in the order of time.
+/// Kept by the forward for the backward, each [steps, batch, ...], in the order of time.
 struct RecurrentTrace {
-  float* gates = nullptr;          ///< [gate_width], after their functions
+  float* gates = nullptr;          ///< [gate_width], after their activation functions
   float* hidden_before = nullptr;  ///< [hidden], the state before each step
   float* cell_before = nullptr;    ///< [hidden], of an LSTM
-  float* candidate = nullptr;      ///< [hidden], of a GRU: what r is multiplied by
+  float* candidate = nullptr;      ///< [hidden], of a GRU: the state's part of n, which r is multiplied by
 };
 
-/// input [steps, batch, gate_width] is what the inputs give the gates; weight [gate_width, hidden] and bias
-/// [gate_width], which may be null, are those of the state. h and c [batch, hidden] are the first state, and become the
-/// last one; c is null but for an LSTM. y [steps, batch, hidden] is the state after each step, 0 where a step is
-/// skipped.
+/// Runs a recurrent layer in one direction, in float. input [steps, batch, gate_width] is the inputs' part of the
+/// gates; weight [gate_width, hidden] and bias [gate_width], which may be null, make the state's part. h and c [batch,
+/// hidden] are the first state, and become the last one; c is for an LSTM only. y [steps, batch, hidden] is the state
+/// after each step, 0 where a step is skipped.
 void recurrent(const Recurrent& task, const float* input, const float* weight, const float* bias, float* h, float* c,
                float* y, const RecurrentTrace& trace);
 
 /// dh and dc [batch, hidden] are the gradients of the last state, and become those of the first one. Writes dinput, and
-/// dstate, the gradient of weight times state + bias: the same array but for a GRU. dy may be null.
+/// dstate, the gradient of weight * state + bias; both are the same array except for a GRU. dy may be null.
 void recurrent_backward(const Recurrent& task, const float* weight, const RecurrentTrace& trace, const float* dy,
                         float* dh, float* dc, float* dinput, float* dstate);
 

@@ -14,11 +14,11 @@ namespace temper::kernels {
 
 namespace {
 
-constexpr Index grain = 1 << 14;      // elements a chunk when rows are short
-constexpr Index row_piece = 1 << 15;  // elements of a long row that give one partial result
-constexpr Index row_block = 128;      // rows that give one partial row
-constexpr Index wide_row = 512;       // columns that narrow rows are put together to
-constexpr Index panel = 1024;         // columns of a chunk; the partial row stays in the first-level cache
+constexpr Index grain = 1 << 14;      // elements of a chunk when rows are short
+constexpr Index row_piece = 1 << 15;  // elements of a long row that make one partial result
+constexpr Index row_block = 128;      // rows that make one partial row
+constexpr Index wide_row = 512;       // columns of the long rows that narrow rows are joined to
+constexpr Index panel = 1024;         // columns of a chunk; the partial row stays in the L1 cache
 
 double reduce_line(Reduce op, const float* x, Index n) {
   switch (op) {
@@ -68,7 +68,7 @@ void reduce_lines(Reduce op, const T* x, Index outer, Index n, float scale, floa
 
 template <class T>
 void reduce_columns(Reduce op, const T* x, Index outer, Index n, Index inner, float* y) {
-  // Narrow rows: several as one long row, so that the vectors are full; then the sums over those.
+  // Several narrow rows are reduced as one long row, which fills the vectors; then the results are reduced again.
   if (const Index fold = wide_row / inner; outer == 1 && fold >= 4 && n >= 16 * fold) {
     const Index rest = n % fold;
     const Scratch<float> rows((fold + rest) * inner);
@@ -179,7 +179,7 @@ void sum_rows(const T* x, Index rows, Index cols, float* y, bool accumulate) {
 template void sum_rows(const float*, Index, Index, float*, bool);
 template void sum_rows(const BFloat16*, Index, Index, float*, bool);
 
-// At most 128 rows a chunk: longer sums in float lose digits.
+// At most 128 rows in a chunk, because longer sums in float lose digits.
 SumOfRows::SumOfRows(Index rows, Index cols, bool wanted)
     : rows_(rows), cols_(cols), chunk_rows_(std::clamp<Index>(grain / std::max<Index>(1, cols), 16, row_block)) {
   if (wanted) parts_ = Scratch<float>(chunk_count(rows, chunk_rows_) * cols);

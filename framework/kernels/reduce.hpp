@@ -11,18 +11,18 @@ namespace temper::kernels {
 
 enum class Reduce { sum, largest, smallest };
 
-/// y[outer, inner] = scale * the reduction of x[outer, n, inner] over n. The sum of nothing is 0; the others need
-/// n > 0. NaN wins.
+/// y[outer, inner] = scale * the reduction of x[outer, n, inner] over n. A sum over n = 0 is 0; the others need n > 0.
+/// If one of the n is NaN, so is the result.
 template <class T>
 void reduce(Reduce op, const T* x, Index outer, Index n, Index inner, float scale, float* y);
 
-/// The same over all axes where y_shape has size 1 and x_shape, aligned at the end, has not: y_shape broadcasts to
+/// The same over all axes in which y_shape has size 1, or none, and x_shape has a larger size. y_shape broadcasts to
 /// x_shape.
 template <class T>
 void reduce_to(Reduce op, const T* x, const Shape& x_shape, float scale, float* y, const Shape& y_shape);
 
 /// y[cols] = (or +=, when `accumulate`) the sum over the rows of x[rows, cols]: the gradient of a bias. Rows are summed
-/// 128 at a time and the results likewise, so that long sums keep their digits.
+/// 128 at a time, then the partial sums 128 at a time, so that long sums keep their digits.
 template <class T>
 void sum_rows(const T* x, Index rows, Index cols, float* y, bool accumulate);
 

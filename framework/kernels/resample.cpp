@@ -37,17 +37,17 @@ template void resample(const Resampling&, const BFloat16*, Index, Index, BFloat1
 template <class T>
 void resample_backward(const Resampling& axis, const T* dy, Index outer, Index inner, T* dx) {
   if (inner == 0 || axis.in == 0) return;
-  // A line of the axis at a time: many outputs may share a place, and each sum runs in order, in double.
+  // A task is a whole line of the axis: many outputs may read one input, whose sum runs in order, in double.
   parallel_for(outer, 1, [&](Index line, Index) {
     const Scratch<double> sums(axis.in * inner);
     std::fill_n(sums.data(), axis.in * inner, 0.0);
     for (Index j = 0; j < axis.out; ++j) {
-      const T* const slope = dy + (line * axis.out + j) * inner;
+      const T* const gradient = dy + (line * axis.out + j) * inner;
       for (Index tap = 0; tap < axis.taps; ++tap) {
         const auto [place, weight] = axis.of(j)[tap];
         double* const target = sums.row(place, inner);
         for (Index i = 0; i < inner; ++i) {
-          target[i] += static_cast<double>(weight) * static_cast<double>(widened(slope[i]));
+          target[i] += static_cast<double>(weight) * static_cast<double>(widened(gradient[i]));
         }
       }
     }

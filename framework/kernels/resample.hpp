@@ -6,8 +6,8 @@
 
 namespace temper::kernels {
 
-/// Weighted sums along an axis: output j is the sum over the taps of weight * x[place]. Places do not fall from output
-/// to output.
+/// Weighted sums along an axis: output j is the sum over its taps of weight * x[place]. From output to output, places
+/// never decrease.
 struct Resampling {
   struct Tap {
     Index place;
@@ -22,7 +22,7 @@ struct Resampling {
 /// y [outer, out, inner] from x [outer, in, inner]; in float, rounded once. T is float or BFloat16.
 template <class T>
 void resample(const Resampling& axis, const T* x, Index outer, Index inner, T* y);
-/// dx [outer, in, inner] =
+/// dx [outer, in, inner] is overwritten.
 template <class T>
 void resample_backward(const Resampling& axis, const T* dy, Index outer, Index inner, T* dx);
 

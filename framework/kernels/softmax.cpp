@@ -14,7 +14,7 @@ namespace {
 constexpr Index grain = 1 << 13;
 constexpr Index panel = 256;  // columns done together when the axis is not the last
 
-/// line(offset, cols) for every line, or panel of neighbouring lines.
+/// Calls line(offset, cols) for every panel of neighbouring lines; single lines if the axis is the last.
 template <class Line>
 void for_each_line(Index outer, Index n, Index inner, Line line) {
   if (n == 0 || inner == 0) return;

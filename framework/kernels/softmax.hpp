@@ -6,7 +6,7 @@
 
 namespace temper::kernels {
 
-/// y = softmax(x), or its logarithm. Returns whether some line is -inf throughout (y is then meaningless).
+/// y = softmax(x), or its logarithm. Returns whether all elements of some line are -inf, which leaves y undefined.
 [[nodiscard]] bool softmax(const float* x, Index outer, Index n, Index inner, bool log, float* y);
 /// dx from the output y and dy.
 void softmax_backward(const float* y, const float* dy, Index outer, Index n, Index inner, bool log, float* dx);

@@ -14,7 +14,7 @@ class ReLU : public Layer {
   Tensor forward(const Tensor& x) const override;
 };
 
-/// x above zero, slope * x below.
+/// x where x > 0, else negative_slope * x.
 class LeakyReLU : public Layer {
  public:
   explicit LeakyReLU(float negative_slope = 0.01f) : negative_slope_(negative_slope) {}
@@ -27,7 +27,7 @@ class LeakyReLU : public Layer {
   float negative_slope_;
 };
 
-/// x times the normal distribution function of x, elementwise; see gelu.
+/// x times the standard normal distribution function of x, elementwise; see gelu.
 class GELU : public Layer {
  public:
   explicit GELU(GeluForm form = GeluForm::erf) : form_(form) {}
@@ -110,7 +110,7 @@ class Dropout : public Layer {
   double p_;
 };
 
-/// [N, ...] to [N, features]. Images [N, H, W, C] come out in the order C, H, W, which is what PyTorch's weights
+/// [N, ...] to [N, features]. The features of images [N, H, W, C] are in the order C, H, W, which PyTorch's weights
 /// expect.
 class Flatten : public Layer {
  public:

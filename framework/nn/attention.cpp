@@ -21,7 +21,7 @@ std::int64_t checked(std::int64_t features, const MultiheadAttentionOptions& opt
   return features;
 }
 
-/// `visible` as [N | 1, heads | 1, T | 1, S | 1]; each of its axes is 1 or that of the scores.
+/// `visible` as [N | 1, heads | 1, T | 1, S | 1]: each axis has size 1 or that of the scores.
 Tensor with_four_axes(const Tensor& visible, const Shape& scores) {
   if (visible.dtype() == Dtype::boolean && (visible.rank() == 2 || visible.rank() == 4)) {
     Shape shape = visible.shape();
@@ -34,7 +34,7 @@ Tensor with_four_axes(const Tensor& visible, const Shape& scores) {
                    visible.dtype(), visible.shape(), scores[2], scores[3], scores);
 }
 
-/// Both masks as one for scores [N, heads, T, S]; undefined when there is none.
+/// Both masks combined to one for scores [N, heads, T, S]; undefined when there is none.
 Tensor combined(const AttentionMasks& masks, const Shape& scores) {
   const Tensor& keys = masks.visible_keys;
   if (keys.defined() && (keys.dtype() != Dtype::boolean || !(keys.shape() == Shape{scores[0], scores[3]}))) {

@@ -8,16 +8,16 @@ namespace temper::nn {
 
 struct MultiheadAttentionOptions {
   std::int64_t heads = 1;
-  bool causal = false;  ///< a position sees itself and what came before
+  bool causal = false;  ///< a position sees itself and the ones before it
   bool bias = true;
-  double dropout = 0.0;  ///< share of the attention's probabilities dropped in training
+  double dropout = 0.0;  ///< probability with which attention probabilities are dropped in training
 };
 
-/// What the queries of MultiheadAttention may see; by default all. All are bool, true for what is seen. (The masks of
-/// torch.nn.MultiheadAttention are true for what is hidden: hand over their opposite.)
+/// Which tokens the queries of MultiheadAttention may see; by default all. Masks are bool, true for visible tokens.
+/// (The masks of torch.nn.MultiheadAttention are true for hidden tokens: negate them.)
 struct AttentionMasks {
-  Tensor visible_keys = {};  ///< [N, S]: the tokens of each sequence that are seen, as opposed to padding
-  Tensor visible = {};       ///< [T, S] or [N, heads, T, S], where 1 stands for all: the tokens that each query sees
+  Tensor visible_keys = {};  ///< [N, S]: the tokens of each sequence that any query may see, such as all but padding
+  Tensor visible = {};       ///< [T, S] or [N, heads, T, S] (sizes of 1 broadcast): the tokens that each query may see
 };
 
 /// Scaled dot-product attention of several heads between linear projections: x [N, T, E] to [N, T, E]. Parameters
@@ -30,8 +30,8 @@ class MultiheadAttention : public Layer {
 
   /// Self-attention; see Layer.
   using Layer::operator();
-  /// The queries [N, T, E] attend to other tokens [N, S, E], or to themselves when both are the same tensor. What both
-  /// masks show is seen. Throws: ShapeError when shapes do not fit; ValueError when a query sees no token.
+  /// The queries [N, T, E] attend to other tokens [N, S, E], or to themselves when both are the same tensor. A token is
+  /// visible if both masks say so. Throws: ShapeError when shapes do not fit; ValueError when a query sees no token.
   Tensor operator()(const Tensor& queries, const Tensor& tokens, const AttentionMasks& masks = {}) const;
 
   void members(Members& members) const override;

@@ -4,12 +4,12 @@
 
 namespace temper::nn {
 
-/// Whether this CPU trains in bf16: whether it multiplies such numbers with instructions of its own.
+/// Whether this CPU can train in bf16: whether it has instructions to multiply bf16 (AVX-512 BF16 or AMX).
 bool bf16_supported();
 
 /// Rounds a model's weights and embeddings to bf16, in which it computes from then on; biases and norm gains stay f32.
-/// Call it before an optimizer is made, which then keeps f32 masters of what was rounded. Where bf16_supported() is
-/// false, the model's products throw a ValueError.
+/// Call it before making the optimizer, which then keeps f32 master copies of the rounded parameters. Where
+/// bf16_supported() is false, the model's matrix products throw a ValueError.
 ///
 ///     models::Gpt model(config);
 ///     nn::to_bf16(model);

@@ -20,7 +20,7 @@ class Conv2d : public Layer {
  public:
   /// Throws: ValueError unless sizes are positive and `groups` divides both channel counts.
   Conv2d(std::int64_t in, std::int64_t out, Conv2dLayerOptions options);
-  /// The same with a kernel of kernel x kernel, and all else by default.
+  /// The same with a kernel of kernel x kernel and default options.
   template <std::integral I>
   Conv2d(std::int64_t in, std::int64_t out, I kernel)
       : Conv2d(in, out, Conv2dLayerOptions{.kernel = static_cast<std::int64_t>(kernel)}) {}

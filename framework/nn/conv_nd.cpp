@@ -10,7 +10,7 @@ namespace {
 
 Tensor optional(const Parameter& parameter) { return parameter.defined() ? parameter.value() : Tensor(); }
 
-/// Weight [first, second / groups, kernel...] and bias [out], initialized by the number of inputs of an output.
+/// Weight [first, second / groups, kernel...] and bias [out], initialized by the weight's fan-in as in PyTorch.
 struct Initialized {
   Parameter weight, bias;
 };

@@ -6,10 +6,10 @@
 namespace temper::nn {
 
 /// A vector for each id: ids [...] i64 to [..., D]. Parameter weight [count, D], standard normal as in PyTorch; the row
-/// of the padding id begins as zeros and gets no gradient.
+/// of the padding id is initialized to zeros and gets no gradient.
 class Embedding : public Layer {
  public:
-  /// Throws: ValueError unless both sizes are positive, and for a padding id that is none.
+  /// Throws: ValueError unless both sizes are positive, and for a padding id outside 0 to count - 1.
   Embedding(std::int64_t count, std::int64_t features, EmbeddingOptions options = {});
 
   void members(Members& members) const override;

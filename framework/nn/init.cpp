@@ -60,8 +60,8 @@ Tensor truncated_normal(const Shape& shape, const TruncatedNormalOptions& option
   const auto [mean, deviation, low, high] = options;
   const double least = (static_cast<double>(low) - static_cast<double>(mean)) / static_cast<double>(deviation);
   const double most = (static_cast<double>(high) - static_cast<double>(mean)) / static_cast<double>(deviation);
-  const double below = standard_normal_cdf(least), share = standard_normal_cdf(most) - below;
-  if (!(deviation > 0.0f) || !(low < high) || !(share > 1e-12)) {
+  const double accepted = standard_normal_cdf(most) - standard_normal_cdf(least);  // share of draws between the bounds
+  if (!(deviation > 0.0f) || !(low < high) || !(accepted > 1e-12)) {
     fail<ValueError>(
         "truncated_normal: mean {}, deviation {} from {} to {}; expected a deviation above 0 and bounds that "
         "some numbers lie between",
@@ -70,7 +70,7 @@ Tensor truncated_normal(const Shape& shape, const TruncatedNormalOptions& option
   Tensor result = empty(shape);
   const detail::RandomStream stream = detail::next_draw();
   std::uint64_t next = 0;
-  // Drawn again until it lies inside: every number is a function of the stream alone.
+  // Rejection sampling: each draw takes the stream's next counter until it lies between the bounds.
   for (float& value : result.mutable_values<float>()) {
     do value = static_cast<float>(static_cast<double>(mean) + static_cast<double>(deviation) * stream.normal(next++));
     while (!(value >= low && value <= high));
@@ -81,7 +81,7 @@ Tensor truncated_normal(const Shape& shape, const TruncatedNormalOptions& option
 Tensor orthogonal(const Shape& shape, double gain) {
   static_cast<void>(fans_of(shape));  // checks the shape
   const std::int64_t rows = shape[0], columns = rows == 0 ? 0 : shape.numel() / rows;
-  // Vectors made orthogonal one after the other, twice, so that rounding leaves nothing (Gram-Schmidt).
+  // Gram-Schmidt orthogonalization; a second pass for each vector removes what rounding left.
   const std::int64_t count = std::min(rows, columns), length = std::max(rows, columns);
   const Tensor drawn = normal({count, length});
   std::vector<double> basis(drawn.values<float>().begin(), drawn.values<float>().end());
@@ -94,8 +94,8 @@ Tensor orthogonal(const Shape& shape, double gain) {
   for (std::int64_t i = 0; i < count; ++i) {
     for (int pass = 0; pass < 2; ++pass) {
       for (std::int64_t j = 0; j < i; ++j) {
-        const double along = dot(at(i), at(j));
-        for (std::int64_t k = 0; k < length; ++k) at(i)[k] -= along * at(j)[k];
+        const double projection = dot(at(i), at(j));
+        for (std::int64_t k = 0; k < length; ++k) at(i)[k] -= projection * at(j)[k];
       }
     }
     const double size = std::sqrt(dot(at(i), at(i)));

@@ -27,7 +27,7 @@ Tensor Linear::forward(const Tensor& x) const { return linear(x, weight, optiona
 
 Tensor Linear::optional_bias() const { return bias.defined() ? bias.value() : Tensor(); }
 
-// An observer wants to see what the layer gives.
+// An observer is shown the layer's own output, which the fused operations do not compute.
 
 Tensor Linear::relu(const Tensor& x) const {
   return observed() ? temper::relu((*this)(x)) : linear_relu(x, weight, optional_bias());

@@ -21,7 +21,7 @@ class Linear : public Layer {
   Parameter weight;
   Parameter bias;  ///< undefined without bias
 
-  // An activation of the result, in fewer passes over memory.
+  // The layer and an activation of its output, fused: fewer passes over memory.
 
   Tensor relu(const Tensor& x) const;
   Tensor gelu(const Tensor& x, GeluForm form = GeluForm::erf) const;

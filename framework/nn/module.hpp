@@ -20,7 +20,7 @@ struct Buffer {
   Tensor tensor;
 };
 
-/// A part that is a module itself, with its full name.
+/// A part of a module that is a module itself, with its full name.
 struct Child {
   std::string name;
   const Module* module;
@@ -43,7 +43,7 @@ inline constexpr bool is_part<T> = is_part<std::ranges::range_value_t<T>>;
 
 }  // namespace detail
 
-/// What Module::members() tells about a module's parts. Names of nested parts are joined with dots.
+/// Collects the parts that Module::members() names. Names of nested parts are joined with dots.
 class Members {
  public:
   void operator()(std::string_view name, const Parameter& parameter);
@@ -84,7 +84,7 @@ class Members {
 ///       nn::Linear body_{784, 128}, head_{128, 10};
 ///     };
 ///
-/// Modules can be moved, not copied: a copy would share its parameters with the original without saying so.
+/// Modules can be moved but not copied, because a copy would silently share its parameters with the original.
 class Module {
  public:
   Module() = default;
@@ -94,7 +94,7 @@ class Module {
 
   /// Names the parameters, buffers and child modules. A part left out is neither trained nor saved; a Run notices.
   virtual void members(Members& members) const;
-  /// What the summary calls it, options included: "Linear(784, 128)".
+  /// Type and options for the summary: "Linear(784, 128)".
   virtual std::string description() const;
 
   /// All parameters, children's included, with their full names ("encoder.0.weight"). A parameter that occurs several
@@ -105,26 +105,26 @@ class Module {
   /// All child modules, at any depth, outer ones first.
   std::vector<Child> children() const;
 
-  /// Freezes or unfreezes all parameters: frozen ones get no gradients and do not move. A batch norm whose weight and
-  /// bias are frozen keeps its running statistics and uses them in training too.
+  /// Freezes or unfreezes all parameters: frozen ones get no gradients and do not change. A batch norm whose weight and
+  /// bias are frozen uses its running statistics in training too, and does not update them.
   void freeze() const;
   void unfreeze() const;
 };
 
-/// The parts of a module that are an M, at any depth, outer ones first; to change what is not a parameter:
+/// The parts of a module of type M, at any depth, outer ones first; for changing what is not a parameter:
 ///
 ///     for (nn::BatchNorm2d* norm : nn::modules<nn::BatchNorm2d>(model)) norm->set_frozen(true);
 template <std::derived_from<Module> M>
 std::vector<M*> modules(Module& module) {
   std::vector<M*> found;
   for (const Child& child : module.children()) {
-    // Module::members() is const and shows its parts so; those of a module that may be changed may be, too.
+    // Module::members() is const and so names const parts; but `module` is not const, so its parts may be changed.
     if (const auto* part = dynamic_cast<const M*>(child.module)) found.push_back(const_cast<M*>(part));
   }
   return found;
 }
 
-/// A module that makes one tensor from one.
+/// A module from one tensor to one tensor.
 class Layer : public Module {
  public:
   Tensor operator()(const Tensor& x) const;

@@ -45,7 +45,7 @@ Tensor BatchNorm2d::forward(const Tensor& x) const {
 }
 
 Tensor BatchNorm2d::relu(const Tensor& x, const Tensor& residual) const {
-  // An observer wants to see what the layer gives.
+  // An observer is shown the layer's own output, which the fused operation does not compute.
   if (observed()) return temper::relu(residual.defined() ? (*this)(x) + residual : (*this)(x));
   return batch_norm_relu(x, weight, bias, running_mean, running_var, op_options(), residual);
 }

@@ -7,15 +7,15 @@
 namespace temper::nn {
 
 struct BatchNorm2dOptions {
-  float momentum = 0.1f;  ///< how far the running statistics move towards those of a batch
+  float momentum = 0.1f;  ///< weight of the batch in the running averages: r = (1 - momentum) * r + momentum * batch
   float eps = 1e-5f;
-  bool frozen = false;  ///< use the running statistics in training too, and leave them alone (fine-tuning)
+  bool frozen = false;  ///< use the running statistics in training too, without updating them (fine-tuning)
 };
 
 /// Normalizes each channel of images [N, H, W, C] over the batch: with the batch's statistics in training, with running
-/// ones otherwise. Once weight and bias are frozen (Module::freeze), or set_frozen(true), it uses the running ones in
-/// training too and leaves them alone. Parameters weight and bias, buffers running_mean and running_var, all [C], as in
-/// PyTorch.
+/// ones otherwise. Once weight and bias are frozen (Module::freeze), or after set_frozen(true), it uses the running
+/// ones in training too and does not update them. Parameters weight and bias, buffers running_mean and running_var, all
+/// [C], as in PyTorch.
 class BatchNorm2d : public Layer {
  public:
   /// Throws: ValueError for less than one channel.
@@ -26,9 +26,9 @@ class BatchNorm2d : public Layer {
   /// relu(norm(x) + residual), or relu(norm(x)), in fewer passes over memory.
   Tensor relu(const Tensor& x, const Tensor& residual = {}) const;
   const BatchNorm2dOptions& options() const { return options_; }
-  /// Uses the running statistics in training too, and leaves them alone; weight and bias may go on training.
+  /// Whether to use the running statistics in training too, without updating them; weight and bias are still trained.
   void set_frozen(bool frozen) { options_.frozen = frozen; }
-  /// Whether that is so: by set_frozen, or because weight and bias are frozen.
+  /// Whether the running statistics are used in training: by set_frozen, or because weight and bias are frozen.
   bool frozen() const { return options_.frozen || (weight.frozen() && bias.frozen()); }
 
   Parameter weight, bias;

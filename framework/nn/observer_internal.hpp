@@ -4,7 +4,7 @@
 
 namespace temper::nn {
 
-/// Sees the output of every layer that runs on this thread while an ObserverScope lives.
+/// Is called with the output of every layer that runs on this thread during the lifetime of an ObserverScope.
 class LayerObserver {
  public:
   virtual void observe(const Layer& layer, const Tensor& output) = 0;
@@ -13,9 +13,10 @@ class LayerObserver {
   ~LayerObserver() = default;
 };
 
-/// Whether one does on this thread.
+/// Whether there is an observer on this thread.
 bool observed();
 
+/// Installs an observer on this thread, in place of the outer one.
 class ObserverScope {
  public:
   explicit ObserverScope(LayerObserver& installed);

@@ -14,7 +14,7 @@ class MaxPool2d : public Layer {
 
   std::string description() const override;
 
-  /// relu of the result, which is the maximum of relu(x), in fewer passes over memory.
+  /// relu of the result, which equals the maximum of relu(x), in fewer passes over memory.
   Tensor relu(const Tensor& x) const;
 
  protected:
@@ -40,7 +40,7 @@ class AvgPool2d : public Layer {
   AvgPoolOptions options_;
 };
 
-/// Means over as many windows as asked for, whatever the size of the image; see adaptive_avg_pool2d.
+/// Means over output.h x output.w windows, whatever the size of the image; see adaptive_avg_pool2d.
 class AdaptiveAvgPool2d : public Layer {
  public:
   explicit AdaptiveAvgPool2d(Pair2 output) : output_(output) {}

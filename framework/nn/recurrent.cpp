@@ -84,7 +84,7 @@ RecurrentResult RecurrentNetwork::operator()(const Tensor& x, const RecurrentSta
       fail<ShapeError>("{}: state {}, input {} expects {}", name_, given->shape(), x.shape(), expected);
     }
   }
-  Tensor y = transpose(x, 0, 1);  // [T, N, in]: a step's examples together
+  Tensor y = transpose(x, 0, 1);  // [T, N, in], so that the examples of a step are contiguous
   std::vector<Tensor> h, c;
   const std::size_t per_layer = options_.bidirectional ? 2 : 1;
   for (std::size_t i = 0; i < directions_.size(); i += per_layer) {

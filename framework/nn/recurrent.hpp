@@ -11,24 +11,24 @@ namespace temper::nn {
 struct RecurrentOptions {
   std::int64_t layers = 1;
   bool bias = true;
-  double dropout = 0.0;  ///< of what one layer hands to the next, in training
+  double dropout = 0.0;  ///< dropout probability between layers, in training
   bool bidirectional = false;
 };
 
-/// What a recurrent network is given beside x [N, T, in]; undefined tensors are zeros.
+/// Initial state of a recurrent network, zeros where undefined, and the lengths of the sequences.
 struct RecurrentState {
   Tensor h = {};        ///< [layers * directions, N, H]
-  Tensor c = {};        ///< the same, of an LSTM
-  Tensor lengths = {};  ///< [N] i64: how many steps of each example count; outputs beyond are 0
+  Tensor c = {};        ///< the same shape, for an LSTM
+  Tensor lengths = {};  ///< [N] i64: number of steps of each example, by default T; outputs beyond are 0
 };
 
 struct RecurrentResult {
   Tensor y;     ///< [N, T, H * directions] of the last layer, forward direction first
-  Tensor h, c;  ///< [layers * directions, N, H], after each example's last step; c of an LSTM
+  Tensor h, c;  ///< [layers * directions, N, H], the state after each example's last step; c for an LSTM only
 };
 
-/// What nn::LSTM, nn::GRU and nn::RNN share: parameters weight_ih_l0 [G, in], weight_hh_l0 [G, H], bias_ih_l0 and
-/// bias_hh_l0 [G], those of further layers with l1, ..., and of the way back with "_reverse", as in PyTorch.
+/// Base of nn::LSTM, nn::GRU and nn::RNN. Parameters weight_ih_l0 [G, in], weight_hh_l0 [G, H], bias_ih_l0 and
+/// bias_hh_l0 [G], with l1, ... for further layers and the suffix "_reverse" for the backward direction, as in PyTorch.
 class RecurrentNetwork : public Module {
  public:
   void members(Members& members) const override;
@@ -53,7 +53,7 @@ class RecurrentNetwork : public Module {
   RecurrentCell cell_;
   std::int64_t in_, hidden_;
   RecurrentOptions options_;
-  std::vector<Direction> directions_;  // layer by layer, the way back after the way there
+  std::vector<Direction> directions_;  // layer by layer, in each the forward direction first
 };
 
 /// Long short-term memory. Source: Hochreiter, Schmidhuber, "Long short-term memory" (1997).

@@ -14,14 +14,14 @@ namespace temper::nn {
 
 namespace {
 
-/// The layer as an L and nothing derived from it; else null.
+/// The layer as an L if that is its exact type, not a derived class; else null.
 template <class L>
 const L* exactly(const Layer& layer) {
   return typeid(layer) == typeid(L) ? static_cast<const L*>(&layer) : nullptr;
 }
 
-/// Two neighbours of which one is an activation, computed together; undefined where nothing is gained.
-Tensor together(const Layer& first, const Layer& second, const Tensor& x) {
+/// The output of two neighbouring layers by one fused operation; undefined where there is none for them.
+Tensor fused(const Layer& first, const Layer& second, const Tensor& x) {
   if (exactly<ReLU>(first) != nullptr) {
     if (const auto* pool = exactly<MaxPool2d>(second)) return pool->relu(x);
   } else if (const auto* linear = exactly<Linear>(first)) {
@@ -64,9 +64,9 @@ void Sequential::members(Members& members) const {
 Tensor Sequential::forward(const Tensor& x) const {
   Tensor y = x;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
-    // An observer wants to see what every layer gives.
+    // An observer is shown every layer's own output, which fused operations do not compute.
     if (i + 1 < layers_.size() && !observed()) {
-      if (const Tensor both = together(*layers_[i], *layers_[i + 1], y); both.defined()) {
+      if (const Tensor both = fused(*layers_[i], *layers_[i + 1], y); both.defined()) {
         y = both;
         ++i;
         continue;

@@ -9,11 +9,11 @@
 namespace temper::nn {
 
 /// Layers applied one after the other; they are named "0", "1", ... as in PyTorch. Linear with ReLU, GELU or SiLU after
-/// it, and ReLU with BatchNorm2d before it or MaxPool2d on either side, are computed together in fewer passes over
-/// memory; derived classes are not.
+/// it, and ReLU with BatchNorm2d before it or MaxPool2d on either side, are fused, for fewer passes over memory;
+/// derived classes are not.
 ///
-/// A Sequential made of one Sequential is that one, by the language's rules of copying: its layers are named "0", "1".
-/// add() puts one into another: "0.0", "0.1".
+/// Constructing a Sequential from a single Sequential moves it, by the language's rules: its layers are named "0", "1".
+/// add() nests one in another: "0.0", "0.1".
 class Sequential : public Layer {
  public:
   Sequential() = default;
@@ -35,13 +35,13 @@ class Sequential : public Layer {
   /// Throws: ValueError when there is no such layer.
   const Layer& operator[](std::size_t index) const;
   Layer& operator[](std::size_t index) { return const_cast<Layer&>(std::as_const(*this)[index]); }
-  /// The layer as an L. Throws: ValueError when there is no such layer, or it is none.
+  /// The layer as an L. Throws: ValueError when there is no such layer, or it is of another type.
   template <std::derived_from<Layer> L>
   L& at(std::size_t index) {
     if (auto* layer = dynamic_cast<L*>(&(*this)[index])) return *layer;
     throw_other_type(index);
   }
-  /// Puts another layer in the place of one, which is destroyed; what it has can be moved out before:
+  /// Replaces a layer by another. The old one is destroyed; it can be moved into the new one:
   /// `model.replace(2, Adapter(std::move(model.at<nn::Linear>(2))))`. Make the optimizer afterwards.
   /// Throws: ValueError when there is no such layer.
   template <std::derived_from<Layer> L>

@@ -29,7 +29,8 @@ class Outputs : public LayerObserver {
   std::map<const Module*, Shape> shapes_;
 };
 
-std::string grouped(std::int64_t number) {
+/// "1,234,567"
+std::string with_commas(std::int64_t number) {
   const std::string digits = std::to_string(number);
   std::string out;
   for (std::size_t i = 0; i < digits.size(); ++i) {
@@ -80,10 +81,10 @@ std::string table(const std::vector<Row>& rows, bool with_output) {
   for (const Row& row : rows) {
     count += row.count;
     bytes += row.bytes;
-    line(row.name, row.layer, row.output, row.parameters, row.count == 0 ? "" : grouped(row.count),
+    line(row.name, row.layer, row.output, row.parameters, row.count == 0 ? "" : with_commas(row.count),
          row.count == 0 ? "" : memory(row.bytes));
   }
-  line("", "", "", "total", grouped(count), memory(bytes));
+  line("", "", "", "total", with_commas(count), memory(bytes));
   return out;
 }
 

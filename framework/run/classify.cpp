@@ -16,15 +16,15 @@ void train_on_fashion_mnist(Run& run, const nn::Layer& model) {
 }
 
 void sample_mistakes(Run& run, const nn::Layer& model, const data::FashionMnist& images) {
-  constexpr int most = 24;
+  constexpr int max_shown = 24;
   int shown = 0;
-  for (std::int64_t first = 0, count = 0; first < images.size() && shown < most; first += count) {
+  for (std::int64_t first = 0, count = 0; first < images.size() && shown < max_shown; first += count) {
     count = std::min<std::int64_t>(100, images.size() - first);
     std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
     std::iota(numbers.begin(), numbers.end(), first);
     const auto [inputs, labels] = images.batch(numbers);
     const Tensor guesses = argmax(model(inputs));
-    for (std::int64_t i = 0; i < count && shown < most; ++i) {
+    for (std::int64_t i = 0; i < count && shown < max_shown; ++i) {
       const std::int64_t guess = guesses.data<std::int64_t>()[i], label = labels.data<std::int64_t>()[i];
       if (guess == label) continue;
       const auto pixels = images.pixels(first + i);

@@ -4,7 +4,7 @@
 
 namespace temper {
 
-/// Trains a classifier with cross entropy; evaluations find its accuracy on `test`. `model` maps a batch of inputs to
+/// Trains a classifier with cross entropy, and evaluates its accuracy on `test`. `model` maps a batch of inputs to
 /// logits [N, classes]; the loaders yield inputs and labels. Throws: as Run::train.
 template <class Model, data::Dataset Train, data::Dataset Test>
 void train_classifier(Run& run, const Model& model, data::Loader<Train>& train, data::Loader<Test>& test,
@@ -18,10 +18,10 @@ void train_classifier(Run& run, const Model& model, data::Loader<Train>& train, 
       });
 }
 
-/// Trains a classifier of [N, 28, 28, 1] images on Fashion-MNIST, and shows some of its mistakes.
+/// Trains a classifier of [N, 28, 28, 1] images on Fashion-MNIST, and shows some of its mistakes in the report.
 void train_on_fashion_mnist(Run& run, const nn::Layer& model);
 
-/// Shows in the run's report the first images that the model takes for something else.
+/// Shows the first misclassified images, up to 24, in the run's report.
 void sample_mistakes(Run& run, const nn::Layer& model, const data::FashionMnist& images);
 
 }  // namespace temper

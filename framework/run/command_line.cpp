@@ -64,8 +64,8 @@ CLI::Validator between(double least, double most = infinity) {
       range);
 }
 
-/// A number in [0, 1): a share that something keeps of itself. With 1 it would never change.
-const CLI::Validator kept_share(
+/// A number in [0, 1): the decay of a moving average, which with 1 would never change.
+const CLI::Validator average_decay(
     [](const std::string& text) {
       double value = 0;
       if (CLI::detail::lexical_cast(text, value) && value >= 0 && value < 1) return std::string();
@@ -73,7 +73,7 @@ const CLI::Validator kept_share(
     },
     "0..<1");
 
-/// CLI11 would take -1 for a very large number.
+/// Needed because CLI11 reads -1 as a very large number.
 const CLI::Validator whole_number(
     [](const std::string& text) {
       std::uint64_t value = 0;
@@ -89,19 +89,19 @@ std::string toml(bool value) { return value ? "true" : "false"; }
 std::string toml(double value) { return fmt::format("{}", value); }
 std::string toml(int value) { return fmt::format("{}", value); }
 std::string toml(std::int64_t value) { return fmt::format("{}", value); }
-/// TOML's numbers end at 2^63.
+/// TOML's integers are below 2^63; larger ones are written as text.
 std::string toml(std::uint64_t value) {
   return value >> 63 == 0 ? fmt::format("{}", value) : fmt::format("\"{}\"", value);
 }
 std::string toml(const std::optional<double>& value) { return value ? toml(*value) : ""; }
 
-/// A command line that means nothing, or two things at once.
-class Misunderstood : public ValueError {
+/// A wrong command line: unknown options, or options that contradict each other.
+class UsageError : public ValueError {
  public:
   using ValueError::ValueError;
 };
 
-/// Levenshtein's distance: insertions, deletions and replacements that make `b` of `a`.
+/// Levenshtein's distance: the number of insertions, deletions and replacements that turn `a` into `b`.
 std::size_t distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -116,7 +116,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-/// The option that was probably meant; empty when none is near.
+/// The option whose name is most similar; empty when none is similar.
 std::string nearest(const CLI::App& app, const std::string& unknown) {
   std::string best;
   std::size_t least = std::max<std::size_t>(3, unknown.size() / 2);
@@ -132,13 +132,13 @@ std::string nearest(const CLI::App& app, const std::string& unknown) {
 [[noreturn]] void fail_unknown(const CLI::App& app, const std::string& unknown, const std::string& where) {
   const std::string name = unknown.substr(0, unknown.find('='));
   const std::string shown = detail::printable(name);
-  if (!name.starts_with("-")) fail<Misunderstood>("{}'{}' belongs to no option", where, shown);
+  if (!name.starts_with("-")) fail<UsageError>("{}'{}' belongs to no option", where, shown);
   const std::string meant = nearest(app, name);
-  if (meant.empty()) fail<Misunderstood>("{}{}: there is no such option; --help lists all", where, shown);
-  fail<Misunderstood>("{}{}: there is no such option; did you mean {}?", where, shown, meant);
+  if (meant.empty()) fail<UsageError>("{}{}: there is no such option; --help lists all", where, shown);
+  fail<UsageError>("{}{}: there is no such option; did you mean {}?", where, shown, meant);
 }
 
-/// A program's own options, with the values their variables had in the beginning: every reading starts from these.
+/// A program's own options, with the initial values of their variables, from which every parse starts.
 class Own {
  public:
   explicit Own(const std::function<void(OwnOptions&)>& add) {
@@ -157,10 +157,10 @@ class Own {
   std::vector<std::function<void()>> resets_;
 };
 
-/// One reading of a command line.
-class Reading {
+/// A command line, or the arguments from a configuration, parsed once.
+class Parser {
  public:
-  Reading(const Program& program, const Own& own) : options(program.defaults), app_(program.description, program.name) {
+  Parser(const Program& program, const Own& own) : options(program.defaults), app_(program.description, program.name) {
     app_.option_defaults()->always_capture_default();
     add_shared();
     if (!program.only.empty()) {
@@ -175,9 +175,9 @@ class Reading {
     for (const OwnOptions::Option& option : own.reset()) add_own(option);
   }
 
-  /// Throws: CLI::Error for --help and bad values; Misunderstood.
+  /// Throws: CLI::Error for --help and bad values; UsageError.
   void parse(std::vector<std::string> arguments) {
-    std::ranges::reverse(arguments);  // as CLI11 wants them
+    std::ranges::reverse(arguments);  // CLI11 takes them in reverse order
     try {
       app_.parse(arguments);
     } catch (const CLI::ExtrasError&) {
@@ -187,8 +187,9 @@ class Reading {
     if (!options.momentum && has_momentum(options.optimizer)) options.momentum = customary_momentum(options.optimizer);
   }
 
-  /// The entries of a configuration as arguments. Throws: FileError; Misunderstood for a key that is no option.
-  std::vector<std::string> arguments_of(const std::string& file, const Reading& line) const {
+  /// The entries of a configuration as arguments, without those that `line` gives. Throws: FileError; UsageError for a
+  /// key that is no option.
+  std::vector<std::string> arguments_of(const std::string& file, const Parser& line) const {
     const std::string text = detail::read_text(file, 1 << 20);
     const auto entries = detail::with_path(file, [&] { return detail::read_config(text); });
     std::vector<std::string> arguments;
@@ -196,8 +197,7 @@ class Reading {
       const std::string name = "--" + key;
       if (!has(name)) fail_unknown(app_, name, detail::printable(file) + ": ");
       if (std::ranges::find(written_, name, &Written::name) == written_.end()) {
-        fail<Misunderstood>("{}: {} belongs on the command line, not into a configuration", detail::printable(file),
-                            name);
+        fail<UsageError>("{}: {} belongs on the command line, not into a configuration", detail::printable(file), name);
       }
       if (line.given(name)) continue;
       const bool flag = app_.get_option(name)->get_expected_max() == 0;
@@ -210,7 +210,7 @@ class Reading {
     return arguments;
   }
 
-  /// The options in force, as a configuration. Throws: ValueError for a text that TOML cannot hold.
+  /// The options in effect, as a configuration. Throws: UsageError for a text that TOML cannot represent.
   std::string config() const {
     std::string text;
     for (const auto& [name, value] : written_) {
@@ -218,7 +218,7 @@ class Reading {
       try {
         if (const std::string shown = value(); !shown.empty()) text += name.substr(2) + " = " + shown + "\n";
       } catch (const ValueError& error) {
-        fail<Misunderstood>("{}: {}", name, error.what());
+        fail<UsageError>("{}: {}", name, error.what());
       }
     }
     return text;
@@ -230,13 +230,13 @@ class Reading {
     const CLI::Option* option = app_.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
   }
-  /// That --config names, if any.
+  /// The file of --config; empty when it is not given.
   const std::string& file() const { return file_; }
 
   TrainOptions options;
 
  private:
-  /// An option that a configuration holds.
+  /// An option that is written to configurations.
   struct Written {
     std::string name;
     std::function<std::string()> value;
@@ -271,11 +271,12 @@ class Reading {
         ->check(between(0));
     add("--l2", o.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")->check(between(0));
     add("--momentum", o.momentum, "of sgd, sgdw, rmsprop, lars, muon and normuon; by default what is customary")
-        ->check(kept_share);
-    add("--beta2", o.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")->check(kept_share);
+        ->check(average_decay);
+    add("--beta2", o.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")
+        ->check(average_decay);
     add("--clip-norm", o.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
     add("--ema", o.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
-        ->check(kept_share);
+        ->check(average_decay);
     add("--dtype", o.dtype, "of weights and activations; bf16 trains faster, with f32 masters of the weights")
         ->check(CLI::IsMember({"f32", "bf16"}));
     add("--seed", o.seed, "seed of everything random")->check(whole_number);
@@ -291,7 +292,7 @@ class Reading {
     add("--max-time", o.max_time, "ends the run in good order after so much training: 90s, 45m, 2h");
     add("--max-loss", o.max_loss, "a batch's loss beyond it ends the run; 0: only one that is not finite")
         ->check(between(0));
-    // What a configuration does not hold: where a run is, and what is to become of it.
+    // Not written to configurations, because they are about this start of the program, not about the training.
     app_.add_option("--out", o.out, "folder of the run");
     app_.add_flag("--resume", o.resume, "go on with the run in the folder");
     app_.add_flag("--overwrite", o.overwrite, "replace the run in the folder");
@@ -310,64 +311,63 @@ class Reading {
   std::string file_;
 };
 
-/// What cannot be meant together. `line` is what the command line alone says.
-void check_contradictions(const Reading& line, const TrainOptions& options) {
+/// Throws: UsageError for options that contradict each other. `line` is the command line without the configuration.
+void check_contradictions(const Parser& line, const TrainOptions& options) {
   if (line.given("--resume") && line.given("--overwrite")) {
-    fail<Misunderstood>("--resume goes on with a run, --overwrite removes it; give one of them");
+    fail<UsageError>("--resume goes on with a run, --overwrite removes it; give one of them");
   }
   if (line.given("--epochs") && line.given("--steps")) {
-    fail<Misunderstood>("--epochs and --steps both say how long to train; give one of them");
+    fail<UsageError>("--epochs and --steps both say how long to train; give one of them");
   }
   const bool number = optim::parse(options.lr).is_number();
   for (const char* name : {"--warmup", "--decay"}) {
     if (!number && line.given(name)) {
-      fail<Misunderstood>(
-          "{} with --lr '{}': that is a whole schedule already; put the {} into it, or give --lr a number", name,
-          options.lr, name + 2);
+      fail<UsageError>("{} with --lr '{}': that is a whole schedule already; put the {} into it, or give --lr a number",
+                       name, options.lr, name + 2);
     }
   }
   const std::string& method = options.optimizer;
   const bool decoupled = decays_decoupled(method);
   if (decoupled && line.given("--l2")) {
-    fail<Misunderstood>("--l2: {} decays weights apart from the gradient; did you mean --weight-decay?", method);
+    fail<UsageError>("--l2: {} decays weights apart from the gradient; did you mean --weight-decay?", method);
   }
   if (!decoupled && line.given("--weight-decay")) {
     const bool has_twin = method == "adam" || method == "sgd";
-    fail<Misunderstood>("--weight-decay: {} has no decoupled weight decay; did you mean --l2{}?", method,
-                        has_twin ? ", or --optimizer " + method + "w" : "");
+    fail<UsageError>("--weight-decay: {} has no decoupled weight decay; did you mean --l2{}?", method,
+                     has_twin ? ", or --optimizer " + method + "w" : "");
   }
   if (line.given("--momentum") && !has_momentum(method)) {
-    fail<Misunderstood>("--momentum: {} has none; it belongs to sgd, sgdw, rmsprop and muon", method);
+    fail<UsageError>("--momentum: {} has none; it belongs to sgd, sgdw, rmsprop and muon", method);
   }
   if (line.given("--beta2") && !has_beta2(method)) {
-    fail<Misunderstood>("--beta2: {} has none; it belongs to the Adam family, lamb, lion and muon", method);
+    fail<UsageError>("--beta2: {} has none; it belongs to the Adam family, lamb, lion and muon", method);
   }
   options.checkpoint_interval();
   options.max_seconds();
 }
 
 Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
-  Reading line(program, own);
+  Parser line(program, own);
   line.parse(arguments);
   std::string folder = line.options.out, file = line.file();
   if (line.options.resume) {
     if (line.given("--config")) {
-      fail<Misunderstood>("--resume reads the run's own configuration; leave --config out, or --resume");
+      fail<UsageError>("--resume reads the run's own configuration; leave --config out, or --resume");
     }
     if (folder.empty()) folder = newest_run(program.name);
     file = folder + "/config.toml";
-    if (!std::filesystem::exists(file)) fail<Misunderstood>("--resume: {} holds no run", folder);
+    if (!std::filesystem::exists(file)) fail<UsageError>("--resume: {} holds no run", folder);
   }
-  // All readings write to the program's own variables; the last one counts.
-  std::string began;
+  // Every parse sets the program's own variables, so the one with all options comes last.
+  std::string config_before;
   if (line.options.resume) {
-    Reading before(program, own);
-    before.parse(before.arguments_of(file, Reading(program, Own({}))));
-    began = before.config();
+    Parser before(program, own);
+    before.parse(before.arguments_of(file, Parser(program, Own({}))));
+    config_before = before.config();
   }
-  Reading whole(program, own);
+  Parser whole(program, own);
   std::vector<std::string> all = arguments;
-  // What the command line says about the length counts more than what a file or the program's defaults do.
+  // --epochs on the command line overrides --steps of a file or of the program's defaults.
   const bool epochs = line.given("--epochs") && !line.given("--steps") && line.has("--steps");
   if (epochs) all.insert(all.end(), {"--steps", "0"});
   if (!file.empty()) {
@@ -381,8 +381,8 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
   check_contradictions(line, whole.options);
   const std::string config = whole.config();
   if (whole.options.resume) {
-    if (const std::string changed = config_changes(began, config, program.free); !changed.empty()) {
-      fail<Misunderstood>("--resume goes on as the run began; to train otherwise, start a new one:{}", changed);
+    if (const std::string changed = config_changes(config_before, config, program.free); !changed.empty()) {
+      fail<UsageError>("--resume goes on as the run began; to train otherwise, start a new one:{}", changed);
     }
     whole.options.out = folder;
   }
@@ -396,11 +396,11 @@ Command read_command(const Program& program, int argc, char** argv, const std::f
   try {
     return read(program, {argv + 1, argv + argc}, own);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(Reading(program, own).help().c_str(), stdout);
+    std::fputs(Parser(program, own).help().c_str(), stdout);
     return {.options = {}, .config = {}, .status = 0};
   } catch (const std::bad_alloc&) {
-    throw;                                 // no fault of the command line
-  } catch (const std::exception& error) {  // CLI11's, or Misunderstood
+    throw;                                 // not an error of the command line
+  } catch (const std::exception& error) {  // CLI11's, or UsageError
     std::fprintf(stderr, "%s: %s\n", std::filesystem::path(argv[0]).filename().c_str(), error.what());
     return {.options = {}, .config = {}, .status = 2};
   }

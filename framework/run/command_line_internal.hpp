@@ -9,15 +9,15 @@
 
 namespace temper {
 
-/// What a command line says.
+/// A parsed command line.
 struct Command {
   TrainOptions options;
-  std::string config;         ///< the options in force, as --config reads them
-  std::optional<int> status;  ///< set when the program is to end at once: --help, a bad option
+  std::string config;         ///< the options in effect, as text for config.toml
+  std::optional<int> status;  ///< set when the program must end with this status: after --help, or a bad option
 };
 
-/// Reads the command line, the files named by --config, and with --resume the configuration of the run to be resumed.
-/// What is wrong is printed, with what may have been meant.
+/// Reads the command line, the file of --config, and with --resume the configuration of the run to be resumed. Prints
+/// errors, with a suggestion where an option's name is misspelt.
 Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own);
 
 }  // namespace temper

@@ -1,4 +1,4 @@
-// --dry-run: what a run would do.
+// --dry-run: prints what a run would do.
 
 #include <temper/core/pool.hpp>
 
@@ -13,7 +13,7 @@ std::string mebibytes(std::int64_t bytes) {
   return fmt::format("{:>10.1f} MiB", static_cast<double>(bytes) / (1024.0 * 1024.0));
 }
 
-/// Bytes that an optimizer keeps.
+/// Bytes of an optimizer's state.
 std::int64_t state_bytes(const optim::Optimizer& optimizer) {
   using Kind = optim::StateSpec::Kind;
   const auto bytes_of = [](Kind kind, const Shape& shape) {
@@ -78,9 +78,9 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
         per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.batches());
   print("learning rate: {}", run.optimizer().schedule("lr").text());
   print("{}", optim::plot(run.optimizer(), run.total));
-  constexpr Step most_linted = 100'000'000;  // it looks at every one
-  if (run.total > most_linted) {
-    print("the linter does not look at a run of more than {} updates", most_linted);
+  constexpr Step max_linted = 100'000'000;  // the linter evaluates the schedules at every update
+  if (run.total > max_linted) {
+    print("the linter does not look at a run of more than {} updates", max_linted);
     throw Stopped{0};
   }
   const std::string findings = optim::lint(run.optimizer(), run.total).text();

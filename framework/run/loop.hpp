@@ -13,7 +13,7 @@
 
 namespace temper {
 
-/// The batches of a loader one by one, epoch after epoch: for loops that are no loops over one loader.
+/// The batches of a loader one by one, epoch after epoch, for training loops that do not iterate over one loader.
 template <data::Dataset D>
 class Batches {
  public:
@@ -36,8 +36,8 @@ class Batches {
   std::optional<typename data::Loader<D>::Iterator> at_;
 };
 
-/// A loop of a program's own within a run: any number of models, optimizers and loaders, state of its own, steps made
-/// in whatever way. What is named before the first step is saved in every checkpoint and resumed exactly.
+/// A program's own training loop within a run: any number of models, optimizers and loaders, variables of its own, any
+/// kind of step. All that is named before the first step is saved in every checkpoint and resumed exactly.
 ///
 ///     Loop loop(run, {.steps = 2000});
 ///     loop.model("generator", generator).model("critic", critic);
@@ -55,11 +55,11 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Names a part. The names tell parts apart in the checkpoint; all must outlive the loop. Throws, as all here:
-  /// ValueError for a name that is there already, is empty or holds a slash, and once the loop has begun.
+  /// Names a part. The names tell parts apart in the checkpoint; all parts must outlive the loop. Throws, as all here:
+  /// ValueError for a name that is used already, is empty or contains a slash, and once the loop has begun.
   Loop& model(const std::string& name, const nn::Module& model);
   Loop& optimizer(const std::string& name, optim::Optimizer& optimizer);
-  /// A variable of the program's, or a tensor, whose contents are restored in place.
+  /// A variable of the program, or a tensor; resuming restores it in place.
   Loop& state(const std::string& name, double& value);
   Loop& state(const std::string& name, std::int64_t& value);
   Loop& state(const std::string& name, const Tensor& value);
@@ -68,19 +68,19 @@ class Loop {
     add(parts_.loaders, name, detail::LoaderHandle(loader));
     return Batches<D>(loader);
   }
-  /// What an evaluation finds: every --eval-every steps, and at the end.
+  /// Sets the function that evaluates, every --eval-every steps and at the end.
   Loop& evaluate(std::function<Metrics()> evaluate);
 
-  /// Whether another step is to be made. Ends the one before: logs, evaluates, saves; resumes before the first; after
-  /// the last, saves the weights. Throws: Stopped after Ctrl-C; ValueError for a figure that is not finite.
+  /// Whether there is another step. Before the first one it resumes, between two it logs, evaluates and saves, after
+  /// the last it saves the weights. Throws: Stopped after Ctrl-C; ValueError for a logged value that is not finite.
   bool next();
-  /// Steps made so far.
+  /// Number of steps made so far.
   Step step() const;
-  /// A figure of this step. Means of it stand in metrics.jsonl.
+  /// Logs a value of this step. metrics.jsonl gets means over steps, weighted by `count`.
   void log(std::string_view name, double value, double count = 1);
-  /// Examples that this step has seen, for the throughput.
+  /// Adds to the number of examples processed, for the throughput.
   void seen(std::int64_t examples);
-  /// Makes the step at hand the last one.
+  /// Makes the current step the last one.
   void stop();
 
  private:

@@ -14,7 +14,7 @@ struct Entry {
   const char* name;
   const char* lr;  // customary
   double customary_momentum;
-  const char* decay;  // what weight decay is called in its options
+  const char* decay;  // the name of weight decay in its options
   bool momentum, beta2;
   Make make;
 };
@@ -25,7 +25,7 @@ Options with_common(const TrainOptions& options, const optim::Schedule& lr) {
   if (options.clip_norm > 0) result.clip_norm = options.clip_norm;
   if constexpr (requires { result.weight_decay; }) result.weight_decay = options.weight_decay;
   if constexpr (requires { result.l2; }) result.l2 = options.l2;
-  if constexpr (requires { result.relative_step; }) {  // --lr means what it says
+  if constexpr (requires { result.relative_step; }) {  // Adafactor would ignore --lr, or scale it
     result.relative_step = result.scale_parameter = false;
   }
   if constexpr (requires { result.momentum; }) {
@@ -50,7 +50,7 @@ std::unique_ptr<optim::Optimizer> make_nadamw(const optim::Groups& groups, const
   return std::make_unique<optim::AdamW>(groups, own);
 }
 
-/// Its slow average comes up over the whole run, where that has an end.
+/// Warms up alpha and beta3 over the whole run, if the schedule has an end.
 std::unique_ptr<optim::Optimizer> make_ademamix(const optim::Groups& groups, const TrainOptions& options,
                                                 const optim::Schedule& lr) {
   auto own = with_common<optim::AdEMAMixOptions>(options, lr);

@@ -21,9 +21,9 @@ std::optional<double> number(std::string_view text) {
   return read ? std::optional(value) : std::nullopt;
 }
 
-constexpr double most_steps = 0x1p53;  // beyond it doubles no longer count
+constexpr double max_steps = 0x1p53;  // up to it every whole number is a double
 
-/// The part of a run after its warm-up, from 1 to 0 or whatever the shape's end is.
+/// The factor of the learning rate after the warm-up, from 1 to the shape's end.
 optim::Schedule shape(const std::string& name, Step n) {
   if (name == "linear") return optim::linear_decay(n);
   if (name == "cosine") return optim::cosine(n);
@@ -46,7 +46,7 @@ const std::vector<std::string>& decay_names() {
 std::pair<Step, double> TrainOptions::checkpoint_interval() const {
   const bool seconds = checkpoint_every.ends_with('s');
   const auto value = number(std::string_view(checkpoint_every).substr(0, checkpoint_every.size() - (seconds ? 1 : 0)));
-  if (!value || *value < (seconds ? 0 : 1) || *value > most_steps || (!seconds && *value != std::floor(*value))) {
+  if (!value || *value < (seconds ? 0 : 1) || *value > max_steps || (!seconds && *value != std::floor(*value))) {
     fail<ValueError>("--checkpoint-every: '{}' is neither a number of steps (500) nor of seconds (60s)",
                      checkpoint_every);
   }

@@ -10,7 +10,7 @@
 
 namespace temper {
 
-/// What every training program can be told on its command line. A program sets its own defaults.
+/// The options that every training program has on its command line. A program sets its own defaults.
 struct TrainOptions {
   std::string data{};  ///< folder or file of the data; empty: the usual places
   int epochs = 5;      ///< passes over the training data
@@ -26,8 +26,8 @@ struct TrainOptions {
   double l2 = 0.0;                   ///< added to the gradient, of the same parameters, where decay is not decoupled
   std::optional<double> momentum{};  ///< of those that have it; none: customary_momentum
   double beta2 = 0.0;                ///< of the optimizers that have it; 0: the optimizer's own default
-  double clip_norm = 1.0;            ///< longest gradient; 0: no clipping
-  double ema = 0.0;                  ///< what the average of the weights keeps of itself at each update; 0: no average
+  double clip_norm = 1.0;            ///< largest norm of the gradient; 0: no clipping
+  double ema = 0.0;                  ///< decay of the exponential moving average of the weights; 0: no average
 
   std::string dtype = "f32";  ///< of weights and activations: f32, or bf16 where the CPU has it
   std::uint64_t seed = 1;
@@ -35,24 +35,24 @@ struct TrainOptions {
 
   std::string out{};                     ///< folder of the run; empty: runs/MODEL, numbered if there is one
   std::string checkpoint_every = "60s";  ///< updates or seconds ("60s") from one checkpoint to the next
-  bool resume = false;                   ///< go on with the run in that folder
+  bool resume = false;                   ///< resume the run in that folder
   bool overwrite = false;                ///< remove the run in that folder
-  int keep = 0;                          ///< older checkpoints that stay, besides the two that a run goes on from
+  int keep = 0;                          ///< older checkpoints to keep, besides the two that a run resumes from
   Step eval_every = 0;                   ///< updates from one evaluation to the next; 0: an epoch
   Step log_every = 10;                   ///< updates from one line of metrics.jsonl to the next
   bool tensorboard = false;              ///< also write event files
 
-  int patience = 0;         ///< evaluations without a better one that end the run, with the best weights; 0: none do
-  double min_change = 0.0;  ///< how much better is better
-  std::string max_time{};   ///< training time that ends the run in good order: "90s", "45m", "2h"; empty: none does
-  double max_loss = 0.0;    ///< a loss of a batch beyond it ends the run with an error; 0: only one that is not finite
+  int patience = 0;         ///< early stopping: end after so many evaluations without a better one; 0: never
+  double min_change = 0.0;  ///< how much better an evaluation must be to count for `patience`
+  std::string max_time{};   ///< end the run, and save, after so much training: "90s", "45m", "2h"; empty: never
+  double max_loss = 0.0;    ///< fail when a batch's loss is larger; 0: only when it is not finite
   bool dry_run = false;     ///< show what a run would do, and stop
 
   /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
   std::pair<Step, double> checkpoint_interval() const;
   /// `max_time` in seconds; infinity when it is empty. Throws: ValueError when it is no time.
   double max_seconds() const;
-  /// Updates in the run, for so many batches in an epoch.
+  /// Number of updates of the run, given the number of batches in an epoch.
   Step total_steps(std::int64_t batches) const;
   /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.
   Step warmup_steps(Step total) const;
@@ -61,7 +61,7 @@ struct TrainOptions {
   optim::Schedule schedule(Step total) const;
 };
 
-/// "linear", "cosine", ...: what `decay` can be.
+/// "linear", "cosine", ...: the values of TrainOptions::decay.
 const std::vector<std::string>& decay_names();
 
 }  // namespace temper

@@ -18,8 +18,8 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
 int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
                 const std::function<void(Run&)>& train) {
   const std::string called = std::filesystem::path(argv[0]).filename().native();
-  std::signal(SIGXFSZ, SIG_IGN);                    // a write past the limit for files fails with an error that says so
-  const char* how = std::getenv("TEMPER_COMMAND");  // run.sh says what it was called with
+  std::signal(SIGXFSZ, SIG_IGN);                    // so that a write past the file size limit fails with EFBIG
+  const char* how = std::getenv("TEMPER_COMMAND");  // the command line of run.sh
   const auto fails = [&](const char* what) {
     std::fprintf(stderr, "%s: %s\n", called.c_str(), what);
     return 1;

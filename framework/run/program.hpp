@@ -10,7 +10,7 @@
 
 namespace temper {
 
-/// What a training program is. A whole one:
+/// Name, defaults and options of a training program. A whole program:
 ///
 ///     int main(int argc, char** argv) {
 ///       double dropout = 0.1;
@@ -21,13 +21,13 @@ namespace temper {
 struct Program {
   std::string name;                    ///< "resnet": its runs are in runs/resnet
   std::string description;             ///< one sentence for --help
-  TrainOptions defaults{};             ///< of the options all programs share
-  std::vector<std::string> without{};  ///< shared options it does not have: {"--data"}
-  std::vector<std::string> only{};     ///< if there are any: the only shared options it has
-  std::vector<std::string> free{};     ///< its own options that may change when a run goes on
+  TrainOptions defaults{};             ///< of the options that all programs share
+  std::vector<std::string> without{};  ///< shared options that it does not have: {"--data"}
+  std::vector<std::string> only{};     ///< unless empty: the only shared options that it has
+  std::vector<std::string> free{};     ///< its own options that may change when a run is resumed
 };
 
-/// Options of a program's own, each with its default from the variable it goes to.
+/// A program's own options. The initial value of an option's variable is its default.
 class OwnOptions {
  public:
   /// A number or a text, which is read into `value`.
@@ -36,7 +36,7 @@ class OwnOptions {
   void add(const std::string& name, double& value, const std::string& help) { put({name, &value, help}); }
   /// The same.
   void add(const std::string& name, std::string& value, const std::string& help) { put({name, &value, help}); }
-  /// On when given.
+  /// A switch, which is set to true when given.
   void flag(const std::string& name, bool& value, const std::string& help) { put({name, &value, help}); }
   /// One of some words.
   void choice(const std::string& name, std::string& value, const std::vector<std::string>& words,
@@ -48,12 +48,12 @@ class OwnOptions {
     put({.name = name, .value = &value, .help = help, .rate = true});
   }
 
-  /// One of them.
+  /// An option as it was added.
   struct Option {
     std::string name;                                                 ///< "--hidden"
-    std::variant<std::int64_t*, double*, std::string*, bool*> value;  ///< as it is when added: the default
+    std::variant<std::int64_t*, double*, std::string*, bool*> value;  ///< the variable, which holds the default
     std::string help;                                                 ///< for --help
-    std::vector<std::string> words{};                                 ///< if there are any: the only ones allowed
+    std::vector<std::string> words{};                                 ///< unless empty: the allowed values
     bool rate = false;                                                ///< whether it is a number or a schedule
   };
   /// In the order in which they were added.
@@ -65,9 +65,9 @@ class OwnOptions {
   std::vector<Option> options_;
 };
 
-/// A training program's main: reads the options, prints what runs, calls `train`, writes the report. Returns the exit
-/// status of the program: an exception becomes one line on standard error and 1, a bad option 2, a stop by Ctrl-C 130.
-/// $TEMPER_COMMAND is what the program calls itself when it prints how to go on.
+/// The main function of a training program: reads the options, prints info(), calls `train`, writes the report. Returns
+/// the exit status: 1 after an exception, of which it prints a line on standard error; 2 for a bad option; 130 after
+/// Ctrl-C. When it prints how to resume, it calls the program $TEMPER_COMMAND if that is set.
 int run_program(const Program& program, int argc, char** argv, const std::function<void(Run&)>& train);
 /// The same with options of the program's own.
 int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,

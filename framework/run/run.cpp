@@ -19,13 +19,14 @@ namespace temper {
 
 namespace {
 
-/// A checksum of examples from all over the data: enough to tell other data. Nothing that they draw counts.
+/// A checksum of a few examples spread over the data, to notice when a run is resumed with other data. The random state
+/// is restored, as examples may draw random numbers.
 std::string checksum_of_some(const std::vector<detail::Named<detail::LoaderHandle>>& loaders) {
-  constexpr std::int64_t most = 16;
+  constexpr std::int64_t max_examples = 16;
   const RandomState random = random_state();
   uLong crc = ::crc32(0, nullptr, 0);
   for (const auto& [name, loader] : loaders) {
-    const std::int64_t count = std::min(loader.size, most);
+    const std::int64_t count = std::min(loader.size, max_examples);
     for (std::int64_t i = 0; i < count; ++i) {
       for (const Tensor& field : loader.example(count > 1 ? i * (loader.size - 1) / (count - 1) : 0)) {
         const auto bytes = detail::bytes_of(field);
@@ -43,12 +44,12 @@ Run::Impl::Impl(Setup its_setup) : setup(std::move(its_setup)) {
   narrow = options.dtype == "bf16" && nn::bf16_supported();
   if (options.dtype == "bf16" && !narrow) print("--dtype bf16: this CPU has no instructions for it; training in f32");
   if (options.dry_run) return;
-  check_folder(options);  // before the minutes that reading data may take
+  check_folder(options);  // before reading data, which may take minutes
   if (options.resume) open_folder();
 }
 
-/// A new run takes its folder late: one that fails before, for want of data or with options that do not go together,
-/// leaves nothing behind, and removes nothing.
+/// A new run creates its folder late, so that one that fails before, for lack of data or because of its options, leaves
+/// nothing behind and removes nothing.
 void Run::Impl::open_folder() {
   if (folder || options.dry_run) return;
   folder.emplace(setup.name, options, setup.config);
@@ -117,7 +118,7 @@ void Run::hooks(Hooks hooks) { impl_->hooks = std::move(hooks); }
 bool Run::begin(detail::RunParts parts) {
   Impl& run = *impl_;
   ++run.phase;
-  if (run.parts) run.before += run.total;  // of the phase before
+  if (run.parts) run.before += run.total;  // the updates of the phase that ended
   const TrainOptions options = run.phase_options(parts.phase);
   run.parts.emplace(std::move(parts));
   run.total = options.total_steps(run.batches());
@@ -143,8 +144,8 @@ bool Run::begin(detail::RunParts parts) {
   run.bar.reset();
   run.saved = run.measured = Impl::Clock::now();
   run.resume();
-  if (run.resumed) return false;  // its phase is still to come
-  // A run that was killed before its first checkpoint left lines that are made anew.
+  if (run.resumed) return false;  // the checkpoint is of a later phase
+  // Lines of a run that was killed before its first checkpoint are discarded: it starts from the beginning.
   if (!run.log) run.open_log({.replace = true});
   if (!run.started) run.started = Impl::Clock::now();
   run.stop.emplace();
@@ -176,10 +177,11 @@ Tensor Run::weighted(const MeanLoss& loss) const {
 
 void Run::note(std::string_view name, double mean, double count) {
   Impl& run = *impl_;
-  const double most = run.options.max_loss;
-  if (!std::isfinite(mean) || (most > 0 && mean > most && name.ends_with("loss"))) run.fail_diverged(name, mean);
+  const double max_loss = run.options.max_loss;
+  const bool too_large = max_loss > 0 && mean > max_loss && name.ends_with("loss");
+  if (!std::isfinite(mean) || too_large) run.fail_diverged(name, mean);
   if (name == "train/loss") run.last_loss = mean;
-  // By name, so that a resumed run has them in the same order.
+  // Sorted by name, so that a resumed run logs them in the same order.
   auto found = std::ranges::lower_bound(run.figures, name, {}, &Figure::name);
   if (found == run.figures.end() || found->name != name) found = run.figures.insert(found, {std::string(name)});
   found->logged.add(mean, count);
@@ -204,7 +206,7 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   run.gathered_count += loss.count;
   if (++run.gathered < run.options.accumulate) {
     if (!run.stop_requested()) return true;
-    run.back_to_update();
+    run.restore_last_update();
     run.save(false);
     run.stop_here();
   }
@@ -229,7 +231,7 @@ bool Run::after_step(const optim::StepReport* report) {
 
   const bool evaluates = run.made % run.eval_every == 0 || run.over();
   if (run.stop_requested()) {
-    run.save(evaluates);  // the evaluation may take long: it is made after resuming
+    run.save(evaluates);  // an evaluation may take long, so it is postponed until the run is resumed
     run.stop_here();
   }
   if (evaluates) run.evaluate();
@@ -248,7 +250,7 @@ void Run::Impl::note_update() {
   for (auto& [buffer, copy] : last_update.buffers) copy.copy_from(buffer);
 }
 
-void Run::Impl::back_to_update() {
+void Run::Impl::restore_last_update() {
   optimizer().discard_gradients();
   loader()->restore(last_update.loader);
   set_random_state(last_update.random);

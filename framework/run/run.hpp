@@ -17,50 +17,50 @@
 
 namespace temper {
 
-/// A figure that an evaluation found: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
+/// A metric of an evaluation: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
 struct Metric {
-  /// Which values are better.
+  /// Whether larger or smaller values are better.
   enum class Better { larger, smaller };
 
   std::string name;                ///< "test accuracy"; in metrics.jsonl "test/accuracy"
-  double value = 0;                ///< found
-  Better better = Better::larger;  ///< than others
+  double value = 0;                ///< the value measured
+  Better better = Better::larger;  ///< which values are better
 };
 using Better = Metric::Better;
-/// What an evaluation found. The first metric decides which weights are the best.
+/// The metrics of an evaluation. The first one decides which weights are the best.
 using Metrics = std::vector<Metric>;
 
-/// What a loss function may give instead of the mean loss of a batch, where that is no mean over the batch's examples
-/// but over something else, such as masked words: batches that make one update together are weighted by `count`.
+/// The result of a loss function whose mean is not over the examples of a batch but over something else, such as masked
+/// words. With --accumulate, the batches of an update are weighted by `count`.
 struct MeanLoss {
-  Tensor mean;       ///< a number
-  double count = 1;  ///< of what it is the mean
+  Tensor mean;       ///< the loss, a scalar
+  double count = 1;  ///< number of terms that it is the mean of
 };
 
 /// A part of a run with an optimizer of its own, such as pretraining. Most runs have one.
 struct Phase {
   std::string name = "train";  ///< in the log
   Step steps = 0;              ///< updates; 0: what the options say
-  std::string lr{};            ///< instead of the option's: a number or a schedule
+  std::string lr{};            ///< in place of --lr: a number or a schedule
 };
 
-/// What an example is called and how many a batch has, for the throughput.
+/// The unit in which throughput is measured.
 struct Throughput {
-  std::string unit = "examples";  ///< for people
-  std::int64_t per_example = 1;   ///< units in one
+  std::string unit = "examples";  ///< shown to users
+  std::int64_t per_example = 1;   ///< number of units in an example, such as tokens
 };
 
-/// What is to happen at certain points of a run, beside what happens anyway. All may be empty.
+/// Functions that are called at certain points of a run. All may be empty.
 struct Hooks {
-  std::function<void(Step)> before_step{};                ///< number of the update to come, from 1
-  std::function<void(Step, double loss)> after_step{};    ///< of the update made, and the last loss noted as train/loss
-  std::function<void(Step, const Metrics&)> evaluated{};  ///< with the weights that were evaluated still in place
-  std::function<void(Step, const std::string& file)> saved{};  ///< a checkpoint, which is on the disk
+  std::function<void(Step)> before_step{};                     ///< with the number of the coming update, from 1
+  std::function<void(Step, double loss)> after_step{};         ///< with its number, and the last value of train/loss
+  std::function<void(Step, const Metrics&)> evaluated{};       ///< while the evaluated weights (averages) are in place
+  std::function<void(Step, const std::string& file)> saved{};  ///< when a checkpoint is on the disk
 };
 
-/// Thrown to end a program early and in good order: after Ctrl-C, or a dry run. No error, and no std::exception.
+/// Thrown to end a program early: after Ctrl-C, when all is saved, or a dry run. Not an error, so not a std::exception.
 struct Stopped {
-  int status = 0;  ///< what main returns
+  int status = 0;  ///< the exit status of the program
 };
 
 class Loop;
@@ -69,7 +69,7 @@ namespace detail {
 
 template <class T>
 struct Named {
-  std::string name;  ///< empty where there is one
+  std::string name;  ///< empty where there is a single one
   T value;
 };
 
@@ -92,7 +92,7 @@ struct LoaderHandle {
   std::function<std::vector<Tensor>(std::int64_t)> example;
 };
 
-/// What a part of a run consists of, all of which its checkpoints hold.
+/// The parts of a phase, all of which its checkpoints contain.
 struct RunParts {
   std::vector<Named<const nn::Module*>> models{};
   std::vector<Named<optim::Optimizer*>> optimizers{};
@@ -104,18 +104,18 @@ struct RunParts {
 
 }  // namespace detail
 
-/// A training run: its options, its folder, and its loop with all that belongs to it - accumulation, averaging,
-/// evaluation, checkpoints, resuming, metrics.jsonl, Ctrl-C, --dry-run. Made by run_program.
+/// A training run: its options, its folder, and its training loop with accumulation, averaging, evaluation,
+/// checkpoints, resuming, metrics.jsonl, Ctrl-C and --dry-run. Made by run_program.
 class Run {
  public:
-  /// What a run is given.
+  /// The arguments of a run.
   struct Setup {
     std::string name;                 ///< of the program: its runs are in runs/NAME
-    TrainOptions options{};           ///< in force
-    std::string config{};             ///< for config.toml
-    std::string program{};            ///< begins what it says on standard error; empty: the name
-    std::string command{};            ///< what starts the program, as a shell reads it: "./run.sh cnn"
-    std::vector<std::string> free{};  ///< options of the program's own that may change when the run goes on
+    TrainOptions options{};           ///< those in effect
+    std::string config{};             ///< the text of config.toml
+    std::string program{};            ///< prefix of messages on standard error; empty: the name
+    std::string command{};            ///< the shell command that starts the program: "./run.sh cnn"
+    std::vector<std::string> free{};  ///< options of the program's own that may change when the run is resumed
   };
 
   explicit Run(Setup setup);
@@ -123,29 +123,29 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  /// The options in force.
+  /// The options in effect.
   const TrainOptions& options() const;
-  /// The folder that holds what the run leaves behind; a new run takes it now if training has not begun yet. Empty in
-  /// a dry run.
+  /// The path of the run's folder. If training has not begun yet, this call creates the folder; otherwise it exists
+  /// already. Empty in a dry run.
   std::string folder() const;
-  /// Has a file of the program's own in that folder: `write` is called with its path when training begins, not before
-  /// all options were found to be good, and not in a dry run.
+  /// Adds a file of the program's own to the folder: `write` is called with its path when training begins, so only once
+  /// all options have been checked, and not in a dry run.
   void keep(const std::string& name, std::function<void(const std::string& path)> write);
-  /// The path of such a file, of a run that goes on; empty when there is none.
+  /// The path of a file that keep() added, when the run is resumed; empty otherwise.
   std::string kept(const std::string& name) const;
-  /// Options of a Loader of training data: the batch size, shuffled.
+  /// Options for the Loader of the training data: shuffled, with the batch size and seed of the options.
   data::LoaderOptions loader_options() const;
-  /// Counts tokens, say, instead of examples.
+  /// Measures throughput in another unit than examples, such as tokens.
   void measure(const Throughput& throughput);
 
-  /// The optimizer that the options say, for an epoch of so many batches, averaging weights if asked to.
+  /// The optimizer of the options, for epochs of `batches` batches. Averages weights with --ema.
   std::unique_ptr<optim::Optimizer> optimizer(const nn::Module& model, std::int64_t batches, const Phase& phase = {});
 
-  /// Trains until the run's updates are made. `loss(batch)` gives the mean loss over the examples of a batch, or a
-  /// MeanLoss over something else: --accumulate weights batches by their numbers, as one large batch would.
-  /// `evaluate()`, called at every evaluation with the averaged weights in place if there are any, gives Metrics.
-  /// Resumes first where asked to: a phase that the checkpoint has passed is skipped. Afterwards the model holds the
-  /// weights to be used. Throws: ValueError when a loss is not finite.
+  /// Trains until all updates are made. `loss(batch)` returns the mean loss over the examples of a batch, or a MeanLoss
+  /// over something else; --accumulate weights batches by these counts, which equals one large batch. `evaluate()`
+  /// returns Metrics; it is called with the averaged weights in place, if there are any. With --resume it resumes
+  /// first, and skips a phase that was complete at the checkpoint. Afterwards the model holds the weights to be used:
+  /// the best with --patience, the averages with --ema. Throws: ValueError when a loss is not finite.
   template <data::Dataset D, class Loss, std::invocable Evaluate>
   void train(const nn::Module& model, optim::Optimizer& optimizer, data::Loader<D>& loader, Loss&& loss,
              Evaluate&& evaluate, const Phase& phase = {}) {
@@ -176,14 +176,14 @@ class Run {
     end();
   }
 
-  /// Has something happen at certain points of all training from now on.
+  /// Sets functions to be called at certain points of all training from now on.
   void hooks(Hooks hooks);
 
   /// A text or an image (u8 values [height, width, channels]) for the report.
   void sample_text(const std::string& title, const std::string& text);
   void sample_image(const std::string& title, const std::string& caption, const Tensor& pixels);
 
-  /// Writes the report and prints what came of the run. run_program calls it at the end.
+  /// Writes the report and prints the results. run_program calls it at the end.
   void finish();
 
  private:
@@ -197,23 +197,23 @@ class Run {
   static MeanLoss mean_loss(const MeanLoss& loss, const Batch&) {
     return loss;
   }
-  /// Where several batches make an update, the sum over their terms: the update divides by the number of all.
+  /// With --accumulate, the sum over the batch's terms, as the update divides by the number of all terms.
   Tensor weighted(const MeanLoss& loss) const;
 
-  /// False when the checkpoint is past this phase.
+  /// False when the checkpoint is of a later phase.
   bool begin(detail::RunParts parts);
-  /// Notes the model's table, once.
+  /// Writes the model's summary, once.
   void describe(const Tensor& example);
   /// The dry run: prints what a run would do, and throws Stopped.
   [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
   [[noreturn]] void plan_loop();
   bool more() const;
-  /// After a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
+  /// Called after a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
   bool advance(const MeanLoss& loss, std::int64_t examples);
-  /// Adds to the mean of a figure. Throws: ValueError when it is not finite, or a loss beyond --max-loss.
+  /// Adds to the mean of a logged value. Throws: ValueError when it is not finite, or a loss above --max-loss.
   void note(std::string_view name, double mean, double count);
   void before_step();
-  /// After an update, whose report is known where the run made it: logs, evaluates, saves. As advance.
+  /// Called after an update: logs, evaluates, saves. `report` is null in a Loop. Result and errors as advance.
   bool after_step(const optim::StepReport* report);
   void end();
 

@@ -1,4 +1,4 @@
-// How a run stops and goes on: what its checkpoints hold besides model, optimizer, loader and random counters.
+// Saving and resuming a run: what its checkpoints contain besides model, optimizer, loader and random counters.
 
 #include <algorithm>
 #include <array>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view figure_prefix = "figure/";
 
-/// A number of the run's notes. What was written by a run is right; a file may have been made by hand.
+/// A number from the notes of a checkpoint, checked, because the file may have been edited.
 template <class T>
 T number(const Metadata& notes, const char* key, T least, T most) {
   const auto found = notes.find(key);
@@ -84,7 +84,7 @@ bool Run::Impl::checkpoint_due() {
 }
 
 void Run::Impl::save(bool evaluation_due) {
-  // The log first: a checkpoint must not be ahead of it, whatever stops the machine.
+  // The log is synced first, so that a checkpoint is never ahead of it after a power failure.
   log->sync();
   Checkpoint checkpoint = detail::checkpoint_of(*parts);
   checkpoint.environment = environment;
@@ -110,7 +110,7 @@ void Run::Impl::save(bool evaluation_due) {
   last_saved = step();
 }
 
-/// A second name of the checkpoint, which the next ones do not replace; the oldest of those goes.
+/// Links the checkpoint under a name with its step, which later ones do not replace, and removes the oldest of these.
 void Run::Impl::keep_checkpoint() {
   namespace fs = std::filesystem;
   const fs::path checkpoints = *folder / "checkpoints";
@@ -125,33 +125,33 @@ void Run::Impl::keep_checkpoint() {
       if (entry.path().filename().native().starts_with("step-")) all.push_back(entry.path());
     }
     std::ranges::sort(all);
-    const auto most = static_cast<std::size_t>(options.keep);
-    for (std::size_t i = 0; i + most < all.size(); ++i) fs::remove(all[i]);
+    const auto keep = static_cast<std::size_t>(options.keep);
+    for (std::size_t i = 0; i + keep < all.size(); ++i) fs::remove(all[i]);
   } catch (const fs::filesystem_error& error) {
     fail<FileError>("{}: {}", detail::printable(error.path1().native()), error.code().message());
   }
 }
 
-/// Takes the phase's checkpoint, if there is one.
+/// Restores the checkpoint if it is of this phase, and makes an evaluation that was postponed.
 void Run::Impl::resume() {
   if (!resumed) return;
-  const bool evaluation_due = detail::with_path(resumed->file, [&] { return take_checkpoint(); });
-  if (resumed) return;  // its phase is still to come
+  const bool evaluation_due = detail::with_path(resumed->file, [&] { return restore_checkpoint(); });
+  if (resumed) return;  // the checkpoint is of a later phase
   if (evaluation_due) {
     evaluate();
     save(false);
   }
 }
 
-/// Whether an evaluation is due that a stop put off.
-bool Run::Impl::take_checkpoint() {
+/// Returns whether an evaluation was postponed when the run was stopped.
+bool Run::Impl::restore_checkpoint() {
   const Checkpoint& checkpoint = resumed->checkpoint;
   const Metadata& notes = checkpoint.notes;
   if (text(notes, "name") != setup.name) {
     fail<FileError>("of the program '{}', this is {}", detail::printable(text(notes, "name")), setup.name);
   }
   if (phase < count(notes, "phase")) return false;
-  // All that can be wrong comes before anything changes.
+  // All checks come before any change.
   if (const std::string changed = config_changes(text(notes, "config"), setup.config, setup.free); !changed.empty()) {
     fail<FileError>("the run's config.toml is not what it was; to train otherwise, start a new run:{}", changed);
   }

@@ -21,7 +21,7 @@ using detail::path_exists;
 
 namespace {
 
-/// What a run leaves behind.
+/// The files and folders of a run.
 constexpr const char* run_files[] = {"config.toml", "metrics.jsonl",     "model.txt",   "samples.json", "report.html",
                                      "checkpoints", "model.safetensors", "tensorboard", "tokenizer"};
 
@@ -42,7 +42,7 @@ int number_of(const std::string& name, const std::string& model) {
   return error == std::errc() && stopped == end && *begin != '0' && number > 1 ? number : 0;
 }
 
-/// When a run last wrote something.
+/// The time at which a run wrote something last.
 fs::file_time_type last_written(const fs::path& folder) {
   auto latest = fs::last_write_time(folder / "config.toml");
   for (const char* name : {"metrics.jsonl", "checkpoints"}) {
@@ -67,7 +67,7 @@ void check_folder(const TrainOptions& options) {
 }
 
 std::string newest_run(const std::string& model) {
-  // Runs are removed one by one, so their numbers have gaps, and the largest need not be the newest.
+  // By time: a new run fills the gap that a removed one left, so the largest number need not be the newest.
   std::pair newest{fs::file_time_type::min(), 0};
   std::error_code none;
   for (const auto& entry : fs::directory_iterator("runs", none)) {
@@ -104,7 +104,7 @@ RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
 }
 
-/// False when another process has it.
+/// Locks the folder for this process. False when another process has locked it.
 bool RunFolder::claim(const fs::path& path) {
   detail::make_folders(path);
   const int lock = detail::retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
@@ -131,7 +131,7 @@ void RunFolder::claim_or_fail(const fs::path& path) {
 
 void RunFolder::remove_run() const {
   try {
-    // The configuration first: what is left of a removal that was killed must not be taken for a run to go on with.
+    // config.toml first, so that a folder of which the removal was killed halfway cannot be resumed.
     for (const char* name : run_files) fs::remove_all(path_ / name);
     for (const auto& entry : fs::directory_iterator(path_)) {
       if (entry.path().filename().native().starts_with("events.out.tfevents")) fs::remove(entry.path());

@@ -10,18 +10,18 @@ namespace temper {
 /// Whether a folder holds a run.
 bool holds_run(const std::filesystem::path& folder);
 
-/// Throws: ValueError when a run may not begin in `options.out` because there is another one.
+/// Throws: ValueError when a new run cannot use `options.out` because it holds another one.
 void check_folder(const TrainOptions& options);
 
-/// The one of runs/MODEL, runs/MODEL-2, ... that was written to last. Throws: ValueError when there is none.
+/// The most recently written one of runs/MODEL, runs/MODEL-2, ... Throws: ValueError when there is none.
 std::string newest_run(const std::string& model);
 
-/// A run's folder, this process's alone as long as it lives.
+/// A run's folder, locked for this process during the object's lifetime.
 class RunFolder {
  public:
-  /// Takes `options.out` - by default a new runs/MODEL, numbered if there is one - and writes `config` there, or
-  /// with `options.resume` finds the run that is there. Another run in it is only replaced with `options.overwrite`.
-  /// Throws: ValueError for a folder with or without a run that should not have one, or in use; FileError.
+  /// Makes the folder `options.out` - by default a new runs/MODEL, numbered if there is one - and writes `config`
+  /// there; with `options.resume` it must hold a run, else it may hold one only with `options.overwrite`, which removes
+  /// it. Throws: ValueError when there is a run and must not be, or the other way round, or it is in use; FileError.
   RunFolder(const std::string& model, const TrainOptions& options, const std::string& config);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

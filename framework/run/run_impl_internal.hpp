@@ -12,7 +12,7 @@
 
 namespace temper {
 
-/// Sums of losses since some moment, for their mean.
+/// A weighted sum of losses, and its weights, for their mean.
 struct LossMean {
   double sum = 0;
   double count = 0;
@@ -28,21 +28,21 @@ struct LossMean {
   }
 };
 
-/// A figure whose means are logged, such as "train/loss".
+/// A value whose means are logged, such as "train/loss".
 struct Figure {
   std::string name;
   LossMean logged{}, evaluated{};  // since the last line, since the last evaluation
 };
 
-/// Where a run stood after its last update. A stop between the batches of one update goes back to it.
+/// The state after the last update, which is restored when the run is stopped between the batches of an update.
 struct LastUpdate {
   data::LoaderState loader{};
   RandomState random{};
   std::vector<Figure> figures{};
-  std::vector<std::pair<Tensor, Tensor>> buffers{};  // of the model, and copies; where an update has several batches
+  std::vector<std::pair<Tensor, Tensor>> buffers{};  // the model's, with copies; only with --accumulate
 };
 
-/// What a run keeps.
+/// The state of a run.
 struct Run::Impl {
   using Clock = std::chrono::steady_clock;
 
@@ -58,11 +58,11 @@ struct Run::Impl {
   // The checkpoint of a resumed run, until the phase it belongs to begins.
   std::optional<CheckpointFolder::Loaded> resumed;
   const Metadata environment = temper::environment();
-  std::vector<std::pair<std::string, std::function<void(const std::string&)>>> own_files;  // to be written
+  std::vector<std::pair<std::string, std::function<void(const std::string&)>>> own_files;  // of keep(), not yet written
 
   // The run as a whole.
   std::optional<MetricsLog> log;
-  std::optional<TensorBoard> board;  // where asked for
+  std::optional<TensorBoard> board;  // with --tensorboard
   int phase = -1;
   Step before = 0;  // updates of the phases before this one
   bool described = false;
@@ -70,24 +70,25 @@ struct Run::Impl {
   std::optional<Clock::time_point> started;
   std::string last_metrics;  // as printed
 
-  // The phase at hand. Signals are held up only while it trains.
+  // The current phase. Signals only set a flag while it trains.
   std::optional<StopSignal> stop;
   std::optional<detail::RunParts> parts;
   Step made = 0, total = 0, eval_every = 1;
-  bool logs = false;  // whether the step at hand gets a line
+  bool logs = false;  // whether the current step gets a line in the log
   double last_loss = 0;
   const double max_seconds = options.max_seconds();
   bool time_is_up = false;
-  bool stopped_itself = false;                         // the program's loop said that it is over
-  std::int64_t waited = 0;                             // evaluations since the best one
-  std::optional<detail::GradientReceivers> receivers;  // in the phase's first step, to be looked at before its second
+  bool stopped_itself = false;  // Loop::stop() was called
+  std::int64_t waited = 0;      // evaluations since the best one
+  /// While the phase makes its first step; checked before its second.
+  std::optional<detail::GradientReceivers> receivers;
   Step checkpoint_steps = 0;
   double checkpoint_seconds = 0;
   std::int64_t gathered = 0;  // batches since the last update
-  double gathered_count = 0;  // what their losses are means over
+  double gathered_count = 0;  // number of terms that their losses are means of
   LastUpdate last_update;
   std::string data_checksum;  // of some examples
-  bool log_failed = false;    // and said so
+  bool log_failed = false;    // a write of the log failed, and a warning was printed
   std::optional<double> best;
   std::vector<Figure> figures;
   Hooks hooks;
@@ -111,14 +112,14 @@ struct Run::Impl {
 
   void open_folder();
   void resume();
-  bool take_checkpoint();
+  bool restore_checkpoint();
   void warn(const std::string& what) const;
   void save(bool evaluation_due);
   void note_update();
-  void back_to_update();
+  void restore_last_update();
   bool checkpoint_due();
   void open_log(const MetricsLogOptions& at);
-  /// A figure of the log's line, on TensorBoard too.
+  /// Adds a value to the log's current line, and to TensorBoard.
   void add(std::string_view name, double value);
   void end_line();
   void log_step(const optim::StepReport* report);

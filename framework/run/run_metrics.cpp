@@ -1,4 +1,4 @@
-// What a run writes while it runs: metrics.jsonl, evaluations, samples.
+// What a run logs: metrics.jsonl, TensorBoard, evaluations.
 
 #include <algorithm>
 #include <cmath>
@@ -36,8 +36,8 @@ void Run::Impl::add(std::string_view name, double value) {
   if (board) board->scalar(name, step(), value);
 }
 
-/// A line that cannot be written waits for the next one, and is asked for again before a checkpoint: a disk that is
-/// full for a while ends no run.
+/// A line that cannot be written is kept and written with the next one, at the latest before a checkpoint, so that a
+/// disk that is full for a while does not end a run.
 void Run::Impl::end_line() {
   try {
     log->end();
@@ -54,7 +54,7 @@ void Run::Impl::begin_line() {
   log->add("time", seconds());
 }
 
-/// `report` is that of the one optimizer where the run makes its updates.
+/// `report` is that of the run's optimizer; null in a Loop, which steps its optimizers itself.
 void Run::Impl::log_step(const optim::StepReport* report) {
   const Clock::time_point now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - measured).count();
@@ -91,7 +91,7 @@ void Run::Impl::swap_averages() {
 
 void Run::Impl::evaluate() {
   const Clock::time_point begin = Clock::now();
-  // Whatever an evaluation draws, training goes on as if there had been none: how often it is made changes nothing.
+  // The random state is restored, so that results do not depend on how often the run evaluates.
   const RandomState random = random_state();
   swap_averages();
   const Metrics metrics = parts->evaluate ? parts->evaluate() : Metrics{};
@@ -100,7 +100,7 @@ void Run::Impl::evaluate() {
   swap_averages();
   set_random_state(random);
   log_metrics(metrics);
-  measured += Clock::now() - begin;  // the throughput is training's
+  measured += Clock::now() - begin;  // the time of evaluations does not count for the throughput
 }
 
 void Run::Impl::log_metrics(const Metrics& metrics) {
@@ -131,7 +131,7 @@ void Run::Impl::log_metrics(const Metrics& metrics) {
   last_metrics = text;
 }
 
-/// The weights that were evaluated best so far, averages included.
+/// Saves the weights if the evaluation is the best so far. With averages in place, these are saved.
 void Run::Impl::keep_best(const Metrics& metrics) {
   if (metrics.empty()) return;
   const auto& [name, value, better] = metrics[0];

@@ -16,7 +16,7 @@ namespace {
 std::string prefix(const std::string& name) { return name.empty() ? "" : name + "/"; }
 std::string state_name(const std::string& name) { return "state/" + name; }
 
-/// Models' tensors, and those of the program's own.
+/// The tensors of models and of the program's own state.
 Tensors all_tensors(const RunParts& parts) {
   Tensors all = model_tensors(parts);
   for (const auto& [name, value] : parts.state) {
@@ -25,7 +25,7 @@ Tensors all_tensors(const RunParts& parts) {
   return all;
 }
 
-/// What belongs to one optimizer.
+/// The part of a combined state that belongs to one optimizer.
 optim::OptimizerState part_of(const optim::OptimizerState& state, const std::string& name) {
   optim::OptimizerState part;
   const std::string begin = prefix(name);

@@ -11,10 +11,10 @@ namespace temper::detail {
 /// The parameters and buffers of all models of a run, by name. They share memory with the models.
 Tensors model_tensors(const RunParts& parts);
 
-/// The state of all parts now, with the notes that some of them need.
+/// A checkpoint of all parts, with notes about loaders and state beyond the first loader.
 Checkpoint checkpoint_of(const RunParts& parts);
 
-/// Puts all parts and the random counters where they were, all or nothing.
+/// Restores all parts and the random counters, all or nothing.
 /// Throws: FileError that lists everything that does not fit.
 void restore(const Checkpoint& checkpoint, const RunParts& parts);
 

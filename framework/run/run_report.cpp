@@ -1,4 +1,4 @@
-// What a run leaves at its end: samples, report, last words.
+// The end of a run: samples, report, printed results.
 
 #include <nlohmann/json.hpp>
 

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::int64_t random_grain = 1 << 14;
 
-/// A tensor of T from values of another type, perhaps.
+/// A tensor of T from values of T, or of a type that converts to it.
 template <class T, class Value>
 Tensor copied(std::span<const Value> values, const Shape& shape) {
   if (static_cast<std::int64_t>(values.size()) != shape.numel()) {
@@ -30,11 +30,10 @@ Tensor copied(std::span<const Value> values, const Shape& shape) {
   return tensor;
 }
 
-/// What is moved or written at once by one thread: less is not worth waking another.
+/// Bytes that one thread copies or sets at a time: fewer are not worth waking another thread.
 constexpr std::int64_t bytes_grain = std::int64_t{1} << 20;
 
-/// body(begin, bytes) for pieces of the tensor's memory, on several threads. All bits of a zero are zero in every
-/// dtype.
+/// Calls body(begin, bytes) for pieces of the tensor's memory, on several threads.
 template <class Body>
 void for_bytes(const Tensor& tensor, Body body) {
   parallel_for(tensor.numel() * static_cast<std::int64_t>(size_of(tensor.dtype())), bytes_grain,
@@ -43,8 +42,8 @@ void for_bytes(const Tensor& tensor, Body body) {
                });
 }
 
-/// Memory for a tensor's elements. Throws: ShapeError when their bytes cannot be counted; OutOfMemoryError.
-detail::Buffer elements_of(const Shape& shape, Dtype dtype) {
+/// Memory for a tensor's elements. Throws: ShapeError for more than 2^63 - 1 bytes; OutOfMemoryError.
+detail::Buffer allocate_elements(const Shape& shape, Dtype dtype) {
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(shape.numel(), static_cast<std::int64_t>(size_of(dtype)), &bytes)) {
     fail<ShapeError>("tensor {} {} has more than 2^63 - 1 bytes", dtype, shape);
@@ -160,13 +159,13 @@ void Tensor::fill(float value) {
 
 Tensor empty(const Shape& shape, Dtype dtype) {
   Tensor tensor;
-  tensor.body_ = new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = elements_of(shape, dtype)};
+  tensor.body_ = new detail::TensorBody{.dtype = dtype, .shape = shape, .buffer = allocate_elements(shape, dtype)};
   return tensor;
 }
 
 Tensor zeros(const Shape& shape, Dtype dtype) {
   Tensor tensor = empty(shape, dtype);
-  std::byte* const elements = static_cast<std::byte*>(tensor.raw(dtype));
+  std::byte* const elements = static_cast<std::byte*>(tensor.raw(dtype));  // a zero of any dtype is all zero bits
   for_bytes(tensor, [=](std::size_t begin, std::size_t bytes) { std::memset(elements + begin, 0, bytes); });
   return tensor;
 }

@@ -19,30 +19,30 @@ namespace detail {
 
 class ParameterState;
 
-/// A number larger than all that were given before, on whatever thread.
+/// A number larger than all returned before, on any thread.
 std::uint64_t next_tensor_id();
 
-/// What the handles of one tensor share. Nothing of it changes after it was made, so threads may share tensors.
+/// What the handles of one tensor share. Only `references` changes once it is made, so threads may share tensors.
 struct TensorBody {
   std::atomic<std::uint32_t> references{1};
   Dtype dtype;
   Shape shape;
   Buffer buffer;
   std::size_t offset = 0;                        // bytes
-  std::weak_ptr<ParameterState> parameter = {};  // whose value it is, if a parameter's
+  std::weak_ptr<ParameterState> parameter = {};  // the parameter whose value this is, if any
   std::uint64_t id = next_tensor_id();
 
   static void* operator new(std::size_t bytes);
   static void operator delete(void* body) noexcept;
 };
 
-// What Tensor::view, rows and clone make, but nothing is recorded: for what no gradient is to flow through.
+// As Tensor::view, rows and clone, but nothing is recorded, so that no gradient flows through the result.
 Tensor alias(const Tensor& x, const Shape& shape);
 Tensor alias_rows(const Tensor& x, std::int64_t begin, std::int64_t end);
 Tensor copy(const Tensor& x);
 /// `x` as the value of a parameter.
 Tensor alias_for(const Tensor& x, const std::shared_ptr<ParameterState>& parameter);
-/// The parameter whose value x is; null when it is none's, or its parameter is gone.
+/// The parameter whose value x is; null when there is none, or it no longer exists.
 std::shared_ptr<ParameterState> parameter_of(const Tensor& x);
 
 }  // namespace detail
@@ -85,7 +85,7 @@ class Tensor {
     return {data<T>(), static_cast<std::size_t>(numel())};
   }
 
-  /// The elements, for writing. Counts as a change in place: a backward that needs the old values will throw.
+  /// The elements, for writing. Counts as a change in place: a backward that needs the old values throws.
   template <class T>
   T* mutable_data() {
     T* elements = static_cast<T*>(raw(dtype_of<T>));
@@ -109,9 +109,9 @@ class Tensor {
   Tensor rows(std::int64_t begin, std::int64_t end) const;
   /// A copy in memory of its own.
   Tensor clone() const;
-  /// Overwrites the elements with those of `source`, of the same shape and dtype. No gradient can flow that way.
-  /// Throws: TapeError when one would have to, because a tape records and knows the source: say stop_gradient(source)
-  /// then.
+  /// Overwrites the elements with those of `source`, of the same shape and dtype. This is not differentiable.
+  /// Throws: ShapeError for another shape or dtype; TapeError when a tape records and tracks the source, whose gradient
+  /// would be lost: pass stop_gradient(source) then.
   void copy_from(const Tensor& source);
   /// Sets every element of an f32 tensor.
   void fill(float value);
@@ -122,8 +122,8 @@ class Tensor {
   bool unique() const { return body().references.load(std::memory_order_acquire) == 1 && body().buffer.unique(); }
   /// Whether both are handles of one tensor.
   bool same(const Tensor& other) const { return body_ == other.body_; }
-  /// A number that no other tensor has or had; it grows with each that is made. Handles of one tensor have the same,
-  /// a view has its own.
+  /// A number that no other tensor has or had; tensors made later have larger ones. Handles of one tensor have the same
+  /// number, a view has its own.
   std::uint64_t id() const { return body().id; }
 
  private:
@@ -154,11 +154,11 @@ Tensor ones(const Shape& shape);
 Tensor full(const Shape& shape, float value);
 /// One f32 element, shape [].
 Tensor scalar(float value);
-/// f32 or i64 tensors of given elements. Throws: ShapeError when there are not as many as the shape needs.
+/// f32 or i64 tensors of given elements. Throws: ShapeError when their number is not that of the shape.
 Tensor from(std::span<const float> values, const Shape& shape);
 Tensor from(std::span<const std::int64_t> values, const Shape& shape);
 Tensor from(std::initializer_list<float> values, const Shape& shape);
-/// The same of other numbers: double becomes f32, int i64, bool stays so.
+/// The same from other types: double becomes f32, int becomes i64, bool stays bool.
 Tensor from(std::span<const double> values, const Shape& shape);
 Tensor from(std::span<const int> values, const Shape& shape);
 Tensor from(std::span<const bool> values, const Shape& shape);
@@ -166,11 +166,11 @@ Tensor from(std::span<const bool> values, const Shape& shape);
 Tensor indices(std::initializer_list<std::int64_t> values);
 /// 0, 1, ... count - 1 as i64, shape [count].
 Tensor arange(std::int64_t count);
-/// Uniform in [low, high); standard normal scaled. From the generator that manual_seed seeds.
+/// f32 tensors of random numbers, uniform in [low, high) or normal, from the generator that manual_seed seeds.
 Tensor uniform(const Shape& shape, float low = 0.0f, float high = 1.0f);
 Tensor normal(const Shape& shape, float mean = 0.0f, float deviation = 1.0f);
 
-/// Elements in nested brackets, long axes abridged, then shape and dtype.
+/// Elements in nested brackets, long axes abridged, then dtype and shape.
 std::string to_string(const Tensor& tensor);
 std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 

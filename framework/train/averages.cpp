@@ -10,7 +10,7 @@ AveragedWeights::~AveragedWeights() {
   try {
     optimizer_.swap_averages();
   } catch (const Error&) {
-    // A parameter was made bf16 meanwhile. The next step says so.
+    // A parameter's dtype was changed meanwhile. The optimizer's next step throws the error again.
   }
 }
 
@@ -39,7 +39,7 @@ BatchStatistics::~BatchStatistics() {
   for (Statistic& statistic : statistics_) statistic.running.copy_from(statistic.old);
 }
 
-/// From zero, a running statistic becomes momentum times that of the batch.
+/// Starting from zero, a running statistic becomes momentum times the batch's statistic.
 void BatchStatistics::before_batch() {
   for (Statistic& statistic : statistics_) statistic.running.fill(0.0f);
 }

@@ -8,8 +8,8 @@
 
 namespace temper {
 
-/// While one lives, the parameters of an optimizer hold the averages that Optimizer::average() keeps: to evaluate or
-/// save them. No step is possible meanwhile.
+/// During its lifetime, the parameters of an optimizer hold the averages that Optimizer::average() keeps, so that they
+/// can be evaluated or saved. The optimizer's step() throws meanwhile.
 class AveragedWeights {
  public:
   /// Throws: ValueError when there are no averages yet.
@@ -24,7 +24,7 @@ class AveragedWeights {
 
 namespace detail {
 
-/// The running statistics of all batch norms of a model, taken batch by batch. Puts the old ones back unless finished.
+/// Averages the statistics of all batch norms of a model over batches; restores the old ones without finish().
 class BatchStatistics {
  public:
   explicit BatchStatistics(const nn::Module& model);
@@ -50,10 +50,10 @@ class BatchStatistics {
 }  // namespace detail
 
 /// Sets the running mean and variance of every batch norm that is not frozen to their means over the batches of
-/// `loader`. Weights that were averaged, or loaded from elsewhere, need it: the statistics they have are another's.
-/// `model` is a module that maps a batch of inputs to something; the loader yields inputs and labels.
-/// Throws: ValueError when the loader has no batches, or a norm's momentum is not positive; the old statistics are back
-/// then.
+/// `loader`. Needed after averaging weights, because the running statistics are those of the weights before averaging.
+/// `model` is a module that is called with a batch of inputs; the loader yields inputs and labels.
+/// Throws: ValueError when the loader has no batches, or a norm's momentum is not positive; the old statistics are
+/// restored then.
 /// Source: Izmailov et al., "Averaging weights leads to wider optima" (2018), section 3.2.
 template <class Model, class Loader>
 void reestimate_batch_statistics(const Model& model, Loader& loader) {

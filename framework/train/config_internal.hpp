@@ -7,13 +7,13 @@
 
 namespace temper::detail {
 
-/// The entries of a config.toml in order: `section.key` and the value, strings as they are, all else as TOML writes it.
+/// The entries of a config.toml in order: `section.key` and the value, strings without quotes, all else as in TOML.
 using Config = std::vector<std::pair<std::string, std::string>>;
 
-/// The one reader of a configuration. Throws: FileError that says what is wrong in which line.
+/// Parses a configuration. Throws: FileError that says what is wrong in which line.
 Config read_config(std::string_view toml);
 
-/// A text as a TOML string, in one line. Throws: ValueError for a text that is not UTF-8, which TOML cannot hold.
+/// `text` as a TOML string on one line. Throws: ValueError for a text that is not UTF-8, which TOML cannot represent.
 std::string toml_string(std::string_view text);
 
 }  // namespace temper::detail

@@ -37,8 +37,8 @@ uLong add_file(uLong crc, const char* path) {
   return crc;
 }
 
-/// Of the program and, where they are shared, of our libraries. Read once: what is on the disk later may be the next
-/// build's. Of other libraries oneDNN matters, which has an entry of its own.
+/// The checksum of the program and, if they are shared, of our libraries. Computed once, because later the files may
+/// be those of the next build. Of other libraries only oneDNN affects results, and it has an entry of its own.
 const std::string& program_checksum() {
   static const std::string text = [] {
     uLong crc = add_file(::crc32(0, nullptr, 0), "/proc/self/exe");

@@ -7,11 +7,11 @@
 
 namespace temper {
 
-/// What the bits of a run depend on besides its options: "program" (a checksum of the executable), "version", "cpu",
-/// "isa", "oneDNN", "threads".
+/// What the bits of a run's results depend on besides its options: "program" (a checksum of the executable), "version",
+/// "cpu", "isa", "oneDNN", "threads".
 Metadata environment();
 
-/// How two environments differ, a line each: "threads: was 2, is 1".
+/// The differences of two environments, a line each: "threads: was 2, is 1".
 std::vector<std::string> environment_changes(const Metadata& was, const Metadata& is);
 
 }  // namespace temper

@@ -4,7 +4,7 @@
 
 namespace temper {
 
-/// One line that says what runs: version, instruction set of our kernels, threads, oneDNN's version.
+/// One line for logs: version, instruction set of our kernels, number of threads, version of oneDNN.
 /// "Temper 0.1.0, AVX-512, 2 threads, oneDNN 2.6.3"
 std::string info();
 

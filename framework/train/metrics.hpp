@@ -8,15 +8,15 @@
 namespace temper {
 
 namespace detail {
-/// Rows of `logits` [N, classes] whose largest entry stands at the label; labels are i64 [N].
+/// Number of rows of `logits` [N, classes] whose largest entry is that of the label; labels are i64 [N].
 /// Throws: ShapeError when the shapes do not fit.
 std::int64_t count_correct(const Tensor& logits, const Tensor& labels);
 double fraction(std::int64_t part, std::int64_t whole);
 }  // namespace detail
 
-/// The share of examples whose largest logit is at their label. Runs unrecorded and in evaluation mode, also in the
-/// midst of a tape. `model` maps a batch of inputs to logits [N, classes]; the loader yields inputs and labels.
-/// Throws: ValueError when the loader has no examples.
+/// The fraction of examples whose largest logit is that of their label. Runs without recording and in evaluation mode,
+/// even while a tape records. `model` maps a batch of inputs to logits [N, classes]; the loader yields inputs and
+/// labels. Throws: ValueError when the loader has no examples.
 template <class Model, class Loader>
 double accuracy(const Model& model, Loader& loader) {
   const NoTape unrecorded;

@@ -16,6 +16,7 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
+#include "framework/train/write_pending_internal.hpp"
 
 namespace temper {
 
@@ -24,7 +25,7 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string read(const fs::path& path) {
-  // A link that leads nowhere is there, and cannot be read: an error, not a log without lines.
+  // A dangling link counts as existing, so that it is an error and not an empty log.
   if (fs::symlink_status(path).type() == fs::file_type::not_found) return {};
   const std::vector<std::byte> bytes = detail::read_file(path, std::numeric_limits<std::uint64_t>::max());
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -36,7 +37,7 @@ void write(const fs::path& path, std::string_view text) {
   file.commit();
 }
 
-/// What a resumed run keeps of a log.
+/// The part of a log that a resumed run keeps.
 struct Kept {
   std::string text;
   std::int64_t lines = 0;
@@ -46,7 +47,7 @@ struct Kept {
 Kept kept_of(std::string_view log, const MetricsLogOptions& options) {
   Kept kept;
   std::int64_t number = 0;
-  // What has no line's end was not written to its end.
+  // A last line without a newline was not written completely, and is dropped.
   for (std::size_t end; (end = log.find('\n')) != std::string_view::npos; log.remove_prefix(end + 1)) {
     if (options.lines && number++ >= *options.lines) break;
     const std::string_view line = log.substr(0, end);
@@ -61,7 +62,7 @@ Kept kept_of(std::string_view log, const MetricsLogOptions& options) {
   return kept;
 }
 
-/// Printable ASCII without quotes and backslashes stands for itself in JSON.
+/// Whether JSON needs no escapes for it: printable ASCII without quotes and backslashes.
 bool plain(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; });
 }
@@ -89,7 +90,7 @@ MetricsLog::MetricsLog(const fs::path& path, const MetricsLogOptions& options) :
     notice_ =
         fmt::format("{}: the last {} of {} lines are missing", shown, *options.lines - kept.lines, *options.lines);
   }
-  // A log that is to go on as it is stays untouched: nothing can happen to it.
+  // A log that is kept as it is is not rewritten, so that it cannot be lost.
   if (old.empty() || kept.text != old) write(path, kept.text);
   do {
     descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
@@ -99,10 +100,10 @@ MetricsLog::MetricsLog(const fs::path& path, const MetricsLogOptions& options) :
 }
 
 MetricsLog::~MetricsLog() {
-  pending_.erase(pending_.rfind('\n') + 1);  // a line that an exception cut short is none
+  pending_.erase(pending_.rfind('\n') + 1);  // drops a line that an exception left unfinished
   try {
     flush();
-  } catch (const FileError&) {  // nobody is left to hear it; sync() says it
+  } catch (const FileError&) {  // a destructor cannot report it; call sync() before
   }
   ::close(descriptor_);
 }
@@ -136,7 +137,7 @@ void MetricsLog::add(std::string_view name, double value) {
   if (std::isfinite(value)) {
     put_number(value);
   } else {
-    put("null");  // JSON knows no NaN
+    put("null");  // JSON has no NaN
   }
 }
 
@@ -156,20 +157,10 @@ void MetricsLog::end() {
   flush();
 }
 
-/// What could be written is no longer pending, even when the rest fails: nothing is written twice.
 void MetricsLog::flush() {
-  std::size_t done = 0;
-  int error = 0;
-  while (done < pending_.size() && error == 0) {
-    const ssize_t count = ::write(descriptor_, pending_.data() + done, pending_.size() - done);
-    if (count >= 0) {
-      done += static_cast<std::size_t>(count);
-    } else if (errno != EINTR) {
-      error = errno;
-    }
+  if (const int error = detail::write_pending(descriptor_, pending_); error != 0) {
+    fail<FileError>("{}: cannot write: {}", detail::printable(path_.native()), std::strerror(error));
   }
-  pending_.erase(0, done);
-  if (error != 0) fail<FileError>("{}: cannot write: {}", detail::printable(path_.native()), std::strerror(error));
 }
 
 void MetricsLog::sync() {

@@ -10,39 +10,39 @@
 
 namespace temper {
 
-/// How a MetricsLog begins.
+/// What a MetricsLog does with a file that has lines already. By default it refuses it, so that two runs do not write
+/// to one log.
 struct MetricsLogOptions {
-  std::optional<Step> resumed_at{};  ///< of a run that goes on after this step: later lines go
-  std::optional<std::int64_t>
-      lines{};           ///< what MetricsLog::lines() was at the checkpoint: the lines after these go, too
-  bool replace = false;  ///< begins anew, whatever the file holds
+  std::optional<Step> resumed_at{};     ///< resume after this step: lines of later steps are dropped
+  std::optional<std::int64_t> lines{};  ///< MetricsLog::lines() at the checkpoint: later lines are dropped, too
+  bool replace = false;                 ///< start an empty log, whatever the file holds
 };
 
-/// metrics.jsonl of a run: a JSON object a line, each written at once.
+/// metrics.jsonl of a run: one JSON object in a line, each written to the file at its end().
 class MetricsLog {
  public:
-  /// Begins the file, or goes on with it. Of a log that was damaged the readable lines are kept, notice() says so, and
-  /// the file as it was becomes *.damaged. Throws: ValueError when the file holds lines already and neither
+  /// Creates the file, or appends to it. Of a damaged log the readable lines are kept, notice() says so, and a copy of
+  /// the damaged file is kept as *.damaged. Throws: ValueError when the file holds lines already and neither
   /// `resumed_at` nor `replace` is given; FileError when it cannot be read or written.
   explicit MetricsLog(const std::filesystem::path& path, const MetricsLogOptions& options = {});
   ~MetricsLog();
   MetricsLog(const MetricsLog&) = delete;
   MetricsLog& operator=(const MetricsLog&) = delete;
 
-  /// A line: {"step":120,"lr":0.001}. What is not finite becomes null. Numbers and plain texts allocate nothing.
+  /// A line: {"step":120,"lr":0.001}. NaN and infinity become null. Numbers and plain ASCII texts allocate nothing.
   void begin(Step step);
   void add(std::string_view name, double value);
   void add(std::string_view name, std::int64_t value);
   void add(std::string_view name, std::string_view text);
-  /// Throws: FileError when the line cannot be written; it is not lost, and goes to the file with the next one.
+  /// Writes the line. Throws: FileError when that fails; the line is kept, and written with the next one.
   void end();
 
-  /// Brings all lines to the disk: to be called before a checkpoint is saved, or a power failure may leave a log that
-  /// ends before it. Throws: FileError.
+  /// Syncs all lines to the disk. To be called before a checkpoint is saved; otherwise a power failure may leave a log
+  /// that ends before the checkpoint. Throws: FileError.
   void sync();
-  /// Lines so far, for the checkpoint.
+  /// Number of lines so far, to be kept in the checkpoint.
   std::int64_t lines() const { return lines_; }
-  /// What a resumed run should know of the log it found; empty when all is well.
+  /// A message about damaged or missing lines of the log that was resumed; empty when there are none.
   const std::string& notice() const { return notice_; }
 
  private:
@@ -55,7 +55,7 @@ class MetricsLog {
 
   std::filesystem::path path_;
   int descriptor_ = -1;
-  std::string pending_;  // not yet with the operating system
+  std::string pending_;  // not yet passed to the operating system
   std::int64_t lines_ = 0;
   std::string notice_;
 };

@@ -13,8 +13,8 @@ namespace temper::detail {
 
 namespace {
 
-/// How many arguments the fields of a format text ask for, those of nested fields ("{:{}}") included.
-std::size_t arguments_asked(std::string_view text) {
+/// Number of arguments that the fields of a format text refer to, nested fields ("{:{}}") included.
+std::size_t arguments_needed(std::string_view text) {
   std::size_t next = 0, most = 0;
   for (std::size_t i = 0; i + 1 < text.size(); ++i) {
     if (text[i] != '{') continue;
@@ -37,9 +37,9 @@ std::string format_erased(std::string_view text, std::initializer_list<PrintArgu
   for (const PrintArgument& argument : arguments) {
     std::visit([&](const auto& value) { store.push_back(value); }, argument.value());
   }
-  const std::size_t asked = arguments_asked(text), given = arguments.size();
-  if (asked != given) {
-    fail<ValueError>("print: \"{}\" has places for {} argument{}, {} {} given", text, asked, asked == 1 ? "" : "s",
+  const std::size_t needed = arguments_needed(text), given = arguments.size();
+  if (needed != given) {
+    fail<ValueError>("print: \"{}\" has places for {} argument{}, {} {} given", text, needed, needed == 1 ? "" : "s",
                      given, given == 1 ? "was" : "were");
   }
   try {

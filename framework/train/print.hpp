@@ -15,7 +15,7 @@ namespace temper {
 
 namespace detail {
 
-/// A printable value, its type erased: no formatting library reaches the user's program.
+/// A type-erased printable value, so that this header needs no formatting library.
 class PrintArgument {
  public:
   PrintArgument(bool value) : value_(value) {}
@@ -43,8 +43,8 @@ void print_line(std::string_view line);
 
 }  // namespace detail
 
-/// Writes a line to standard output: print("test accuracy {:.4f}", accuracy). Braces are those of std::format; numbers,
-/// strings, shapes and tensors can be printed. Throws: ValueError when the text and the arguments do not fit.
+/// Writes a line to standard output: print("test accuracy {:.4f}", accuracy). Fields are those of std::format; numbers,
+/// strings, shapes, dtypes and tensors can be printed. Throws: ValueError when fields and arguments do not fit.
 template <class... Args>
 void print(std::string_view text, const Args&... args) {
   static_assert((std::constructible_from<detail::PrintArgument, const Args&> && ...),

@@ -13,15 +13,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto redraw = 100ms;         // on a terminal
-constexpr auto line_every = 10s;       // elsewhere
-constexpr std::size_t bar_width = 30;  // where there is room
+constexpr auto redraw_interval = 100ms;  // on a terminal
+constexpr auto line_interval = 10s;      // elsewhere
+constexpr std::size_t bar_width = 30;    // where the line has room for it
 
 }  // namespace
 
 ProgressBar::ProgressBar(std::string label, std::int64_t total, std::int64_t done)
     : label_(std::move(label)), total_(total), done_(done), before_(done), begin_(Clock::now()) {
-  next_ = begin_ + (terminal::interactive() ? Clock::duration(redraw) : Clock::duration(line_every));
+  next_ = begin_ + (terminal::interactive() ? Clock::duration(redraw_interval) : Clock::duration(line_interval));
 }
 
 ProgressBar::~ProgressBar() { terminal::clear_bar(); }
@@ -30,7 +30,7 @@ void ProgressBar::advance() {
   ++done_;
   const Clock::time_point now = Clock::now();
   if (now < next_) return;
-  next_ = now + (terminal::interactive() ? Clock::duration(redraw) : Clock::duration(line_every));
+  next_ = now + (terminal::interactive() ? Clock::duration(redraw_interval) : Clock::duration(line_interval));
   show(now);
 }
 
@@ -49,7 +49,7 @@ std::string_view progress_line(std::span<char> line, const ProgressFigures& now,
     return {line.data(), print(0, "{}: {}/{}, {:.1f}/s, {}:{:02} left", now.label, now.done, now.total, now.rate,
                                left / 60, left % 60)};
   }
-  // A line as wide as the terminal would wrap at some of them.
+  // One column less than the terminal has: some terminals wrap a line of full width.
   const auto width = static_cast<std::size_t>(columns - 1);
   const std::size_t others = now.label.size() + figures.size() + 4;
   const std::size_t bar = others < width ? std::min<std::size_t>(bar_width, width - others) : 0;
@@ -63,7 +63,7 @@ std::string_view progress_line(std::span<char> line, const ProgressFigures& now,
   return {line.data(), std::min(end, width)};
 }
 
-// Formats into a buffer of its own: the training thread allocates nothing in steady state.
+// Formats into an array on the stack, because the training thread allocates nothing in steady state.
 void ProgressBar::show(Clock::time_point now) {
   const double elapsed = std::chrono::duration<double>(now - begin_).count();
   const double rate = static_cast<double>(done_ - before_) / elapsed;

@@ -12,17 +12,17 @@ namespace temper {
 
 namespace detail {
 
-/// Draws how far a loop is, how fast, and how long it will take: a bar on a terminal, elsewhere a plain line every few
+/// Shows the progress of a loop, its rate and the time left: a bar on a terminal, elsewhere a plain line every ten
 /// seconds.
 class ProgressBar {
  public:
-  /// `done` of the total are done already, by a run that is resumed.
+  /// `done` iterations of the total were done before, by the run that is resumed.
   ProgressBar(std::string label, std::int64_t total, std::int64_t done = 0);
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// One more is done.
+  /// Counts an iteration.
   void advance();
 
  private:
@@ -39,7 +39,7 @@ class ProgressBar {
 
 }  // namespace detail
 
-/// What progress() returns: goes through the batches of a loader once, with a progress bar.
+/// The range that progress() returns: the batches of a loader, once, with a progress bar.
 template <class Loader>
 class Progress {
  public:

@@ -9,12 +9,12 @@ namespace temper::detail {
 struct ProgressFigures {
   std::string_view label;
   std::int64_t done = 0, total = 0;
-  double rate = 0;  ///< a second
+  double rate = 0;  ///< iterations per second
   std::int64_t seconds_left = 0;
 };
 
-/// The line of a progress bar that fits into a terminal of so many columns; with 0 a plain line, as for a file. Written
-/// into `line`.
+/// Writes the line of a progress bar for a terminal of `columns` columns to `line`, or a plain line when that is 0, as
+/// for a file. Returns the written part.
 std::string_view progress_line(std::span<char> line, const ProgressFigures& now, int columns);
 
 }  // namespace temper::detail

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The folder's own name, also of "runs/cnn/" and ".".
+/// The last component of the folder's path, also for "runs/cnn/" and ".".
 std::string own_name(const fs::path& folder) {
   fs::path path = fs::absolute(folder).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();
@@ -64,7 +64,7 @@ void write_report(const std::vector<std::string>& folders, const std::string& fi
   data += "\n]}";
 
   std::string page(detail::report_page());
-  replace(page, "REPORT_DATA", data);  // comes after the title, where a name could be the same word
+  replace(page, "REPORT_DATA", data);  // before the title, which could contain the word itself
   replace(page, "REPORT_TITLE", escaped(title));
   detail::AtomicFile out{fs::path(file)};
   out.write(std::as_bytes(std::span(page)));

@@ -5,11 +5,11 @@
 
 namespace temper {
 
-/// Writes one HTML page about a training run, or about several beside each other: curves, configuration, model,
-/// samples. It needs nothing but itself to be looked at. `folders` are folders as a run leaves them, with metrics.jsonl
-/// or config.toml and, as far as there are any, model.txt and samples.json; `file` is replaced as a whole. What a
-/// killed run left half-written is passed over, and the page says so. Throws: ValueError without folders, FileError
-/// when one of them is not a run's, or the page cannot be written.
+/// Writes an HTML page about a training run, or a comparison of several: curves, configuration, model, samples. The
+/// page is self-contained. `folders` are folders of runs, each with a metrics.jsonl or config.toml and perhaps
+/// model.txt and samples.json; `file` is replaced as a whole. Lines that a killed run left incomplete are skipped, and
+/// the page says so. Throws: ValueError without folders, FileError when one of them is not the folder of a run, or the
+/// page cannot be written.
 void write_report(const std::vector<std::string>& folders, const std::string& file);
 
 }  // namespace temper

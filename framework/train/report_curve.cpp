@@ -1,4 +1,4 @@
-// What a page can show of a curve of any length.
+// Reduces a curve of any length to as many points as a page can show.
 
 #include <algorithm>
 #include <array>
@@ -23,18 +23,18 @@ double mean(std::span<const MetricPoint> points) {
   return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// Positions in a stretch of its smallest, its largest and its first non-finite value, ascending, each once.
-std::vector<std::size_t> extremes(std::span<const MetricPoint> stretch) {
+/// Indices of the smallest, the largest and the first non-finite value of a segment, ascending, without duplicates.
+std::vector<std::size_t> extremes(std::span<const MetricPoint> segment) {
   constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
   std::size_t smallest = none, largest = none, missing = none;
-  for (std::size_t i = 0; i < stretch.size(); ++i) {
-    const double value = stretch[i].value;
+  for (std::size_t i = 0; i < segment.size(); ++i) {
+    const double value = segment[i].value;
     if (std::isnan(value)) {
       missing = std::min(missing, i);
       continue;
     }
-    if (smallest == none || value < stretch[smallest].value) smallest = i;
-    if (largest == none || value > stretch[largest].value) largest = i;
+    if (smallest == none || value < segment[smallest].value) smallest = i;
+    if (largest == none || value > segment[largest].value) largest = i;
   }
   std::vector<std::size_t> found = {smallest, largest, missing};
   std::ranges::sort(found);
@@ -49,13 +49,13 @@ ThinCurve thin(const std::vector<MetricPoint>& points, std::size_t limit) {
   if (points.size() <= limit || limit < 4) return {points, {}};
   ThinCurve curve{{points.front()}, {points.front().value}};
   const std::span inner = std::span(points).subspan(1, points.size() - 2);
-  const std::size_t stretches = (limit - 2) / 2;
-  for (std::size_t s = 0; s < stretches; ++s) {
-    const std::size_t begin = inner.size() * s / stretches, end = inner.size() * (s + 1) / stretches;
-    const std::span stretch = inner.subspan(begin, end - begin);
-    for (const std::size_t i : extremes(stretch)) {
-      curve.points.push_back(stretch[i]);
-      curve.means.push_back(mean(stretch));
+  const std::size_t segments = (limit - 2) / 2;
+  for (std::size_t s = 0; s < segments; ++s) {
+    const std::size_t begin = inner.size() * s / segments, end = inner.size() * (s + 1) / segments;
+    const std::span segment = inner.subspan(begin, end - begin);
+    for (const std::size_t i : extremes(segment)) {
+      curve.points.push_back(segment[i]);
+      curve.means.push_back(mean(segment));
     }
   }
   curve.points.push_back(points.back());

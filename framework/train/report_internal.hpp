@@ -23,33 +23,33 @@ struct MetricSeries {
   std::vector<MetricPoint> points;
 };
 
-/// What a metrics.jsonl holds.
+/// The contents of a metrics.jsonl.
 struct RunMetrics {
   std::vector<MetricSeries> series;   ///< in the order in which they first appear
-  bool phases = false;                ///< whether there are lines with a phase of their own
+  bool phases = false;                ///< whether some lines have a "phase"
   double steps_per_epoch = 0;         ///< 0 when not known, or not the same for all phases
-  std::int64_t unreadable = 0;        ///< lines that are no JSON object with a step, but for an unfinished last one
+  std::int64_t unreadable = 0;        ///< lines that are no JSON object with a step; an unfinished last one not counted
   std::int64_t first_unreadable = 0;  ///< number of the first of these, from 1
 };
 
-/// Reads metrics.jsonl. A line whose step is not past the one before rewinds: what came after that step is dropped, as
-/// a resumed run does.
+/// Reads metrics.jsonl. A line with a smaller step than the one before is that of a resumed run: lines from that step
+/// on are dropped.
 RunMetrics read_metrics(std::istream& lines);
 
-/// Points chosen from a curve, with the mean of the finite values around each: without it, averages over the chosen
-/// would be averages of extremes.
+/// Points chosen from a curve. The chosen points are extremes, so each comes with the mean of the finite values around
+/// it, from which the page computes averages.
 struct ThinCurve {
   std::vector<MetricPoint> points;
   std::vector<double> means;  ///< empty when all points were chosen
 };
 
-/// About `limit` points at most, or half as many again where values are not finite: of every stretch of the curve the
-/// smallest, the largest and the first that is not finite, and the curve's ends.
+/// At most about `limit` points (1.5 times as many with non-finite values): the smallest, the largest and the first
+/// non-finite value of each of equal segments of the curve, and its ends.
 ThinCurve thin(const std::vector<MetricPoint>& points, std::size_t limit);
 
 /// The median of the finite values; NaN when there is none.
 double median(const std::vector<MetricPoint>& points);
-/// The mean of the finite values among the last twentieth: one batch's loss is noise. NaN when there is none.
+/// The mean of the finite values in the last twentieth, because a single batch's loss is noisy. NaN when there is none.
 double tail_mean(const std::vector<MetricPoint>& points);
 
 /// A run's folder as the JSON text of the page, safe inside a <script> element: there is no `<` in it.

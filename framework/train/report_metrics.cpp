@@ -1,4 +1,4 @@
-// metrics.jsonl, as a run leaves it: complete, or cut off anywhere.
+// Reads the metrics.jsonl of a run, which may have been killed while it wrote a line.
 
 #include <algorithm>
 #include <array>
@@ -39,13 +39,13 @@ void rewind(RunMetrics& metrics, double step) {
 }
 
 void add_line(RunMetrics& metrics, const Json& line, double step) {
-  // A phase, such as pretraining, counts epochs of its own and has a loss of its own.
+  // A phase, such as pretraining, counts its own epochs and has its own loss.
   const auto phase = line.find("phase");
   const bool named = phase != line.end() && phase->is_string();
   if (named) metrics.phases = true;
   const auto epoch = line.find("epoch");
   if (epoch != line.end() && epoch->is_number() && epoch->get<double>() > 0) {
-    // Epoch e is at most e whole epochs long, and its last line comes closest.
+    // step / epoch is at most the steps of an epoch, and largest in the last line of an epoch.
     metrics.steps_per_epoch = std::max(metrics.steps_per_epoch, step / epoch->get<double>());
   }
   const auto time = line.find("time");
@@ -79,7 +79,7 @@ RunMetrics read_metrics(std::istream& lines) {
     const bool readable = line.is_object() && line.contains("step") && line["step"].is_number() &&
                           std::abs(line["step"].get<double>()) < 1e15;
     if (!readable) {
-      // The last line of a killed run is cut off somewhere.
+      // A last line without a newline: the run was killed while writing it.
       if (lines.eof()) break;
       if (metrics.unreadable++ == 0) metrics.first_unreadable = number;
       continue;

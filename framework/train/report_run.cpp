@@ -19,15 +19,15 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-// A chart has at most some thousand pixels from left to right.
+// A chart is at most some thousand pixels wide.
 constexpr std::size_t points_per_curve = 2000;
 
-/// Six digits are more than a curve can show, and half of a page.
+/// Rounded to six digits, which are more than a curve can show, and halve the size of the page.
 Json number(double value) {
   if (!std::isfinite(value)) return nullptr;
   const std::string digits = fmt::format("{:.6g}", value);
   double rounded = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), rounded);  // strtod would ask the locale
+  std::from_chars(digits.data(), digits.data() + digits.size(), rounded);  // strtod would depend on the locale
   return rounded;
 }
 
@@ -49,7 +49,7 @@ Json series_json(const MetricSeries& series) {
   return json;
 }
 
-/// What a reader should know before trusting the curves.
+/// Warnings about unreadable lines and non-finite values.
 std::vector<std::string> notices_of(const RunMetrics& metrics) {
   std::vector<std::string> notices;
   if (metrics.unreadable > 0) {
@@ -89,7 +89,7 @@ bool valid_sample(const Json& sample) {
          has_size(sample, "width") && has_size(sample, "height") && has_size(sample, "channels");
 }
 
-/// The samples that are as they should be; adds a notice about the others.
+/// The valid samples; adds a notice about others.
 Json samples_of(const fs::path& path, std::vector<std::string>& notices) {
   Json kept = Json::array();
   if (!fs::exists(path)) return kept;
@@ -108,7 +108,7 @@ Json samples_of(const fs::path& path, std::vector<std::string>& notices) {
   return kept;
 }
 
-/// As text within a script element: a `<` could end it.
+/// JSON text that is safe within a <script> element: a `<` is escaped, as it could begin "</script>".
 std::string script_text(const Json& json) {
   std::string text;
   for (const char c : json.dump(-1, ' ', true, Json::error_handler_t::replace)) {

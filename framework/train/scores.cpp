@@ -13,7 +13,7 @@ namespace temper {
 
 namespace {
 
-/// Logits in f32, after a check of them and their labels.
+/// Checks logits and labels, and returns the logits in f32.
 Tensor checked(const char* what, const Tensor& logits, const Tensor& labels) {
   if (logits.rank() != 2 || labels.rank() != 1 || logits.size(0) != labels.size(0) || logits.size(1) < 1 ||
       labels.dtype() != Dtype::i64) {
@@ -27,11 +27,12 @@ Tensor checked(const char* what, const Tensor& logits, const Tensor& labels) {
   return to(logits, Dtype::f32);
 }
 
-double share(const char* what, double part, std::int64_t whole) {
+double mean_of(const char* what, double part, std::int64_t whole) {
   if (whole == 0) fail<ValueError>("{}: there are no examples", what);
   return part / static_cast<double>(whole);
 }
 
+/// part / whole, or 0 if both are.
 double quotient(std::int64_t part, std::int64_t whole) {
   return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -93,7 +94,7 @@ std::int64_t ConfusionMatrix::guessed(std::int64_t guess) const {
 double ConfusionMatrix::accuracy() const {
   std::int64_t right = 0;
   for (std::int64_t i = 0; i < classes_; ++i) right += count(i, i);
-  return share("ConfusionMatrix", static_cast<double>(right), size());
+  return mean_of("ConfusionMatrix", static_cast<double>(right), size());
 }
 double ConfusionMatrix::precision(std::int64_t of) const { return quotient(count(of, of), guessed(of)); }
 double ConfusionMatrix::recall(std::int64_t of) const { return quotient(count(of, of), labelled(of)); }
@@ -107,7 +108,7 @@ double ConfusionMatrix::macro(double (ConfusionMatrix::*score)(std::int64_t) con
     sum += (this->*score)(i);
     ++occurring;
   }
-  return share("ConfusionMatrix", sum, occurring);
+  return mean_of("ConfusionMatrix", sum, occurring);
 }
 double ConfusionMatrix::macro_precision() const { return macro(&ConfusionMatrix::precision); }
 double ConfusionMatrix::macro_recall() const { return macro(&ConfusionMatrix::recall); }
@@ -152,7 +153,7 @@ void TopK::add(const Tensor& logits, const Tensor& labels) {
   }
 }
 
-double TopK::accuracy() const { return share("TopK", static_cast<double>(right_), size_); }
+double TopK::accuracy() const { return mean_of("TopK", static_cast<double>(right_), size_); }
 
 LogLoss::LogLoss(std::int64_t bins) {
   if (bins < 1) fail<ValueError>("LogLoss: {} bins, expected at least 1", bins);
@@ -170,7 +171,7 @@ void LogLoss::add(const Tensor& logits, const Tensor& labels) {
     sum_ += std::log(sum) + *largest - double{row[label]};
     ++size_;
     const double confidence = 1.0 / sum, count = static_cast<double>(bins_.size());
-    // Bins are open below and closed above, so that certainty is in the last one.
+    // Bins are half-open, (lower, upper], so that a confidence of 1 is in the last one.
     const auto bin = static_cast<std::size_t>(std::clamp(std::ceil(confidence * count) - 1, 0.0, count - 1));
     bins_[bin].confidence += confidence;
     bins_[bin].right += largest - row == label;
@@ -179,12 +180,12 @@ void LogLoss::add(const Tensor& logits, const Tensor& labels) {
   }
 }
 
-double LogLoss::mean() const { return share("LogLoss", sum_, size_); }
+double LogLoss::mean() const { return mean_of("LogLoss", sum_, size_); }
 double LogLoss::perplexity() const { return std::exp(mean()); }
 double LogLoss::calibration_error() const {
   double sum = 0;
   for (const Bin& bin : bins_) sum += std::abs(bin.right - bin.confidence);
-  return share("LogLoss", sum, size_);
+  return mean_of("LogLoss", sum, size_);
 }
 
 void Ranking::add(const Tensor& scores, const Tensor& labels) {
@@ -206,11 +207,12 @@ void Ranking::add(const Tensor& scores, const Tensor& labels) {
 
 namespace {
 
-/// Examples of class 1 and 0 with the same score, from the largest score on.
+/// Numbers of examples of class 1 and 0 with the same score.
 struct Tie {
   double ones = 0, zeros = 0;
 };
 
+/// All scores, the largest first.
 std::vector<Tie> ties_of(const std::vector<float>& scores, const std::vector<std::uint8_t>& labels) {
   std::vector<std::size_t> order(scores.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -254,9 +256,9 @@ void RegressionScores::add(const Tensor& predictions, const Tensor& targets) {
     fail<ShapeError>("RegressionScores: predictions {} and targets {}, expected as many of both", predictions.shape(),
                      targets.shape());
   }
-  const Tensor said = to(predictions, Dtype::f32), right = to(targets, Dtype::f32);
-  const float* prediction = said.data<float>();
-  for (const float each : right.values<float>()) {
+  const Tensor predicted = to(predictions, Dtype::f32), expected = to(targets, Dtype::f32);
+  const float* prediction = predicted.data<float>();
+  for (const float each : expected.values<float>()) {
     const double target = each, error = double{*prediction++} - target;
     squares_ += error * error;
     distances_ += std::abs(error);
@@ -268,7 +270,7 @@ void RegressionScores::add(const Tensor& predictions, const Tensor& targets) {
   }
 }
 
-double RegressionScores::mean_of(double sum) const { return share("RegressionScores", sum, size_); }
+double RegressionScores::mean_of(double sum) const { return temper::mean_of("RegressionScores", sum, size_); }
 double RegressionScores::rmse() const { return std::sqrt(mean_of(squares_)); }
 double RegressionScores::mae() const { return mean_of(distances_); }
 double RegressionScores::mape() const { return mean_of(relative_); }

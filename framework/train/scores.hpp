@@ -7,44 +7,44 @@
 
 #include <temper/tensor/tensor.hpp>
 
-// How good predictions are, gathered batch by batch: add() what a model says and what is right, ask at the end. All
-// count in double, and give the values of scikit-learn, whose conventions they follow where a quotient has no value.
+// Metrics of predictions over many batches: add() each batch's predictions and labels, then ask for the metric. All sum
+// in double, and agree with scikit-learn, also where a quotient is 0 / 0.
 
 namespace temper {
 
-/// What a classifier takes for what: counts, and all that follows from them.
+/// Counts of a classifier's predictions for each label, and the metrics computed from them.
 class ConfusionMatrix {
  public:
   /// Throws: ValueError below two classes.
   explicit ConfusionMatrix(std::int64_t classes);
 
   /// The largest of `logits` [N, classes] is the guess; `labels` are i64 [N]. Throws: ShapeError, and ValueError for a
-  /// label that is no class; then nothing is counted.
+  /// label outside the classes; nothing is counted then.
   void add(const Tensor& logits, const Tensor& labels);
-  /// Guesses themselves.
+  /// The same from predicted classes.
   void add(std::span<const std::int64_t> guesses, std::span<const std::int64_t> labels);
 
   std::int64_t classes() const { return classes_; }
-  /// Examples of class `label` that were taken for `guess`.
+  /// Number of examples of class `label` that were predicted as `guess`.
   std::int64_t count(std::int64_t label, std::int64_t guess) const;
-  /// Examples in all.
+  /// Number of all examples.
   std::int64_t size() const;
 
   /// Throws, as all below that are means over examples: ValueError when there are none.
   double accuracy() const;
-  /// Of what was taken for the class, the share that is of it; 0 when nothing was.
+  /// True positives / predicted positives of a class; 0 when nothing was predicted as it.
   double precision(std::int64_t of) const;
-  /// Of what is of the class, the share that was taken for it; 0 when nothing is.
+  /// True positives / examples of a class; 0 when there are none.
   double recall(std::int64_t of) const;
-  /// The harmonic mean of both; 0 when both are.
+  /// The harmonic mean of precision and recall; 0 when both are 0.
   double f1(std::int64_t of) const;
-  /// Means over the classes that occur among labels or guesses. (Over all examples, the micro means, all three are the
-  /// accuracy.)
+  /// Unweighted means over the classes that occur among labels or guesses. (Micro averages are not offered, because
+  /// those of all three equal the accuracy.)
   double macro_precision() const;
   double macro_recall() const;
   double macro_f1() const;
 
-  /// A table for people, a line a label. Throws: ValueError for other than as many names as classes.
+  /// A table to print, with a line for each label. Throws: ValueError when the number of names is not that of classes.
   std::string text(const std::vector<std::string>& names = {}) const;
 
  private:
@@ -56,12 +56,12 @@ class ConfusionMatrix {
   std::vector<std::int64_t> counts_;
 };
 
-/// The share of examples whose label is among the k largest logits. Of equal logits those of lower classes are larger.
+/// The fraction of examples whose label is among the k largest logits. Of equal logits, lower classes come first.
 class TopK {
  public:
   /// Throws: ValueError below 1.
   explicit TopK(std::int64_t k);
-  /// `logits` [N, classes], `labels` i64 [N]. Throws: ShapeError; ValueError for a label that is no class.
+  /// `logits` [N, classes], `labels` i64 [N]. Throws: ShapeError; ValueError for a label outside the classes.
   void add(const Tensor& logits, const Tensor& labels);
   /// Throws: ValueError without examples.
   double accuracy() const;
@@ -70,19 +70,19 @@ class TopK {
   std::int64_t k_, right_ = 0, size_ = 0;
 };
 
-/// The loss of a classifier's probabilities, and how far these can be believed.
+/// Log loss, perplexity and calibration of a classifier's probabilities.
 class LogLoss {
  public:
   /// `bins` of equal width for calibration_error. Throws: ValueError below 1.
   explicit LogLoss(std::int64_t bins = 15);
-  /// `logits` [N, classes], `labels` i64 [N]. Throws: ShapeError; ValueError for a label that is no class.
+  /// `logits` [N, classes], `labels` i64 [N]. Throws: ShapeError; ValueError for a label outside the classes.
   void add(const Tensor& logits, const Tensor& labels);
 
   /// Mean of -log p(label), in nats. Throws, as all here: ValueError without examples.
   double mean() const;
-  /// exp(mean): of how many equally likely classes it is as good as a guess.
+  /// exp(mean): the number of equally likely classes among which guessing would have the same loss.
   double perplexity() const;
-  /// Mean distance between the confidence of the guesses and their accuracy, by bins of confidence.
+  /// Expected calibration error: the mean difference of confidence and accuracy, over bins of confidence.
   /// Source: Guo et al., "On calibration of modern neural networks" (2017), equation 3.
   double calibration_error() const;
 
@@ -95,17 +95,17 @@ class LogLoss {
   std::vector<Bin> bins_;
 };
 
-/// How well one number, larger for the one class, tells two classes apart. Keeps all of them: 9 bytes an example.
+/// How well a score separates two classes. Keeps all scores and labels: 5 bytes per example.
 class Ranking {
  public:
-  /// `scores` f32 of any shape, `labels` i64 of as many elements, 0 and 1. Throws: ShapeError; ValueError for other
+  /// `scores` f32 of any shape, `labels` i64 of as many elements, each 0 or 1. Throws: ShapeError; ValueError for other
   /// labels, and scores that are NaN.
   void add(const Tensor& scores, const Tensor& labels);
 
-  /// The area under the ROC curve: how often an example of class 1 has a larger score than one of class 0, equal ones
-  /// counting half. Throws: ValueError unless there are examples of both classes.
+  /// The area under the ROC curve: the probability that an example of class 1 has a larger score than one of class 0,
+  /// ties counting half. Throws: ValueError unless there are examples of both classes.
   double roc_auc() const;
-  /// Mean of the precisions at all thresholds, weighted by the recall each gains. Throws: ValueError without examples
+  /// Mean of the precisions at all thresholds, weighted by the increase in recall. Throws: ValueError without examples
   /// of class 1.
   double average_precision() const;
 
@@ -114,7 +114,7 @@ class Ranking {
   std::vector<std::uint8_t> labels_;
 };
 
-/// How far predictions of numbers are off.
+/// Errors of a regression: RMSE, MAE, R^2, MAPE.
 class RegressionScores {
  public:
   /// f32 tensors of any shape, as many elements in both. Throws: ShapeError.
@@ -123,7 +123,7 @@ class RegressionScores {
   /// Throws, as all here: ValueError without examples.
   double rmse() const;
   double mae() const;
-  /// The share of the targets' variance that is explained. Where they are all the same: 1 if all are right, else 0.
+  /// 1 - mean squared error / variance of the targets. Of equal targets: 1 if all predictions are right, else 0.
   double r2() const;
   /// Mean of |error| / |target|. As in scikit-learn, a target of 0 counts as 2.2e-16.
   double mape() const;

@@ -11,7 +11,7 @@ namespace temper::detail {
 
 namespace {
 
-/// Values in float; those of bf16 parameters are copies.
+/// x in f32: itself, or a copy of a bf16 tensor.
 Tensor in_float(const Tensor& x) {
   const NoTape pause;
   return x.dtype() == Dtype::f32 ? x : to(x, Dtype::f32);
@@ -40,7 +40,7 @@ UphillWeights::UphillWeights(const nn::Module& model, const optim::Optimizer& op
       squares += x * x;
     }
   }
-  // What is not finite is left for the optimizer to refuse.
+  // With gradients that are not finite the weights stay as they are, and the optimizer refuses the step.
   const double factor = squares > 0.0 && std::isfinite(squares) ? options.rho / std::sqrt(squares) : 0.0;
   for (Parameter& parameter : parameters) {
     Tensor there = parameter.value();

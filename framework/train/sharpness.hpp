@@ -9,14 +9,14 @@
 namespace temper {
 
 struct SharpnessOptions {
-  double rho = 0.05;      ///< how far uphill the gradient is taken; 0.5 to 2 when adaptive
-  bool adaptive = false;  ///< in proportion to each weight's size (ASAM)
+  double rho = 0.05;      ///< norm of the perturbation of the weights; use 0.5 to 2 when adaptive
+  bool adaptive = false;  ///< scale the perturbation by each weight's magnitude (ASAM)
 };
 
 namespace detail {
 
-/// While one lives, the optimizer's parameters are moved uphill along the gradients that waited, which are dropped, and
-/// the model's buffers are kept. At its end all of them are what they were, to the last bit.
+/// Moves the optimizer's parameters along their gradients, to a larger loss, and drops the gradients. The destructor
+/// restores parameters and the model's buffers, bit by bit.
 class UphillWeights {
  public:
   UphillWeights(const nn::Module& model, const optim::Optimizer& optimizer, const SharpnessOptions& options);
@@ -33,9 +33,9 @@ class UphillWeights {
 
 }  // namespace detail
 
-/// One update by the gradient at the worst point near the weights: sharpness-aware minimization. `loss` records a pass
-/// over a batch on a tape of its own and calls its backward(); it is called twice, and sees the same dropout masks both
-/// times. Batch statistics move in the first pass alone. Where all gradients are 0, the second pass is as the first.
+/// A step of sharpness-aware minimization (SAM): an update by the gradient at the point near the weights where the loss
+/// is largest. `loss` computes the loss of a batch on a tape of its own and calls its backward(); it is called twice,
+/// with the same dropout masks. Running statistics are updated by the first call alone.
 ///
 ///     sharpness_aware_step(model, adamw, [&] {
 ///       Tape tape;

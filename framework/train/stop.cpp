@@ -15,25 +15,25 @@ std::atomic<int> received = 0;
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not lock");
 std::atomic<bool> alive = false;
 
-struct Watched {
+struct Handled {
   int number;
   struct sigaction before {};
-  bool ours = false;
+  bool installed = false;  // our handler
 };
-std::array<Watched, 4> watched = {{{SIGINT}, {SIGTERM}, {SIGHUP}, {SIGPIPE}}};
+std::array<Handled, 4> handled = {{{SIGINT}, {SIGTERM}, {SIGHUP}, {SIGPIPE}}};
 
-void give_back(Watched& one) {
-  if (one.ours) ::sigaction(one.number, &one.before, nullptr);
-  one.ours = false;
+void restore(Handled& one) {
+  if (one.installed) ::sigaction(one.number, &one.before, nullptr);
+  one.installed = false;
 }
 
 void on_signal(int number) {
   int none = 0;
   received.compare_exchange_strong(none, number);
-  // Every further write to a closed pipe raises SIGPIPE again; nobody means it as a second request.
+  // Every further write to a closed pipe raises SIGPIPE again, which must not count as a second request to stop.
   if (number == SIGPIPE) return;
-  for (Watched& one : watched) {
-    if (one.number != SIGPIPE) give_back(one);
+  for (Handled& one : handled) {
+    if (one.number != SIGPIPE) restore(one);
   }
 }
 
@@ -42,19 +42,19 @@ void on_signal(int number) {
 StopSignal::StopSignal() {
   if (alive.exchange(true)) throw ValueError("StopSignal: there is one already; signals belong to the whole program");
   received = 0;
-  for (Watched& one : watched) {
+  for (Handled& one : handled) {
     ::sigaction(one.number, nullptr, &one.before);
     if (one.before.sa_handler == SIG_IGN) continue;
     struct sigaction action {};
     action.sa_handler = on_signal;
-    action.sa_flags = SA_RESTART;  // no read or write fails because of it
-    one.ours = true;
+    action.sa_flags = SA_RESTART;  // reads and writes continue instead of failing with EINTR
+    one.installed = true;
     ::sigaction(one.number, &action, nullptr);
   }
 }
 
 StopSignal::~StopSignal() {
-  for (Watched& one : watched) give_back(one);
+  for (Handled& one : handled) restore(one);
   alive = false;
 }
 

@@ -2,10 +2,10 @@
 
 namespace temper {
 
-/// While one lives, the first signal that asks a program to end only sets a flag, so that a loop can end in good order:
-/// Ctrl-C (SIGINT), SIGTERM, SIGHUP (the terminal was closed) and SIGPIPE (nobody reads the output any more; what is
-/// printed from then on is lost). A second Ctrl-C, SIGTERM or SIGHUP kills the program as usual. Signals that the
-/// program ignored before, as under nohup, stay ignored.
+/// During its lifetime, the first signal that asks the program to end only sets a flag, so that a training loop can
+/// finish its step and save: Ctrl-C (SIGINT), SIGTERM, SIGHUP (the terminal was closed) and SIGPIPE (nobody reads the
+/// output any more; further output is lost). A second Ctrl-C, SIGTERM or SIGHUP kills the program as usual. Signals
+/// that the program ignored before, as under nohup, stay ignored.
 class StopSignal {
  public:
   /// Throws: ValueError when there is one already: signals belong to the whole program.

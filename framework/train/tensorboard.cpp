@@ -14,6 +14,7 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/train/tensorboard_record_internal.hpp"
+#include "framework/train/write_pending_internal.hpp"
 
 namespace temper {
 
@@ -21,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// The numbers of fields and values, as the messages' definitions give them.
+// Field numbers and enumerators of the protocol buffers.
 namespace event {
 constexpr int wall_time = 1, step = 2, file_version = 3, summary = 5, session_log = 7;
 }
@@ -52,8 +53,8 @@ std::string host_name() {
   return text;
 }
 
-/// TensorBoard reads the files of a folder in the order of their names, which begin with a time of ten digits: ours is
-/// past that of every file already there, even when a run is resumed within the second, or the clock was set back.
+/// TensorBoard reads the files of a folder in the order of their names, which begin with a time stamp of ten digits.
+/// Ours must be later than all that are there, even if a run is resumed within a second, or the clock was set back.
 std::int64_t stamp_after(const fs::path& folder, std::int64_t now) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().native();
@@ -71,7 +72,7 @@ struct TensorBoard::Impl {
   std::string path;
   std::function<double()> clock;
   int descriptor = -1;
-  std::string pending;  // records that are not yet with the operating system
+  std::string pending;  // records not yet passed to the operating system
   detail::Message event, summary, value, tensor, metadata;
 
   ~Impl() {
@@ -81,7 +82,7 @@ struct TensorBoard::Impl {
   void begin(std::int64_t step) {
     event.clear();
     event.real64(event::wall_time, clock());
-    if (step != 0) event.integer(event::step, step);  // 0 is what a field that is not there says
+    if (step != 0) event.integer(event::step, step);  // 0 is the default of a missing field
   }
 
   void end() {
@@ -97,20 +98,10 @@ struct TensorBoard::Impl {
     end();
   }
 
-  /// What could be written is no longer pending, even when the rest fails: no record is written twice.
   void flush() {
-    std::size_t done = 0;
-    int error = 0;
-    while (done < pending.size() && error == 0) {
-      const ssize_t count = ::write(descriptor, pending.data() + done, pending.size() - done);
-      if (count >= 0) {
-        done += static_cast<std::size_t>(count);
-      } else if (errno != EINTR) {
-        error = errno;
-      }
+    if (const int error = detail::write_pending(descriptor, pending); error != 0) {
+      fail<FileError>("{}: cannot write: {}", detail::printable(path), std::strerror(error));
     }
-    pending.erase(0, done);
-    if (error != 0) fail<FileError>("{}: cannot write: {}", detail::printable(path), std::strerror(error));
   }
 };
 
@@ -132,7 +123,7 @@ TensorBoard::TensorBoard(const std::string& folder, const TensorBoardOptions& op
   self.event.text(event::file_version, "brain.Event:2");
   self.end();
   if (options.purge_step) {
-    // The start of a session says that everything from its step on is void.
+    // The start of a session makes TensorBoard discard all events from its step on.
     detail::Message session;
     session.integer(session_log::status, session_log::start);
     self.begin(*options.purge_step);
@@ -145,7 +136,7 @@ TensorBoard::TensorBoard(const std::string& folder, const TensorBoardOptions& op
 TensorBoard::~TensorBoard() {
   try {
     impl_->flush();
-  } catch (const FileError&) {  // nobody is left to hear it; flush() says it
+  } catch (const FileError&) {  // a destructor cannot report it; call flush() before
   }
 }
 
@@ -180,7 +171,7 @@ void TensorBoard::text(std::string_view tag, std::int64_t step, std::string_view
 }
 
 void TensorBoard::verbatim(std::string_view tag, std::int64_t step, std::string_view text_of) {
-  // An indented block, because a fence of backquotes could be closed by the text.
+  // An indented code block, because the text could contain the backquotes that close a fenced one.
   std::string markdown;
   for (std::size_t at = 0; at < text_of.size();) {
     const std::size_t end = std::min(text_of.find('\n', at), text_of.size());

@@ -18,7 +18,7 @@ constexpr std::array<std::uint32_t, 256> crc_table = [] {
   return table;
 }();
 
-/// Checks of data that itself holds checks would be weak: stored ones are rotated and shifted.
+/// The form in which a CRC is stored: the CRC of data that contains its own CRC would be weak.
 std::uint32_t masked(std::uint32_t crc) { return std::rotr(crc, 15) + 0xA282EAD8; }
 
 template <class Bits>

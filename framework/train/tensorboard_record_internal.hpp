@@ -9,7 +9,7 @@ namespace temper::detail {
 /// The cyclic redundancy check with Castagnoli's polynomial. Source: RFC 3720, appendix B.4.
 std::uint32_t crc32c(std::string_view bytes);
 
-/// A message of protocol buffers, written field after field into a string that keeps its memory.
+/// A protocol buffers message, encoded field by field. clear() keeps the memory.
 /// Source: protobuf.dev, "Encoding".
 class Message {
  public:
@@ -28,7 +28,7 @@ class Message {
   std::string bytes_;
 };
 
-/// Appends a record to `out`: length, its check, the bytes, their check. Source: TensorFlow, record_writer.h.
+/// Appends a record to `out`: length, its masked CRC, the bytes, their masked CRC. Source: TensorFlow, record_writer.h.
 void append_record(std::string& out, std::string_view bytes);
 
 }  // namespace temper::detail

@@ -32,9 +32,9 @@ bool interactive() {
 }
 
 int columns() {
-  constexpr int usual = 80;
+  constexpr int fallback = 80;
   struct winsize size {};
-  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : usual;
+  return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : fallback;
 }
 
 void draw_bar(std::string_view line) {

@@ -2,14 +2,14 @@
 
 #include <string_view>
 
-// The one place that knows about the terminal: a bar is drawn on standard error, so that standard output can be piped.
+// All access to the terminal. The bar is drawn on standard error, so that standard output can be piped.
 
 namespace temper::terminal {
 
-/// Whether standard error is a terminal where a bar can be redrawn: not one that says it is dumb.
+/// Whether standard error is a terminal on which a bar can be redrawn: not with TERM=dumb.
 bool interactive();
 
-/// Columns of that terminal now: its window may change.
+/// The terminal's current number of columns.
 int columns();
 
 /// Replaces the bar's line. Only when interactive.

@@ -16,15 +16,15 @@ using detail::RandomUse;
 
 namespace {
 
-std::int64_t only(std::span<const std::int64_t> indices) {
+std::int64_t single(std::span<const std::int64_t> indices) {
   if (indices.size() != 1)
     fail<ValueError>("TextBatches: {} batches at once, expected a batch size of 1", indices.size());
   return indices.front();
 }
 
-bool share(double x) { return x >= 0 && x <= 1; }
+bool is_fraction(double x) { return x >= 0 && x <= 1; }
 
-/// What is random about batch i, apart from the order of the texts.
+/// The random numbers of batch i, for everything but the order of the texts.
 RandomStream stream_of(const data::Epoch& epoch, std::int64_t i) {
   return RandomStream(~epoch.seed, RandomUse::transform, static_cast<std::uint64_t>(epoch.number),
                       static_cast<std::uint64_t>(i));
@@ -49,11 +49,12 @@ struct TextBatches::Storage {
   TextBatchesOptions options;
   std::vector<std::int64_t> lengths;
 
-  std::mutex mutex;  // guards what follows: the order of the epoch that was asked for last
+  std::mutex mutex;  // guards the members below
   data::Epoch epoch{.number = 0};
-  Order order;
+  Order order;  // of `epoch`, the last one requested
 
-  /// The texts by length, those of one length in an order of their own each epoch. Batches are cut from it.
+  /// The texts sorted by length; texts of equal length are shuffled every epoch. Batch i takes the i-th batch_size of
+  /// it.
   Order order_of(const data::Epoch& wanted) {
     const std::lock_guard lock(mutex);
     if (order != nullptr && epoch == wanted) return order;
@@ -71,7 +72,7 @@ struct TextBatches::Storage {
 TextBatches::TextBatches(data::Tokenized texts, const data::Tokenizer& tokenizer, const TextBatchesOptions& options)
     : storage_(std::make_shared<Storage>(std::move(texts), SpecialTokens(tokenizer), options)) {
   if (options.batch_size < 1) fail<ValueError>("TextBatches: batch size {}, expected at least 1", options.batch_size);
-  if (!share(options.word_dropout)) {
+  if (!is_fraction(options.word_dropout)) {
     fail<ValueError>("TextBatches: word_dropout {}, expected 0 to 1", options.word_dropout);
   }
   const std::int64_t count = storage_->texts.size();
@@ -101,12 +102,12 @@ std::array<Tensor, 2> TextBatches::get(std::int64_t i, const data::Epoch& epoch)
 }
 
 std::array<Tensor, 2> TextBatches::batch(std::span<const std::int64_t> indices, const data::Epoch& epoch) const {
-  return get(only(indices), epoch);
+  return get(single(indices), epoch);
 }
 
 MaskedBatches::MaskedBatches(TextBatches batches, const data::Tokenizer& tokenizer, const MaskingOptions& options)
     : batches_(std::move(batches)), special_(tokenizer), vocabulary_(tokenizer.vocab_size()), options_(options) {
-  if (!share(options.rate) || !share(options.masked) || !share(options.replaced) ||
+  if (!is_fraction(options.rate) || !is_fraction(options.masked) || !is_fraction(options.replaced) ||
       options.masked + options.replaced > 1) {
     fail<ValueError>("MaskedBatches: rate {}, masked {}, replaced {}; expected shares of 1", options.rate,
                      options.masked, options.replaced);
@@ -116,14 +117,15 @@ MaskedBatches::MaskedBatches(TextBatches batches, const data::Tokenizer& tokeniz
 std::array<Tensor, 3> MaskedBatches::get(std::int64_t i, const data::Epoch& epoch) const {
   Tensor tokens = std::move(batches_.get(i, epoch)[0]);
   std::int64_t* token = tokens.mutable_data<std::int64_t>();
-  std::vector<std::int64_t> places;
-  for (std::int64_t place = 0; place < tokens.numel(); ++place) {
-    if (!special_.contains(token[place])) places.push_back(place);
+  std::vector<std::int64_t> maskable;
+  for (std::int64_t i = 0; i < tokens.numel(); ++i) {
+    if (!special_.contains(token[i])) maskable.push_back(i);
   }
-  // As many of every batch of a shape, so that the shapes that follow are few: of the fewest tokens such texts have.
+  // A function of the batch's shape alone, so that the model computes with few different shapes: with the smallest
+  // number of ordinary tokens that texts of this padded length have.
   const double fewest = static_cast<double>(tokens.size(0) * std::max<std::int64_t>(1, tokens.size(1) - 4));
   const auto wanted = static_cast<std::size_t>(std::max(1.0, options_.rate * fewest));
-  const std::size_t count = std::min(wanted, places.size());
+  const std::size_t count = std::min(wanted, maskable.size());
   if (count == 0) fail<ValueError>("MaskedBatches: batch {} has nothing but special tokens", i);
 
   const RandomStream random = stream_of(epoch, i);
@@ -131,22 +133,22 @@ std::array<Tensor, 3> MaskedBatches::get(std::int64_t i, const data::Epoch& epoc
   Tensor positions = empty({static_cast<std::int64_t>(count)}, Dtype::i64),
          targets = empty(positions.shape(), Dtype::i64);
   for (std::size_t k = 0; k < count; ++k) {
-    std::swap(places[k], places[k + random.below(places.size() - k, draws++)]);
-    const std::int64_t place = places[k];
-    positions.mutable_data<std::int64_t>()[k] = place;
-    targets.mutable_data<std::int64_t>()[k] = token[place];
+    std::swap(maskable[k], maskable[k + random.below(maskable.size() - k, draws++)]);
+    const std::int64_t position = maskable[k];
+    positions.mutable_data<std::int64_t>()[k] = position;
+    targets.mutable_data<std::int64_t>()[k] = token[position];
     const double how = random.uniform(draws++);
     if (how < options_.masked) {
-      token[place] = special_.mask;
+      token[position] = special_.mask;
     } else if (how < options_.masked + options_.replaced) {
-      token[place] = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(vocabulary_), draws++));
+      token[position] = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(vocabulary_), draws++));
     }
   }
   return {std::move(tokens), std::move(positions), std::move(targets)};
 }
 
 std::array<Tensor, 3> MaskedBatches::batch(std::span<const std::int64_t> indices, const data::Epoch& epoch) const {
-  return get(only(indices), epoch);
+  return get(single(indices), epoch);
 }
 
 }  // namespace temper::models

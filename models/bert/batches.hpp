@@ -11,7 +11,7 @@
 
 namespace temper::models {
 
-/// The numbers of the tokens that are no text.
+/// The ids of the special tokens: padding, unknown, [CLS], [SEP], [MASK].
 struct SpecialTokens {
   /// Throws: ValueError for a tokenizer without [MASK].
   explicit SpecialTokens(const data::Tokenizer& tokenizer);
@@ -23,23 +23,23 @@ struct SpecialTokens {
 
 struct TextBatchesOptions {
   std::int64_t batch_size = 64;
-  /// Share of the tokens, special ones apart, that are hidden by [MASK]; other ones each epoch.
+  /// Fraction of the tokens, special ones excluded, that are replaced by [MASK]; drawn anew each epoch.
   /// Source: Iyyer et al., "Deep unordered composition rivals syntactic methods for text classification" (2015).
   double word_dropout = 0.0;
 };
 
-/// Texts in batches of like length, for a Loader of batch size 1 whose examples are whole batches: {tokens [N, T] i64,
-/// labels [N] i64}. Little is padding then, and the shapes are few. Which texts share a batch changes with each epoch.
-/// Copies share the texts.
+/// Texts in batches of similar length, which need little padding and have few different shapes: {tokens [N, T] i64,
+/// labels [N] i64}. Its examples are whole batches, so its Loader must have batch size 1. Which texts share a batch
+/// changes with each epoch. Copies share the texts.
 class TextBatches {
  public:
-  /// Throws: ValueError for a batch size below 1, a share outside 0 to 1, or a tokenizer without [MASK].
+  /// Throws: ValueError for a batch size below 1, a word_dropout outside [0, 1], or a tokenizer without [MASK].
   TextBatches(data::Tokenized texts, const data::Tokenizer& tokenizer, const TextBatchesOptions& options = {});
 
-  /// Batches; the last one may be smaller than the others.
+  /// The number of batches; the last one may be smaller than the others.
   std::int64_t size() const;
   std::array<Tensor, 2> get(std::int64_t i, const data::Epoch& epoch) const;
-  /// One batch, without a further axis. Throws: ValueError unless one is asked for.
+  /// get(indices[0]), without a further axis. Throws: ValueError unless there is exactly one index.
   std::array<Tensor, 2> batch(std::span<const std::int64_t> indices, const data::Epoch& epoch) const;
 
  private:
@@ -47,19 +47,19 @@ class TextBatches {
   std::shared_ptr<Storage> storage_;
 };
 
-/// How the tokens that are to be guessed are shown. What is left of 1 are shown as they are.
+/// What the model sees in place of the tokens it predicts. The remaining 1 - masked - replaced of them are unchanged.
 struct MaskingOptions {
-  double rate = 0.15;     ///< share of the tokens that are to be guessed
-  double masked = 0.8;    ///< of these, shown as [MASK]
-  double replaced = 0.1;  ///< of these, shown as another token
+  double rate = 0.15;     ///< fraction of the tokens that are predicted
+  double masked = 0.8;    ///< fraction of these that are replaced by [MASK]
+  double replaced = 0.1;  ///< fraction of these that are replaced by a random token
 };
 
-/// The same batches with tokens hidden, anew each epoch: {tokens [N, T], positions [P], targets [P]}, positions counted
-/// through the whole batch as BertForMaskedLM::at does. Special tokens are left as they are.
+/// The batches of TextBatches for masked language modelling, masked anew each epoch: {tokens [N, T], positions [P],
+/// targets [P]}, all i64, with the flat positions n * T + t of BertForMaskedLM::at(). Special tokens stay.
 /// Source: Devlin et al. (2019), section 3.1 and appendix A.1.
 class MaskedBatches {
  public:
-  /// Throws: ValueError for a tokenizer without [MASK], or for shares outside 0 to 1.
+  /// Throws: ValueError for a tokenizer without [MASK], for fractions outside [0, 1] or masked + replaced above 1.
   MaskedBatches(TextBatches batches, const data::Tokenizer& tokenizer, const MaskingOptions& options = {});
 
   std::int64_t size() const { return batches_.size(); }

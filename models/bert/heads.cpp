@@ -25,7 +25,7 @@ void initialize(const nn::Linear& layer, const BertConfig& config) {
 /// The mean of the features [N, T, E] of the tokens that are not padding: [N, E].
 Tensor mean_of_tokens(const Tensor& features, const Tensor& mask) {
   if (!mask.defined()) return mean(features, 1);
-  // Weights [N, 1, T], so that the mean is a product.
+  // Computes the mean as a product with weights [N, 1, T].
   Tensor weights = zeros({mask.size(0), 1, mask.size(1)});
   float* weight = weights.mutable_data<float>();
   const bool* visible = mask.data<bool>();
@@ -57,7 +57,7 @@ Tensor BertForMaskedLM::operator()(const Tensor& tokens, const BertInputs& input
 Tensor BertForMaskedLM::at(const Tensor& positions, const Tensor& tokens, const BertInputs& inputs) const {
   const Tensor features = bert(tokens, inputs);
   const Tensor rows = reshape(features, {tokens.numel(), features.size(2)});
-  // The rows of a matrix that ids name: what an embedding is.
+  // embedding() gathers rows of a matrix.
   return decode(embedding(positions, rows));
 }
 
@@ -120,13 +120,13 @@ std::vector<Span> best_spans(const SpanLogits& logits, const Tensor& allowed, st
   const std::int64_t size = starts.size(1);
   const Tensor wide_starts = to(starts, Dtype::f32), wide_ends = to(ends, Dtype::f32);
   const float *start = wide_starts.data<float>(), *end = wide_ends.data<float>();
-  const bool* may = allowed.data<bool>();
+  const bool* ok = allowed.data<bool>();
   std::vector<Span> spans;
-  for (std::int64_t n = 0; n < starts.size(0); ++n, start += size, end += size, may += size) {
+  for (std::int64_t n = 0; n < starts.size(0); ++n, start += size, end += size, ok += size) {
     Span best{-1, -1};
     for (std::int64_t s = 0; s < size; ++s) {
       for (std::int64_t e = s; e < std::min(size, s + longest); ++e) {
-        if (!may[s] || !may[e]) continue;
+        if (!ok[s] || !ok[e]) continue;
         if (best.start < 0 || start[s] + end[e] > start[best.start] + end[best.end]) best = {s, e};
       }
     }

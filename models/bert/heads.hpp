@@ -9,15 +9,15 @@
 
 namespace temper::models {
 
-/// A BERT that says which tokens stand where they were masked. The decoder's weight is the token embedding.
+/// BERT with a head that predicts masked tokens. The decoder's weight is tied to the token embedding.
 class BertForMaskedLM : public nn::Module {
  public:
   explicit BertForMaskedLM(const BertConfig& config = {});
 
   /// Logits [N, T, vocabulary] for every position.
   Tensor operator()(const Tensor& tokens, const BertInputs& inputs = {}) const;
-  /// Logits [P, vocabulary] for some positions, i64 [P], counted through the whole batch: n * T + t. Much cheaper, as
-  /// few positions are masked. Throws: ValueError for a position outside the batch.
+  /// Logits [P, vocabulary] for the positions n * T + t, i64 [P], alone: much cheaper than for all, as few tokens are
+  /// masked. Throws: ValueError for a position outside the batch.
   Tensor at(const Tensor& positions, const Tensor& tokens, const BertInputs& inputs = {}) const;
 
   void members(nn::Members& members) const override;
@@ -32,13 +32,13 @@ class BertForMaskedLM : public nn::Module {
   Tensor decode(const Tensor& features) const;
 };
 
-/// What a classifier looks at.
+/// The features a classifier uses.
 enum class BertPooling {
   first,  ///< the features of the first token through a linear layer and tanh, as in the paper
   mean    ///< the mean of the features of all tokens that are not padding
 };
 
-/// A BERT that puts texts into classes: logits [N, classes].
+/// BERT with a head that classifies texts: tokens [N, T] to logits [N, classes].
 class BertForClassification : public nn::Module {
  public:
   /// Throws: ValueError for less than one class, and as Bert.
@@ -64,7 +64,7 @@ struct SpanLogits {
   Tensor starts, ends;
 };
 
-/// A BERT that finds the answer to a question in a passage (SQuAD).
+/// BERT with a head that finds the answer to a question in a passage (SQuAD).
 class BertForQuestionAnswering : public nn::Module {
  public:
   explicit BertForQuestionAnswering(const BertConfig& config = {});
@@ -81,7 +81,7 @@ class BertForQuestionAnswering : public nn::Module {
 /// The mean of the cross entropies of starts and ends, i64 [N] each.
 Tensor span_loss(const SpanLogits& logits, const Tensor& starts, const Tensor& ends);
 
-/// A span of tokens, its last one included.
+/// The tokens from start to end, both included.
 struct Span {
   std::int64_t start = 0;
   std::int64_t end = 0;
@@ -89,8 +89,8 @@ struct Span {
   friend bool operator==(const Span&, const Span&) = default;
 };
 
-/// The likeliest span of each text: the one of largest start plus end logit, among those of at most `longest` tokens
-/// that lie where `allowed`, bool [N, T], is true. The first one where several are.
+/// The most likely span of each text: the one with the largest sum of start and end logits among the spans of at most
+/// `longest` tokens whose ends are `allowed`, bool [N, T]. The first of equally likely ones.
 /// Throws: ShapeError when the shapes differ; ValueError for a text without an allowed token, or `longest` below 1.
 std::vector<Span> best_spans(const SpanLogits& logits, const Tensor& allowed, std::int64_t longest = 30);
 

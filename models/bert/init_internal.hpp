@@ -4,7 +4,7 @@
 
 namespace temper::models {
 
-/// As BERT begins: weights and embeddings normal, biases 0, gains 1.
+/// BERT's initialization: weights and embeddings from a normal distribution, biases 0, gains of norms 1.
 inline void initialize_bert(const Parameter& parameter, double deviation) {
   Tensor value = parameter.value();
   switch (parameter.role()) {

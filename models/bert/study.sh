@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# models/bert/study.sh [options of ./run.sh bert]: what pretraining by masked words changes, for three seeds. Without
-# options runs are of 3 epochs, half an hour in all.
+# models/bert/study.sh [options of ./run.sh bert]: measures the effect of pretraining on masked words with three seeds.
+# Without options the runs have 3 epochs and take half an hour in all.
 set -euo pipefail
 
 if (($# == 0)); then set -- --epochs 3; fi

@@ -22,17 +22,17 @@ struct BertOptions {
   std::string pretrain_lr = "1e-3";
 
   void add_to(OwnOptions& own) {
-    own.add("--vocabulary", vocabulary, "pieces of words");
+    own.add("--vocabulary", vocabulary, "vocabulary size of the tokenizer");
     own.add("--layers", layers, "blocks");
     own.add("--heads", heads, "attention heads of a block");
-    own.add("--width", width, "features of a token");
-    own.add("--hidden", hidden, "features within a block");
-    own.add("--dropout", dropout, "share of the features dropped in training");
-    own.flag("--recompute", recompute, "computes each block a second time for its gradients, to save memory");
-    own.add("--word-dropout", word_dropout, "share of the tokens hidden in training");
-    own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
-    own.add("--pretrain", pretrain, "passes of guessing masked words before; 0: none");
-    own.rate("--pretrain-lr", pretrain_lr, "their learning rate, as --lr");
+    own.add("--width", width, "embedding dimension");
+    own.add("--hidden", hidden, "hidden features of a block's linear layers");
+    own.add("--dropout", dropout, "fraction of the features dropped in training");
+    own.flag("--recompute", recompute, "recomputes each block in backward, to save memory");
+    own.add("--word-dropout", word_dropout, "fraction of the tokens replaced by [MASK] in training");
+    own.add("--label-smoothing", smoothing, "fraction of each label that is spread over all classes");
+    own.add("--pretrain", pretrain, "epochs of pretraining on masked words; 0: none");
+    own.rate("--pretrain-lr", pretrain_lr, "learning rate of the pretraining; see --lr");
   }
   BertConfig config(const data::Tokenizer& tokenizer) const {
     return {.vocabulary = tokenizer.vocab_size(),
@@ -49,16 +49,16 @@ struct BertOptions {
   static constexpr std::int64_t longest = 64;
 };
 
-/// Texts in batches, tokenized.
+/// Tokenized texts in batches.
 TextBatches batches(const data::WordNet& glosses, const data::Tokenizer& tokenizer, const TextBatchesOptions& options) {
   const data::TokenizedOptions lengths{.max_length = BertOptions::longest, .pad_multiple = 4};
   return TextBatches(data::Tokenized(glosses.texts(), glosses.labels(), tokenizer, lengths), tokenizer, options);
 }
 
-/// Shows in the run's report the first glosses that the model takes for something else.
+/// Adds the first glosses that the model misclassifies to the run's report.
 template <class Logits>
 void sample_mistakes(Run& run, const data::WordNet& glosses, const data::Tokenizer& tokenizer, const Logits& logits) {
-  constexpr int most = 8;
+  constexpr int max_shown = 8;
   const auto count = std::min<std::size_t>(100, glosses.texts().size());
   const data::Tokenized texts(std::span(glosses.texts()).first(count), std::span(glosses.labels()).first(count),
                               tokenizer, {.max_length = BertOptions::longest});
@@ -66,7 +66,7 @@ void sample_mistakes(Run& run, const data::WordNet& glosses, const data::Tokeniz
   std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
   const Tensor guesses = argmax(logits(texts.batch(numbers)[0]));
   int shown = 0;
-  for (std::size_t i = 0; i < count && shown < most; ++i) {
+  for (std::size_t i = 0; i < count && shown < max_shown; ++i) {
     const std::int64_t guess = guesses.data<std::int64_t>()[i], label = glosses.labels()[i];
     if (guess == label) continue;
     const auto name = [](std::int64_t number) {
@@ -82,7 +82,8 @@ void train(Run& run, const BertOptions& own) {
   const data::WordNet glosses(data::Split::train, {.path = folder}), held_out(data::Split::test, {.path = folder});
   const auto tokenizer = vocabulary(run, glosses.texts(), {.vocab_size = own.vocabulary, .lowercase = true});
   const std::int64_t size = run.options().batch_size;
-  // Every evaluation begins anew, or its batches and masks would depend on how many a killed run had made before.
+  // Each evaluation makes its own Loader, which starts at epoch 0: with a shared one, a resumed run would see other
+  // batches and masks than an uninterrupted one.
   const TextBatches test = batches(held_out, tokenizer, {.batch_size = 256});
   const Tensor pad = indices({tokenizer.pad()});
   const auto inputs = [&](const Tensor& tokens) { return BertInputs{.mask = not_equal(tokens, pad)}; };
@@ -135,7 +136,7 @@ int main(int argc, char** argv) {
   BertOptions own;
   return run_program(
       {.name = "bert",
-       .description = "Trains a small BERT to tell the 45 classes of WordNet's glosses.",
+       .description = "Trains a small BERT to classify WordNet's glosses into 45 classes.",
        .defaults = {.epochs = 5, .batch_size = 64}},
       argc, argv, [&](OwnOptions& options) { own.add_to(options); }, [&](Run& run) { train(run, own); });
 }

@@ -20,7 +20,7 @@ GptCache::GptCache(const GptConfig& config) : config_(config) {
 
 void GptCache::clear() {
   size_ = 0;
-  // Places not yet seen have weight 0, which a NaN left there would survive.
+  // Attention weighs the positions after size_ with 0, and 0 * NaN is NaN: old values must not stay.
   for (Tensor& keys : keys_) keys.fill(0.0f);
   for (Tensor& values : values_) values.fill(0.0f);
 }
@@ -38,15 +38,16 @@ Tensor GptCache::attend(std::size_t layer, const Tensor& qkv) {
   const std::int64_t count = qkv.size(0), heads = config_.heads, features = config_.width / heads;
   const Tensor parts = permute(reshape(to(qkv, Dtype::f32), {count, 3, heads, features}), {1, 2, 0, 3});
   const auto part = [&](std::int64_t i) { return reshape(slice(parts, 0, i, i + 1), {heads, count, features}); };
-  const auto store = [&](Tensor& seen, const Tensor& added) {
+  const auto append = [&](Tensor& cached, const Tensor& added) {
     for (std::int64_t head = 0; head < heads; ++head) {
       std::copy_n(added.data<float>() + head * count * features, count * features,
-                  seen.mutable_data<float>() + (head * config_.context + size_) * features);
+                  cached.mutable_data<float>() + (head * config_.context + size_) * features);
     }
   };
-  store(keys_[layer], part(1));
-  store(values_[layer], part(2));
-  // All keys there is room for, however many there are yet: one shape, and so one compiled product, for every token.
+  append(keys_[layer], part(1));
+  append(values_[layer], part(2));
+  // Attends to the whole buffer and masks its unused rest: every token then has the same shapes, for which the kernels
+  // are compiled once.
   Tensor mask = empty({count, config_.context}, Dtype::boolean);
   bool* visible = mask.mutable_data<bool>();
   for (std::int64_t t = 0; t < count; ++t, visible += config_.context) {

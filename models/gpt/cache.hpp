@@ -8,31 +8,31 @@
 
 namespace temper::models {
 
-/// The keys and values of the tokens a Gpt has seen, so that the next token costs one token's work: see
-/// Gpt::operator(). A cache serves one text at a time.
+/// A KV cache: the keys and values of the tokens a Gpt has processed, so that the next token costs the work of one
+/// token. See Gpt::operator(). A cache serves one text at a time.
 class GptCache {
  public:
-  /// Room for a whole context, of which nothing is used.
+  /// An empty cache with memory for a whole context.
   explicit GptCache(const GptConfig& config);
 
-  /// Tokens seen so far.
+  /// The number of tokens in the cache.
   std::int64_t size() const { return size_; }
-  /// Forgets them.
+  /// Removes all tokens.
   void clear();
 
  private:
   friend class Gpt;
   /// Throws: ValueError when the cache was made for other sizes.
   void check(const GptConfig& config) const;
-  /// Adds the keys and values of some tokens to layer `layer`, and lets the tokens' queries see all there are:
-  /// qkv [T, 3 width] to [T, width].
+  /// Appends the keys and values of T tokens to the cache of layer `layer`, and returns causal attention of their
+  /// queries to all tokens in the cache: qkv [T, 3 width] to [T, width].
   Tensor attend(std::size_t layer, const Tensor& qkv);
-  /// What attend added to every layer counts from now on.
+  /// Adds the tokens that attend() appended to every layer to size().
   void advance(std::int64_t count) { size_ += count; }
 
   GptConfig config_;
   std::int64_t size_ = 0;
-  std::vector<Tensor> keys_, values_;  // of each layer: [heads, context, width / heads], zeros where nothing is yet
+  std::vector<Tensor> keys_, values_;  // of each layer: [heads, context, width / heads], zeros from size_ on
 };
 
 }  // namespace temper::models

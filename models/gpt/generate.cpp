@@ -29,7 +29,7 @@ struct Candidate {
   double logit, weight;
 };
 
-/// The last `count` of all tokens, or all.
+/// The last `count` tokens, or all if there are fewer.
 std::span<const std::int64_t> last(const std::vector<std::int64_t>& tokens, std::int64_t count) {
   const std::span<const std::int64_t> all(tokens);
   return all.last(std::min(all.size(), static_cast<std::size_t>(count)));
@@ -45,20 +45,20 @@ std::int64_t sample(std::span<const float> logits, const SampleOptions& options,
     if (std::isnan(logit)) fail<ValueError>("sample: the logit of token {} is NaN", candidates.size());
     candidates.push_back({static_cast<std::int64_t>(candidates.size()), static_cast<double>(logit), 0.0});
   }
-  const auto likelier = [](const Candidate& a, const Candidate& b) {
+  const auto more_likely = [](const Candidate& a, const Candidate& b) {
     return a.logit > b.logit || (a.logit == b.logit && a.token < b.token);
   };
-  const auto best = std::min_element(candidates.begin(), candidates.end(), likelier);
+  const auto best = std::min_element(candidates.begin(), candidates.end(), more_likely);
   if (best == candidates.end()) fail<ValueError>("sample: no logits");
   const double top = best->logit;
   if (std::isinf(top)) fail<ValueError>("sample: the largest of the logits is {}", top);
   if (options.temperature == 0.0) return best->token;
 
   if (options.top_k > 0 && options.top_k < static_cast<std::int64_t>(candidates.size())) {
-    std::ranges::partial_sort(candidates, candidates.begin() + options.top_k, likelier);
+    std::ranges::partial_sort(candidates, candidates.begin() + options.top_k, more_likely);
     candidates.resize(static_cast<std::size_t>(options.top_k));
   } else if (options.top_p < 1.0) {
-    std::ranges::sort(candidates, likelier);
+    std::ranges::sort(candidates, more_likely);
   }
   double total = 0.0;
   for (Candidate& candidate : candidates) {
@@ -71,12 +71,12 @@ std::int64_t sample(std::span<const float> logits, const SampleOptions& options,
     candidates.resize(count);
     total = kept;
   }
-  double left = chance * total;
+  double remaining = chance * total;
   std::int64_t drawn = -1;
   for (const Candidate& candidate : candidates) {
     if (candidate.weight == 0.0) continue;
-    drawn = candidate.token;  // the last one, should rounding leave something
-    if ((left -= candidate.weight) < 0.0) break;
+    drawn = candidate.token;  // the last candidate, if rounding keeps `remaining` from becoming negative
+    if ((remaining -= candidate.weight) < 0.0) break;
   }
   return drawn;
 }

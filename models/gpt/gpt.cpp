@@ -27,12 +27,12 @@ const GptConfig& checked(const GptConfig& config) {
   return config;
 }
 
-Parameter drawn(const Shape& shape, double deviation, Role role) {
+Parameter normal_parameter(const Shape& shape, double deviation, Role role) {
   return Parameter(normal(shape, 0.0f, static_cast<float>(deviation)), role);
 }
 
 void initialize(nn::Linear& layer, double deviation) {
-  layer.weight = drawn(layer.weight.shape(), deviation, Role::weight);
+  layer.weight = normal_parameter(layer.weight.shape(), deviation, Role::weight);
   layer.bias = Parameter(zeros(layer.bias.shape()), Role::bias);
 }
 
@@ -52,7 +52,7 @@ GptBlock::GptBlock(const GptConfig& config)
       dropout_(config.dropout) {
   const double deviation = config.init_deviation;
   const double residual = deviation / std::sqrt(2.0 * static_cast<double>(config.layers));
-  attention.in_proj_weight = drawn(attention.in_proj_weight.shape(), deviation, Role::weight);
+  attention.in_proj_weight = normal_parameter(attention.in_proj_weight.shape(), deviation, Role::weight);
   initialize(attention.out_proj, residual);
   initialize(up, deviation);
   initialize(down, residual);
@@ -80,11 +80,11 @@ Gpt::Gpt(const GptConfig& config)
       config_(config),
       dropout_(config.dropout) {
   const double deviation = config.init_deviation;
-  token_embedding.weight = drawn({config.vocabulary, config.width}, deviation, Role::embedding);
-  position_embedding.weight = drawn({config.context, config.width}, deviation, Role::embedding);
+  token_embedding.weight = normal_parameter({config.vocabulary, config.width}, deviation, Role::embedding);
+  position_embedding.weight = normal_parameter({config.context, config.width}, deviation, Role::embedding);
   blocks.reserve(static_cast<std::size_t>(config.layers));
   for (std::int64_t i = 0; i < config.layers; ++i) blocks.emplace_back(config);
-  if (!config.tied) head = drawn({config.vocabulary, config.width}, deviation, Role::weight);
+  if (!config.tied) head = normal_parameter({config.vocabulary, config.width}, deviation, Role::weight);
 }
 
 void Gpt::members(nn::Members& members) const {
@@ -100,11 +100,11 @@ std::string Gpt::description() const {
                      config_.width, config_.context, config_.vocabulary, config_.tied ? ", tied" : "");
 }
 
-void Gpt::check(const Tensor& tokens, int rank, std::int64_t room) const {
+void Gpt::check(const Tensor& tokens, int rank, std::int64_t max_tokens) const {
   const bool fits = tokens.dtype() == Dtype::i64 && tokens.rank() == rank && tokens.numel() > 0;
-  if (!fits || tokens.size(-1) > room) {
+  if (!fits || tokens.size(-1) > max_tokens) {
     fail<ShapeError>("Gpt: tokens {} {}, expected i64 {}T] with T from 1 to {}", tokens.dtype(), tokens.shape(),
-                     rank == 1 ? "[" : "[B, ", room);
+                     rank == 1 ? "[" : "[B, ", max_tokens);
   }
 }
 

@@ -11,7 +11,7 @@ namespace temper::models {
 
 namespace {
 
-/// What this program can be told beside the options all programs share.
+/// The options that only this program has.
 struct Options {
   GptConfig gpt = {.context = 256, .layers = 4, .heads = 3, .width = 192, .init_deviation = 0.05};
   std::string tokenizer = "char";
@@ -22,29 +22,30 @@ struct Options {
 
   void add_to(OwnOptions& own) {
     own.choice("--tokenizer", tokenizer, {"char", "sentencepiece"}, "what a token is");
-    own.add("--pieces", pieces, "vocabulary of sentencepiece");
+    own.add("--pieces", pieces, "vocabulary size of sentencepiece");
     own.add("--layers", gpt.layers, "blocks");
     own.add("--heads", gpt.heads, "attention heads of a block");
-    own.add("--width", gpt.width, "features of a token");
-    own.add("--context", gpt.context, "tokens the model sees at once");
-    own.add("--dropout", gpt.dropout, "share of the features dropped in training");
-    own.flag("--recompute", gpt.recompute, "computes each block a second time for its gradients, to save memory");
-    own.add("--sample", prompt, "the beginning of the text that the trained model goes on with");
-    own.add("--sample-length", length, "tokens of that text");
-    own.add("--temperature", sample.temperature, "below 1 the likely tokens get likelier; 0 takes the likeliest");
-    own.add("--top-k", sample.top_k, "draw from the k likeliest tokens; 0: from all");
-    own.add("--top-p", sample.top_p, "draw from the likeliest tokens that together have this probability");
+    own.add("--width", gpt.width, "embedding dimension");
+    own.add("--context", gpt.context, "sequence length in tokens");
+    own.add("--dropout", gpt.dropout, "fraction of the features dropped in training");
+    own.flag("--recompute", gpt.recompute, "recomputes each block in backward, to save memory");
+    own.add("--sample", prompt, "prompt that the trained model continues");
+    own.add("--sample-length", length, "tokens to generate");
+    own.add("--temperature", sample.temperature, "divides the logits; 0 takes the most likely token");
+    own.add("--top-k", sample.top_k, "sample from the k most likely tokens; 0: from all");
+    own.add("--top-p", sample.top_p, "sample from the most likely tokens that together have this probability");
   }
 };
 
-/// A file, or the King James Bible. Held out is the last tenth, of the Bible that of every book.
+/// The text of a file, or the King James Bible. The last tenth is held out; of the Bible, the last tenth of every book.
 data::SplitText read(const std::string& file) {
   if (!file.empty()) return data::split_text(data::read_text(file));
   const data::KingJamesBible bible;
   return {bible.text(data::Split::train), bible.text(data::Split::test)};
 }
 
-/// Characters are those of the whole text; pieces are chosen by what is trained on. A run that goes on keeps its own.
+/// A tokenizer for all characters of the text, or a SentencePiece trained on the training text. A resumed run uses the
+/// one in its folder.
 std::unique_ptr<data::Tokenizer> make_tokenizer(Run& run, const Options& options, const data::SplitText& text) {
   if (options.tokenizer == "sentencepiece") {
     return std::make_unique<data::SentencePiece>(
@@ -57,8 +58,8 @@ std::unique_ptr<data::Tokenizer> make_tokenizer(Run& run, const Options& options
   return characters;
 }
 
-/// The tokens of the prompt. One that was not asked for gives way to the text's own beginning where it cannot be said
-/// in the characters of the text.
+/// The tokens of the prompt. If the text lacks characters of the default prompt, the beginning of the text replaces it.
+/// Throws: ValueError if it lacks characters of a prompt that was given.
 std::vector<std::int64_t> encode_prompt(Options& options, const data::Tokenizer& tokenizer,
                                         const data::SplitText& text) {
   try {
@@ -66,7 +67,7 @@ std::vector<std::int64_t> encode_prompt(Options& options, const data::Tokenizer&
   } catch (const ValueError& error) {
     if (options.prompt != Options().prompt) throw ValueError(std::string("--sample: ") + error.what());
   }
-  // Some tokens of the first line that has any.
+  // The first tokens of the first line that is not empty.
   const auto lines = data::lines(text.train);
   const auto line = std::ranges::find_if(lines, [](const std::string& each) { return !each.empty(); });
   std::vector<std::int64_t> ids = tokenizer.encode(line == lines.end() ? text.train : *line);
@@ -75,7 +76,7 @@ std::vector<std::int64_t> encode_prompt(Options& options, const data::Tokenizer&
   return ids;
 }
 
-/// The loss of all that is scored, in nats.
+/// The sum of the losses of all targets, in nats.
 template <class Loader>
 double total_loss(const Gpt& model, Loader& loader) {
   const NoTape unrecorded;
@@ -86,7 +87,7 @@ double total_loss(const Gpt& model, Loader& loader) {
   return total;
 }
 
-/// In UTF-8 the bytes that do not go on with a character begin one.
+/// The number of code points: of UTF-8 bytes that are not continuation bytes.
 double characters(const std::string& text) {
   return static_cast<double>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
 }
@@ -94,14 +95,15 @@ double characters(const std::string& text) {
 void train(Run& run, Options options) {
   const data::SplitText text = read(run.options().data);
   const auto tokenizer = make_tokenizer(run, options, text);
-  std::vector<std::int64_t> ids = encode_prompt(options, *tokenizer, text);  // now, not after hours of training
+  // Before training, so that a prompt that cannot be encoded is reported at once.
+  std::vector<std::int64_t> ids = encode_prompt(options, *tokenizer, text);
   GptConfig config = options.gpt;
   config.vocabulary = tokenizer->vocab_size();
   const Gpt model(config);
 
   data::Loader train(data::TextDataset(tokenizer->encode(text.train), {.length = config.context}),
                      run.loader_options());
-  // Half of each window is context for the other half.
+  // Windows overlap by half: the first half of each is only context for the second, which is scored.
   data::Loader test(data::TextEvaluation(tokenizer->encode(text.test),
                                          {.length = config.context, .stride = (config.context + 1) / 2}),
                     {.batch_size = 32});

@@ -7,17 +7,17 @@ namespace temper::models {
 
 namespace {
 
-/// Buffers, and heads that BERT was pretrained with and the model at hand has none of.
-bool not_needed(std::string_view name) {
+/// Buffers, and the heads of pretraining.
+bool is_pretraining_only(std::string_view name) {
   return name.ends_with("position_ids") || name.starts_with("pooler.") || name.starts_with("cls.");
 }
 
-/// Everything that is not of the encoder.
-bool not_of_encoder(std::string_view name) {
+/// Everything outside the encoder.
+bool is_outside_encoder(std::string_view name) {
   return name.ends_with("position_ids") || !(name.starts_with("embeddings.") || name.starts_with("encoder."));
 }
 
-/// Weight and bias of a layer that both sides have.
+/// Maps the weight and the bias of a layer.
 void add_layer(ImportMap& map, const std::string& ours, const std::string& theirs) {
   for (const char* part : {".weight", ".bias"}) map.rules.push_back({.ours = ours + part, .theirs = {theirs + part}});
 }
@@ -25,7 +25,7 @@ void add_layer(ImportMap& map, const std::string& ours, const std::string& their
 ImportMap encoder_map(const Bert& model, const std::string& ours) {
   ImportMap map{.prefix = "bert.",
                 .older = {{"*LayerNorm.gamma", "*LayerNorm.weight"}, {"*LayerNorm.beta", "*LayerNorm.bias"}},
-                .ignored = not_needed};
+                .ignored = is_pretraining_only};
   const auto embedding = [&](const std::string& our_name, const std::string& their_name) {
     map.rules.push_back({.ours = ours + our_name + ".weight", .theirs = {"embeddings." + their_name + ".weight"}});
   };
@@ -56,7 +56,7 @@ ImportMap encoder_map(const Bert& model, const std::string& ours) {
 
 ImportMap bert_map(const Bert& model) {
   ImportMap map = encoder_map(model, "");
-  map.ignored = not_of_encoder;
+  map.ignored = is_outside_encoder;
   return map;
 }
 

@@ -7,18 +7,18 @@
 
 namespace temper::models {
 
-/// What Hugging Face calls the tensors of a BERT: "encoder.layer.0.attention.self.query.weight", with or without
-/// "bert." before it, norms called gamma and beta or weight and bias; our projections of queries, keys and values are
-/// one tensor. The heads of pretraining ("cls.") are ignored by models without.
+/// Hugging Face's names for the tensors of a BERT: "encoder.layer.0.attention.self.query.weight", with or without the
+/// prefix "bert."; norms have gamma and beta or weight and bias. Query, key and value projections are stacked into
+/// Temper's one tensor. The heads of pretraining ("cls.") are ignored by models that have none.
 ImportMap bert_map(const BertForMaskedLM& model);
 ImportMap bert_map(const BertForClassification& model);
 ImportMap bert_map(const BertForQuestionAnswering& model);
-/// The encoder of whatever BERT a file holds: `load_bert(file, classifier.bert)` is how fine-tuning begins.
+/// The encoder of any BERT, without its head. To fine-tune a classifier: `load_bert(file, classifier.bert)`.
 ImportMap bert_map(const Bert& model);
 
-/// Reads a BERT as Hugging Face stores it (model.safetensors) into a model of the same sizes, all or nothing.
+/// Loads Hugging Face's file of a BERT (model.safetensors) into a model of the same sizes, all or nothing.
 /// Throws: FileError when the file is damaged, or does not fit the model; then it lists every tensor that does not.
-/// A pretrained BERT into one that classifies, whose classifier starts anew:
+/// To load a pretrained BERT into a classifier and keep the classifier's initial head:
 /// load_bert(file, model, {.allow_missing = {"classifier.*"}}).
 template <class Model>
 void load_bert(const std::filesystem::path& path, Model& model, const MatchOptions& options = {}) {

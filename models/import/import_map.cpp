@@ -15,7 +15,7 @@ namespace temper::models {
 
 namespace {
 
-/// The one of our tensors that a rule is about. Throws: ValueError when it cannot be cut and turned as the rule says.
+/// The model's tensor of a rule. Throws: ValueError when it cannot be split and transposed as the rule says.
 const Tensor& target_of(const Tensors& state, const ImportRule& rule) {
   const auto found = state.find(rule.ours);
   if (found == state.end()) fail<ValueError>("import: the model has no tensor '{}'", rule.ours);
@@ -28,7 +28,7 @@ const Tensor& target_of(const Tensors& state, const ImportRule& rule) {
   return found->second;
 }
 
-/// What each of their tensors looks like.
+/// The shape of each of the file's tensors that make up ours.
 Shape shape_of_theirs(const Tensor& ours, const ImportRule& rule) {
   const Shape part = ours.shape().resized(0, ours.size(0) / static_cast<std::int64_t>(rule.theirs.size()));
   return rule.transposed ? Shape{part[1], part[0]} : part;
@@ -36,8 +36,8 @@ Shape shape_of_theirs(const Tensor& ours, const ImportRule& rule) {
 
 void require_rules(const Tensors& state, const ImportMap& map) {
   for (const auto& [name, tensor] : state) {
-    const auto about = [&name = name](const ImportRule& rule) { return rule.ours == name; };
-    if (std::ranges::none_of(map.rules, about)) fail<ValueError>("import: no rule for the model's tensor '{}'", name);
+    const auto applies = [&name = name](const ImportRule& rule) { return rule.ours == name; };
+    if (std::ranges::none_of(map.rules, applies)) fail<ValueError>("import: no rule for the model's tensor '{}'", name);
   }
 }
 
@@ -53,7 +53,7 @@ bool matches_any(const std::vector<std::string>& patterns, std::string_view name
   return std::ranges::any_of(patterns, [&](const std::string& pattern) { return detail::matches(pattern, name); });
 }
 
-/// One of their names as the map's rules have it: without the prefix, and the newer of two names.
+/// The name of a file's tensor in the map's rules: without the prefix, renamed, and the current name for an older one.
 std::string name_of(std::string_view theirs, const ImportMap& map, const MatchOptions& options) {
   std::string name(!map.prefix.empty() && theirs.starts_with(map.prefix) ? theirs.substr(map.prefix.size()) : theirs);
   for (const auto* list : {&options.rename, &map.older}) {
@@ -70,12 +70,12 @@ bool is_needed(const std::string& name, const ImportMap& map) {
          });
 }
 
-/// What the map ignores may be what another model of the same family needs: a BERT's heads.
-bool is_left_out(const std::string& name, const ImportMap& map, const MatchOptions& options) {
+/// A name that the map ignores may still be one that its rules need, such as the heads of a BERT.
+bool is_skipped(const std::string& name, const ImportMap& map, const MatchOptions& options) {
   return matches_any(options.skip, name) || (map.ignored != nullptr && map.ignored(name) && !is_needed(name, map));
 }
 
-/// Their tensors by the map's names; adds to `problems` what is there twice.
+/// The file's tensors by the map's names; adds duplicate names to `problems`.
 Tensors by_name(const Tensors& theirs, const ImportMap& map, const MatchOptions& options, std::string& problems) {
   Tensors found;
   for (const auto& [theirs_name, tensor] : theirs) {
@@ -86,7 +86,7 @@ Tensors by_name(const Tensors& theirs, const ImportMap& map, const MatchOptions&
           fmt::format("\n  twice: {}, the second time as {}", detail::printable(name), detail::printable(theirs_name));
     }
   }
-  // Of tied weights a file may hold the copy alone.
+  // A file may hold only the copy of tied weights.
   for (const auto& [name, of] : map.copies) {
     const auto copy = found.find(name);
     if (copy != found.end() && !found.contains(of)) found.emplace(of, copy->second);
@@ -100,8 +100,8 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
                     const MatchOptions& options) {
   require_rules(state, map);
   std::string problems;
-  Tensors left = by_name(theirs, map, options, problems);
-  const Tensors found = left;
+  Tensors remaining = by_name(theirs, map, options, problems);
+  const Tensors found = remaining;
   const auto may_be_missing = [&](const ImportRule& rule) {
     return std::ranges::all_of(rule.theirs, [&](const std::string& name) {
       return !found.contains(name) && matches_any(options.allow_missing, name);
@@ -112,8 +112,8 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
     if (may_be_missing(rule)) continue;
     const Shape expected = shape_of_theirs(ours, rule);
     for (const std::string& name : rule.theirs) {
-      const auto source = left.find(name);
-      if (source == left.end()) {
+      const auto source = remaining.find(name);
+      if (source == remaining.end()) {
         problems += fmt::format("\n  missing: {} {} {}", name, ours.dtype(), expected);
         continue;
       }
@@ -123,20 +123,20 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
         problems += fmt::format("\n  different: {} is {} {}, the model expects {} {}", name, tensor.dtype(),
                                 tensor.shape(), ours.dtype(), expected);
       }
-      left.erase(source);
+      remaining.erase(source);
     }
   }
   for (const auto& [name, of] : map.copies) {
-    const auto copy = left.find(name);
-    if (copy == left.end()) continue;
+    const auto copy = remaining.find(name);
+    if (copy == remaining.end()) continue;
     const auto original = found.find(of);
     if (original != found.end() && !equal_bytes(copy->second, original->second)) {
       problems += fmt::format("\n  different: {} is not equal to {}, the model has one tensor for both", name, of);
     }
-    left.erase(copy);
+    remaining.erase(copy);
   }
-  for (const auto& [name, tensor] : left) {
-    if (is_left_out(name, map, options)) continue;
+  for (const auto& [name, tensor] : remaining) {
+    if (is_skipped(name, map, options)) continue;
     problems += fmt::format("\n  not expected: {} {} {}", detail::printable(name), tensor.dtype(), tensor.shape());
   }
   if (!problems.empty()) {
@@ -158,7 +158,7 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
 
 void import_file(const Tensors& state, const std::filesystem::path& path, const ImportMap& map,
                  const MatchOptions& options) {
-  const auto wanted = [&](std::string_view name) { return !is_left_out(name_of(name, map, options), map, options); };
+  const auto wanted = [&](std::string_view name) { return !is_skipped(name_of(name, map, options), map, options); };
   import_tensors(state, load_tensors(path, {.wanted = wanted}).tensors, map, path.native(), options);
 }
 

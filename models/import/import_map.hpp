@@ -11,36 +11,36 @@
 
 namespace temper::models {
 
-/// Which of another program's tensors make one of ours.
+/// Maps tensors of another program's file to one tensor of the model.
 struct ImportRule {
-  std::string ours{};
-  std::vector<std::string> theirs{};  ///< of equal shapes; of several, the rows one after the other
-  bool transposed = false;            ///< theirs are [in, out]
+  std::string ours{};                 ///< name of the model's tensor
+  std::vector<std::string> theirs{};  ///< names in the file; several tensors, of equal shapes, are stacked along axis 0
+  bool transposed = false;            ///< the file's tensors are [in, out]
 };
 
-/// How another program names and lays out a model's tensors.
+/// How another program names and lays out a model's tensors in its files.
 struct ImportMap {
   std::vector<ImportRule> rules{};  ///< one for each of the model's tensors
-  std::string prefix{};             ///< what their names may begin with, or not
-  /// What their tensors were called in older files: {"*.LayerNorm.gamma", "*.LayerNorm.weight"}.
+  std::string prefix{};             ///< prefix that the names in a file may have or not
+  /// Older names and what they are now: {"*.LayerNorm.gamma", "*.LayerNorm.weight"}.
   std::vector<std::pair<std::string, std::string>> older{};
-  /// What a file may hold that the model does not need.
+  /// Whether a name that no rule has may be in a file and is ignored.
   bool (*ignored)(std::string_view name) = nullptr;
-  /// A tensor that a file may hold a second time, or alone, as another program does with tied weights.
+  /// A tensor `name` that a file may hold besides or instead of the equal tensor `of`, as with tied weights.
   struct Copy {
     std::string name{}, of{};
   };
   std::vector<Copy> copies{};
 };
 
-/// Overwrites `state`, which shares memory with a model, with another program's tensors, all or nothing; floats become
-/// the model's dtype. The patterns of `options` are of their names, without the prefix: {.skip = {"fc.*"},
-/// .allow_missing = {"fc.*"}} leaves a head as it is. `what` begins the error's text.
-/// Throws: FileError that lists every tensor that is missing, not expected, of another shape or kind, or no copy of
-/// what it should be; ValueError for a map that does not fit the state.
+/// Overwrites `state`, which shares memory with a model, with another program's tensors, all or nothing; floats are
+/// converted to the model's dtype. The patterns of `options` match the file's names, without the prefix: {.skip =
+/// {"fc.*"}, .allow_missing = {"fc.*"}} keeps the model's head. `what` begins the error's text.
+/// Throws: FileError that lists every tensor that is missing, unexpected, of another shape or kind, or a copy that
+/// differs from its original; ValueError for a map that does not fit the state.
 void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap& map, std::string_view what,
                     const MatchOptions& options = {});
-/// The same from a file in safetensors format, of which only what is needed is read.
+/// The same from a file in safetensors format; reads only the tensors it needs.
 void import_file(const Tensors& state, const std::filesystem::path& path, const ImportMap& map,
                  const MatchOptions& options = {});
 
@@ -48,7 +48,7 @@ void import_file(const Tensors& state, const std::filesystem::path& path, const 
 /// Throws: ValueError for a map that does not fit the state.
 Tensors export_tensors(const Tensors& state, const ImportMap& map);
 
-/// Reads another program's file in safetensors format into a model. Throws: as load_tensors and import_tensors.
+/// Loads another program's file in safetensors format into a model. Throws: as load_tensors and import_tensors.
 template <Savable M>
 void import_model(const std::filesystem::path& path, M& model, const ImportMap& map, const MatchOptions& options = {}) {
   static_assert(!std::is_const_v<M>, "import: the model is const");

@@ -7,11 +7,11 @@
 
 namespace temper::models {
 
-/// What torchvision calls the tensors of a residual network: as we do; its counters of batches are ignored.
+/// torchvision's names for the tensors of a residual network, which ResNet shares. "num_batches_tracked" is ignored.
 ImportMap torchvision_map(const ResNet& model);
 
-/// Reads a residual network as torchvision names it (the safetensors file of a state_dict), all or nothing.
-/// For other classes, all but the last layer: load_torchvision(file, model, {.skip = {"fc.*"}, .allow_missing =
+/// Loads a safetensors file of a torchvision ResNet's state_dict into a model, all or nothing. To load all but the last
+/// layer, for other classes: load_torchvision(file, model, {.skip = {"fc.*"}, .allow_missing =
 /// {"fc.*"}}).
 /// Throws: FileError when the file is damaged, or does not fit the model; then it lists every tensor that does not.
 void load_torchvision(const std::filesystem::path& path, ResNet& model, const MatchOptions& options = {});

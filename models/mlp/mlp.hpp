@@ -14,7 +14,7 @@ struct MlpConfig {
   std::int64_t classes = 10;
 };
 
-/// Two hidden layers with ReLU. Input: [N, ...] with `inputs` numbers an example; output: logits [N, classes].
+/// Two hidden layers with ReLU. Input: [N, ...] with `inputs` numbers per example; output: logits [N, classes].
 nn::Sequential mlp(const MlpConfig& config = {});
 
 }  // namespace temper::models

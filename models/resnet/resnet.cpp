@@ -13,7 +13,7 @@ namespace temper::models {
 
 namespace {
 
-/// A convolution without bias, normal with variance 2 / fan_out: its batch norm has the bias.
+/// A convolution with weights of variance 2 / fan_out. It has no bias, as a batch norm follows.
 /// Source: He, Zhang, Ren, Sun, "Delving deep into rectifiers" (2015), equation 14.
 nn::Conv2d convolution(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride) {
   nn::Conv2d conv(in, out, {.kernel = kernel, .stride = stride, .padding = kernel / 2, .bias = false});

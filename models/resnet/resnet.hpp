@@ -10,34 +10,34 @@
 
 namespace temper::models {
 
-/// How a residual network begins.
+/// The first layers of a residual network.
 enum class ResNetStem {
-  small,    ///< a 3x3 convolution, for images of some 32 x 32
-  imagenet  ///< a 7x7 convolution and a pooling of 3x3, of stride 2 each, for images of some 224 x 224
+  small,    ///< a 3x3 convolution, for images of about 32 x 32
+  imagenet  ///< a 7x7 convolution and 3x3 max pooling, both of stride 2, for images of about 224 x 224
 };
 
-/// What a residual network is made of. By default it is ResNet-20.
+/// The architecture of a residual network. The default is ResNet-20.
 struct ResNetConfig {
-  std::vector<std::int64_t> blocks = {3, 3, 3};  ///< basic blocks of each stage
-  std::int64_t width = 16;                       ///< channels of the first stage; each further one has twice as many
+  std::vector<std::int64_t> blocks = {3, 3, 3};  ///< number of basic blocks in each stage
+  std::int64_t width = 16;                       ///< channels of the first stage; they double with each further stage
   std::int64_t channels = 3;                     ///< of the images
   std::int64_t classes = 10;
   ResNetStem stem = ResNetStem::small;
-  bool zero_init = false;  ///< the last gain of each block begins at 0, so that the block begins as the identity
-  /// Keep only what enters a block, and compute the block again for its gradients: see recompute().
+  bool zero_init = false;  ///< initialize the last norm's gain of each block to 0: the block is the identity at first
+  /// Activation checkpointing: keep only the input of each block and recompute the block in backward; see recompute().
   bool recompute = false;
 
   friend bool operator==(const ResNetConfig&, const ResNetConfig&) = default;
 };
 
-/// The networks of section 4.2 of the paper, of depth 6n + 2: resnet_cifar(20), 32, 44, 56, 110.
+/// The networks of section 4.2 of the paper, whose depth is 6n + 2: 20, 32, 44, 56, 110.
 /// Throws: ValueError for any other depth.
 ResNetConfig resnet_cifar(int depth);
-/// ResNet-18 as of section 4.1: the names, shapes and results of torchvision's, for 1000 classes.
+/// ResNet-18 of section 4.1 for 1000 classes, with the names, shapes and results of torchvision's.
 ResNetConfig resnet18();
 
-/// Two 3x3 convolutions with batch norm, added to their input; where they change its shape, the input goes through a
-/// 1x1 convolution with batch norm ("option B" of the paper).
+/// Two 3x3 convolutions with batch norm, whose output is added to the input. If the shapes differ, the input goes
+/// through a 1x1 convolution with batch norm first ("option B" of the paper).
 class BasicBlock : public nn::Layer {
  public:
   BasicBlock(std::int64_t in, std::int64_t out, std::int64_t stride);

@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
       [&](OwnOptions& own) {
         own.add("--depth", depth, "6 n + 2: 20, 32, 56");
         own.add("--width", width, "channels of the first stage");
-        own.flag("--recompute", recompute, "computes each block a second time for its gradients, to save memory");
-        own.add("--label-smoothing", smoothing, "share of each label that is spread over all classes");
+        own.flag("--recompute", recompute, "recomputes each block in backward, to save memory");
+        own.add("--label-smoothing", smoothing, "fraction of each label that is spread over all classes");
       },
       [&](Run& run) {
         const std::string& folder = run.options().data;

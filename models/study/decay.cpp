@@ -29,8 +29,8 @@ bool same_bits(const Parameters& a, const Parameters& b) {
 }
 
 /// The weights after 1000 updates of AdamW.
-Tensor walk(const Tensor& start, const std::vector<Tensor>& gradients, double lr, double weight_decay,
-            optim::Rounding rounding) {
+Tensor train(const Tensor& start, const std::vector<Tensor>& gradients, double lr, double weight_decay,
+             optim::Rounding rounding) {
   Parameter weights(start.clone(), Role::weight);
   optim::AdamW adamw({weights}, {.lr = lr, .weight_decay = weight_decay, .rounding = rounding});
   for (std::size_t k = 0; k < 1000; ++k) {
@@ -42,14 +42,14 @@ Tensor walk(const Tensor& start, const std::vector<Tensor>& gradients, double lr
 
 }  // namespace
 
-std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates) {
+std::vector<DecayComparison> study_decay(const Bench& bench, double decay, Step updates) {
   const std::uint64_t seed = bench.scale().first_seed;
   const auto run = [&](const Recipe& recipe, double value) {
     return bench.train(recipe, recipe.lr, value, updates, seed).parameters;
   };
   const auto name = [](const Recipe& recipe, double value) { return format("{}, {:g}", recipe.name, value); };
 
-  std::vector<Twins> result;
+  std::vector<DecayComparison> result;
   const auto compare = [&](const Recipe& first, double first_decay, const Recipe& second, double second_decay) {
     const Parameters a = run(first, first_decay), b = run(second, second_decay), none = run(first, 0.0);
     result.push_back({first.name, first_decay, name(first, first_decay), name(second, second_decay), same_bits(a, b),
@@ -58,7 +58,7 @@ std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates) {
   compare(sgd(), decay, sgdw(), decay);
   compare(sgd(), decay, compensated_sgd(), decay);
   compare(momentum_sgd(), decay, momentum_sgdw(), decay);
-  // In the long run momentum 0.9 adds up ten times what enters it.
+  // With momentum 0.9 an input contributes 1 / (1 - 0.9) times its value in the long run: ten times.
   compare(momentum_sgd(), decay, momentum_sgdw(), 10 * decay);
   compare(adam(), decay, adamw(), decay);
   for (const auto& [first, second] : {std::pair{sgd(), sgdw()}, std::pair{adam(), adamw()}}) {
@@ -67,29 +67,30 @@ std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates) {
   return result;
 }
 
-std::vector<Kept> study_rounding(const std::vector<double>& rates, double weight_decay, std::int64_t weights) {
+std::vector<RoundingResult> study_rounding(const std::vector<double>& rates, double weight_decay,
+                                           std::int64_t weights) {
   const Tensor start = uniform({weights}, 1.0f, 2.0f);
   std::vector<Tensor> gradients;
   for (int i = 0; i < 50; ++i) gradients.push_back(normal({weights}));
 
-  std::vector<Kept> result;
+  std::vector<RoundingResult> result;
   for (const double lr : rates) {
-    const double share = 1.0 - std::pow(1.0 - lr * weight_decay, 1000);
-    const auto kept = [&](optim::Rounding rounding) {
-      const Tensor with = walk(start, gradients, lr, weight_decay, rounding);
-      const Tensor without = walk(start, gradients, lr, 0.0, rounding);
-      double done = 0.0, told = 0.0;
+    const double decayed = 1.0 - std::pow(1.0 - lr * weight_decay, 1000);
+    const auto fraction = [&](optim::Rounding rounding) {
+      const Tensor with = train(start, gradients, lr, weight_decay, rounding);
+      const Tensor without = train(start, gradients, lr, 0.0, rounding);
+      double actual = 0.0, expected = 0.0;
       for (std::int64_t i = 0; i < weights; ++i) {
-        done += double{without.data<float>()[i]} - with.data<float>()[i];
-        told += share * start.data<float>()[i];
+        actual += double{without.data<float>()[i]} - with.data<float>()[i];
+        expected += decayed * start.data<float>()[i];
       }
-      return done / told;
+      return actual / expected;
     };
     result.push_back({.lr = lr,
                       .decay = lr * weight_decay,
-                      .torch_compat = kept(optim::Rounding::torch_compat),
-                      .once = kept(optim::Rounding::once),
-                      .compensated = kept(optim::Rounding::compensated)});
+                      .torch_compat = fraction(optim::Rounding::torch_compat),
+                      .once = fraction(optim::Rounding::once),
+                      .compensated = fraction(optim::Rounding::compensated)});
   }
   return result;
 }

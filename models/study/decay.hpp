@@ -7,33 +7,34 @@
 
 namespace temper::study {
 
-/// Two runs that differ in how weights decay.
-struct Twins {
+/// Compares two runs that differ only in their weight decay.
+struct DecayComparison {
   std::string first_recipe;
-  double decay;               ///< of the first
-  std::string first, second;  ///< recipe and decay
-  bool same_bits;             ///< of all trained parameters
+  double decay;               ///< of the first run
+  std::string first, second;  ///< names of the runs: recipe and decay
+  bool same_bits;             ///< whether all trained parameters are equal
   double difference;          ///< norm of the difference of the trained parameters
-  double effect;              ///< norm of what decay changed in the first: its difference from a run without decay
+  double effect;              ///< norm of the difference of the first run from a run without decay
 
-  /// The difference as a share of what decay changed; 0 when nothing differs.
+  /// The difference relative to the effect of decay; 0 when nothing differs.
   double share() const { return difference == 0.0 ? 0.0 : difference / effect; }
 };
 
-/// L2 against decoupled decay, one seed, `updates` updates at a constant rate: at the same value; for momentum also at
-/// the value that matches in the long run; and with no decay at all. What rounding alone does, which grows with every
-/// update, is shown by one more pair: SGD and the same SGD rounded otherwise.
-std::vector<Twins> study_decay(const Bench& bench, double decay, Step updates);
+/// Compares L2 with decoupled decay, with one seed and `updates` updates at a constant rate: at the same value; with
+/// momentum also at the value that matches in the long run; and without decay. One more pair, SGD with two kinds of
+/// rounding, shows the size of differences that rounding alone causes.
+std::vector<DecayComparison> study_decay(const Bench& bench, double decay, Step updates);
 
-/// How much of the weight decay that AdamW was told to do is there after 1000 updates: 1 for all of it.
-struct Kept {
+/// The weight decay that 1000 updates of AdamW achieve with each Rounding, as a fraction of the exact one.
+struct RoundingResult {
   double lr;
   double decay;  ///< of one update, lr * weight_decay
   double torch_compat, once, compensated;
 };
 
-/// Weights between 1 and 2 under random gradients, at these rates. What decay did is the difference from a run
-/// without it.
-std::vector<Kept> study_rounding(const std::vector<double>& rates, double weight_decay, std::int64_t weights = 32768);
+/// Measures it at these rates for weights between 1 and 2 under random gradients, as the difference from a run without
+/// decay.
+std::vector<RoundingResult> study_rounding(const std::vector<double>& rates, double weight_decay,
+                                           std::int64_t weights = 32768);
 
 }  // namespace temper::study

@@ -16,18 +16,19 @@ std::vector<double> column(std::span<const WarmupRun> runs, double WarmupRun::*f
   return values;
 }
 
-std::string with_spread(const std::vector<double>& values, int digits) {
+/// "mean ± standard deviation".
+std::string with_deviation(const std::vector<double>& values, int digits) {
   if (!std::isfinite(mean(values))) return "overflow";
-  return format("{:.{}f} ± {:.{}f}", mean(values), digits, spread(values), digits);
+  return format("{:.{}f} ± {:.{}f}", mean(values), digits, standard_deviation(values), digits);
 }
 
-/// The same of changes, with their sign.
-std::string change_with_spread(const std::vector<double>& change, int digits) {
+/// The same with the sign of the mean.
+std::string change_with_deviation(const std::vector<double>& change, int digits) {
   if (!std::isfinite(mean(change))) return "overflow";
-  return format("{:+.{}f} ± {:.{}f}", mean(change), digits, spread(change), digits);
+  return format("{:+.{}f} ± {:.{}f}", mean(change), digits, standard_deviation(change), digits);
 }
 
-/// What a group of settings says about a claim.
+/// Counts the settings that support or contradict a claim.
 struct Tally {
   int settings = 0, better = 0, worse = 0, failed_without = 0, failed_with = 0;
 
@@ -71,13 +72,14 @@ void print_warmup_header() {
         "test accuracy", "failed");
 }
 
-void print_arm(std::span<const WarmupRun> runs) {
-  const WarmupRun& arm = runs.front();
+void print_setting(std::span<const WarmupRun> runs) {
+  const WarmupRun& setting = runs.front();
   const auto failed = std::count_if(runs.begin(), runs.end(), [](const WarmupRun& run) { return run.failed(); });
   const std::vector<double> largest = column(runs, &WarmupRun::largest_loss);
-  print("{:<10} {:>6} {:>8} {:>13.3g}  {:>14}  {:>15} {:>8}", arm.optimizer, arm.lr, arm.warmup ? "yes" : "no",
-        *std::max_element(largest.begin(), largest.end()), with_spread(column(runs, &WarmupRun::early_loss), 3),
-        with_spread(column(runs, &WarmupRun::accuracy), 4), format("{} of {}", failed, runs.size()));
+  print("{:<10} {:>6} {:>8} {:>13.3g}  {:>14}  {:>15} {:>8}", setting.optimizer, setting.lr,
+        setting.warmup ? "yes" : "no", *std::max_element(largest.begin(), largest.end()),
+        with_deviation(column(runs, &WarmupRun::early_loss), 3), with_deviation(column(runs, &WarmupRun::accuracy), 4),
+        format("{} of {}", failed, runs.size()));
 }
 
 void print_warmup_claims(const std::vector<WarmupRun>& runs) {
@@ -86,38 +88,38 @@ void print_warmup_claims(const std::vector<WarmupRun>& runs) {
   for (const WarmupEffect& effect : effects(runs)) {
     (effect.optimizer == "SGD" ? plain : adaptive).add(effect);
     print("{:<10} {:>6}  early loss {:>15}  {:<7} test accuracy {:>17}  {}", effect.optimizer, effect.lr,
-          change_with_spread(effect.early_loss, 3), verdict(effect.early_loss, -1.0),
-          change_with_spread(effect.accuracy, 4), verdict(effect.accuracy, 1.0));
+          change_with_deviation(effect.early_loss, 3), verdict(effect.early_loss, -1.0),
+          change_with_deviation(effect.accuracy, 4), verdict(effect.accuracy, 1.0));
   }
   print("claim: warm-up helps adaptive optimizers.\n  measured: {}", adaptive.text());
   print("claim: plain SGD has little reason for warm-up.\n  measured: {}\n", plain.text());
 }
 
-void print_decay(const std::vector<Twins>& twins) {
+void print_decay(const std::vector<DecayComparison>& comparisons) {
   print("{:<28} {:<28} {:>10}  {}", "decay as L2", "decoupled decay", "difference", "of what decay did");
-  for (const Twins& pair : twins) {
+  for (const DecayComparison& pair : comparisons) {
     const std::string share = pair.same_bits ? "all bits equal" : format("{:.3g}%", 100 * pair.share());
     print("{:<28} {:<28} {:>10.2g}  {}", pair.first, pair.second, pair.difference, share);
   }
-  const auto holds = [&](auto&& applies, auto&& is_so) {
-    return std::all_of(twins.begin(), twins.end(), [&](const Twins& pair) { return !applies(pair) || is_so(pair); })
-               ? "holds"
-               : "does not hold";
+  const auto holds = [&](auto&& applies, auto&& is_true) {
+    const auto agrees = [&](const DecayComparison& pair) { return !applies(pair) || is_true(pair); };
+    return std::all_of(comparisons.begin(), comparisons.end(), agrees) ? "holds" : "does not hold";
   };
-  const auto vanilla = [](const Twins& pair) { return pair.first_recipe == "SGD" && pair.decay > 0; };
-  const auto other = [](const Twins& pair) { return pair.first_recipe != "SGD" && pair.decay > 0; };
-  const auto none = [](const Twins& pair) { return pair.decay == 0; };
+  const auto vanilla = [](const DecayComparison& pair) { return pair.first_recipe == "SGD" && pair.decay > 0; };
+  const auto other = [](const DecayComparison& pair) { return pair.first_recipe != "SGD" && pair.decay > 0; };
+  const auto none = [](const DecayComparison& pair) { return pair.decay == 0; };
   print("claim: L2 equals decoupled decay for vanilla SGD, but for rounding: {}",
-        holds(vanilla, [](const Twins& pair) { return pair.share() < 1e-4; }));
-  print("claim: and for nothing else: {}", holds(other, [](const Twins& pair) { return pair.share() > 1e-2; }));
+        holds(vanilla, [](const DecayComparison& pair) { return pair.share() < 1e-4; }));
+  print("claim: and for nothing else: {}",
+        holds(other, [](const DecayComparison& pair) { return pair.share() > 1e-2; }));
   print("claim: without decay there is no difference: {}\n",
-        holds(none, [](const Twins& pair) { return pair.same_bits; }));
+        holds(none, [](const DecayComparison& pair) { return pair.same_bits; }));
 }
 
-void print_rounding(const std::vector<Kept>& rows) {
+void print_rounding(const std::vector<RoundingResult>& rows) {
   print("How much of AdamW's weight decay takes place, by rounding, for weights between 1 and 2:");
   print("{:>8} {:>20}  {:>13} {:>8} {:>12}", "lr", "lr * weight_decay", "torch_compat", "once", "compensated");
-  for (const Kept& row : rows) {
+  for (const RoundingResult& row : rows) {
     print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", format("{:g}", row.lr), format("{:g}", row.decay),
           100 * row.torch_compat, 100 * row.once, 100 * row.compensated);
   }
@@ -126,14 +128,14 @@ void print_rounding(const std::vector<Kept>& rows) {
 void print_moments(const std::vector<MomentsRuns>& rows) {
   const auto change = [](const std::vector<double>& from, std::vector<double> to) {
     for (std::size_t i = 0; i < to.size(); ++i) to[i] -= from[i];
-    return change_with_spread(to, 4);
+    return change_with_deviation(to, 4);
   };
   print("\nAdamW with its moments in fewer bits, at the customary rate with warm-up. Changes are seed by seed.");
   print("{:8} {:>17} {:>18} {:>18} {:>18}", "moments", "last losses", "change", "test accuracy", "change");
   for (const MomentsRuns& row : rows) {
     const bool first = &row == &rows.front();
-    print("{:8} {:>18} {:>19} {:>19} {:>19}", row.moments, with_spread(row.loss, 4),
-          first ? "" : change(rows.front().loss, row.loss), with_spread(row.accuracy, 4),
+    print("{:8} {:>18} {:>19} {:>19} {:>19}", row.moments, with_deviation(row.loss, 4),
+          first ? "" : change(rows.front().loss, row.loss), with_deviation(row.accuracy, 4),
           first ? "" : change(rows.front().accuracy, row.accuracy));
   }
 }
@@ -153,7 +155,7 @@ std::vector<Picture> pictures(const std::vector<double>& noise_updates) {
     return noise_updates[static_cast<std::size_t>(std::min<Step>(k, std::ssize(noise_updates) - 1))];
   });
 
-  // One weight a convention: groups of an optimizer are what plot_svg draws together.
+  // One group per convention: plot_svg draws the groups of an optimizer into one picture.
   std::vector<Group> groups;
   const auto add = [&](const char* name, const char* option, const Schedule& value) {
     groups.push_back({.parameters = {Parameter(zeros({1}), Role::weight)}, .name = name, .set = {{option, value}}});

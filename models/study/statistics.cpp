@@ -9,7 +9,7 @@ double mean(const std::vector<double>& values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
 
-double spread(const std::vector<double>& values) {
+double standard_deviation(const std::vector<double>& values) {
   if (values.size() < 2) return 0.0;
   const double middle = mean(values);
   double sum = 0.0;

@@ -8,7 +8,7 @@ namespace {
 
 using Parameters = std::vector<Parameter>;
 using Made = std::unique_ptr<optim::Optimizer>;
-// A rate that is too high is part of the study: a run that overflows stands still instead of ending the program.
+// Some rates are too high on purpose: a run that overflows then skips its updates instead of ending the program.
 constexpr auto overflow = optim::NonFinite::skip;
 
 }  // namespace

@@ -11,10 +11,10 @@
 
 namespace temper::study {
 
-/// How large the study is.
+/// The size of the study.
 struct Scale {
   models::CnnConfig network{.width1 = 8, .width2 = 16, .hidden = 32};
-  std::int64_t images = 12000;  ///< for training, the first ones of Fashion-MNIST
+  std::int64_t images = 12000;  ///< training images: the first ones of Fashion-MNIST
   std::int64_t test_images = 10000;
   std::int64_t batch_size = 64;
   int epochs = 2;
@@ -33,11 +33,11 @@ Images first_images(const D& dataset, std::int64_t count) {
   return Images(images, labels);
 }
 
-/// An optimizer and what to try it with.
+/// An optimizer and the values to train with.
 struct Recipe {
   std::string name;
-  double lr;              ///< a customary one
-  double high, too_high;  ///< as high as the network of Scale bears without warm-up; higher
+  double lr;              ///< customary learning rate
+  double high, too_high;  ///< the highest rate at which Scale's network trains without warm-up; a higher one
   double decay;           ///< `l2` or `weight_decay`
   std::unique_ptr<optim::Optimizer> (*make)(const std::vector<Parameter>&, const optim::Schedule& lr, double decay);
 };
@@ -51,25 +51,25 @@ Recipe momentum_sgdw();
 Recipe adam();
 Recipe adamw();
 
-/// What one run of training leaves.
+/// The results of one training run.
 struct Outcome {
-  std::vector<double> losses;  ///< of every update, before it
+  std::vector<double> losses;  ///< of each update's batch, before the update
   std::vector<Parameter> parameters;
   double accuracy = 0.0;  ///< on the test images
 };
 
-/// The data, and the runs over them.
+/// Trains networks on the same data.
 class Bench {
  public:
   Bench(const Scale& scale, const Images& train, const Images& test);
 
   const Scale& scale() const { return scale_; }
-  /// Updates of one epoch.
+  /// Updates per epoch.
   Step epoch() const;
-  /// Updates of a whole run.
+  /// Updates per run.
   Step total() const { return scale_.epochs * epoch(); }
 
-  /// Trains a new network for `updates` updates. The seed alone decides on its first weights and the order of images.
+  /// Trains a new network for `updates` updates. Initial weights and the order of images depend on the seed only.
   Outcome train(const Recipe& recipe, const optim::Schedule& lr, double decay, Step updates, std::uint64_t seed) const;
 
  private:

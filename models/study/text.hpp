@@ -7,7 +7,7 @@
 
 namespace temper::study {
 
-/// What print() would print.
+/// The text that print() would print, without the line break.
 template <class... Args>
 std::string format(std::string_view text, const Args&... args) {
   return detail::format_erased(text, {detail::PrintArgument(args)...});

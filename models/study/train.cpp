@@ -36,7 +36,7 @@ void run_study(Run& run) {
       "image in five is right. Means and standard deviations over the seeds. Three rates: customary, high, too "
       "high.\n");
   print_warmup_header();
-  const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, warm, print_arm);
+  const std::vector<WarmupRun> runs = study_warmup(bench, {sgd(), adam(), adamw()}, warm, print_setting);
   print_warmup_claims(runs);
   const Step few = std::min<Step>(50, bench.total());
   print("The same CNN after {} updates at the customary rate:", few);
@@ -53,11 +53,11 @@ void run_study(Run& run) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Figures do not depend on how many cores there are: one thread.
+  // One thread, so that the results do not depend on the number of cores.
   const temper::TrainOptions defaults{.epochs = 2, .batch_size = 64, .threads = 1};
   return temper::run_program(
       {.name = "study",
-       .description = "Measures what warm-up and weight decay do, beside what is claimed.",
+       .description = "Measures the effects of warm-up and weight decay and compares them with common claims.",
        .defaults = defaults,
        .only = {"--data", "--epochs", "--batch-size", "--warmup", "--seed", "--threads", "--out", "--overwrite"}},
       argc, argv, run_study);

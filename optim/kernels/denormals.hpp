@@ -4,8 +4,8 @@
 
 namespace temper::optim_kernels {
 
-/// While one lives, this thread takes denormal numbers for zero and makes none. Moments of parameters at rest decay
-/// into denormals, which many CPUs compute a hundred times slower.
+/// While it exists, this thread reads denormal numbers as zero and rounds denormal results to zero. Moments of
+/// parameters without gradient decay into denormals, with which many CPUs compute a hundred times slower.
 class FlushDenormals {
  public:
   FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | flush_to_zero | denormals_are_zero); }

@@ -1,8 +1,8 @@
 #pragma once
 
 // The kernels of the optimizers, once per instruction set, as a table of function pointers. All work on contiguous
-// memory and on the calling thread alone. An element's new bits depend on its old ones and the scalars, on nothing
-// else: not on its position, the chunk it is in, the instruction set or the threads.
+// memory and on the calling thread alone. An element's result depends on its inputs and the scalars only: its bits are
+// the same wherever it is in the array, on every instruction set and with any number of threads.
 
 #include <cstdint>
 
@@ -18,49 +18,49 @@ struct SgdScalars {
   float scale, l2, keep, take, direct, through, lr, decay;
 };
 
-/// Columns of memory of one SGD update; those that are null are not used.
+/// Arrays of one SGD update; null where the update has none.
 struct SgdColumns {
   float* p;
   const float* g;
-  float* buf;   // without it keep, take, direct and through do not matter
-  float* lost;  // compensated rounding
+  float* buf;   // without it, d = g: keep, take, direct and through are ignored
+  float* lost;  // rounding errors, for compensated rounding
 };
 
 /// Scalars of one Adam update. With g = scale * gradient + l2 * p:
 ///   m = beta1 * m + rest1 * g;  v = beta2 * v + rest2 * g * g
 ///   p -= rate * (m / (sqrt(v) * root + eps)) + decay * p
-/// root and rate hold the bias corrections.
+/// root and rate include the bias corrections.
 struct AdamScalars {
   float scale, l2, beta1, rest1, beta2, rest2, root, eps, rate, decay;
 };
 
-/// Columns of memory of one Adam update; those that are null are not used.
+/// Arrays of one Adam update; null where the update has none.
 struct AdamColumns {
   float* p;
   const float* g;
   float* m;
   float* v;
   float* v_max;  // AMSGrad
-  float* lost;   // compensated rounding
+  float* lost;   // rounding errors, for compensated rounding
 };
 
-/// Elements that share the units of 8-bit moments.
+/// Number of elements that share the quantization scales ("units") of their 8-bit moments.
 inline constexpr Index narrow_block = 256;
 
-/// Columns of an Adam update whose moments are kept in fewer bits, rounded at random.
+/// Arrays of an Adam update whose moments are stored in 8 or 16 bits with stochastic rounding.
 struct NarrowColumns {
   float* p;
   const float* g;
-  void* m;         // bf16, or codes of 8 bits
-  void* v;         // bf16, or codes of 8 bits of the root
-  float* m_units;  // 8 bits: one per block
+  void* m;         // bf16, or 8-bit codes
+  void* v;         // bf16, or 8-bit codes of the square root
+  float* m_units;  // with 8 bits: one scale per block
   float* v_units;
-  std::uint32_t key;  // of the random bits
-  Index first;        // number of the first element: what the random bits are counted by
-  bool nesterov;      // step by the moment of the next update, as far as it is known
+  std::uint32_t key;  // seed of the random bits
+  Index first;        // index of the first element in the parameter: the counter of its random bits
+  bool nesterov;      // NAdam's step: along beta1 * m + rest1 * g instead of m
 };
 
-// Scalars of the others. Always g = scale * gradient + l2 * p first.
+// Scalars of the other optimizers, where g = scale * gradient + l2 * p.
 
 /// m and v as Adam; p -= (rate_m * m + rate_g * g) / (sqrt(v) * root + eps)
 struct NAdamScalars {
@@ -90,10 +90,10 @@ struct LionScalars {
   float scale, beta1, rest1, beta2, rest2, lr, decay;
 };
 
-/// How p takes a direction u made of the gradient g: p -= lr * u + decay * p.
+/// The step along a direction u computed from the gradient g: p -= lr * u + decay * p.
 struct TakeScalars {
   float lr, decay;
-  float boost = 1.0f;           // of the elements that a cautious step keeps
+  float boost = 1.0f;           // factor of the elements that a cautious step keeps
   bool cautious = false;        // keep only elements of u that have the sign of g
   bool cautious_decay = false;  // decay only where the step shrinks p too
   bool count = false;           // change nothing, and return how many elements of u have the sign of g
@@ -101,14 +101,14 @@ struct TakeScalars {
 struct TakeColumns {
   float* p;
   const float* g;
-  float* lost;  // compensated rounding, or null
+  float* lost;  // rounding errors, for compensated rounding, or null
 };
 
 /// m and v as Adam, slow = beta3 * slow + rest3 * g;  u = (per_fast * m + alpha * slow) / (sqrt(v) * root + eps)
 struct AdemamixScalars {
   float scale, beta1, rest1, beta2, rest2, beta3, rest3, per_fast, alpha, root, eps;
 };
-/// x = g / max(sqrt(v), eps), cut to clip;  u = m = beta1 * m + rest1 * x;  v as Adam
+/// x = g / max(sqrt(v), eps), clamped to [-clip, clip];  u = m = beta1 * m + rest1 * x;  v as Adam
 struct AdoptScalars {
   float scale, beta1, rest1, beta2, rest2, eps, clip;
 };
@@ -116,7 +116,7 @@ struct AdoptScalars {
 struct AdadeltaScalars {
   float scale, l2, rho, rest, eps, lr;
 };
-/// The size of an element's step: + start, times grow or shrink by whether the gradient kept its sign.
+/// size = clamp(factor * (size + start), least, most); factor: grow if g kept its sign, shrink if it changed, else 1.
 struct RpropScalars {
   float scale, start, shrink, grow, least, most;
 };
@@ -147,20 +147,20 @@ struct Table {
 
   // sgd.cpp
   void (*sgd)(const SgdScalars& scalars, const SgdColumns& columns, Index n);
-  /// In PyTorch's order: p = p * decay - lr * d.
+  /// PyTorch's order of operations: p = p * decay - lr * d.
   void (*sgd_torch)(const SgdScalars& scalars, const SgdColumns& columns, Index n);
 
   // adam.cpp
   void (*adam)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
-  /// In PyTorch's order: p *= decay, p += rate * m / (sqrt(v) / root + eps).
+  /// PyTorch's order of operations: p = p * decay - rate * m / (sqrt(v) / root + eps).
   void (*adam_torch)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
 
   // adam_narrow.cpp
   void (*adam_bf16)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
-  /// Columns must start at a block.
+  /// The first element must be the first of a block.
   void (*adam_8bit)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
 
-  // Directions that may be taken cautiously, one file each; see TakeScalars.
+  // Updates that can be cautious (see TakeScalars), one file each. They return the count, or 0.
   double (*adam_take)(const AdamScalars& scalars, const TakeScalars& take, bool nesterov, const AdamColumns& columns,
                       Index n);
   double (*sgd_take)(const SgdScalars& scalars, const TakeScalars& take, const SgdColumns& columns, Index n);
@@ -176,16 +176,16 @@ struct Table {
   // One file each.
   void (*adadelta)(const AdadeltaScalars& scalars, float* p, const float* g, float* square, float* delta, Index n);
   void (*rprop)(const RpropScalars& scalars, float* p, const float* g, float* before, float* size, Index n);
-  /// Without v: u = g + decay * y.
+  /// v == nullptr: u = g + decay * y.
   void (*schedule_free)(const ScheduleFreeScalars& scalars, float* y, const float* g, float* z, float* v, Index n);
   void (*nadam)(const NAdamScalars& scalars, const AdamColumns& columns, Index n);
   void (*adamax)(const AdamaxScalars& scalars, const AdamColumns& columns, Index n);
   void (*adagrad)(const AdagradScalars& scalars, float* p, const float* g, float* sum, Index n);
   void (*rmsprop)(const RmspropScalars& scalars, const RmspropColumns& columns, Index n);
   void (*lion)(const LionScalars& scalars, float* p, const float* g, float* m, Index n);
-  /// Updates the moments; sums[0] = sum p^2, sums[1] = sum of the squares of the change with a trust of 1.
+  /// Updates the moments; sums[0] = sum p^2, sums[1] = sum change^2, where change is the step of Adam.
   void (*lamb_moments)(const AdamScalars& scalars, const AdamColumns& columns, Index n, double* sums);
-  /// p -= trust * change
+  /// p -= trust * change, with the moments that lamb_moments() left.
   void (*lamb_apply)(const AdamScalars& scalars, float trust, const AdamColumns& columns, Index n);
 
   /// Updates m, v, s; sums[0] = sum g * (p0 - p), sums[1] = sum |s|.
@@ -195,7 +195,7 @@ struct Table {
   // muon.cpp
   /// buf = momentum * buf + rest * g;  g = nesterov ? rest * g + momentum * buf : buf
   void (*muon_direction)(float* g, float* buf, float momentum, float rest, bool nesterov, Index n);
-  /// y = factor * x; they may be the same.
+  /// y = factor * x; x and y may be the same.
   void (*scale)(const float* x, float factor, float* y, Index n);
   /// x = x_factor * x + y_factor * y
   void (*mix)(float* x, float x_factor, const float* y, float y_factor, Index n);
@@ -205,7 +205,7 @@ struct Table {
   void (*add_squares)(float* sums, const float* x, float factor, Index n);
   /// x = factor * x * y
   void (*multiply)(float* x, const float* y, float factor, Index n);
-  /// With g the factor times the gradient: v = keep * v + rest * (g^2 + eps);  g = g / sqrt(v)
+  /// g = factor * g;  v = keep * v + rest * (g^2 + eps);  g = g / sqrt(v)
   void (*divide_by_root)(float* g, float* v, float factor, float keep, float rest, float eps, Index n);
 
   // average.cpp
@@ -216,10 +216,10 @@ struct Table {
   void (*to_bf16)(const float* x, std::uint16_t* y, Index n);
 };
 
-/// The kernels in use: those of kernels::isa().
+/// The kernels in use: those of kernels::isa(), unless use() selected others.
 const Table& current();
 const Table& table_of(kernels::Isa isa);
-/// Uses other ones from here on. For tests.
+/// Selects the kernels that current() returns from now on. For tests.
 void use(kernels::Isa isa);
 
 }  // namespace temper::optim_kernels

@@ -14,7 +14,7 @@ using namespace temper;
 
 namespace {
 
-/// The text of every stretch, and its floating-point operations, by track and name.
+/// The text of every span, and its floating-point operations, by track and name.
 struct Stretch {
   std::string shapes;
   std::int64_t flop;
@@ -71,11 +71,11 @@ TEST_CASE("floating-point operations do not depend on the number of threads, and
       conv2d(ones({2, 10, 10, 3}), ones({4, 3, 3, 3}), {}, {.padding = 1});
     });
     REQUIRE(found.size() == 2);
-    for (const auto& [name, stretch] : found) {
+    for (const auto& [name, span] : found) {
       if (name == "forward conv2d") {
-        CHECK(stretch.flop == 2 * 2 * 10 * 10 * 4 * 27);
+        CHECK(span.flop == 2 * 2 * 10 * 10 * 4 * 27);
       } else {
-        attention[count == 1 ? 0 : 1] = stretch.flop;
+        attention[count == 1 ? 0 : 1] = span.flop;
       }
     }
   }

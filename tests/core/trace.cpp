@@ -24,8 +24,8 @@ struct Traced {
 
 void spend(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
 
-/// The stretches of the trace, and the names of the tracks they are on.
-std::vector<nlohmann::json> stretches() {
+/// The spans of the trace, and the names of the tracks they are on.
+std::vector<nlohmann::json> spans() {
   const auto trace = nlohmann::json::parse(trace_json());
   std::map<int, std::string> tracks;
   std::vector<nlohmann::json> result;
@@ -49,11 +49,11 @@ TEST_CASE("nothing is traced unless asked for") {
     const TraceScope scope("never");
     CHECK_FALSE(scope.on());
   }
-  CHECK(stretches().empty());
+  CHECK(spans().empty());
   CHECK(trace_table().find("never") == std::string::npos);
 }
 
-TEST_CASE("scopes within scopes are stretches within stretches, and their time counts once in the table") {
+TEST_CASE("nested scopes are nested spans, and their time counts once in the table") {
   {
     const Traced traced;
     const TraceScope outer("the \"outer\"\n", TraceTrack::program);
@@ -64,7 +64,7 @@ TEST_CASE("scopes within scopes are stretches within stretches, and their time c
       spend(60);
     }
   }
-  const auto found = stretches();
+  const auto found = spans();
   REQUIRE(found.size() == 2);
   const auto &inner = found[0], &outer = found[1];
   CHECK(inner.at("name") == "inner");
@@ -100,12 +100,12 @@ TEST_CASE("a trace that is started again forgets the one before") {
     const Traced traced;
     const TraceScope scope("after");
   }
-  REQUIRE(stretches().size() == 1);
-  CHECK(stretches()[0].at("name") == "after");
+  REQUIRE(spans().size() == 1);
+  CHECK(spans()[0].at("name") == "after");
   CHECK(trace_table().find("before") == std::string::npos);
 }
 
-TEST_CASE("operations reach from the end of the stretch before to where they are entered, with what helpers count") {
+TEST_CASE("an operation's span begins where the span before it ended, and counts the FLOP of helping threads") {
   const int before = threads();
   set_threads(3);
   {
@@ -120,16 +120,16 @@ TEST_CASE("operations reach from the end of the stretch before to where they are
   set_threads(before);
   double first_end = 0, second = 0;
   int helpers = 0;
-  for (const auto& stretch : stretches()) {
-    if (stretch.at("name") == "first") {
-      first_end = stretch.at("ts").get<double>() + stretch.at("dur").get<double>();
-      CHECK(stretch.at("args").at("FLOP") == 300e6);
-      CHECK(stretch.at("cat") == "forward");
-    } else if (stretch.at("name") == "second") {
-      CHECK_FALSE(stretch.at("args").contains("FLOP"));
-      CHECK(std::abs(stretch.at("ts").get<double>() - first_end) < 1e3);
-      second = stretch.at("dur");
-    } else if (stretch.at("cat") == "help") {
+  for (const auto& span : spans()) {
+    if (span.at("name") == "first") {
+      first_end = span.at("ts").get<double>() + span.at("dur").get<double>();
+      CHECK(span.at("args").at("FLOP") == 300e6);
+      CHECK(span.at("cat") == "forward");
+    } else if (span.at("name") == "second") {
+      CHECK_FALSE(span.at("args").contains("FLOP"));
+      CHECK(std::abs(span.at("ts").get<double>() - first_end) < 1e3);
+      second = span.at("dur");
+    } else if (span.at("cat") == "help") {
       ++helpers;
     }
   }

@@ -1,4 +1,4 @@
-// The study on a handful of made-up images: that its comparisons compare what they say.
+// The study on a few synthetic images.
 
 #include "models/study/report.hpp"
 
@@ -13,8 +13,8 @@ using namespace temper::study;
 
 namespace {
 
-/// Images whose label is where they are bright.
-Images made_up(std::int64_t count) {
+/// Images whose label is the number of their bright stripe.
+Images synthetic_images(std::int64_t count) {
   Tensor images = uniform({count, 8, 8, 1}), labels = empty({count}, Dtype::i64);
   for (std::int64_t i = 0; i < count; ++i) {
     labels.mutable_data<std::int64_t>()[i] = i % 4;
@@ -27,12 +27,12 @@ Bench tiny() {
   const models::CnnConfig network{.size = 8, .width1 = 2, .width2 = 4, .hidden = 8, .classes = 4};
   const Scale scale{.network = network, .images = 64, .test_images = 32, .batch_size = 8, .epochs = 2, .seeds = 2};
   manual_seed(7);
-  return Bench(scale, made_up(scale.images), made_up(scale.test_images));
+  return Bench(scale, synthetic_images(scale.images), synthetic_images(scale.test_images));
 }
 
 }  // namespace
 
-TEST_CASE("study: a run is decided by its seed") {
+TEST_CASE("study: a run depends on its seed only") {
   const Bench bench = tiny();
   CHECK(bench.total() == 16);
   const auto losses = [&](std::uint64_t seed) { return bench.train(adamw(), 1e-2, 0.01, 12, seed).losses; };
@@ -51,9 +51,9 @@ TEST_CASE("a warm-up that leaves no updates to compare is refused before anythin
 
 TEST_CASE("study: warm-up is compared seed by seed at every rate") {
   std::size_t shown = 0;
-  const auto runs = study_warmup(tiny(), {sgd(), adamw()}, 4, [&](std::span<const WarmupRun> arm) {
-    CHECK(arm.size() == 2);
-    CHECK(arm[0].seed + 1 == arm[1].seed);
+  const auto runs = study_warmup(tiny(), {sgd(), adamw()}, 4, [&](std::span<const WarmupRun> setting) {
+    CHECK(setting.size() == 2);
+    CHECK(setting[0].seed + 1 == setting[1].seed);
     ++shown;
   });
   CHECK(runs.size() == 2 * 3 * 2 * 2);
@@ -70,9 +70,9 @@ TEST_CASE("study: warm-up is compared seed by seed at every rate") {
 }
 
 TEST_CASE("study: L2 is decoupled decay for vanilla SGD alone, and without decay there is no difference") {
-  const auto twins = study_decay(tiny(), 0.05, 12);
-  REQUIRE(twins.size() == 7);
-  for (const Twins& pair : twins) {
+  const auto comparisons = study_decay(tiny(), 0.05, 12);
+  REQUIRE(comparisons.size() == 7);
+  for (const DecayComparison& pair : comparisons) {
     CAPTURE(pair.first);
     CAPTURE(pair.second);
     CHECK(pair.same_bits == (pair.decay == 0.0));
@@ -90,7 +90,7 @@ TEST_CASE("study: rounding once keeps decay where PyTorch's order loses it") {
   const auto rows = study_rounding({1e-3, 2e-6}, 0.01, 2048);
   CHECK(rows[0].torch_compat == doctest::Approx(1.0).epsilon(0.01));
   CHECK(rows[1].torch_compat == 0.0);
-  for (const Kept& row : rows) {
+  for (const RoundingResult& row : rows) {
     CHECK(row.once == doctest::Approx(1.0).epsilon(0.05));
     CHECK(row.compensated == doctest::Approx(1.0).epsilon(0.05));
   }
@@ -104,8 +104,8 @@ TEST_CASE("study: Adam's first update is lr, noise or not") {
 
 TEST_CASE("study: a difference counts when every seed shows it") {
   CHECK(mean({1.0, 2.0, 6.0}) == 3.0);
-  CHECK(spread({1.0, 2.0, 6.0}) == doctest::Approx(std::sqrt(7.0)));
-  CHECK(spread({1.0}) == 0.0);
+  CHECK(standard_deviation({1.0, 2.0, 6.0}) == doctest::Approx(std::sqrt(7.0)));
+  CHECK(standard_deviation({1.0}) == 0.0);
   CHECK(verdict({0.10, 0.50, 0.01}, 1.0) == "better");
   CHECK(verdict({0.10, 0.50, 0.01}, -1.0) == "worse");
   CHECK(verdict({0.1, 0.5, -0.3}, 1.0) == "mixed");
@@ -119,7 +119,7 @@ TEST_CASE("study: the pictures are drawn") {
   for (const Picture& picture : drawn) CHECK(picture.svg.starts_with("<svg"));
 }
 
-TEST_CASE("study: narrower moments take another way to nearly the same place") {
+TEST_CASE("study: moments in bf16 and 8 bits give other, but nearly equal losses") {
   const auto rows = study_moments(tiny(), 2);
   REQUIRE(rows.size() == 3);
   CHECK(rows[2].moments == "8 bits");

@@ -4,12 +4,12 @@
 
 namespace temper {
 
-// Functions of one tensor of any shape, f32 or (but for softmax and log_softmax) bf16. NaN comes out as NaN. All throw:
-// ShapeError for other dtypes. All but those two go element by element.
+// Functions of one tensor of any shape, f32 or (except softmax and log_softmax) bf16, elementwise except for these two.
+// NaN gives NaN. All throw: ShapeError for other dtypes.
 
 /// max(x, 0)
 Tensor relu(const Tensor& x);
-/// x above zero, negative_slope * x below.
+/// x where x > 0, else negative_slope * x.
 Tensor leaky_relu(const Tensor& x, float negative_slope = 0.01f);
 
 /// Which GELU: with the error function, or the approximation by tanh that GPT-2 uses.
@@ -42,25 +42,25 @@ Tensor softsign(const Tensor& x);
 /// clamp(x + 3, 0, 6) / 6, and x times that. Source: Howard et al., "Searching for MobileNetV3" (2019).
 Tensor hardsigmoid(const Tensor& x);
 Tensor hardswish(const Tensor& x);
-/// x from min to max, else the nearer of them: clamp. relu6 is that from 0 to 6.
+/// clamp(x, min, max). relu6 is clamp(x, 0, 6).
 Tensor hardtanh(const Tensor& x, float min = -1.0f, float max = 1.0f);
 Tensor relu6(const Tensor& x);
 /// log(sigmoid(x)), without overflow.
 Tensor logsigmoid(const Tensor& x);
 /// x - tanh(x)
 Tensor tanhshrink(const Tensor& x);
-/// What |x| exceeds lambda by, with the sign of x; x itself where |x| exceeds lambda; 0 elsewhere. Throws: ValueError
-/// for a negative lambda.
+/// sign(x) * (|x| - lambda) where |x| > lambda, else 0; x where |x| > lambda, else 0. Throws: ValueError for a negative
+/// lambda.
 Tensor softshrink(const Tensor& x, float lambda = 0.5f);
 Tensor hardshrink(const Tensor& x, float lambda = 0.5f);
-/// x where it exceeds the threshold, else `value`.
+/// x where x > threshold, else `value`.
 Tensor threshold(const Tensor& x, float threshold, float value);
-/// x above zero, weight * x below: weight [1], or [C] for x [..., C]; it has a gradient. x and weight are f32. Throws:
+/// x where x > 0, else weight * x: weight [1], or [C] for x [..., C], is trained. x and weight are f32. Throws:
 /// ShapeError for other shapes. Source: He et al., "Delving deep into rectifiers" (2015).
 Tensor prelu(const Tensor& x, const Tensor& weight);
 
 /// e^x / sum(e^x) along an axis, and its logarithm. Throws: ShapeError when there is no such axis; ValueError when
-/// every number along it is -inf somewhere, which leaves nothing to choose from.
+/// all numbers along it are -inf, for which softmax is undefined.
 Tensor softmax(const Tensor& x, int axis = -1);
 Tensor log_softmax(const Tensor& x, int axis = -1);
 

@@ -32,7 +32,7 @@ Tensor derivative(BinaryBackward op, const Tensor& a, const Tensor& b, const Ten
   return d;
 }
 
-constexpr float nothing = -0.0f;  // added to x it gives x, to 0 and -0 too
+constexpr float nothing = -0.0f;  // x + -0.0f is x for every x, while 0.0f would turn -0.0f into 0.0f
 
 /// factor * x + shift, unrecorded.
 Tensor affine(const Tensor& x, float factor, float shift) {
@@ -49,7 +49,7 @@ Shape checked(const char* name, const Tensor& a, const Tensor& b) {
   return broadcast_shapes(name, a.shape(), b.shape());
 }
 
-/// The same for operations that bf16 has, too.
+/// The same for operations of f32 and bf16.
 Shape checked_alike(const char* name, const Tensor& a, const Tensor& b) {
   detail::require_float(name, "a", a);
   detail::require_alike(name, "b", b, "a", a);

@@ -16,7 +16,7 @@ Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
 
-/// The larger and the smaller of two; NaN when either is. Equal numbers share the gradient.
+/// The larger and the smaller of two; NaN when either is. Where they are equal, each gets half the gradient.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 
@@ -31,7 +31,7 @@ Tensor log(const Tensor& x);
 Tensor sqrt(const Tensor& x);
 Tensor abs(const Tensor& x);
 
-/// x where it lies from low to high, else the nearer of them; NaN stays NaN. Throws: ValueError unless low <= high.
+/// min(max(x, low), high); NaN stays NaN. Throws: ValueError unless low <= high.
 Tensor clamp(const Tensor& x, float low, float high);
 
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
@@ -47,8 +47,8 @@ Tensor over(const Tensor& x, double number);
 Tensor under(const Tensor& x, double number);
 }  // namespace detail
 
-/// A C++ number as an operand, on either side: `1 - x`, `2.5 * x`. It is f32 with bf16 tensors, too: only the result is
-/// rounded.
+/// A C++ number as an operand, on either side: `1 - x`, `2.5 * x`. With bf16 tensors it is f32 as well, and only the
+/// result is rounded.
 template <class T>
 concept Number = std::integral<T> || std::floating_point<T>;
 
@@ -85,7 +85,7 @@ Tensor operator/(T a, const Tensor& b) {
   return detail::under(b, static_cast<double>(a));
 }
 
-// x = x + y and so forth: x is another tensor then, and other handles of the old one have not changed.
+// Shorthands for x = x + y and so forth: x refers to a new tensor afterwards; other handles of the old one keep it.
 
 template <class T>
 requires Number<T> || std::convertible_to<const T&, const Tensor&> Tensor& operator+=(Tensor& x, const T& y) {

@@ -14,7 +14,7 @@ namespace {
 
 Shape leading_of(const Tensor& x) { return x.shape().without_axis(-1).without_axis(-1); }
 
-/// Where the operands of an attention lie.
+/// The strides of the operands of an attention.
 struct Layouts {
   kernels::AttentionLayout q, k, v, y;
 };
@@ -40,7 +40,7 @@ kernels::ScoreOperand<T> score_operand(const char* name, const char* argument, c
   return result;
 }
 
-/// What the options say, for scores of the shape [..., T, S].
+/// Sets what the options say in `task`, for scores of the shape [..., T, S].
 void set_options(const char* name, kernels::Attention& task, const AttentionOptions& options, const Shape& scores) {
   task.scale = options.scale.value_or(1.0f / std::sqrt(static_cast<float>(task.width)));
   task.causal = options.causal;
@@ -62,7 +62,7 @@ void set_options(const char* name, kernels::Attention& task, const AttentionOpti
   if (training() && options.dropout > 0.0) task.dropping = {detail::dropout_stream(), options.dropout};
 }
 
-/// Throws if row number `blind` of [..., T] sees no key, and that is an error.
+/// Throws if there is a query that sees no key, `blind` in [..., T], and `empty_rows` does not allow that.
 void require_seeing(const char* name, std::optional<std::int64_t> blind, const Shape& rows, EmptyRows empty_rows) {
   if (!blind || empty_rows == EmptyRows::zero) return;
   std::array<std::int64_t, Shape::max_rank> index{};
@@ -74,7 +74,7 @@ void require_seeing(const char* name, std::optional<std::int64_t> blind, const S
                    fmt::join(index.begin(), index.begin() + rows.rank(), ", "), rows);
 }
 
-/// y, of shape `y_shape`, for `rows` queries [..., T] in all; recorded.
+/// The recorded attention y of shape `y_shape`; `rows` is the shape [..., T] of all queries.
 Tensor attend(const char* name, const kernels::Attention& task, const Tensor& q, const Tensor& k, const Tensor& v,
               const Tensor& offsets, const Layouts& at, const Shape& y_shape, const Shape& rows,
               const AttentionOptions& options) {
@@ -87,7 +87,7 @@ Tensor attend(const char* name, const kernels::Attention& task, const Tensor& q,
   return record(name, y, {q, k, v, options.bias},
                 [=, q = save(q), k = save(k), v = save(v), y = save(y), mask = save(options.mask),
                  bias = save(options.bias), offsets = save(offsets)](const Tensor& dy, Gradients& gradients) {
-                  // Tensors of their own, not those the gradients are gathered in: all inputs may be one tensor.
+                  // Written to new tensors, not into the gradients gathered so far: all inputs may be one tensor.
                   const auto wanted = [&](int input, const Tensor& x) {
                     return gradients.wants(input) ? empty(x.shape(), x.dtype()) : Tensor();
                   };
@@ -110,7 +110,7 @@ Tensor attend(const char* name, const kernels::Attention& task, const Tensor& q,
                 });
 }
 
-/// How many heads there are of queries and of keys and values; 0 when they do not fit.
+/// Number of query heads that share a head of keys and values; 0 when the numbers of heads do not fit.
 std::int64_t group_of(std::int64_t heads, std::int64_t kv_heads) {
   if (heads == kv_heads) return 1;
   return kv_heads > 0 && heads % kv_heads == 0 ? heads / kv_heads : 0;

@@ -37,7 +37,7 @@ void move_towards(Tensor& running, const Tensor& batch, float momentum, float fa
   }
 }
 
-/// batch_norm with what may follow it; `name` is what messages and the tape call it.
+/// batch_norm with an optional residual and ReLU; `name` is the operation's name in messages and on the tape.
 Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, Tensor running_mean,
                   Tensor running_var, const BatchNormOptions& options, const Tensor& residual, bool relu) {
   check(name, x, {{"weight", &weight}, {"bias", &bias}, {"running_mean", &running_mean}, {"running_var", &running_var}},

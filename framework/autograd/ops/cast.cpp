@@ -11,7 +11,7 @@ Tensor to(const Tensor& x, Dtype dtype) {
   }
   if (x.dtype() == dtype) return x;
   return record("to", detail::converted(x, dtype), {x}, [](const Tensor& dy, Gradients& gradients) {
-    gradients.give(0, detail::converted(dy, Dtype::f32));  // any tensor takes that
+    gradients.give(0, detail::converted(dy, Dtype::f32));  // accepted for a tensor of either dtype
   });
 }
 

@@ -4,7 +4,7 @@
 
 namespace temper {
 
-/// x with elements of another dtype: f32 and bf16, which rounds to the nearest. x itself when it has that dtype.
+/// x converted between f32 and bf16, rounded to the nearest (ties to even). x itself when it has that dtype.
 /// Throws: ShapeError for other dtypes.
 Tensor to(const Tensor& x, Dtype dtype);
 

@@ -14,7 +14,7 @@ void compared(Compare op, const Tensor& a, const Tensor& b, Tensor& y) {
   kernels::compare(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), y.mutable_data<bool>(), y.shape());
 }
 
-/// `exchanged` computes b op a; errors still speak of a and b as the caller gave them.
+/// a op b, or b op a if `exchanged`; errors name a and b as the caller passed them.
 Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b, bool exchanged = false) {
   detail::require_defined(name, "a", a);
   detail::require(name, "b", b, a.dtype());

@@ -6,7 +6,7 @@ namespace temper {
 
 // Operands broadcast by NumPy's rule. All throw: ShapeError for shapes that do not broadcast and for other dtypes.
 
-/// Comparisons of two f32 or two i64 tensors, as a bool tensor. Comparisons with NaN are false, but for not_equal.
+/// Comparisons of two f32 or two i64 tensors, as a bool tensor. Comparisons with NaN are false, except not_equal.
 Tensor equal(const Tensor& a, const Tensor& b);
 Tensor not_equal(const Tensor& a, const Tensor& b);
 Tensor less(const Tensor& a, const Tensor& b);
@@ -14,7 +14,7 @@ Tensor less_equal(const Tensor& a, const Tensor& b);
 Tensor greater(const Tensor& a, const Tensor& b);
 Tensor greater_equal(const Tensor& a, const Tensor& b);
 
-/// a where the bool condition holds, else b (both f32).
+/// a where the bool condition is true, else b (both f32).
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 }  // namespace temper

@@ -14,7 +14,7 @@ struct Conv2dOptions {
 
 /// Two-dimensional cross-correlation: x [N, H, W, C], weight [out, C / groups, kh, kw], bias [out] or undefined
 /// -> [N, H', W', out] with H' = floor((H + 2 padding - dilation (kh - 1) - 1) / stride) + 1.
-/// With a weight in bf16 x is rounded to that, if need be, and so is the result; the bias is f32 all the same.
+/// With a bf16 weight, an f32 x is rounded to bf16, and the result is bf16; the bias is f32 in either case.
 /// Throws: ShapeError when the shapes or the dtypes do not fit, ValueError for options out of range.
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv2dOptions& options = {});
 

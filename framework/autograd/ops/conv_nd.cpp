@@ -54,7 +54,7 @@ Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   }
   const std::int64_t n = x.size(0), h = x.size(2), w = x.size(3), channels = x.size(4);
   const std::int64_t depth = (padded_depth - reach) / stride.d + 1;
-  // So far that strided slices can be cut by whole strides.
+  // Padding behind, so that every slice below can take depth * stride.d places.
   const std::int64_t more = std::max<std::int64_t>(0, reach - 1 + depth * stride.d - padded_depth);
   const Tensor padded =
       padding.d + more == 0 ? x : pad(x, {{0, 0}, {padding.d, padding.d + more}, {0, 0}, {0, 0}, {0, 0}});

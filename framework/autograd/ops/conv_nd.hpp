@@ -37,8 +37,8 @@ struct Conv3dOptions {
 
 /// Three-dimensional cross-correlation: x [N, D, H, W, C], weight [out, C / groups, kd, kh, kw], bias [out] or
 /// undefined
-/// -> [N, D', H', W', out]. f32 or bf16, as conv2d. It is one conv2d of the slices that a kernel covers, put side by
-/// side: x is copied kd times. Throws: as conv1d.
+/// -> [N, D', H', W', out]. f32 or bf16, as conv2d. Computed by one conv2d over the kd slices under the kernel,
+/// concatenated as channels, which copies x kd times. Throws: as conv1d.
 Tensor conv3d(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, const Conv3dOptions& options = {});
 
 }  // namespace temper

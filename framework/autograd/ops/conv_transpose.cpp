@@ -16,7 +16,7 @@ namespace temper {
 
 namespace {
 
-/// The convolution that this is the transpose of: its input is our result.
+/// Checks the arguments and returns the convolution that this is the transpose of, whose input is our result.
 kernels::Conv2d checked(const Tensor& x, const Tensor& weight, const Tensor& bias,
                         const ConvTranspose2dOptions& options) {
   constexpr const char* name = "conv_transpose2d";

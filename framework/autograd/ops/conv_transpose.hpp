@@ -8,7 +8,7 @@ namespace temper {
 struct ConvTranspose2dOptions {
   Pair2 stride = 1;
   Pair2 padding = 0;         ///< rows and columns cut off on either side
-  Pair2 output_padding = 0;  ///< more rows below and columns to the right, fewer than stride or dilation
+  Pair2 output_padding = 0;  ///< rows added below and columns added to the right; less than stride or dilation
   Pair2 dilation = 1;
   std::int64_t groups = 1;
 };

@@ -11,7 +11,7 @@ Tensor dropout(const Tensor& x, double p) {
   detail::require_float("dropout", "input", x);
   if (!(p >= 0.0 && p < 1.0)) fail<ValueError>("dropout: p is {}, expected from 0 to below 1", p);
   if (!training() || p == 0.0) return x;
-  // Drawing the mask again costs less than writing and reading it.
+  // The backward draws the mask again, which costs less than storing and reading it.
   const detail::RandomStream stream = detail::dropout_stream();
   const auto masked = [p](const detail::RandomStream& drawn, const Tensor& from) {
     Tensor to = empty(from.shape(), from.dtype());

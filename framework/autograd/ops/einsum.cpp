@@ -15,7 +15,7 @@ namespace temper {
 
 namespace {
 
-/// A tensor whose axes have letters.
+/// A tensor with a letter for each axis.
 struct Labelled {
   Tensor tensor;
   std::string letters;
@@ -66,7 +66,7 @@ Equation parsed(std::string_view text) {
   return equation;
 }
 
-/// Without the letters that nobody needs, which are summed over.
+/// Sums over the axes whose letters are not needed any more.
 Labelled reduced(const Labelled& x, const std::string& needed) {
   std::vector<int> axes;
   std::string left;
@@ -90,7 +90,7 @@ Tensor ordered(const Labelled& x, const std::string& letters) {
 
 Shape shape_of(const std::vector<std::int64_t>& sizes) { return Shape(std::span<const std::int64_t>(sizes)); }
 
-/// The product of two, with the letters of either that are needed later.
+/// The product of two operands, with those of their letters that are needed later.
 Labelled multiplied(const Labelled& a, const Labelled& b, const std::string& needed) {
   std::string batch, rows, columns, summed;
   for (const char c : a.letters) (!has(b.letters, c) ? rows : has(needed, c) ? batch : summed) += c;
@@ -136,7 +136,7 @@ Tensor einsum(std::string_view text, std::span<const Tensor> operands) {
       }
     }
   }
-  // What is needed after each operand: the result's letters and those of the operands that follow.
+  // The letters needed after each operand: those of the result and of the operands that follow.
   std::vector<std::string> needed(operands.size(), equation.result);
   for (std::size_t i = operands.size(); i-- > 1;) needed[i - 1] = needed[i] + equation.operands[i];
   const auto operand = [&](std::size_t i) {

@@ -25,7 +25,7 @@ Tensor embedding(const Tensor& ids, const Tensor& weight, const EmbeddingOptions
   return record(
       "embedding", y, {weight},
       [count, width, padding = options.padding.value_or(-1), ids = save(ids)](const Tensor& dy, Gradients& gradients) {
-        detail::SummedGradient dweight(gradients, 0);  // rows may repeat
+        detail::SummedGradient dweight(gradients, 0);  // ids may repeat
         detail::with_type(dy.dtype(), [&]<class T>() {
           kernels::embedding_backward(dy.data<T>(), ids->data<std::int64_t>(), count, width, dweight.data(), padding);
         });

@@ -8,7 +8,7 @@
 namespace temper {
 
 struct EmbeddingOptions {
-  std::optional<std::int64_t> padding = {};  ///< the id that fills short sequences: its row gets no gradient
+  std::optional<std::int64_t> padding = {};  ///< the id that pads short sequences: its row gets no gradient
 };
 
 /// Row ids[i] of weight for every id: ids [...] i64, weight [V, D] f32 or bf16, result [..., D] of its dtype. The

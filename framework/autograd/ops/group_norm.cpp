@@ -37,7 +37,7 @@ Tensor normalized(const char* name, const Tensor& x, std::int64_t groups, const 
   }
   return record(
       name, y, {x, weight, bias}, [=, x = save(x), weight = save(weight)](const Tensor& dy, Gradients& gradients) {
-        Tensor dx, dweight, dbias;  // those of the parameters for each example
+        Tensor dx, dweight, dbias;  // dweight and dbias: [N, C], for each example
         if (gradients.wants(0)) dx = empty(x->shape(), x->dtype());
         if (gradients.wants(1)) dweight = empty({n, channels});
         if (gradients.wants(2)) dbias = empty({n, channels});

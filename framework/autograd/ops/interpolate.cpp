@@ -13,7 +13,7 @@ namespace temper {
 
 namespace {
 
-/// Where output i lies in the input, in pixels.
+/// The position of output i in the input, in pixels.
 double place_of(std::int64_t i, std::int64_t in, std::int64_t out, bool align_corners) {
   if (align_corners) return out == 1 ? 0.0 : static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
   return (static_cast<double>(i) + 0.5) * static_cast<double>(in) / static_cast<double>(out) - 0.5;

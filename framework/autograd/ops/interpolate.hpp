@@ -8,15 +8,15 @@
 namespace temper {
 
 enum class Interpolation {
-  nearest,   ///< the pixel whose left upper part is meant: floor(i * in / out), as in PyTorch
-  bilinear,  ///< the mean of the four around, by distance
-  bicubic    ///< a cubic convolution of sixteen, with a = -0.75. Source: Keys (1981)
+  nearest,   ///< the pixel floor(i * in / out), as in PyTorch
+  bilinear,  ///< the mean of the four nearest pixels, weighted by distance
+  bicubic    ///< cubic convolution of the sixteen nearest pixels, with a = -0.75. Source: Keys (1981)
 };
 
 struct InterpolateOptions {
   Interpolation mode = Interpolation::nearest;
-  /// Whether the centres of the corner pixels fall on each other. By default pixels are areas: output i has its centre
-  /// at (i + 0.5) * in / out - 0.5. Without meaning for nearest.
+  /// Whether the centres of the corner pixels of input and output coincide. By default pixels are areas: output i has
+  /// its centre at (i + 0.5) * in / out - 0.5. Ignored by nearest.
   bool align_corners = false;
 };
 

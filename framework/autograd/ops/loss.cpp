@@ -23,12 +23,12 @@ Tensor reduced(const Tensor& losses, Reduction reduction, float scale) {
   return y;
 }
 
-/// What each loss is multiplied by when they count as `count`.
+/// The factor of each loss; a mean divides by `count`.
 float scale_of(Reduction reduction, double count) {
   return reduction == Reduction::mean ? static_cast<float>(1.0 / count) : 1.0f;
 }
 
-/// The rows that are not ignored, and the sum of their labels' weights.
+/// Number of rows that are not ignored, and the sum of their labels' weights.
 struct Counted {
   std::int64_t rows = 0;
   double weight = 0.0;
@@ -49,7 +49,7 @@ Counted count(const kernels::CrossEntropy& task) {
   return counted;
 }
 
-/// A task without labels yet, for logits of a shape [..., classes]. Throws unless the options make sense for it.
+/// Checks the options and returns a task, without labels yet, for logits of shape [..., classes].
 kernels::CrossEntropy checked(const Shape& logits, const CrossEntropyOptions& options) {
   if (!(options.label_smoothing >= 0.0f && options.label_smoothing <= 1.0f)) {
     fail<ValueError>("cross_entropy: label_smoothing {}, expected 0 to 1", options.label_smoothing);
@@ -71,7 +71,7 @@ void require_possible(bool impossible, const Shape& logits) {
   if (impossible) fail<ValueError>("cross_entropy: logits {} have a row of nothing but -inf", logits);
 }
 
-/// How far dy moves from row to row.
+/// The stride of dy from row to row.
 std::int64_t stride_of(Reduction reduction) { return reduction == Reduction::none ? 1 : 0; }
 
 Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options) {
@@ -130,7 +130,7 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
         Tensor d = empty(x->shape());
         float* values = d.mutable_data<float>();
         if (gradients.wants(1)) {
-          if (loss == PointwiseLoss::bce_with_logits) {  // the target enters as -t x
+          if (loss == PointwiseLoss::bce_with_logits) {  // its only term with the target is -t x
             kernels::binary(kernels::Binary::mul, x->data<float>(), x->shape(), dy.data<float>(), dy.shape(), values,
                             d.shape());
             kernels::affine(values, -scale, 0.0f, values, d.numel());
@@ -153,7 +153,7 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
 
 namespace {
 
-/// A task with labels, and what each row's loss is multiplied by.
+/// A task with labels, and the factor of each row's loss.
 struct LabelTask {
   kernels::CrossEntropy task;
   float scale;
@@ -192,7 +192,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
   return record("cross_entropy", reduced(losses, options.reduction, checked_task.scale), {logits},
                 [task, stats, scale = checked_task.scale, stride = stride_of(options.reduction), x = save(logits),
                  labels = save(labels), weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
-                  // Over the logits themselves when nobody else holds them.
+                  // Overwrites the logits when there is no other handle of them.
                   Tensor dx = detail::overwritable(x);
                   detail::with_type(x->dtype(), [&]<class T>() {
                     kernels::cross_entropy_backward(task, x->data<T>(), stats.data<float>(), dy.data<float>(), stride,

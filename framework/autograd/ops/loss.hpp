@@ -6,19 +6,19 @@
 
 namespace temper {
 
-/// What becomes of the losses of the single predictions.
+/// How the losses of single predictions are combined.
 enum class Reduction { mean, sum, none };
 
 struct CrossEntropyOptions {
   std::int64_t ignore_index = -100;  ///< rows with this label count neither in the sum nor in the mean
-  float label_smoothing = 0.0f;      ///< share of the target that is spread over all classes, from 0 to 1
+  float label_smoothing = 0.0f;      ///< part of the target, from 0 to 1, that is spread evenly over all classes
   Reduction reduction = Reduction::mean;
-  Tensor weight = {};  ///< f32 [classes]: what the loss of each class is multiplied by; by default 1
+  Tensor weight = {};  ///< f32 [classes]: factors of the losses of each class; by default 1
 };
 
 /// -log softmax(logits)[label]: logits [..., classes] f32 or bf16, labels [...] i64; a scalar, or [...] with
 /// Reduction::none, f32 in any case. The mean is over the rows that are not ignored, each
-/// counted by its label's weight; what stands in an ignored row does not matter.
+/// counted by its label's weight; the logits of an ignored row may be anything, NaN included.
 ///
 /// Labels may also be probabilities, f32 [..., classes], as mixup makes them: -sum(labels * log softmax(logits)), where
 /// a class of probability 0 adds 0 even if its logit is -inf; no row is ignored then, and the mean counts each row
@@ -27,9 +27,9 @@ struct CrossEntropyOptions {
 /// "Rethinking the Inception architecture" (2015).
 Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntropyOptions& options = {});
 
-/// cross_entropy(x W^T, labels), without the logits of all rows ever existing: x [..., D], W [classes, D], both f32 or
-/// both bf16, labels [...] i64. Some rows at a time are multiplied, and again for the gradient; sums are f32. For
-/// vocabularies, whose logits are larger than all else of a language model. Throws: as cross_entropy and linear.
+/// cross_entropy(x W^T, labels) without storing the logits of all rows: x [..., D], W [classes, D], both f32 or both
+/// bf16, labels [...] i64. Logits are computed for some rows at a time, and again for the gradient; sums are f32. For
+/// large vocabularies, whose logits would be a language model's largest tensor. Throws: as cross_entropy and linear.
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,
                             const CrossEntropyOptions& options = {});
 
@@ -42,7 +42,7 @@ struct HuberOptions {
 };
 
 // Losses of an input and a target of the same shape, both f32; a scalar, or that shape with Reduction::none. All throw:
-// ShapeError when shapes or dtypes differ; ValueError for the mean of nothing.
+// ShapeError when shapes or dtypes differ; ValueError for a mean over no elements.
 
 /// (x - t)^2
 Tensor mse_loss(const Tensor& input, const Tensor& target, const LossOptions& options = {});

@@ -42,7 +42,7 @@ kernels::Matmul check(const Tensor& a, const Tensor& b, const MatmulOptions& opt
   return shape;
 }
 
-/// A batch of products with one b is a single product of a taller a.
+/// A batch of products that share one b, as a single product with the rows of all a.
 kernels::Matmul stacked(kernels::Matmul shape) {
   if (shape.share_b && !shape.transpose_a) {
     shape.m *= shape.batch;
@@ -79,7 +79,7 @@ void gradient_of_a(const kernels::Matmul& y, const T* dy, const T* b, const Grad
   }
 }
 
-/// The gradient of op(b) is op(a)^T dy, summed over the batch when b serves all of it.
+/// The gradient of op(b) is op(a)^T dy, summed over the batch when all of it shares b.
 template <class T, class G>
 void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Gradients::Target& db) {
   Tensor target = db.tensor;
@@ -111,7 +111,7 @@ void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Grad
 
 namespace {
 
-/// Whether the leading axes differ, but broadcast. A matrix b serves a whole batch as it is.
+/// Whether operands must be copied for the leading axes to broadcast. A b that is a single matrix need not be.
 bool needs_expansion(const Shape& a, const Shape& b) {
   if (a.rank() < 2 || b.rank() < 2 || b.rank() == 2) return false;
   bool equal = a.rank() == b.rank();
@@ -162,7 +162,7 @@ struct LinearSize {
   std::int64_t rows, in, out;
 };
 
-/// The input in the weight's dtype, where that is bf16.
+/// x, rounded to bf16 if the weight is bf16.
 Tensor as_weight(const char* name, const Tensor& x, const Tensor& weight) {
   detail::require_float(name, "input", x);
   detail::require_float(name, "weight", weight);
@@ -195,7 +195,7 @@ void product(const LinearSize& size, const Tensor& x, const Tensor& weight, cons
   });
 }
 
-/// The gradients of input 0, x, and input 1, the weight; dz is the product's.
+/// Gives the gradients of input 0, x, and input 1, the weight; dz is the gradient of their product.
 void give_factors(const LinearSize& size, const Tensor& x, const Tensor& weight, const Tensor& dz,
                   Gradients& gradients) {
   if (gradients.wants(0)) {
@@ -214,13 +214,13 @@ void give_factors(const LinearSize& size, const Tensor& x, const Tensor& weight,
   }
 }
 
-/// A linear layer with its activation, which adds the bias as it passes over the product anyway. A product without a
-/// bias has the choice of implementations.
+/// A linear layer with its activation. The activation's pass adds the bias, not the product: without a bias, oneDNN's
+/// gemm can compute the product as well.
 Tensor linear_activation(const char* name, Activation activation, const Tensor& input, const Tensor& weight,
                          const Tensor& bias) {
   const Tensor x = as_weight(name, input, weight);
   const LinearSize size = checked(name, x, weight, bias);
-  // The derivative comes from the output, or else from the product, which then is a tensor of its own.
+  // The derivative is computed from the output, or else from the product, which then must be kept as well.
   const bool from_output = kernels::derivative_from_output(activation);
   Tensor y = empty(x.shape().resized(-1, size.out), x.dtype());
   Tensor z = from_output || !recording({x, weight, bias}) ? y : empty(y.shape(), y.dtype());
@@ -233,7 +233,7 @@ Tensor linear_activation(const char* name, Activation activation, const Tensor& 
                 [x = save(x, {1}), weight = save(weight, {0}), kept = save(z),
                  bias = from_output ? Saved() : save(bias), activation, size](const Tensor& dy, Gradients& gradients) {
                   Tensor dz = detail::overwritable(dy);
-                  Gradients::Target db{};  // in the same pass
+                  Gradients::Target db{};  // summed in the same pass
                   if (gradients.wants(2)) db = gradients.into(2);
                   detail::with_type(dy.dtype(), [&]<class T>() {
                     kernels::bias_activation_backward(activation, kept->data<T>(), detail::data_or_null<float>(bias),

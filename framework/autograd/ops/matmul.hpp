@@ -10,18 +10,18 @@ struct MatmulOptions {
   bool transpose_b = false;  ///< b is [..., n, k]
 };
 
-/// The matrix product a [..., m, k] b [..., k, n] -> [..., m, n]. The leading axes broadcast by NumPy's rule; a single
-/// matrix b serves them all as it is, whatever else is stretched is copied.
+/// The matrix product a [..., m, k] b [..., k, n] -> [..., m, n]. The leading axes broadcast by NumPy's rule; operands
+/// are copied for that, except a b that is a single matrix.
 /// Throws: ShapeError when the shapes do not fit, or the elements are not both f32 or both bf16.
 Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options = {});
 
 /// x weight^T + bias: x [..., in], weight [out, in], bias [out] or undefined -> [..., out].
-/// With a weight in bf16 x is rounded to that, if need be, and so is the result; the bias is f32 all the same.
+/// With a bf16 weight, an f32 x is rounded to bf16, and the result is bf16; the bias is f32 in either case.
 /// Throws: ShapeError when the shapes or the dtypes do not fit.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
-// An activation of linear(x, weight, bias) in fewer passes over memory: one adds the bias and applies it, one takes its
-// gradient and the bias's. Throws: as linear.
+// linear(x, weight, bias) and an activation, fused: one pass over memory adds the bias and applies the activation, and
+// one computes the gradients of both. Throws: as linear.
 
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias = {}, GeluForm form = GeluForm::erf);

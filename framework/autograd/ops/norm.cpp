@@ -30,7 +30,7 @@ std::int64_t checked(const char* name, const Tensor& x, const Tensor& weight, co
   return weight.numel();
 }
 
-/// Calls backward(gradients) with those of input, weight and bias that are wanted, where they are gathered.
+/// Calls backward(NormGradients) with the buffers in which the wanted gradients of input, weight and bias are gathered.
 template <class T, class Backward>
 void norm_gradients(Gradients& gradients, Backward backward) {
   const auto with_parameters = [&]<class G>(kernels::NormGradients<G> wanted) {
@@ -50,15 +50,15 @@ void norm_gradients(Gradients& gradients, Backward backward) {
   });
 }
 
-/// Records y, the norm of x; `mean` is undefined where it was taken as 0.
+/// Records y, the norm of x; `mean` is undefined for RMS norm.
 Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
                 const Tensor& mean, const Tensor& inverse) {
   return record(name, y, {x, weight, bias},
                 [x = save(x, {0, 1}), weight = save(weight, {0}), cols = weight.numel(), mean, inverse](
                     const Tensor& dy, Gradients& gradients) {
                   detail::with_type(dy.dtype(), [&]<class T>() {
-                    const Tensor& read = x->defined() ? *x : dy;  // for db alone, which does not depend on it
-                    // dx is added, in the same pass, to what the residual stream has brought.
+                    const Tensor& read = x->defined() ? *x : dy;  // x is not kept when db alone is wanted
+                    // The same pass adds dx to the gradient that came through a residual connection.
                     norm_gradients<T>(gradients, [&](const auto& wanted) {
                       kernels::norm_backward(read.data<T>(), dy.data<T>(), dy.numel() / cols, cols,
                                              detail::data_or_null<float>(weight), detail::data_or_null<float>(mean),
@@ -98,7 +98,7 @@ SumAndNorm add_layer_norm(const Tensor& x, const Tensor& y, const Tensor& weight
                       bias.defined() ? bias.data<float>() : nullptr, options.eps, sum.mutable_data<T>(),
                       z.mutable_data<T>(), mean.mutable_data<float>(), inverse.mutable_data<float>());
   });
-  // Two records: the norm's gradient is added, in its one pass, to what the residual stream has brought the sum.
+  // Two records, so that the norm's backward adds its dx to the gradient of the sum in one pass.
   record("add", sum, {x, y}, [](const Tensor& dsum, Gradients& gradients) {
     gradients.give(0, dsum);
     gradients.give(1, dsum);

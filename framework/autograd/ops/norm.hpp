@@ -15,7 +15,7 @@ struct NormOptions {
 /// Source: Ba, Kiros, Hinton, "Layer normalization" (2016).
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, const NormOptions& options = {});
 
-/// What comes in plus what is added to it, and its norm.
+/// A sum and its norm, from add_layer_norm.
 struct SumAndNorm {
   Tensor sum, norm;
 };

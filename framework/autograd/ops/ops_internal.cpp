@@ -56,7 +56,7 @@ void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gr
     gradients.give(input, std::move(gradient));
     return;
   }
-  Tensor sums = empty(shape);  // in f32, and rounded by whoever gathers it
+  Tensor sums = empty(shape);  // in f32; rounded where it is gathered
   with_type(gradient.dtype(), [&]<class T>() {
     kernels::reduce_to(kernels::Reduce::sum, gradient.data<T>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
                        shape);

@@ -36,7 +36,7 @@ decltype(auto) with_types(Dtype dtype, const Tensor& gradient, F&& f) {
   return f.template operator()<BFloat16, float>();
 }
 
-/// Where a kernel reads or writes a tensor that may be undefined: null then.
+/// The elements of a tensor, for a kernel; null if it is undefined.
 template <class T>
 const T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
@@ -46,16 +46,16 @@ T* mutable_data_or_null(Tensor& x) {
   return x.defined() ? x.mutable_data<T>() : nullptr;
 }
 
-/// Computes the gradient of an input where it is gathered, if it is wanted: calls write.operator()<G>(G* gradient, bool
-/// accumulate), which writes with += when `accumulate`, else with =. T is the type of the operation's elements; G is T,
-/// or float for a parameter, which gathers in that.
+/// If the gradient of an input is wanted, calls write.operator()<G>(G* gradient, bool accumulate) with the buffer it is
+/// gathered in; `write` adds to that when `accumulate`, else overwrites it. T is the type of the operation's elements;
+/// G is T, or float for a parameter, whose gradient is f32.
 template <class T, class Write>
 void write_gradient(Gradients& gradients, int input, Write&& write) {
   if (!gradients.wants(input)) return;
   Gradients::Target target = gradients.into(input);
   const auto call = [&]<class G>() {
     G* const gradient = target.tensor.mutable_data<G>();
-    target.tensor = Tensor();  // so that whoever gathers it is its only holder should `write` ask for another input's
+    target.tensor = Tensor();  // the tape is the only holder again, should `write` ask for another input's gradient
     write.template operator()<G>(gradient, target.accumulate);
   };
   if (target.tensor.dtype() == dtype_of<T>) {
@@ -65,14 +65,14 @@ void write_gradient(Gradients& gradients, int input, Write&& write) {
   }
 }
 
-/// Where sums of many terms a piece are gathered: in float, whatever the input is, so that none is lost. Opened with
-/// zeros or with what is there already.
+/// The gradient of an input of which each element is a sum of many terms: in float whatever the input's dtype, because
+/// bf16 would lose small terms. Starts from zeros, or from the gradient gathered so far.
 class SummedGradient {
  public:
   /// The input must be wanted.
   SummedGradient(Gradients& gradients, int input);
   float* data() { return sums_.mutable_data<float>(); }
-  /// To be called when all is added.
+  /// Must be called after all terms were added; gives the gradient to the tape.
   void close();
 
  private:
@@ -91,11 +91,11 @@ Tensor sliced(const char* name, const Tensor& x, int axis, std::int64_t first, T
 /// Gives `gradient`, which has the shape of the result, to an input of `shape` that may have been broadcast to it.
 void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient);
 
-/// Where an elementwise backward writes the gradient it makes of dy: over dy itself when nobody else holds it, which
-/// spares a third of the memory traffic; else a new tensor like it.
+/// A tensor for the result of an elementwise backward: dy itself if this is its only handle, which saves a third of the
+/// memory traffic; else a new tensor of its shape and dtype.
 Tensor overwritable(const Tensor& dy);
 
-/// A shape seen from one of its axes: [outer, size, inner].
+/// A shape as [outer, size, inner], where `size` is that of one axis.
 struct AxisView {
   std::int64_t outer, size, inner;
 };

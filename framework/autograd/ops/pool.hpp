@@ -10,14 +10,14 @@ namespace temper {
 struct PoolOptions {
   Pair2 kernel;
   Pair2 stride = 0;   ///< 0: as the kernel
-  Pair2 padding = 0;  ///< at most half the kernel; padded places are never the largest
+  Pair2 padding = 0;  ///< at most half the kernel; padding never is the largest element
 };
 
 struct AvgPoolOptions {
   Pair2 kernel;
   Pair2 stride = 0;               ///< 0: as the kernel
   Pair2 padding = 0;              ///< at most half the kernel
-  bool count_include_pad = true;  ///< the padding counts as zeros; otherwise the mean is over what the image has
+  bool count_include_pad = true;  ///< count the padding as zeros; otherwise the mean is over the image's pixels alone
 };
 
 /// The largest element of each window: x [N, H, W, C] -> [N, H', W', C] with
@@ -32,7 +32,7 @@ Tensor max_pool2d_relu(const Tensor& x, const PoolOptions& options);
 /// The mean of each window; shapes and errors as for max_pool2d.
 Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options);
 
-/// The means of output.h x output.w windows that cover the image as evenly as they can, overlapping where they must:
+/// The means of output.h x output.w windows that cover the image evenly, overlapping where the sizes do not divide:
 /// x [N, H, W, C] -> [N, output.h, output.w, C]. Throws: ShapeError for other inputs, ValueError for an empty output.
 Tensor adaptive_avg_pool2d(const Tensor& x, Pair2 output);
 

@@ -12,11 +12,11 @@ enum class RecurrentCell {
 };
 
 struct RecurrentInputs {
-  Tensor gates;      ///< [T, N, G]: what the inputs give the gates, x W_ih^T + b_ih
+  Tensor gates;      ///< [T, N, G]: the inputs' part of the gates, x W_ih^T + b_ih
   Tensor weight_hh;  ///< [G, H], with G = 4 H for an LSTM, 3 H for a GRU, H else
   Tensor bias_hh = {};
   Tensor h0 = {}, c0 = {};  ///< [N, H], zeros when undefined; c0 of an LSTM alone
-  Tensor lengths = {};      ///< [N] i64: later steps of an example leave its state as it is and give 0
+  Tensor lengths = {};      ///< [N] i64: later steps of an example do not change its state, and give 0
 };
 
 struct RecurrentOutputs {
@@ -24,8 +24,8 @@ struct RecurrentOutputs {
   Tensor h, c;  ///< [N, H], the last state of each example; c of an LSTM alone
 };
 
-/// One direction of one recurrent layer, all f32: nn::LSTM, nn::GRU and nn::RNN are made of it. With `reverse` steps
-/// are taken from the last to the first, of each example from its own last. Throws: ShapeError when the shapes or the
+/// One direction of one recurrent layer, all f32: nn::LSTM, nn::GRU and nn::RNN are made of it. With `reverse`, steps
+/// run from each example's own last step to the first. Throws: ShapeError when the shapes or the
 /// dtypes do not fit; ValueError for a length outside 0 to T.
 RecurrentOutputs recurrent(RecurrentCell cell, const RecurrentInputs& inputs, bool reverse = false);
 

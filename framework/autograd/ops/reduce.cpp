@@ -30,10 +30,10 @@ Axes::Axes(std::span<const std::int64_t> axes) : count_(static_cast<int>(axes.si
 
 namespace {
 
-/// What a reduction makes of a shape: axes of size 1 where it was reduced, and without them.
+/// The shape after a reduction, with the reduced axes kept as size 1, and without them.
 struct Reduced {
   Shape kept, dropped;
-  std::int64_t count = 1;  // numbers that become one
+  std::int64_t count = 1;  // numbers reduced to one
 
   const Shape& result(ReduceOptions options) const { return options.keepdim ? kept : dropped; }
 };
@@ -83,7 +83,7 @@ Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, R
   Tensor y = empty(to.result(options));
   kernels::reduce_to(op, x.data<float>(), x.shape(), 1.0f, y.mutable_data<float>(), to.kept);
   return record(name, y, {x}, [x = save(x), y = save(y), kept = to.kept](const Tensor& dy, Gradients& gradients) {
-    // 1 where an element is the extreme one, divided by how many there are.
+    // 1 / n for each of the n elements that equal the result, else 0.
     Tensor dx = empty(x->shape()), share = empty(kept);
     float* mask = dx.mutable_data<float>();
     kernels::binary(kernels::Binary::same, x->data<float>(), x->shape(), y->data<float>(), kept, mask, x->shape());

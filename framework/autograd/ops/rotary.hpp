@@ -7,15 +7,15 @@
 
 namespace temper {
 
-/// Longer contexts than a model was trained with: frequencies whose wavelength exceeds context / low are divided by
-/// `factor`, those below context / high are kept, and those between are mixed. Source: Grattafiori et al., "The Llama 3
-/// herd of models" (2024), as Meta's code has it.
+/// For longer contexts than a model was trained with: frequencies whose wavelength exceeds context / low are divided by
+/// `factor`, those below context / high are kept, and those between are interpolated. Source: Grattafiori et al., "The
+/// Llama 3 herd of models" (2024), and Meta's published code.
 struct Llama3Scaling {
   double factor = 8.0, low = 1.0, high = 4.0, context = 8192.0;
 };
 
 struct RotaryTableOptions {
-  double base = 10000.0;  ///< pair i of n turns by base^(-i / n) a token
+  double base = 10000.0;  ///< pair i of n is rotated by base^(-i / n) radians per token
   double factor = 1.0;    ///< positions are divided by it
   std::optional<Llama3Scaling> llama3 = {};
 };
@@ -26,9 +26,9 @@ struct RotaryTableOptions {
 Tensor rotary_table(std::int64_t positions, std::int64_t features, const RotaryTableOptions& options = {});
 
 struct RotaryOptions {
-  int axis = -2;            ///< that of the tokens
+  int axis = -2;            ///< the axis of the tokens
   std::int64_t offset = 0;  ///< position of the first token
-  Tensor positions = {};    ///< i64 [T]: of each token, instead
+  Tensor positions = {};    ///< i64 [T]: the position of each token, in place of offset + t
   /// Features 2 i and 2 i + 1 are a pair, as in GPT-J and Meta's own Llama files. By default i and i + D / 2 are, as in
   /// the files of Hugging Face; weights made for one are wrong with the other.
   bool interleaved = false;

@@ -199,7 +199,7 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
     size += tensor.size(along);
   }
   Tensor y = empty(first.shape().resized(along, size), first.dtype());
-  // The sizes in a tensor, because those come from the pool.
+  // The sizes are in a tensor, whose memory comes from the pool; a vector would allocate at every step.
   Tensor sizes = empty({static_cast<std::int64_t>(tensors.size())}, Dtype::i64);
   std::int64_t* next_size = sizes.mutable_data<std::int64_t>();
   std::int64_t begin = 0;
@@ -312,7 +312,7 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
     kernels::gather(x.data<T>(), index.data<std::int64_t>(), view.outer, view.size, m, view.inner, y.mutable_data<T>());
   });
   return record("gather", y, {x}, [view, m, index = save(index)](const Tensor& dy, Gradients& gradients) {
-    detail::SummedGradient dx(gradients, 0);  // places may repeat
+    detail::SummedGradient dx(gradients, 0);  // indices may repeat
     detail::with_type(dy.dtype(), [&]<class T>() {
       kernels::gather_backward(dy.data<T>(), index->data<std::int64_t>(), view.outer, view.size, m, view.inner,
                                dx.data());

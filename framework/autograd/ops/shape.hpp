@@ -12,7 +12,7 @@ namespace temper {
 // Unless said otherwise these take any dtype and copy. Axes may be negative. All throw: ShapeError when an axis does
 // not exist or sizes do not fit.
 
-/// The same elements in the same order under another shape, sharing memory. One of the sizes may be -1: what is left.
+/// The same elements in the same order under another shape, sharing memory. One size may be -1: it is computed.
 Tensor reshape(const Tensor& x, const Shape& shape);
 Tensor reshape(const Tensor& x, std::span<const std::int64_t> sizes);
 Tensor reshape(const Tensor& x, std::initializer_list<std::int64_t> sizes);
@@ -40,7 +40,7 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t size, int axis = 0);
 /// x broadcast to a shape. f32 or bf16.
 Tensor expand(const Tensor& x, const Shape& shape);
 
-/// How much is added at the two ends of an axis.
+/// Number of elements added before and after an axis.
 struct Padding {
   std::int64_t before = 0;
   std::int64_t after = 0;
@@ -49,7 +49,7 @@ struct Padding {
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value = 0.0f);
 Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value = 0.0f);
 
-/// Along an axis the elements an i64 index names, whose other sizes are those of x (f32 or bf16):
+/// Elements of x (f32 or bf16) picked along an axis by an i64 index, whose other sizes are those of x:
 /// gather(x, 1, index)[i, j] = x[i, index[i, j]]. Throws also: ValueError for an index outside the axis.
 Tensor gather(const Tensor& x, int axis, const Tensor& index);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Checks that operations on images share.
+// Argument checks of operations on images.
 
 #include <temper/autograd/ops/spatial.hpp>
 #include <temper/tensor/tensor.hpp>
@@ -18,7 +18,7 @@ inline void check_image(const char* operation, const Tensor& x) {
   if (x.shape().without_axis(0).numel() == 0) fail<ShapeError>("{}: input {} has empty images", operation, x.shape());
 }
 
-/// What to say of an image whose channels are not the `expected` ones: perhaps it is as other libraries have it.
+/// A hint for the error about an image without the `expected` channels, if it looks like NCHW; else empty.
 inline const char* layout_hint(const Tensor& x, std::int64_t expected) {
   return x.rank() == 4 && x.size(1) == expected ? "; images are [N, H, W, C], this looks like [N, C, H, W]" : "";
 }

@@ -4,8 +4,8 @@
 
 namespace temper {
 
-// Functions of one tensor of any shape, element by element; f32 or bf16. NaN comes out as NaN, and so does what a
-// function is not defined for. All throw: ShapeError for other dtypes.
+// Elementwise functions of one tensor of any shape, f32 or bf16. NaN gives NaN, and so do numbers outside a function's
+// domain. All throw: ShapeError for other dtypes.
 
 /// Of angles in radians, and their inverses.
 Tensor sin(const Tensor& x);
@@ -33,7 +33,7 @@ Tensor rsqrt(const Tensor& x);
 Tensor reciprocal(const Tensor& x);
 Tensor square(const Tensor& x);
 
-/// -1, 0 or 1; the next whole number below, above, nearest (halves to even) and towards 0. Their gradient is 0.
+/// -1, 0 or 1; the next whole number below, above, nearest (ties to even) and towards 0. Their gradient is 0.
 Tensor sign(const Tensor& x);
 Tensor floor(const Tensor& x);
 Tensor ceil(const Tensor& x);

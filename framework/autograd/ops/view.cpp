@@ -1,4 +1,4 @@
-// Tensor's members that hand its elements on. They belong to the array, and gradients flow through them.
+// The members of Tensor that share or copy its elements. They are here because they are recorded.
 
 #include <temper/autograd/tape.hpp>
 

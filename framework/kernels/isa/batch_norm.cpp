@@ -7,7 +7,7 @@ namespace {
 
 Vec zero() { return Vec(0.0f); }
 
-/// The sum of f(row) over the rows, in four independent chains.
+/// The sum of f(row) over the rows, in four independent chains of additions.
 template <class F>
 Vec sum_of_rows(Index rows, F f) {
   Vec s0(0.0f), s1(0.0f), s2(0.0f), s3(0.0f);
@@ -24,16 +24,16 @@ Vec sum_of_rows(Index rows, F f) {
 
 template <class T>
 void column_moments(const T* x, Index rows, Index cols, float* mean, float* squares) {
-  const Vec share(1.0f / static_cast<float>(rows));
+  const Vec inverse_count(1.0f / static_cast<float>(rows));
   for_each_vector(cols, [=](Index i, Index count) {
     const auto at = [=](Index row) { return load_upto(x + row * cols + i, count); };
-    const Vec center = sum_of_rows(rows, at) * share;
+    const Vec center = sum_of_rows(rows, at) * inverse_count;
     store_upto(mean + i, center, count);
-    const Vec spread = sum_of_rows(rows, [=](Index row) {
+    const Vec deviations = sum_of_rows(rows, [=](Index row) {
       const Vec d = at(row) - center;
       return d * d;
     });
-    store_upto(squares + i, spread, count);
+    store_upto(squares + i, deviations, count);
   });
 }
 
@@ -62,9 +62,9 @@ void batch_norm(const BatchNormPass<T>& pass, Index rows, Index cols, T* y) {
   }
 }
 
-/// dy, or what ReLU lets through of it.
+/// dz, the gradient before ReLU.
 template <bool relu, class T>
-Vec through(const BatchNormGradient<T>& g, Index at, Index count) {
+Vec before_relu(const BatchNormGradient<T>& g, Index at, Index count) {
   const Vec dy = load_upto(g.dy + at, count);
   if constexpr (relu) return xsimd::select(load_upto(g.y + at, count) <= zero(), zero(), dy);
   return dy;
@@ -76,7 +76,7 @@ void sums(const BatchNormGradient<T>& g, Index rows, Index cols, float* sum, flo
     const Vec center = load_upto(g.mean + i, count);
     Vec products[4] = {zero(), zero(), zero(), zero()};
     const Vec total = sum_of_rows(rows, [&](Index row) {
-      const Vec dz = through<relu>(g, row * cols + i, count);
+      const Vec dz = before_relu<relu>(g, row * cols + i, count);
       Vec& p = products[row % 4];
       p = multiply_add(dz, load_upto(g.x + row * cols + i, count) - center, p);
       return dz;
@@ -97,12 +97,12 @@ void backward(const BatchNormGradient<T>& g, Index rows, Index cols, const Batch
   for (Index row = 0; row < rows; ++row) {
     for_each_vector(cols, [=](Index i, Index count) {
       const Index at = row * cols + i;
-      const Vec dz = through<relu>(g, at, count);
+      const Vec dz = before_relu<relu>(g, at, count);
       if (dx != nullptr) {
-        const Vec off = load_upto(g.x + at, count) - load_upto(g.mean + i, count);
-        const Vec left =
-            subtract_product(dz - load_upto(factors.level + i, count), off, load_upto(factors.slope + i, count));
-        store_upto(dx + at, load_upto(factors.scale + i, count) * left, count);
+        const Vec centered = load_upto(g.x + at, count) - load_upto(g.mean + i, count);
+        const Vec d =
+            subtract_product(dz - load_upto(factors.level + i, count), centered, load_upto(factors.slope + i, count));
+        store_upto(dx + at, load_upto(factors.scale + i, count) * d, count);
       }
       if (dresidual != nullptr) store_upto(dresidual + at, dz, count);
     });

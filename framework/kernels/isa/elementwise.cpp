@@ -49,36 +49,36 @@ struct Same {
 };
 
 /// One number in all lanes.
-Vec spread(float x) { return Vec(x); }
-Vec spread(BFloat16 x) { return bits_as<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16)); }
+Vec splat(float x) { return Vec(x); }
+Vec splat(BFloat16 x) { return bits_as<Vec>(xsimd::batch<std::uint32_t, Arch>(std::uint32_t{x.bits} << 16)); }
 
 template <class F, class T>
 void binary(const T* a, Index stride_a, const T* b, Index stride_b, T* y, Index n) {
   if (stride_a != 0 && stride_b != 0) {
     transform(a, b, y, n, [](Vec u, Vec v) { return F::y(u, v); });
   } else if (stride_a != 0) {
-    transform(a, y, n, [v = spread(*b)](Vec u) { return F::y(u, v); });
+    transform(a, y, n, [v = splat(*b)](Vec u) { return F::y(u, v); });
   } else if (stride_b != 0) {
-    transform(b, y, n, [u = spread(*a)](Vec v) { return F::y(u, v); });
+    transform(b, y, n, [u = splat(*a)](Vec v) { return F::y(u, v); });
   } else {
-    const Vec value = F::y(spread(*a), spread(*b));
+    const Vec value = F::y(splat(*a), splat(*b));
     for_each_vector(n, [=](Index i, Index count) { store_upto(y + i, value, count); });
   }
 }
 
-/// An operand that moves along, or one number for all.
+/// An operand of stride 1, or of stride 0: one number for all elements.
 template <class T>
 struct Operand {
   const T* p;
-  bool moves;
-  Operand(const T* first, Index stride) : p(first), moves(stride != 0) {}
-  Vec at(Index i, Index count) const { return moves ? load_upto(p + i, count) : spread(*p); }
+  bool is_array;
+  Operand(const T* first, Index stride) : p(first), is_array(stride != 0) {}
+  Vec at(Index i, Index count) const { return is_array ? load_upto(p + i, count) : splat(*p); }
 };
 
 struct DivB {
   static Vec d(Vec a, Vec b, Vec dy) { return -dy * (a / b) / b; }
 };
-// Equal numbers share the gradient.
+// Where a and b are equal, each gets half the gradient.
 struct MaximumA {
   static Vec d(Vec a, Vec b, Vec dy) {
     return xsimd::select(a == b, Vec(0.5f) * dy, xsimd::select((a > b) | xsimd::isnan(a), dy, zero()));

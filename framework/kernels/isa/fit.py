@@ -1,6 +1,6 @@
 """Prints the polynomial coefficients of math.hpp: python3 fit.py (needs numpy).
 
-Each is fitted to the smallest largest error (iteratively reweighted least squares on Chebyshev points), in double.
+Each is a minimax fit, by iteratively reweighted least squares on Chebyshev points, in double.
 """
 import math
 
@@ -21,18 +21,18 @@ def fit(argument, target, weight, degree):
 
 
 def show(name, c, error):
-    print(name, "largest error", error)
+    print(name, "maximum error", error)
     for value in c:
         print(f"  {value:.10g}f")
 
 
 nodes = np.cos(np.pi * (np.arange(4000) + 0.5) / 4000)
 
-# e^r = 1 + r + r^2 q(r) for |r| <= log(2) / 2; relative error.
+# e^r = 1 + r + r^2 q(r) for |r| <= log(2) / 2, fitted by relative error.
 r = nodes * np.log(2) / 2 * 1.001
 show("exp", *fit(r, (np.expm1(r) - r) / r**2, r**2 / np.exp(r), 4))
 
-# Upper tail of the normal distribution: e^(-a^2/2) q(t), t = 1 / (1 + 0.3 a), for a = 0 to 14; relative error.
+# Upper tail of the normal distribution: e^(-a^2/2) q(t), t = 1 / (1 + 0.3 a), for a = 0 to 14, by relative error.
 a = (nodes + 1) / 2 * 14
 t = 1 / (1 + 0.3 * a)
 tail = np.array([math.erfc(v / math.sqrt(2)) * math.exp(v * v / 2) / 2 for v in a])

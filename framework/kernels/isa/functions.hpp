@@ -1,6 +1,6 @@
 #pragma once
 
-// The functions of one number, and of one number and two parameters, with their derivatives.
+// Elementwise functions of one number, and of one number and up to two parameters, with their derivatives.
 
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/math.hpp"
@@ -16,14 +16,14 @@ constexpr float gelu_cubic = 0.044715f;
 Vec zero() { return Vec(0.0f); }
 Vec one() { return Vec(1.0f); }
 
-/// Where a sigmoid-like function has long reached its limit: beyond, infinity times zero would give NaN.
+/// x clipped where a sigmoid-like function has reached its limit in float: further out, infinity * 0 would give NaN.
 Vec bounded(Vec x, float limit) { return clamp(x, Vec(-limit), Vec(limit)); }
 Vec bounded_below(Vec x, float limit) { return xsimd::select(x < Vec(-limit), Vec(-limit), x); }
 constexpr float gelu_limit = 20.0f;
 constexpr float silu_limit = 100.0f;
 
-// Each function with its derivative: y(x) and dx(x, dy), or dx(y, dy) where derivative_from_output says so. Selections
-// are written so that NaN comes out as NaN.
+// Each function with its derivative: y(x) and dx(x, dy), or dx(y, dy) where derivative_from_output says so. The
+// conditions of select() are such that a NaN argument gives NaN.
 
 struct Neg {
   static Vec y(Vec x) { return -x; }
@@ -143,7 +143,7 @@ struct Erf {
   static Vec y(Vec x) { return xsimd::erf(x); }
   static Vec dx(Vec x, Vec dy) { return dy * Vec(1.1283791670955126f) * exponential(-x * x); }
 };
-struct Expm1 {  // xsimd's overflows too early
+struct Expm1 {  // xsimd::expm1 overflows below the largest x whose result is finite
   static Vec y(Vec x) { return xsimd::select(x > one(), exponential(x) - one(), xsimd::expm1(x)); }
   static Vec dx(Vec x, Vec dy) { return dy * exponential(x); }
 };
@@ -163,7 +163,7 @@ struct Square {
   static Vec y(Vec x) { return x * x; }
   static Vec dx(Vec x, Vec dy) { return (dy + dy) * x; }
 };
-/// Functions that are constant but for jumps.
+/// Piecewise constant functions.
 struct Step {
   static Vec dx(Vec, Vec) { return zero(); }
 };
@@ -196,7 +196,7 @@ struct Mish {  // x tanh(log(1 + e^x)), where the tanh is n / (n + 2) with n = e
 };
 struct Softsign {
   static Vec y(Vec x) {
-    // Infinity over infinity is 1 here.
+    // For large x the quotient would be infinity / infinity.
     return xsimd::select(xsimd::abs(x) > Vec(1e30f), Sign::y(x), x / (one() + xsimd::abs(x)));
   }
   static Vec dx(Vec x, Vec dy) {
@@ -235,17 +235,17 @@ struct Celu {  // x, or a (e^(x / a) - 1) below zero
   static Vec y(Vec x, Vec a, Vec) { return xsimd::select(x < zero(), a * xsimd::expm1(x / a), x); }
   static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(x <= zero(), dy * exponential(x / a), dy); }
 };
-struct Softshrink {  // what |x| exceeds a by
+struct Softshrink {  // sign(x) * max(|x| - a, 0)
   static Vec y(Vec x, Vec a, Vec) {
     return xsimd::select(x > a, x - a, xsimd::select(x < -a, x + a, xsimd::select(xsimd::isnan(x), x, zero())));
   }
   static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(xsimd::abs(x) <= a, zero(), dy); }
 };
-struct Hardshrink {  // x where |x| exceeds a
+struct Hardshrink {  // x where |x| > a, else 0
   static Vec y(Vec x, Vec a, Vec) { return xsimd::select(xsimd::abs(x) <= a, zero(), x); }
   static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(xsimd::abs(x) <= a, zero(), dy); }
 };
-struct Threshold {  // x where it exceeds a, else b
+struct Threshold {  // x where x > a, else b
   static Vec y(Vec x, Vec a, Vec b) { return xsimd::select(x <= a, b, x); }
   static Vec dx(Vec x, Vec dy, Vec a, Vec) { return xsimd::select(x <= a, zero(), dy); }
 };

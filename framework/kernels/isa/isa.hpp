@@ -1,7 +1,7 @@
 #pragma once
 
-// Included by units that are compiled once per instruction set. TEMPER_ISA is sse2, avx2 or avx512; everything in
-// such a unit lives in the namespace of that name or has internal linkage, so that no copy can stand in for another.
+// Included by units that are compiled once per instruction set. TEMPER_ISA is sse2, avx2 or avx512; everything in such
+// a unit is in the namespace of that name or has internal linkage, so that the linker cannot merge copies for two sets.
 
 #include "framework/core/bfloat16.hpp"
 #include "framework/kernels/isa/xsimd.hpp"
@@ -15,8 +15,8 @@ inline constexpr Index width = static_cast<Index>(Vec::size);
 static inline Vec load(const float* p) { return Vec::load_unaligned(p); }
 static inline void store(float* p, Vec v) { v.store_unaligned(p); }
 
-/// a * b + c, rounded once where the CPU can. xsimd 8 rounds twice on AVX-512, and the compiler must not fuse by
-/// itself: see temper_isa_sources in cmake/TemperTargets.cmake.
+/// a * b + c, rounded once where the CPU has FMA. xsimd 8 rounds twice on AVX-512, and the compiler must not contract
+/// by itself: see temper_isa_sources in cmake/TemperTargets.cmake.
 static inline Vec multiply_add(Vec a, Vec b, Vec c) {
 #if defined(TEMPER_ISA_avx512)
   return _mm512_fmadd_ps(a, b, c);
@@ -26,7 +26,7 @@ static inline Vec multiply_add(Vec a, Vec b, Vec c) {
   return a * b + c;
 #endif
 }
-/// c - a * b, likewise
+/// c - a * b, rounded once where the CPU has FMA.
 static inline Vec subtract_product(Vec c, Vec a, Vec b) {
 #if defined(TEMPER_ISA_avx512)
   return _mm512_fnmadd_ps(a, b, c);
@@ -43,8 +43,8 @@ static inline __m256i first_lanes(Index count) {
 }
 #endif
 
-/// The first `count` < width lanes; the others hold `fill`. Tails go through the same vector code as bodies, so that
-/// an element's value never depends on where in the array it stands.
+/// The first `count` < width lanes; the others hold `fill`. Tails run through the same vector code as full vectors, so
+/// that a result never depends on an element's position in the array.
 static inline Vec load_part(const float* p, Index count, float fill = 0.0f) {
 #if defined(TEMPER_ISA_avx512)
   return _mm512_mask_loadu_ps(_mm512_set1_ps(fill), static_cast<__mmask16>((1u << count) - 1), p);
@@ -69,8 +69,8 @@ static inline void store_part(float* p, Vec v, Index count) {
 #endif
 }
 
-// Elements stored as bf16 are floats as soon as they are loaded, and rounded to the nearest (ties to even; NaN stays
-// NaN) as they are stored.
+// bf16 elements are converted to float by load, and rounded to the nearest (ties to even; NaN stays NaN) by store.
+// Everything in between computes in float.
 
 static inline Vec load(const BFloat16* p) {
 #if defined(TEMPER_ISA_avx512)
@@ -117,7 +117,7 @@ static inline __m128i rounded(Vec v) {
   return _mm_packs_epi32(_mm256_castsi256_si128(both), _mm256_extracti128_si256(both, 1));
 }
 #else
-static inline __m128i rounded(Vec v) {  // in the lower half
+static inline __m128i rounded(Vec v) {  // the result is in the lower half
   const __m128i bits = _mm_castps_si128(v), upper = _mm_srli_epi32(bits, 16);
   const __m128i even = _mm_and_si128(upper, _mm_set1_epi32(1));
   const __m128i nearest = _mm_add_epi32(bits, _mm_add_epi32(even, _mm_set1_epi32(0x7fff)));
@@ -176,7 +176,7 @@ static inline Vec zero_past(Vec v, Index count) {
   return load_part(lanes, count);
 }
 
-/// f(i, count) for every vector of n elements: i is its first element, count (width but for the last) its length.
+/// Calls f(i, count) for every vector of n elements: i is its first element, count its length (width, at the end less).
 template <class F>
 static inline void for_each_vector(Index n, F f) {
   Index i = 0;
@@ -199,14 +199,14 @@ static inline void transform(const A* a, const B* b, Y* y, Index n, F f) {
   if (i < n) store_part(y + i, f(load_part(a + i, n - i), load_part(b + i, n - i)), n - i);
 }
 
-/// A sum in every lane, of however many vectors: what each addition rounds off goes into the next one.
+/// Compensated sums, one in each lane: the rounding error of each addition is subtracted in the next one.
 /// Source: Kahan, "Further remarks on reducing truncation errors" (1965).
 class LongSum {
  public:
   void operator+=(Vec v) {
     const Vec more = v - excess_, next = sum_ + more, excess = (next - sum_) - more;
     sum_ = next;
-    excess_ = xsimd::select(xsimd::isnan(excess), Vec(0.0f), excess);  // of infinities
+    excess_ = xsimd::select(xsimd::isnan(excess), Vec(0.0f), excess);  // infinity - infinity is NaN
   }
   Vec value() const { return sum_; }
 
@@ -214,8 +214,8 @@ class LongSum {
   Vec sum_ = Vec(0.0f), excess_ = Vec(0.0f);
 };
 
-/// Sum of all lanes of f(i, count) over the vectors of n elements; lanes past count must be 0. Float accumulators run
-/// for 1024 elements at most, and a double gathers them: exact enough for any n.
+/// Sum of all lanes of f(i, count) over the vectors of n elements; lanes past count must be 0. At most 1024 elements
+/// are summed in float, and these sums in double, so that the error does not grow with n.
 template <class F>
 static inline double blocked_sum(Index n, F f) {
   constexpr Index block = 1024;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Functions that kernels spend their time in, shorter than xsimd's where full generality is not needed. The polynomials
-// come from fit.py.
+// Functions that take most of some kernels' time. They are faster than xsimd's, whose full generality the kernels do
+// not need. fit.py computes the polynomials.
 
 #include "framework/kernels/isa/isa.hpp"
 
@@ -14,7 +14,7 @@ static inline Vec polynomial(Vec x, float c0, float c1, Rest... rest) {
   return multiply_add(x, polynomial(x, c1, rest...), Vec(c0));
 }
 
-/// 2^n p for whole n from -126 to 128; the bits of `shifted` end in n. 2^128 is no float, so it takes two steps.
+/// 2^n p for whole n from -126 to 128; the low bits of `shifted` are n. Multiplies twice, as 2^128 is not a float.
 static inline Vec scaled_by_power(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]] Vec shifted) {
 #if defined(TEMPER_ISA_avx512)
   return _mm512_scalef_ps(p, n);
@@ -30,7 +30,7 @@ static inline Vec scaled_by_power(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]
 /// NaN for NaN.
 static inline Vec exponential(Vec x) {
   const Vec lowest(-87.336544f), bounded = min_or_second(Vec(89.0f), max_or_second(lowest, x));
-  // e^x = 2^n e^r: adding 1.5 * 2^23 rounds to whole numbers, which then stand in the last bits.
+  // e^x = 2^n e^r. Adding 1.5 * 2^23 rounds to a whole number n, and leaves it in the low bits.
   const Vec shift(12582912.0f), shifted = multiply_add(bounded, Vec(1.44269504088896341f), shift), n = shifted - shift;
   const Vec r = subtract_product(subtract_product(bounded, n, Vec(0.693359375f)), n, Vec(-2.12194440e-4f));
   const Vec p =
@@ -43,7 +43,7 @@ static inline Vec exponential(Vec x) {
 /// 1 / (1 + e^-x)
 static inline Vec logistic(Vec x) { return Vec(1.0f) / (Vec(1.0f) + exponential(-x)); }
 
-/// The probability that a standard normal number exceeds a, for a from 0 on, given e^(-a^2 / 2).
+/// The probability that a standard normal variable exceeds a >= 0, given density = e^(-a^2 / 2).
 static inline Vec normal_tail(Vec a, Vec density) {
   const Vec t = Vec(1.0f) / multiply_add(Vec(0.3f), a, Vec(1.0f));
   return density * polynomial(t, 7.169081816e-06f, 0.1194876848f, 0.1219203768f, 0.09468336896f, 0.1425359286f,

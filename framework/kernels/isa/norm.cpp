@@ -5,13 +5,13 @@ namespace temper::kernels::TEMPER_ISA {
 
 namespace {
 
-/// Mean and variance of a row, computed in double one by one: for rows whose squares leave the range of float.
+/// Mean and variance of a row in double, for rows whose squares overflow or underflow in float.
 template <class T>
 void moments_in_double(const T* x, Index cols, bool centered, double& mean, double& variance) {
   const auto at = [=](Index i) { return static_cast<double>(load_part(x + i, 1).get(0)); };
   mean = variance = 0.0;
   for (Index i = 0; i < cols && centered; ++i) mean += at(i) / static_cast<double>(cols);
-  mean = static_cast<double>(static_cast<float>(mean));  // what the deviations are taken from
+  mean = static_cast<double>(static_cast<float>(mean));  // deviations are taken from the mean as it is stored
   for (Index i = 0; i < cols; ++i) variance += (at(i) - mean) * (at(i) - mean) / static_cast<double>(cols);
 }
 
@@ -20,21 +20,21 @@ void norm(const T* x, Index rows, Index cols, const float* weight, const float* 
           float* inverse) {
   const double count_inverse = 1.0 / static_cast<double>(cols);
   for (Index row = 0; row < rows; ++row, x += cols, y += cols) {
-    double level = 0.0;
+    double average = 0.0;
     if (mean != nullptr) {
-      level = count_inverse * blocked_sum(cols, [=](Index i, Index count) { return load_upto(x + i, count); });
+      average = count_inverse * blocked_sum(cols, [=](Index i, Index count) { return load_upto(x + i, count); });
     }
-    Vec center(static_cast<float>(level));
+    Vec center(static_cast<float>(average));
     const double squares = blocked_sum(cols, [=](Index i, Index count) {
       const Vec d = zero_past(load_upto(x + i, count) - center, count);
       return d * d;
     });
     double variance = squares * count_inverse;
     if (!(variance + static_cast<double>(eps) > 1e-30 && variance < 1e36)) {
-      moments_in_double(x, cols, mean != nullptr, level, variance);
-      center = Vec(static_cast<float>(level));
+      moments_in_double(x, cols, mean != nullptr, average, variance);
+      center = Vec(static_cast<float>(average));
     }
-    if (mean != nullptr) mean[row] = static_cast<float>(level);
+    if (mean != nullptr) mean[row] = static_cast<float>(average);
     const double deviation = __builtin_sqrt(variance + static_cast<double>(eps));
     const float scale = static_cast<float>(1.0 / deviation);
     inverse[row] = scale;
@@ -47,7 +47,7 @@ void norm(const T* x, Index rows, Index cols, const float* weight, const float* 
   }
 }
 
-/// The sums of the two vectors f(i, count) returns, as blocked_sum has them.
+/// Two sums at once, as blocked_sum: f(i, count, a, b) adds a vector of n elements to each of a and b.
 template <class F>
 void blocked_sums(Index n, double& first, double& second, F f) {
   constexpr Index block = 1024;
@@ -76,23 +76,23 @@ void norm_backward(const T* x, const T* dy, Index rows, Index cols, const float*
   for (Index row = 0; row < rows; ++row, x += cols, dy += cols) {
     const Vec center(mean != nullptr ? mean[row] : 0.0f), scale(inverse[row]);
     const auto normalized = [=](Index i, Index count) { return (load_upto(x + i, count) - center) * scale; };
-    const auto into = [=](Vec g, Index i, Index count) {  // the gradient of the normalized value
+    const auto times_weight = [=](Vec g, Index i, Index count) {  // the gradient of the normalized value
       return weight != nullptr ? g * load_upto(weight + i, count) : g;
     };
-    double along = 0.0, level = 0.0;
+    double sum_g_z = 0.0, sum_g = 0.0;  // of the gradient of the normalized values z, times z or alone
     if (dx != nullptr) {
-      blocked_sums(cols, along, level, [=](Index i, Index count, Vec& products, Vec& sum) {
-        const Vec g = into(load_upto(dy + i, count), i, count);  // lanes past count: 0 times a number
+      blocked_sums(cols, sum_g_z, sum_g, [=](Index i, Index count, Vec& products, Vec& sum) {
+        const Vec g = times_weight(load_upto(dy + i, count), i, count);  // 0 in lanes past count
         products = multiply_add(g, normalized(i, count), products);
         sum = sum + g;
       });
-      if (mean == nullptr) level = 0.0;
+      if (mean == nullptr) sum_g = 0.0;
     }
-    const Vec a(static_cast<float>(along * count_inverse)), b(static_cast<float>(level * count_inverse));
+    const Vec a(static_cast<float>(sum_g_z * count_inverse)), b(static_cast<float>(sum_g * count_inverse));
     for_each_vector(cols, [=](Index i, Index count) {
       const Vec g = load_upto(dy + i, count), z = normalized(i, count);
       if (dx != nullptr) {
-        const Vec d = scale * subtract_product(into(g, i, count) - b, z, a);
+        const Vec d = scale * subtract_product(times_weight(g, i, count) - b, z, a);
         store_upto(dx + i, accumulate ? load_upto(dx + i, count) + d : d, count);
       }
       if (dweight != nullptr) store_upto(dweight + i, multiply_add(g, z, load_upto(dweight + i, count)), count);

@@ -1,7 +1,7 @@
 #pragma once
 
-// A table of kernels comes about without running a line that is compiled for its instruction set: each unit exports its
-// kernels as a constant, with null in all other entries, and code compiled for every CPU puts the constants together.
+// A table of kernels must be built without running code that is compiled for its instruction set, which this CPU may
+// lack. So each unit exports its kernels as a constant, null in all other entries, and portable code merges these.
 
 #include <array>
 #include <bit>
@@ -11,7 +11,7 @@
 
 namespace temper::kernels {
 
-/// A unit's part of a table. The compiler runs `fill`, nobody else.
+/// A unit's part of a table. `fill` runs at compile time only.
 template <class Table>
 consteval Table filled(void (*fill)(Table&)) {
   Table table{};
@@ -19,7 +19,7 @@ consteval Table filled(void (*fill)(Table&)) {
   return table;
 }
 
-/// The entries of all parts.
+/// One table with the entries of all parts.
 template <class Table, std::size_t count>
 Table merged(const std::array<const Table*, count>& parts) {
   using Entries = std::array<void (*)(), sizeof(Table) / sizeof(void (*)())>;
@@ -33,7 +33,7 @@ Table merged(const std::array<const Table*, count>& parts) {
   return std::bit_cast<Table>(entries);
 }
 
-/// The parts of an instruction set's table, one a unit of this folder.
+/// The parts of an instruction set's table, one for each unit of this folder.
 using Parts = std::array<const IsaTable*, 10>;
 
 #if defined(TEMPER_ISA)

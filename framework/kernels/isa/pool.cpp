@@ -7,7 +7,7 @@
 
 namespace temper::kernels::TEMPER_ISA {
 
-// Numbers of a window's elements, stored as bytes and compared as floats.
+// Indices of a window's elements, stored as bytes and compared as floats.
 
 static inline Vec load(const std::uint8_t* p) {
 #if defined(TEMPER_ISA_avx512)
@@ -47,7 +47,7 @@ static inline void store_part(std::uint8_t* p, Vec v, Index count) {
 
 namespace {
 
-/// What no element has for a number.
+/// An index that no element of a window has.
 template <class Number>
 constexpr float none = std::is_same_v<Number, float> ? -1.0f : 255.0f;
 
@@ -62,7 +62,9 @@ Span window(Index out, Index stride, Index padding, Index kernel, Index size) {
   return {start, start < 0 ? -start : 0, start + kernel > size ? size - start : kernel};
 }
 
-/// How vectors of channels are read and written: whole ones, or the last few of a pixel.
+// How vectors of channels are read and written.
+
+/// Channels that fill a vector.
 struct Whole {
   template <class T>
   Vec load(const T* p) const {
@@ -74,9 +76,9 @@ struct Whole {
   }
 };
 
-/// The last channels, too few for a vector, are computed with a whole one that runs on into the next pixel wherever
-/// memory goes on: few channels are common, and a partial load costs more than all the rest. Pixels are written in
-/// ascending order, so that what runs over into the next one is overwritten by it.
+/// The last channels of a pixel, too few for a vector. They are read and written as a whole vector that reaches into
+/// the next pixel, except at the end of the array: few channels are common, and partial loads and stores would take
+/// most of the time. Pixels are written in ascending order, so the next one overwrites what reached into it.
 template <class T>
 struct Rest {
   Index count;
@@ -94,9 +96,9 @@ struct Rest {
 /// One pixel of the output and the part of its window that lies inside the image.
 struct Pixel {
   Index out;    // offset of its first channel
-  Index input;  // that of the window's first element
+  Index input;  // offset of the window's first element inside the image
   Index rows, columns;
-  Index number;  // of that element, counted by rows in the whole window
+  Index number;  // index of that element in the whole window, counted by rows
 };
 
 /// Calls f(pixel) for rows begin to end of all images' outputs.
@@ -113,7 +115,7 @@ void each_pixel(const Pool2d& s, Index begin, Index end, F f) {
   }
 }
 
-/// Calls f(address, number) for each element of a window; `first` is the first.
+/// Calls f(address, index in the window) for each element of a window; `first` is the address of the first.
 template <class T, class F>
 void each_tap(const Pool2d& s, const Pixel& pixel, const T* first, F f) {
   Vec number(static_cast<float>(pixel.number));
@@ -133,7 +135,7 @@ void each_tap(const Pool2d& s, const Pixel& pixel, const T* first, F f) {
   }
 }
 
-/// The sum of a window of ordinary size; LongSum is for the others.
+/// The plain sum of a small window; LongSum is for large ones.
 class ShortSum {
  public:
   void operator+=(Vec v) { sum_ = sum_ + v; }
@@ -144,7 +146,7 @@ class ShortSum {
 };
 bool needs_long_sums(const Pool2d& s) { return s.kernel_h * s.kernel_w > 128; }
 
-/// What the average of a window that has so many rows and columns inside the image divides by.
+/// The divisor of the average over a window of which `rows` and `columns` are inside the image.
 Vec area(const Pool2d& s, Index rows, Index columns) {
   return Vec(static_cast<float>(s.count_padding ? s.kernel_h * s.kernel_w : rows * columns));
 }
@@ -203,7 +205,7 @@ void max_pool_either(const Pool2d& s, Index begin, Index end, const T* x, T* y, 
   max_pool(s, begin, end, x, y, reinterpret_cast<float*>(which));
 }
 
-/// The windows along one axis that a place of the padded image lies in.
+/// The windows along one axis that cover a position of the padded image.
 struct Windows {
   Index first, end;
 
@@ -211,19 +213,19 @@ struct Windows {
       : first(place < kernel ? 0 : (place - kernel) / stride + 1),
         end(place / stride < count ? place / stride + 1 : count) {}
 
-  /// To the next place. Divisions would cost more than all the rest.
+  /// Moves on to the next position. Computing it anew by divisions would take most of the backward's time.
   void advance(Index place, Index stride, Index kernel, Index count) {
     if (first * stride + kernel <= place) ++first;
     if (end < count && end * stride <= place) ++end;
   }
 };
 
-/// One pixel of the input and the windows that it lies in.
+/// One pixel of the input and the windows that cover it.
 struct Covered {
   Index input;  // offset of its first channel
-  Index out;    // that of the first window's result
+  Index out;    // offset of the first window's result
   Windows rows, columns;
-  Index number;  // its own in the first window
+  Index number;  // its index in the first window
 };
 
 /// Calls f(covered) for rows begin to end of all images.
@@ -243,8 +245,8 @@ void each_covered(const Pool2d& s, Index begin, Index end, F f) {
   }
 }
 
-/// dx = the sum of part(out, offset of a window's result, its row, its column, number) over all windows that a pixel
-/// lies in: each is written once, and rounded once.
+/// dx = the sum of part(out, offset of a window's result, its row, its column, index in it) over all windows that cover
+/// a pixel. Each pixel is written and rounded once.
 template <class Sum, class T, class Part>
 void gather(const Pool2d& s, Index begin, Index end, T* dx, Part part) {
   const Index whole = s.channels / width * width, rest = s.channels - whole;
@@ -270,7 +272,7 @@ void gather(const Pool2d& s, Index begin, Index end, T* dx, Part part) {
   });
 }
 
-/// Reads results as what is written is: whole vectors, or the last channels of a pixel.
+/// Loads as many channels as `out` stores, from an array that ends at `end`: a whole vector, or the last of a pixel.
 template <class T>
 Vec load_as(const Whole& out, const T* p, const T*) {
   return out.load(p);

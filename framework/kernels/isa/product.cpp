@@ -5,8 +5,8 @@ namespace temper::kernels::TEMPER_ISA {
 
 namespace {
 
-/// A tile of y, `rows` high and up to two vectors wide, that stays in registers while a row of b after the other
-/// passes.
+/// A tile of y, `rows` high and up to two vectors wide, which stays in registers while the rows of b are read one after
+/// another.
 template <int rows>
 void tile(const float* a, Index row_a, Index column_a, const float* b, Index n, Index k, float* y, Index wide) {
   const Index low = wide < width ? wide : width, high = wide - low;
@@ -30,7 +30,7 @@ void tile(const float* a, Index row_a, Index column_a, const float* b, Index n, 
 }
 
 void product(const float* a, Index row_a, Index column_a, const float* b, Index m, Index n, Index k, float* y) {
-  constexpr Index block = 256;  // rows of b, two vectors wide, that stay in the first-level cache
+  constexpr Index block = 256;  // rows of b, two vectors wide, that stay in the L1 cache
   for (Index first = 0; first < k; first += block, a += block * column_a, b += block * n) {
     const Index depth = k - first < block ? k - first : block;
     for (Index column = 0; column < n; column += 2 * width) {

@@ -1,7 +1,7 @@
 #include "framework/kernels/isa/isa.hpp"
 #include "framework/kernels/isa/parts.hpp"
 
-// Philox4x32-10, several counters at once. xsimd has no widening 32-bit product; it is one instruction everywhere.
+// Philox4x32-10, several counters at once. Intrinsics, because xsimd has no widening 32-bit product.
 // Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011).
 
 namespace temper::kernels::TEMPER_ISA {
@@ -53,7 +53,7 @@ void multiply(std::uint32_t m, Words x, Words& high, Words& low) {
   low = interleave(even, lower_to_upper(odd));
 }
 
-constexpr Index counters = 16;  // of a block: its 64 words are word 0 of all counters, then word 1, ...
+constexpr Index counters = 16;  // in a block, whose 64 words are word 0 of all counters, then word 1, ...
 
 void philox_block(const std::uint32_t* key, const std::uint32_t* nonce, std::uint64_t block, std::uint32_t* words) {
   constexpr std::uint32_t up_to_15[counters] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -88,7 +88,7 @@ void dropout(const std::uint32_t* key, const std::uint32_t* nonce, Index block, 
   for (Index begin = 0; begin < n; begin += block_size, ++block) {
     philox_block(key, nonce, static_cast<std::uint64_t>(block), words);
     for_each_vector(n - begin < block_size ? n - begin : block_size, [&](Index i, Index count) {
-      // 24 bits, which a float holds exactly.
+      // 24 bits, which a float represents exactly.
       const auto upper_bits = xsimd::batch<std::uint32_t, Arch>::load_aligned(words + i) >> 8;
       const Vec drawn = xsimd::to_float(bits_as<xsimd::batch<std::int32_t, Arch>>(upper_bits));
       const Vec kept = load_upto(x + begin + i, count) * Vec(scale);

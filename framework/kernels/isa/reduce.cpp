@@ -28,14 +28,14 @@ float dot(const T* a, const T* b, Index n) {
 
 template <class T>
 bool all_finite(const T* x, Index n) {
-  Vec sum(0.0f);  // of zeros, or NaN
+  Vec sum(0.0f);  // x * 0 is NaN where x is infinite or NaN, else 0
   for_each_vector(n, [&](Index i, Index count) { sum = sum + load_upto(x + i, count) * Vec(0.0f); });
   return !xsimd::any(xsimd::isnan(sum));
 }
 
 template <class F>
 float extreme(const float* x, Index n) {
-  // Lanes that have no element repeat the first.
+  // Lanes without an element repeat the first one.
   Vec best(x[0]);
   for_each_vector(n, [&](Index i, Index count) { best = F::both(best, load_upto(x + i, count, x[0])); });
   alignas(64) float lanes[width];
@@ -48,7 +48,7 @@ float extreme(const float* x, Index n) {
 
 template <class F, class T>
 void reduce_rows(const T* x, Index rows, Index cols, Index stride, float* y) {
-  // Row after row as they lie in memory, four at a time, so that y is not read and written for each.
+  // Rows in the order of memory, four at a time, so that y is read and written once for four.
   Index row = 0;
   if (rows >= 4) {
     for_each_vector(cols, [=](Index i, Index count) {

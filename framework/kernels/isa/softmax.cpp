@@ -43,7 +43,7 @@ bool softmax_line(const float* x, Index n, bool log, float* y) {
   return false;
 }
 
-/// sum of f(row) over n rows, in blocks so that long axes lose no digits.
+/// The sum of f(row) over n rows, in blocks, so that long sums keep their digits.
 template <class F>
 Vec sum_down(Index n, F f) {
   constexpr Index block = 64;
@@ -57,7 +57,7 @@ Vec sum_down(Index n, F f) {
   return total;
 }
 
-/// A vector's width of neighbouring lines.
+/// Up to a vector's width of neighbouring lines.
 bool softmax_columns(const float* x, Index n, Index stride, Index count, bool log, float* y) {
   const auto at = [=](Index row) { return load_upto(x + row * stride, count); };
   Vec top = at(0);
@@ -90,7 +90,9 @@ bool softmax(const float* x, Index n, Index stride, Index cols, bool log, float*
 }
 
 /// dx from y, dy and their sum over the line: of dy * y, or of dy when `log`.
-Vec slope(Vec y, Vec dy, Vec sum, bool log) { return log ? subtract_product(dy, exponential(y), sum) : y * (dy - sum); }
+Vec gradient(Vec y, Vec dy, Vec sum, bool log) {
+  return log ? subtract_product(dy, exponential(y), sum) : y * (dy - sum);
+}
 
 void softmax_backward(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx) {
   if (stride == 1) {
@@ -98,14 +100,14 @@ void softmax_backward(const float* y, const float* dy, Index n, Index stride, In
       const Vec g = load_upto(dy + i, count);
       return log ? g : g * load_upto(y + i, count);
     });
-    transform(y, dy, dx, n, [=](Vec v, Vec g) { return slope(v, g, Vec(static_cast<float>(sum)), log); });
+    transform(y, dy, dx, n, [=](Vec v, Vec g) { return gradient(v, g, Vec(static_cast<float>(sum)), log); });
     return;
   }
   for_each_vector(cols, [=](Index i, Index count) {
     const auto at = [=](const float* p, Index row) { return load_upto(p + i + row * stride, count); };
     const Vec sum = sum_down(n, [=](Index row) { return log ? at(dy, row) : at(dy, row) * at(y, row); });
     for (Index row = 0; row < n; ++row) {
-      store_upto(dx + i + row * stride, slope(at(y, row), at(dy, row), sum, log), count);
+      store_upto(dx + i + row * stride, gradient(at(y, row), at(dy, row), sum, log), count);
     }
   });
 }
@@ -127,15 +129,15 @@ bool exponentials(float* x, Index n, float scale, T* y, float* stats) {
 }
 
 template <class T>
-void attention_backward(const float* x, const float* dy, Index n, float scale, const float* stats, float level,
+void attention_backward(const float* x, const float* dy, Index n, float scale, const float* stats, float sum_y_dy,
                         float dscale, T* y, T* dx) {
-  const Vec factor(scale), shift(stats[0]), inverse(stats[1]), from(level), to(dscale);
+  const Vec factor(scale), shift(stats[0]), inverse(stats[1]), sum(sum_y_dy), dx_scale(dscale);
   for_each_vector(n, [=](Index i, Index count) {
     const Vec p = exponential(load_upto(x + i, count) * factor - shift) * inverse;
-    const Vec slope = load_upto(dy + i, count);
+    const Vec dp = load_upto(dy + i, count);
     store_upto(y + i, p, count);
-    // What is hidden has no probability and no slope, even if its value is infinite or NaN.
-    store_upto(dx + i, xsimd::select(p == Vec(0.0f), p, p * (slope - from) * to), count);
+    // A hidden key has the probability 0 and the gradient 0, even where dp is infinite or NaN.
+    store_upto(dx + i, xsimd::select(p == Vec(0.0f), p, p * (dp - sum) * dx_scale), count);
   });
 }
 
@@ -157,9 +159,9 @@ void cross_entropy_backward(const T* x, Index n, float top, float inverse_sum, f
 template <class T>
 double soft_cross_entropy(const T* x, const float* p, Index n, float top, float log_sum) {
   return blocked_sum(n, [=](Index i, Index count) {
-    const Vec share = load_upto(p + i, count);
-    const Vec loss = share * ((Vec(top) - load_upto(x + i, count)) + Vec(log_sum));
-    return xsimd::select(share == Vec(0.0f), Vec(0.0f), loss);
+    const Vec target = load_upto(p + i, count);
+    const Vec loss = target * ((Vec(top) - load_upto(x + i, count)) + Vec(log_sum));
+    return xsimd::select(target == Vec(0.0f), Vec(0.0f), loss);
   });
 }
 
@@ -168,7 +170,7 @@ void soft_cross_entropy_backward(const T* x, const float* p, Index n, float top,
                                  float scale, T* dx) {
   const Vec factor(inverse_sum * total);
   transform(x, p, dx, n,
-            [=](Vec v, Vec share) { return Vec(scale) * multiply_add(exponential(v - Vec(top)), factor, -share); });
+            [=](Vec v, Vec target) { return Vec(scale) * multiply_add(exponential(v - Vec(top)), factor, -target); });
 }
 
 template <class T>

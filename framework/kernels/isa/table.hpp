@@ -53,7 +53,7 @@ enum class Unary : std::uint8_t {
   hardsigmoid,
   count
 };
-/// Functions whose derivative is taken from the output: whoever follows keeps that anyway, and the input can go.
+/// Whether the derivative is computed from the output, which the next operation mostly keeps: the input can be freed.
 constexpr bool derivative_from_output(Unary op) {
   switch (op) {
     case Unary::exp:
@@ -67,7 +67,7 @@ constexpr bool derivative_from_output(Unary op) {
     default: return false;
   }
 }
-/// Those that a linear layer's bias is added in one pass with.
+/// Activations that are fused with the addition of a linear layer's bias.
 enum class Activation : std::uint8_t { relu, gelu, gelu_tanh, silu, count };
 constexpr Unary function_of(Activation f) {
   constexpr Unary functions[] = {Unary::relu, Unary::gelu, Unary::gelu_tanh, Unary::silu};
@@ -89,7 +89,7 @@ enum class Parametric : std::uint8_t {
 };
 /// `same` is 1 where both are equal or both NaN, else 0.
 enum class Binary : std::uint8_t { add, sub, mul, div, maximum, minimum, same, count };
-/// Derivatives that are more than one Binary. Those of the other operand of maximum and minimum: swap a and b.
+/// Derivatives that no Binary computes. For the other operand of maximum and minimum, swap a and b.
 enum class BinaryBackward : std::uint8_t { div_b, maximum_a, minimum_a, count };
 enum class Compare : std::uint8_t { equal, not_equal, less, less_equal, count };
 enum class PointwiseLoss : std::uint8_t { squared, absolute, huber, bce_with_logits, count };
@@ -104,7 +104,7 @@ struct BatchNormPass {
   const T* residual;
   bool relu;
 };
-/// What a batch norm's gradient is made of. With y, the output, dy is what comes after a ReLU.
+/// Inputs of a batch norm's backward. y is the output where a ReLU follows, of which dy is the gradient; else null.
 template <class T>
 struct BatchNormGradient {
   const T *x, *y, *dy;
@@ -121,7 +121,7 @@ struct StorageTable {
   void (*to_float)(const T* x, float* y, Index n);
   void (*from_float)(const float* x, T* y, Index n);
   void (*unary[static_cast<std::size_t>(Unary::count)])(const T* x, T* y, Index n);
-  /// dx = dy * f'(x); x is the output where derivative_from_output
+  /// dx = dy * f'(x); x is the output where derivative_from_output.
   void (*unary_backward[static_cast<std::size_t>(Unary::count)])(const T* x, const T* dy, T* dx, Index n);
   void (*binary[static_cast<std::size_t>(Binary::count)])(const T* a, Index stride_a, const T* b, Index stride_b, T* y,
                                                           Index n);
@@ -139,8 +139,8 @@ struct StorageTable {
   /// y = f(x + bias) of each row; y may be x, and bias null.
   void (*bias_activation[static_cast<std::size_t>(Activation::count)])(const T* x, const float* bias, Index rows,
                                                                        Index cols, T* y);
-  /// dz = dy * f'(x + bias), or with the output in place of x + bias where derivative_from_output; dz may be dy, and
-  /// bias null. sum[cols] = the sum of its rows; it may be null.
+  /// dz = dy * f'(x + bias); where derivative_from_output, x is the output and bias null. dz may be dy, and bias null.
+  /// sum[cols] = the sum of the rows of dz; it may be null.
   void (*bias_activation_backward[static_cast<std::size_t>(Activation::count)])(const T* x, const float* bias,
                                                                                 const T* dy, Index rows, Index cols,
                                                                                 T* dz, float* sum);
@@ -157,17 +157,17 @@ struct StorageTable {
   /// y = exp(scale * x - largest), with largest that of scale * x; overwrites x, which y may be. stats gets largest and
   /// 1 / sum(y), before y is rounded. Returns whether all of scale * x is -inf.
   bool (*exponentials)(float* x, Index n, float scale, T* y, float* stats);
-  /// y = the probabilities that `stats` of exponentials makes of the scores x; dx = y * (dy - level) * dscale. y may be
-  /// x, and dx may be dy.
+  /// y = exp(scale * x - stats[0]) * stats[1], the probabilities, with the stats of `exponentials`;
+  /// dx = y * (dy - level) * dscale. y may be x, and dx may be dy.
   void (*attention_backward)(const float* x, const float* dy, Index n, float scale, const float* stats, float level,
                              float dscale, T* y, T* dx);
-  /// The largest logit of a row and the sum of exp(x - largest): the row's log-sum-exp in two parts, because their
-  /// sum would lose the digits that matter when logits are large.
+  /// The largest logit of a row and the sum of exp(x - largest). largest + log(sum) is the log-sum-exp; kept apart,
+  /// because with large logits that addition would lose the digits of log(sum).
   void (*log_sum_exp)(const T* x, Index n, float* largest, double* sum);
   /// dx = scale * (exp(x - largest) * inverse_sum - uniform)
   void (*cross_entropy_backward)(const T* x, Index n, float largest, float inverse_sum, float uniform, float scale,
                                  T* dx);
-  /// The sum of p * -log softmax(x), where p is not 0: -inf may stand in x there. log_sum = log(sum).
+  /// The sum of p * -log softmax(x) over the elements with p != 0; x may be -inf at others. log_sum = log(sum).
   double (*soft_cross_entropy)(const T* x, const float* p, Index n, float largest, float log_sum);
   /// dx = scale * (total * exp(x - largest) * inverse_sum - p)
   void (*soft_cross_entropy_backward)(const T* x, const float* p, Index n, float largest, float inverse_sum,
@@ -175,7 +175,7 @@ struct StorageTable {
   /// dp = scale * -log softmax(x)
   void (*soft_cross_entropy_target)(const T* x, Index n, float largest, float log_sum, float scale, float* dp);
 
-  // norm.cpp. Layer norm of each row; with `mean` null the mean is taken as 0, which is RMS norm.
+  // norm.cpp. Layer norm of each row. If `mean` is null, the mean is taken as 0, which makes it RMS norm.
   /// Weight and bias may be null. Writes each row's mean and 1 / sqrt(variance + eps).
   void (*norm)(const T* x, Index rows, Index cols, const float* weight, const float* bias, float eps, T* y, float* mean,
                float* inverse);
@@ -187,7 +187,7 @@ struct StorageTable {
                                  float* dbias);
 
   // batch_norm.cpp, over rows of `cols` channels
-  /// Each column's mean, and the sum of the squares of what is off it.
+  /// Each column's mean, and the sum of the squared deviations from it.
   void (*column_moments)(const T* x, Index rows, Index cols, float* mean, float* squares);
   void (*batch_norm)(const BatchNormPass<T>& pass, Index rows, Index cols, T* y);
   /// The sums of dz and of dz * (x - mean), where dz is the gradient before ReLU.
@@ -209,7 +209,7 @@ struct StorageTable {
                   const T* x, T* y, Index n);
 };
 
-/// Those of float by their names, those of BFloat16 in `bf16`, and the kernels that only float has.
+/// All kernels of an instruction set: for float, for BFloat16 in `bf16`, and those that exist for float alone.
 struct IsaTable : StorageTable<float> {
   StorageTable<BFloat16> bf16;
 
@@ -228,8 +228,8 @@ struct IsaTable : StorageTable<float> {
   void (*largest_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
   void (*smallest_rows)(const float* x, Index rows, Index cols, Index stride, float* y);
 
-  // softmax.cpp. The axis has n > 0 elements, `stride` apart; `cols` neighbouring lines are done at once: 1 with
-  // stride 1, or any number with stride >= cols. Returns whether some line is -inf throughout, which has no softmax.
+  // softmax.cpp. The axis has n > 0 elements, `stride` apart; `cols` neighbouring lines are done at once: 1 if the
+  // stride is 1, else up to `stride`. Returns whether all elements of some line are -inf, which has no softmax.
   bool (*softmax)(const float* x, Index n, Index stride, Index cols, bool log, float* y);
   void (*softmax_backward)(const float* y, const float* dy, Index n, Index stride, Index cols, bool log, float* dx);
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// xsimd, and what it calls otherwise or does otherwise between its versions 8 and 14, under one name here. Included by
-// isa.hpp, like which it is compiled once per instruction set.
+// xsimd, with one name here for each function that has another name or behaviour in some of its versions 8 to 14.
+// Included by isa.hpp, and like that compiled once per instruction set.
 
 #include <xsimd/xsimd.hpp>
 
@@ -18,7 +18,7 @@ using Arch = xsimd::sse2;
 using Vec = xsimd::batch<float, Arch>;
 using Mask = Vec::batch_bool_type;
 
-/// The same bits, taken as elements of another type.
+/// The same bits, reinterpreted as elements of another type.
 template <class To, class From>
 static inline To bits_as(From x) {
 #if XSIMD_VERSION_MAJOR >= 11
@@ -36,8 +36,8 @@ static inline float sum_of_lanes(Vec x) {
 #endif
 }
 
-// xsimd::max and xsimd::min of floats return their second operand where either is NaN up to version 13, their first
-// from 14 on.
+// Where either operand is NaN, xsimd::max and xsimd::min of floats return the second one up to version 13, and the
+// first one from 14 on.
 
 /// a > b ? a : b, so b where either is NaN.
 static inline Vec max_or_second(Vec a, Vec b) {
@@ -49,7 +49,7 @@ static inline Vec max_or_second(Vec a, Vec b) {
   return _mm_max_ps(a, b);
 #endif
 }
-/// a < b ? a : b, likewise.
+/// a < b ? a : b, so b where either is NaN.
 static inline Vec min_or_second(Vec a, Vec b) {
 #if defined(TEMPER_ISA_avx512)
   return _mm512_min_ps(a, b);
@@ -59,7 +59,7 @@ static inline Vec min_or_second(Vec a, Vec b) {
   return _mm_min_ps(a, b);
 #endif
 }
-/// NaN where either is. Never test with a != a: xsimd 8 compares ordered there on AVX, so that it is false for NaN.
+/// NaN where either is. isnan(a) and not a != a, which is false for NaN in xsimd 8 on AVX.
 static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
 static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
 

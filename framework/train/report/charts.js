@@ -24,7 +24,7 @@ function curvesOf(quantity) {
     for (const series of run.series.filter((s) => s.quantity === quantity)) {
       const which = splits.indexOf(series.split);
       const dashed = comparing && splits.length > 1 && isTraining(series.split);
-      // Evaluations and what follows a schedule are exact: smoothing would only make them late.
+      // Evaluations and scheduled values have no noise: smoothing would only delay them.
       const exact = KNOWN[quantity]?.exact || series.value.length < 30;
       curves.push({
         run, index, series, dashed, exact,
@@ -44,8 +44,8 @@ function quantities() {
   return all.sort((a, b) => rank(a) - rank(b)).map((q) => ({ quantity: q, first: split(q) }));
 }
 
-/** Averages over a stretch of x that falls off exponentially to the left. `width` is a part of the whole run. Of a run
- * with more lines than points, `means` holds what the lines around a point were on average. */
+/** Exponential moving averages of ys; `width` is the time constant as a fraction of the run's length. `means` are the
+ * averages of all lines around each point, for a run of which not all lines are points. */
 function smooth(xs, ys, means, width) {
   const length = (xs.at(-1) - xs[0]) * width;
   if (!(length > 0)) return ys;
@@ -94,7 +94,7 @@ function yRange(log) {
     if (log) return min < max ? [min / (max / min) ** 0.05, max * (max / min) ** 0.05] : [min / 2, max * 2];
     if (min === max) return min === 0 ? [-1, 1] : [Math.min(min * 0.9, min * 1.1), Math.max(max * 0.9, max * 1.1)];
     const pad = (max - min) * 0.06;
-    // What is never negative does not get an axis that is.
+    // The axis of values that are never negative does not begin below 0.
     return [min >= 0 ? Math.max(0, min - pad) : min - pad, max + pad];
   };
 }
@@ -113,7 +113,7 @@ function fullRange() {
   return min < max ? [min <= max / 50 ? 0 : min, max] : [min - 1, max + 1];
 }
 
-/** For every curve the nearest point with a value; what has ended has none. */
+/** The index of a curve's nearest point with a value; null beyond the end of a curve. */
 function nearest(u, series, index, x) {
   const ys = u.data[series], xs = u.data[0];
   if (!ys || ys[index] != null) return index;
@@ -170,7 +170,7 @@ function plot(chart, range) {
     }
     curve.column = column++;
     tables.push([xs, line.map(positive)]);
-    // A line alone would not show what is short beside the other runs.
+    // A run that is short compared with others would be an invisible line, so its points are drawn.
     const short = xs.at(-1) - xs[0] < (range[1] - range[0]) / 50;
     series.push({ scale: "y", show: shown, stroke: color, width: curve.dashed ? 1.5 : 2, dash: curve.dashed ? [6, 4] : undefined,
                   points: { show: short || xs.length < (isTraining(curve.series.split) ? 10 : 40), size: 6, fill: color, stroke: color } });
@@ -254,7 +254,7 @@ function makeChart({ quantity }) {
   return chart.card;
 }
 
-/** As few rows as fit, with as many charts in each: five are not four and a lonely one. */
+/** As few rows as possible, filled evenly: five charts in three and two, not in four and one. */
 function arrange(grid) {
   const size = parseFloat(getComputedStyle(grid).fontSize), narrowest = size * (grid.classList.contains("first") ? 30 : 17);
   const count = grid.children.length, most = Math.max(1, Math.floor(grid.clientWidth / narrowest));

@@ -1,4 +1,4 @@
-// The runs of the page, and how their names and numbers are written.
+// The data of the page, and the formatting of names and numbers.
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const runs = data.runs;
@@ -44,7 +44,7 @@ function title(quantity) {
 
 const unit = (quantity) => (Object.hasOwn(KNOWN, quantity) ? KNOWN[quantity].unit : undefined);
 
-/** 1 when more of it is better, -1 when less is, 0 when nobody knows. */
+/** 1 if larger is better, -1 if smaller is, 0 if unknown. */
 function direction(quantity) {
   if (/loss|error|perplex|nats|bits|entropy|\b(mae|mse|rmse)\b/i.test(quantity)) return -1;
   if (/acc|f1|exact|match|precision|recall|auc|score|bleu|reward|r2/i.test(quantity)) return 1;
@@ -63,14 +63,14 @@ function digits(value, significant = 4) {
   return value.toFixed(Math.min(6, Math.max(0, significant - 1 - Math.floor(Math.log10(size)))));
 }
 
-/** The fewest decimals with which `write` says `value` well enough for ticks `step` apart. */
+/** The smallest number of decimals for which `write` is exact enough for ticks `step` apart. */
 function decimals(value, step, write) {
   let n = 0;
   while (n < 8 && Math.abs(Number(write(value, n)) - value) > step / 100) ++n;
   return n;
 }
 
-/** What stands at the ticks: as exact as their distance asks for, all in one manner. */
+/** The labels of ticks, with as many decimals as their distance needs, all in one format. */
 function ticks(values, log) {
   const largest = Math.max(...values.map(Math.abs)), step = values.length > 1 ? values[1] - values[0] : largest;
   const fixed = (v, n) => v.toFixed(n), power = (v, n) => v.toExponential(n);
@@ -101,14 +101,14 @@ function duration(seconds) {
   return `${Math.floor(s / 3600)}:${two(Math.floor((s % 3600) / 60))} h`;
 }
 
-/** The same at a tick. */
+/** A duration as the label of a tick. */
 function roundDuration(seconds) {
   if (seconds === 0) return "0";
   for (const [scale, letter] of [[3600, "h"], [60, "min"]]) if (seconds % scale === 0) return `${seconds / scale} ${letter}`;
   return duration(seconds);
 }
 
-// What a run came to.
+// Results of a run.
 const finite = (values) => values.filter((v) => v !== null);
 
 function findBest(series, way) {

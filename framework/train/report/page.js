@@ -1,4 +1,4 @@
-// The page around the curves: head, controls, configuration, model, samples.
+// The page around the charts: head, controls, configuration, model, samples.
 
 const number = (text, small) => el("td", { class: "number" }, text, small && el("small", {}, small));
 
@@ -88,7 +88,7 @@ function theme(name) {
 function controls() {
   const percent = () => (view.smooth === 0 ? "off" : `${+(view.smooth * 100).toPrecision(2)} %`);
   const output = el("output", {}, percent());
-  // The slider's 0 is off; from there each step widens the average by the same factor, to a fifth of the run.
+  // The slider's 0 turns smoothing off; each further step multiplies the width by the same factor, up to 0.2 of the run.
   const slider = el("input", { id: "smooth", type: "range", min: 0, max: 50, value: 17, oninput: () => {
     view.smooth = slider.value === "0" ? 0 : 0.002 * 100 ** (slider.value / 50);
     output.textContent = percent();
@@ -145,7 +145,7 @@ function configuration() {
 
 // Model ----------------------------------------------------------------------------------------------
 
-/** The table of model.txt by the columns of its head, or null when it has none. */
+/** The table of model.txt, cut at the columns of its head; null if it has no such head. */
 function modelRows(text) {
   const lines = text.split("\n").filter((line) => line.trim());
   const head = lines[0] ?? "";

@@ -6,7 +6,7 @@ namespace temper::optim_kernels::TEMPER_ISA {
 
 namespace {
 
-/// Calls finish(rule, p, m, v, more...) on the new moments, with v the largest one so far under AMSGrad.
+/// Updates the moments and calls finish(rule, p, m, v, more...). With AMSGrad, v is the largest v so far.
 template <class Finish, class... More>
 void adam_with(const AdamScalars& s, const AdamColumns& c, Index n, Finish finish, More... more) {
   const AdamRule rule(s);

@@ -4,7 +4,7 @@
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
-/// The arithmetic that all forms of Adam share.
+/// The arithmetic that all variants of Adam share.
 struct AdamRule {
   explicit AdamRule(const AdamScalars& s)
       : scale(s.scale),
@@ -23,7 +23,7 @@ struct AdamRule {
     m = beta1 * m + rest1 * g;
     v = beta2 * v + (rest2 * g) * g;
   }
-  /// One rounding of p for step and decay together: p times (1 - lr * decay) first would lose small decays.
+  /// Step and decay in one sum, so that p is rounded once: p * (1 - lr * decay) on its own would lose small decays.
   Vec change(Vec p, Vec m, Vec v) const { return change_by_root(p, m, xsimd::sqrt(v) * root); }
   Vec change_by_root(Vec p, Vec m, Vec corrected_root) const { return rate * (m / (corrected_root + eps)) + decay * p; }
   Vec torch(Vec p, Vec m, Vec v) const { return p * decay - (rate * m) / (xsimd::sqrt(v) / root + eps); }

@@ -6,7 +6,7 @@ namespace {
 
 double adopt(const AdoptScalars& s, const TakeScalars& t, const TakeColumns& c, float* m_data, float* v_data, Index n) {
   const Vec scale(s.scale), beta1(s.beta1), rest1(s.rest1), beta2(s.beta2), rest2(s.rest2), eps(s.eps), clip(s.clip);
-  // The moment takes the gradient divided by the second moment of the gradients before this one.
+  // The gradient is divided by the root of v before v includes it, which is what sets ADOPT apart from Adam.
   return take(
       t, c, n,
       [=](Vec, Vec& g, Vec& m, Vec& v) {

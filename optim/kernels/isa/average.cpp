@@ -9,8 +9,8 @@ void average(float* mean, const float* p, float weight, Index n) {
       n, [w = Vec(weight)](Vec& a, Vec& x) { a = a + w * (x - a); }, State{mean}, Input{p});
 }
 
-/// To the nearest, ties to even; NaN stays NaN.
-Int rounded(Vec x) {
+/// The bits of x in bfloat16, rounded to nearest even. NaN stays NaN.
+Int bf16_bits(Vec x) {
   const Int bits = bits_of(x);
   const Int even = shift_right(bits, 16) & Int(1);
   const Int nearest = shift_right(bits + Int(0x7fff) + even, 16);
@@ -20,10 +20,10 @@ Int rounded(Vec x) {
 
 void to_bf16(const float* x, std::uint16_t* y, Index n) {
   Index i = 0;
-  for (; i + width <= n; i += width) store_u16(y + i, rounded(load(x + i)));
+  for (; i + width <= n; i += width) store_u16(y + i, bf16_bits(load(x + i)));
   if (i < n) {
     alignas(64) std::uint16_t part[width];
-    store_u16(part, rounded(load_part(x + i, n - i)));
+    store_u16(part, bf16_bits(load_part(x + i, n - i)));
     for (Index j = 0; i + j < n; ++j) y[i + j] = part[j];
   }
 }

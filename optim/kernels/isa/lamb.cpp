@@ -25,7 +25,7 @@ void lamb_moments(const AdamScalars& s, const AdamColumns& c, Index n, double* s
         rule.moments(p, load_part(c.g + first, left), m, v);
         store_part(c.m + first, m, left);
         store_part(c.v + first, v, left);
-        // Missing lanes: 0 / eps, which would be NaN for an eps of 0.
+        // Stores only the lanes in use: the others are 0 / eps, which is NaN if eps is 0.
         alignas(64) float part[width] = {};
         store_part(part, rule.change(p, m, v), left);
         sizes.add(j, p);

@@ -4,7 +4,7 @@ namespace temper::optim_kernels::TEMPER_ISA {
 
 namespace {
 
-/// Adam with Nesterov's look ahead.
+/// Adam with Nesterov momentum.
 void nadam(const NAdamScalars& s, const AdamColumns& c, Index n) {
   const Vec scale(s.scale), l2(s.l2), beta1(s.beta1), rest1(s.rest1), beta2(s.beta2), rest2(s.rest2), root(s.root),
       eps(s.eps), rate_m(s.rate_m), rate_g(s.rate_g);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Numbers of 8 and 16 bits as vectors of 32-bit integers, and the random bits that round them.
+// Loads and stores that convert between 8- or 16-bit numbers and vectors of 32-bit integers; random bits for rounding.
 
 #include <bit>
 
@@ -13,7 +13,7 @@ static_assert(Int::size == Vec::size);
 
 static inline Int bits_of(Vec x) { return bits_as<Int>(x); }
 static inline Vec float_of(Int x) { return bits_as<Vec>(x); }
-/// Shifts that bring in zeros.
+/// Logical shifts.
 static inline Int shift_right(Int x, int count) {
 #if defined(TEMPER_ISA_avx512)
   return Int(_mm512_srli_epi32(x, static_cast<unsigned>(count)));
@@ -55,7 +55,7 @@ static inline Int load_u16(const std::uint16_t* p) {
   return Int(_mm_unpacklo_epi16(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)), _mm_setzero_si128()));
 #endif
 }
-/// Of numbers below 2^16.
+/// Stores numbers in [0, 2^16).
 static inline void store_u16(std::uint16_t* p, Int x) {
 #if defined(TEMPER_ISA_avx512)
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(x));
@@ -63,17 +63,17 @@ static inline void store_u16(std::uint16_t* p, Int x) {
   const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(x, x), 0x08);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
 #else
-  // Only the signed pack exists: spread the sign first.
-  const __m128i spread = _mm_srai_epi32(_mm_slli_epi32(x, 16), 16);
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(spread, spread));
+  // SSE2 packs with signed saturation only: sign-extend first, so that nothing saturates.
+  const __m128i extended = _mm_srai_epi32(_mm_slli_epi32(x, 16), 16);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi32(extended, extended));
 #endif
 }
 
-/// As the highest byte of each number, zeros below.
+/// Loads bytes into the highest byte of each 32-bit number; the others are zero.
 static inline Int load_u8_high(const std::uint8_t* p) {
 #if defined(TEMPER_ISA_avx512)
   const __m512i bytes = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-  // Byte i to the top of number i; indices with the highest bit give zero.
+  // Moves byte i to the highest byte of number i. An index with its highest bit set gives zero.
   const __m512i to =
       _mm512_set_epi32(0x0f808080, 0x0e808080, 0x0d808080, 0x0c808080, 0x0b808080, 0x0a808080, 0x09808080, 0x08808080,
                        0x07808080, 0x06808080, 0x05808080, 0x04808080, 0x03808080, 0x02808080, 0x01808080, 0x00808080);
@@ -87,7 +87,7 @@ static inline Int load_u8_high(const std::uint8_t* p) {
   return Int(_mm_unpacklo_epi16(zero, _mm_unpacklo_epi8(zero, _mm_cvtsi32_si128(four))));
 #endif
 }
-/// The lowest 8 bits of each.
+/// Stores the lowest 8 bits of each number.
 static inline void store_u8(std::uint8_t* p, Int x) {
 #if defined(TEMPER_ISA_avx512)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(x));
@@ -103,7 +103,7 @@ static inline void store_u8(std::uint8_t* p, Int x) {
 #endif
 }
 
-/// The largest element of floats that are not negative, given as bits: so compared, a NaN is the largest of all.
+/// The largest of the non-negative floats whose bits are given. Compared as integers, NaN is the largest.
 static inline float largest_lane(Int x) {
 #if defined(TEMPER_ISA_avx512)
   return std::bit_cast<float>(_mm512_reduce_max_epi32(x));
@@ -116,32 +116,32 @@ static inline float largest_lane(Int x) {
 #endif
 }
 
-/// 32 random bits for each number of a counter: a function of key and counter alone.
+/// Counter-based generator: 32 random bits for each counter, a function of key and counter alone.
 /// Source: Appleby, MurmurHash3 (2011), the 32-bit finalizer.
 class RandomBits {
  public:
   explicit RandomBits(std::uint32_t key) : key_(key) {
     alignas(64) std::int32_t lanes[width];
-    for (Index i = 0; i < width; ++i) lanes[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(i) * spread);
+    for (Index i = 0; i < width; ++i) lanes[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(i) * golden);
     lanes_ = Int::load_aligned(lanes);
   }
-  /// For the numbers from `first` on.
+  /// For the counters first, first + 1, ..., one per lane.
   Int operator()(Index first) const {
-    Int x = lanes_ + Int(static_cast<std::int32_t>(static_cast<std::uint32_t>(first) * spread + key_));
+    Int x = lanes_ + Int(static_cast<std::int32_t>(static_cast<std::uint32_t>(first) * golden + key_));
     x = times(x ^ shift_right(x, 16), 0x85ebca6bu);
     x = times(x ^ shift_right(x, 13), 0xc2b2ae35u);
     return x ^ shift_right(x, 16);
   }
-  /// For one number.
-  std::uint32_t of(Index number) const {
-    std::uint32_t x = static_cast<std::uint32_t>(number) * spread + key_;
+  /// For one counter.
+  std::uint32_t of(Index counter) const {
+    std::uint32_t x = static_cast<std::uint32_t>(counter) * golden + key_;
     x = (x ^ x >> 16) * 0x85ebca6bu;
     x = (x ^ x >> 13) * 0xc2b2ae35u;
     return x ^ x >> 16;
   }
 
  private:
-  static constexpr std::uint32_t spread = 0x9e3779b1u;  // brings neighbours apart
+  static constexpr std::uint32_t golden = 0x9e3779b1u;  // 2^32 / golden ratio: maps near counters to distant numbers
 
   std::uint32_t key_;
   Int lanes_;

@@ -1,6 +1,6 @@
 #pragma once
 
-// The optimizers' kernels of one instruction set: one part a unit of this folder.
+// The optimizers' kernels of one instruction set. Each file of this folder fills its part of the table.
 
 #include "framework/kernels/isa/parts.hpp"
 #include "optim/kernels/table.hpp"

@@ -17,7 +17,7 @@ void prodigy_moments(const ProdigyScalars& s, const ProdigyColumns& c, Index n, 
         sum = beta3 * sum + rest3 * g;
       },
       Input{c.p}, Input{c.g}, State{c.m}, State{c.v}, State{c.s}, State{c.p0});
-  // What they add up to, from the cache.
+  // The sums, in separate loops that read what the cache still holds.
   Dots dots;
   blocks(n, [&](auto get) {
     for (Index j = 0; j < Squares::vectors; ++j) dots.add(j, scale * get(c.g, j), get(c.p0, j) - get(c.p, j));

@@ -16,7 +16,7 @@ void rmsprop(const RmspropScalars& s, const RmspropColumns& c, Index n) {
     v = alpha * v + (rest * g) * g;
     mean = alpha * mean + rest * g;
     const Vec variance = v - mean * mean;
-    return g / (xsimd::sqrt(xsimd::select(variance < Vec(0.0f), Vec(0.0f), variance)) + eps);  // NaN stays
+    return g / (xsimd::sqrt(xsimd::select(variance < Vec(0.0f), Vec(0.0f), variance)) + eps);  // keeps NaN
   };
   const auto push = [=](Vec& p, Vec& buf, Vec direction) {
     buf = momentum * buf + direction;

@@ -12,12 +12,12 @@ void rprop(const RpropScalars& s, float* p_data, const float* g_data, float* bef
       [=](Vec& p, Vec& g, Vec& before, Vec& size) {
         g = scale * g;
         size = size + start;
-        // By signs: a product of two small gradients would vanish.
+        // Compares signs: the product of two small gradients can underflow to zero.
         const auto same = ((g > zero) & (before > zero)) | ((g < zero) & (before < zero));
-        const auto turned = ((g > zero) & (before < zero)) | ((g < zero) & (before > zero));
-        size = size * xsimd::select(same, grow, xsimd::select(turned, shrink, one));
+        const auto flipped = ((g > zero) & (before < zero)) | ((g < zero) & (before > zero));
+        size = size * xsimd::select(same, grow, xsimd::select(flipped, shrink, one));
         size = xsimd::select(size > most, most, xsimd::select(size < least, least, size));
-        g = xsimd::select(turned, zero, g);
+        g = xsimd::select(flipped, zero, g);
         p = p - xsimd::select(g > zero, size, xsimd::select(g < zero, -size, g));
         before = g;
       },

@@ -4,7 +4,7 @@ namespace temper::optim_kernels::TEMPER_ISA {
 
 namespace {
 
-/// How y and z take a direction u.
+/// The step of y and z along a direction u.
 struct Rule {
   explicit Rule(const ScheduleFreeScalars& s) : first(s.first), pull(s.pull), push(s.push), lr(s.lr), decay(s.decay) {}
 

@@ -17,13 +17,13 @@ struct Rule {
         decay(s.decay) {}
 
   Vec gradient(Vec p, Vec g) const { return scale * g + l2 * p; }
-  /// The direction, with momentum.
+  /// With momentum.
   Vec direction(Vec p, Vec g, Vec& buf) const {
     g = gradient(p, g);
     buf = keep * buf + take * g;
     return direct * g + through * buf;
   }
-  /// One rounding of p for step and decay together: p times (1 - lr * decay) first would lose small decays.
+  /// Step and decay in one sum, so that p is rounded once: p * (1 - lr * decay) on its own would lose small decays.
   Vec change(Vec p, Vec d) const { return lr * d + decay * p; }
   Vec torch(Vec p, Vec d) const { return p * decay - lr * d; }
 

@@ -23,8 +23,8 @@ static inline Halves widen(Vec x) {
 #endif
 }
 
-/// Adds products into 32 lanes, whatever the width of a vector: the order of additions, and so the bits of the sum, are
-/// the same on every instruction set.
+/// Adds products into 32 lanes on every instruction set, so that the order of the additions, and with it the bits of
+/// the sum, do not depend on the width of a vector.
 class Dots {
  public:
   static constexpr Index lanes = 32;
@@ -58,7 +58,7 @@ class Squares : public Dots {
   void add(Index vector, Vec x) { Dots::add(vector, x, x); }
 };
 
-/// Calls block(get) for every 32 elements, where get(pointer, vector) reads a vector of them; missing ones are 0.
+/// Calls block(get) for every 32 elements, where get(pointer, vector) reads a vector of them, padded with 0.
 template <class Block>
 static inline void blocks(Index n, Block block) {
   Index i = 0;

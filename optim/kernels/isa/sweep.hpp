@@ -1,7 +1,7 @@
 #pragma once
 
-// The loop that all update rules share. No unit that includes this may contract a * b + c into one operation: the
-// bits must be those of SSE2.
+// The loop that all update rules share. Files that include this are compiled without contracting a * b + c to an FMA,
+// which would round differently than SSE2.
 
 #include "framework/kernels/isa/isa.hpp"
 #include "optim/kernels/isa/parts.hpp"
@@ -18,7 +18,7 @@ using kernels::TEMPER_ISA::store_part;
 using kernels::TEMPER_ISA::Vec;
 using kernels::TEMPER_ISA::width;
 
-// Columns: how a rule sees memory.
+// Columns: the arrays a rule works on.
 
 /// Read and written.
 struct State {
@@ -38,8 +38,8 @@ struct Input {
   void put_part(Index, Vec, Index) const {}
 };
 
-/// Calls rule(Vec&...) with the values of every column at the same places, for n elements, and writes back what it
-/// made of them. The tail goes through the same vectors.
+/// Calls rule(Vec&...) with the vectors of all columns at the same index, for n elements, and writes them back. The
+/// last, partial vector is padded and goes through the same arithmetic.
 template <class Rule, class... Columns>
 static inline void sweep(Index n, Rule rule, Columns... columns) {
   Index i = 0;

@@ -1,19 +1,19 @@
 #pragma once
 
-// How p takes a direction: with decoupled decay, cautiously, rounded once or compensated.
+// The step of a parameter along a direction: decoupled decay, cautious masking, plain or compensated rounding.
 
 #include "optim/kernels/isa/rounding.hpp"
 #include "optim/kernels/isa/sweep.hpp"
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
-/// Where both are positive, or both negative. (A product of the two could vanish.)
+/// Where both are positive, or both negative. (The sign of a * b would not do: the product can underflow to zero.)
 static inline auto same_sign(Vec a, Vec b) {
   const Vec zero(0.0f);
   return ((a > zero) & (b > zero)) | ((a < zero) & (b < zero));
 }
 
-/// The change that a direction u makes to p.
+/// What is subtracted from p for a direction u.
 struct Change {
   explicit Change(const TakeScalars& s)
       : lr(s.lr), decay(s.decay), boost(s.boost), cautious(s.cautious), cautious_decay(s.cautious_decay) {}
@@ -30,7 +30,7 @@ struct Change {
   bool cautious, cautious_decay;
 };
 
-/// Takes the direction rule(p, g, states...), which scales g and renews the states; or only counts, see TakeScalars.
+/// Steps along rule(p, g, states...), which scales g and updates the states; or only counts, see TakeScalars::count.
 template <class Rule, class... States>
 static inline double take(const TakeScalars& s, const TakeColumns& c, Index n, Rule rule, States... states) {
   if (s.count) {
