@@ -72,6 +72,9 @@ struct KeyHash {
 
 /// Memory of one of oneDNN's primitives: 20 to 80 KiB were measured in versions 2.6 and 3.7, most of it generated code.
 constexpr std::size_t primitive_bytes = std::size_t{64} << 10;
+/// More than oneDNN allocates for the code of one primitive, and for that of its gemm's kernels, all of which it
+/// generates at once: 6 MiB in version 2.6 with AVX2.
+constexpr std::size_t primitive_code = std::size_t{4} << 20, gemm_code = std::size_t{16} << 20;
 
 /// Bytes that the cached programs of all threads occupy, and their limit.
 struct CacheSize {
@@ -120,8 +123,7 @@ ThreadState& this_thread() {
 void ThreadState::trim() { this_thread().clear(); }
 
 /// oneDNN 2.6 does not check the result of allocating memory for generated code, and crashes without it.
-void require_room_for_code() {
-  constexpr std::size_t room = std::size_t{4} << 20;  // more than it allocates for a primitive's code
+void require_room_for_code(std::size_t room) {
   for (const bool again : {true, false}) {
     void* const memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory != MAP_FAILED) {
@@ -240,7 +242,7 @@ void Program::add(const char* what, const dnnl::primitive_desc_base& description
   const std::string name = fmt::format("{} {}", what, description.impl_info_str());
   record_implementation(name);
   if (std::string_view(what) != "reorder") implementation_ = name;
-  require_room_for_code();
+  require_room_for_code(primitive_code);
   Step step{dnnl::primitive(description.get()), {}, {}};
   for (const auto& [argument, memory] : arguments) {
     step.arguments.push_back({argument, memories_[static_cast<std::size_t>(memory)].memory.get()});
@@ -351,6 +353,7 @@ void execute(Program& program, std::span<const void* const> operands) {
 }
 
 void execute_in(std::byte* workspace, Program& program, std::span<const void* const> operands) {
+  require_room_for_code(gemm_code);  // which is generated when it first runs, in a trial
   program.run(this_thread().stream, workspace, operands);
 }
 
