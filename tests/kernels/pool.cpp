@@ -20,8 +20,8 @@ Pool2d sized(Pool2d s) {
 std::size_t inputs(const Pool2d& s) { return static_cast<std::size_t>(s.n * s.h * s.w * s.channels); }
 std::size_t outputs(const Pool2d& s) { return static_cast<std::size_t>(s.n * s.out_h * s.out_w * s.channels); }
 
-/// Calls tap(y, x, number, count) for every element of every window, row by row: the indices of output and input, the
-/// element's number in the window, and the number of the window's elements inside the image.
+/// Calls tap(y, x, number, count) for the elements of every window that are inside the image, row by row: the indices
+/// of output and input, the element's number in the window, and the number of elements inside the image.
 template <class Tap>
 void each_tap(const Pool2d& s, Tap tap) {
   for (Index n = 0; n < s.n; ++n) {
