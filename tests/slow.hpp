@@ -6,8 +6,8 @@
 
 namespace temper::test {
 
-/// Those of oneDNN's implementations ("matmul ref:any") that are references: right, and a hundred times slower than the
-/// rest. A shape or layout that gets one must be computed in another way.
+/// The reference implementations among oneDNN's implementations ("matmul ref:any"). They are a hundred times slower
+/// than the others, so Temper must not use them for any shape or layout.
 inline std::vector<std::string> slow_implementations(const std::set<std::string>& names) {
   std::vector<std::string> slow;
   for (const std::string& name : names) {

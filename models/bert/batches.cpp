@@ -118,8 +118,8 @@ std::array<Tensor, 3> MaskedBatches::get(std::int64_t i, const data::Epoch& epoc
   Tensor tokens = std::move(batches_.get(i, epoch)[0]);
   std::int64_t* token = tokens.mutable_data<std::int64_t>();
   std::vector<std::int64_t> maskable;
-  for (std::int64_t at = 0; at < tokens.numel(); ++at) {
-    if (!special_.contains(token[at])) maskable.push_back(at);
+  for (std::int64_t t = 0; t < tokens.numel(); ++t) {
+    if (!special_.contains(token[t])) maskable.push_back(t);
   }
   // A function of the batch's shape alone, so that the model computes with few different shapes: with the smallest
   // number of ordinary tokens that texts of this padded length have.

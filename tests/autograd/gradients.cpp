@@ -1,4 +1,4 @@
-// Where gradients go, and where they stay.
+// Which tensors get gradients, and when gradients must not change.
 
 #include <doctest/doctest.h>
 
@@ -45,7 +45,7 @@ TEST_CASE("something computed on the tape may be watched, before its use or afte
   CHECK(a.gradient().item() == 6 * (2 * 9 * 3 + 1) + 81);
 }
 
-TEST_CASE("a watched parameter has the gradient of this tape, and the sum of all") {
+TEST_CASE("a watched parameter has the gradient of this tape, and the sum over all tapes") {
   const Parameter a = number(3), b = number(1);
   for (int i = 1; i <= 2; ++i) {
     Tape tape;
@@ -114,7 +114,7 @@ TEST_CASE("an undefined parameter says so") {
   CHECK_THROWS_WITH_AS(Parameter(none).set_value(ones({2})), text, ValueError);
 }
 
-TEST_CASE("gradcheck's weights are not numbers the program draws") {
+TEST_CASE("gradcheck does not advance the program's random generator") {
   manual_seed(1);
   const Tensor x = normal({8});
   Tensor weights;

@@ -1,6 +1,6 @@
 #pragma once
 
-// Operations of one number, so that the tape is tested without any of the library's.
+// Operations on one number, so that the tape is tested independently of the library's operations.
 
 #include <temper/autograd/tape.hpp>
 
@@ -22,7 +22,7 @@ inline Tensor plus(const Tensor& a, const Tensor& b) {
   });
 }
 
-/// Adds to the gathering buffer itself, as weight gradients do.
+/// Adds to the gradient buffer in place, as the gradients of weights do.
 inline Tensor twice(const Tensor& a) {
   return record("twice", scalar(static_cast<float>(2 * a.item())), {a}, [](const Tensor& dy, Gradients& gradients) {
     auto [dx, accumulate] = gradients.into(0);

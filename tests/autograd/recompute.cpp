@@ -16,7 +16,7 @@ using namespace temper;
 
 namespace {
 
-/// Whether both have a gradient of the same bits, or neither has one.
+/// Whether both have gradients with the same bits, or neither has one.
 bool same_gradient(const Parameter& a, const Parameter& b) {
   if (!a.gradient().defined() || !b.gradient().defined()) return a.gradient().defined() == b.gradient().defined();
   return std::ranges::equal(a.gradient().values<float>(), b.gradient().values<float>());
@@ -24,7 +24,7 @@ bool same_gradient(const Parameter& a, const Parameter& b) {
 
 Parameter weights(const Shape& shape) { return Parameter(normal(shape), Role::weight); }
 
-/// What two tapes, one of which computes blocks again, are to agree on.
+/// What must be equal for a tape with and without recomputation.
 struct Weights {
   Parameter first = weights({8, 8}), second = weights({8, 8}), shared = weights({8, 8});
   std::vector<Parameter> all() const { return {first, second, shared}; }
@@ -46,13 +46,13 @@ Tensor loss(const Weights& w, const Tensor& x, bool again) {
     return again ? recompute(layer, in) : layer(in);
   };
   const Tensor middle = linear(x, w.shared);
-  // The stream goes beside the second block as well, so that its gradient is a sum begun before the block's.
+  // The input of the second block is used outside of it too, so that its gradient has a term before the block's.
   return sum(run(run(middle, w.first), w.second) * middle) + sum(dropout(middle, 0.5));
 }
 
 }  // namespace
 
-TEST_CASE("gradients of blocks computed again are the same to the last bit, masks included") {
+TEST_CASE("recomputed blocks give the same gradients bit for bit, dropout included") {
   const Weights a = same_weights(), b = same_weights();
   const Tensor x = normal({5, 8});
   const auto gradient = [&](const Weights& w, bool again) {
@@ -74,7 +74,7 @@ TEST_CASE("gradients of blocks computed again are the same to the last bit, mask
   }
 }
 
-TEST_CASE("backward for some parameters computes a block again for those alone") {
+TEST_CASE("backward for some parameters recomputes only the blocks they need") {
   for (const std::size_t wanted : {0u, 1u, 2u}) {
     const Weights a = same_weights(), b = same_weights();
     const Tensor x = normal({5, 8});
@@ -88,7 +88,7 @@ TEST_CASE("backward for some parameters computes a block again for those alone")
   }
 }
 
-TEST_CASE("a block runs once forward and once backward, and not again when no gradient comes to it") {
+TEST_CASE("a block runs once in forward and once in backward, and not at all in backward without a gradient") {
   const Parameter w = weights({4}), other = weights({4});
   int runs = 0;
   const auto counted = [&runs, &w](const Tensor& x) {
@@ -123,7 +123,7 @@ TEST_CASE("a block runs once forward and once backward, and not again when no gr
   CHECK(runs == 7);
 }
 
-TEST_CASE("a block of constants is not recorded, and one that gives its input back is that input") {
+TEST_CASE("a block of constants is not recorded, and one that returns its input is the identity") {
   const Parameter w = weights({4});
   Tape tape;
   const Tensor y = recompute([](const Tensor& x) { return x + 1.0f; }, ones({4}));
@@ -170,7 +170,7 @@ TEST_CASE("blocks may contain blocks, tapes and pauses") {
     Tape tape;
     const Tensor start = linear(x, w.shared), y = again ? recompute(layer, start) : layer(start);
     tape.backward(sum(y * y));
-    return normal({1}).item();  // what is drawn afterwards is the same, too
+    return normal({1}).item();  // later draws are the same, too
   };
   CHECK(outer(a, false) == outer(b, true));
   for (std::size_t i = 0; i < 3; ++i) {
@@ -182,7 +182,7 @@ TEST_CASE("blocks may contain blocks, tapes and pauses") {
 TEST_CASE("a block draws the same whatever happens to the random generator meanwhile") {
   const Weights a = same_weights(), b = same_weights();
   const Tensor x = normal({5, 8});
-  for (const bool draws : {false, true}) {  // beside its masks
+  for (const bool draws : {false, true}) {  // besides its dropout masks
     const auto gradients = [&](const Weights& w, bool again) {
       const auto layer = [&](const Tensor& in) {
         const Tensor y = block(in, w.first, w.shared);
@@ -194,7 +194,7 @@ TEST_CASE("a block draws the same whatever happens to the random generator meanw
       manual_seed(1000);
       normal({3});
       tape.backward(sum(y * y));
-      // Nor does the second run change it.
+      // The second run does not advance the generator.
       CHECK(random_state() == RandomState{.seed = 1000, .draws = 1, .tapes = 0});
     };
     gradients(a, false);
@@ -204,7 +204,7 @@ TEST_CASE("a block draws the same whatever happens to the random generator meanw
   }
 }
 
-TEST_CASE("draws of other threads between those of a block are neither repeated nor undone") {
+TEST_CASE("random draws of other threads while a block runs are neither repeated nor undone") {
   const Parameter w = weights({4});
   manual_seed(3);
   int runs = 0;
@@ -226,7 +226,7 @@ TEST_CASE("draws of other threads between those of a block are neither repeated 
   }
 }
 
-TEST_CASE("running statistics move once") {
+TEST_CASE("running statistics are updated once") {
   const Parameter gain(ones({3}), Role::norm_gain), bias(zeros({3}), Role::bias);
   const Tensor x = normal({6, 3});
   const auto moved = [&](bool again) {
@@ -244,7 +244,7 @@ TEST_CASE("running statistics move once") {
   CHECK(std::ranges::equal(variance.values<float>(), variance_again.values<float>()));
 }
 
-TEST_CASE("what a block computed is not kept") {
+TEST_CASE("the activations inside a block are not kept") {
   const Parameter w = weights({256, 256});
   const auto peak = [&](bool again) {
     const Tensor x = ones({1024, 256});
@@ -262,11 +262,11 @@ TEST_CASE("what a block computed is not kept") {
   };
   const std::size_t one = 1024 * 256 * sizeof(float);
   CHECK(peak(false) >= 8 * 3 * one);
-  // What enters the blocks, and what one block keeps and works with.
+  // The inputs of the blocks, and the activations and temporaries of one block.
   CHECK(peak(true) <= (8 + 10) * one);
 }
 
-TEST_CASE("a block that is moved onto the tape dies with it, one that cannot be copied is referred to") {
+TEST_CASE("a block given as an rvalue is moved onto the tape, one that cannot be copied is referenced") {
   const auto token = std::make_shared<int>(1);
   const Parameter w = weights({2});
   {
@@ -281,7 +281,7 @@ TEST_CASE("a block that is moved onto the tape dies with it, one that cannot be 
   CHECK(w.gradient().defined());
 }
 
-TEST_CASE("what makes a second run differ is an error, and leaves no gradient") {
+TEST_CASE("a second run that differs from the first is an error, and leaves no gradient") {
   Parameter w = weights({4});
   const auto backward = [&w](auto layer, auto between) {
     Tape tape;
@@ -315,7 +315,7 @@ TEST_CASE("what makes a second run differ is an error, and leaves no gradient") 
   CHECK_FALSE(w.gradient().defined());
   CHECK_FALSE(recording());
 
-  // What the block used besides its inputs, on the tape or not.
+  // Tensors that the block uses besides its inputs, on the tape or not.
   Tensor constant = ones({4});
   CHECK_THROWS_WITH_AS(
       backward([&](const Tensor& x) { return x * w * constant; }, [&](Tensor&) { constant.fill(100.0f); }), changed,
@@ -331,7 +331,7 @@ TEST_CASE("what makes a second run differ is an error, and leaves no gradient") 
   CHECK_THROWS_WITH_AS(
       backward([&](const Tensor& x) { return ++runs > 1 ? x * w * (normal({4}) * 0.0f + 1.0f) : x * w; }, nothing),
       "recompute: the block drew 1 times from the random generator, the first time 0", TapeError);
-  // A value that replaces another is not noticed in the numbers where the input is 0.
+  // A replaced value is an error even if the results are equal, as here, where the input is 0.
   const auto times_zero = [&w](const Tensor& x) { return (x * 0.0f) * w; };
   CHECK_THROWS_WITH_AS(backward(times_zero, [&w](Tensor&) { w.set_value(full({4}, 100.0f)); }),
                        "recompute: the block used a parameter [4] that it did not use the first time", TapeError);
@@ -340,7 +340,7 @@ TEST_CASE("what makes a second run differ is an error, and leaves no gradient") 
   Tape tape;
   CHECK_THROWS_WITH_AS(recompute([](const Tensor&) { return Tensor(); }, w.value()),
                        "recompute: the block gave an undefined tensor", ValueError);
-  // A run that was cut short left the tape recording.
+  // After an exception in the second run, nothing is recording.
   CHECK_THROWS_AS(recompute([](const Tensor&) -> Tensor { throw ValueError("no"); }, w.value()), ValueError);
   tape.backward(sum(w * w));
   CHECK(w.gradient().defined());

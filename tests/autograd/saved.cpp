@@ -1,4 +1,4 @@
-// What the tape keeps: the operands that a wanted gradient needs, and no others.
+// Which tensors the tape saves: the operands that a wanted gradient needs, and no others.
 
 #include <doctest/doctest.h>
 
@@ -74,7 +74,7 @@ TEST_CASE("an operand that no wanted gradient needs may change before backward, 
   }
 }
 
-TEST_CASE("frozen layers keep no activations") {
+TEST_CASE("frozen layers save no activations") {
   Parameter w(normal({256, 256}), Role::weight), kernel(normal({64, 64, 3, 3}), Role::weight);
   w.freeze();
   kernel.freeze();
@@ -98,11 +98,11 @@ TEST_CASE("frozen layers keep no activations") {
   const BatchNormOptions frozen{.frozen = true};
   CHECK(kept({8, 16, 16, 64}, [&](const Tensor& x) { return batch_norm(x, gain, shift, mean, variance, frozen); }) <=
         2);
-  // An activation that needs the product keeps it, as its gradient needs it; its input it does not keep.
+  // A fused activation saves the product, which its gradient needs, but not the input.
   CHECK(kept({256, 256}, [&](const Tensor& x) { return linear_gelu(x, w); }) <= 14);
 }
 
-TEST_CASE("what only a backward function needs is not computed when nothing is wanted") {
+TEST_CASE("tensors that only backward needs are not computed when no gradient is wanted") {
   const Tensor x = ones({1024, 256}), w = ones({256, 256}), image = ones({8, 32, 32, 16});
   const std::size_t one = 1024 * 256 * sizeof(float);
   Tape tape;
@@ -114,7 +114,7 @@ TEST_CASE("what only a backward function needs is not computed when nothing is w
   CHECK(tape.size() == 0);
 }
 
-TEST_CASE("what does not lie between the loss and what is asked for is neither run nor checked") {
+TEST_CASE("backward neither runs nor checks operations that are not on a path from the loss to the wanted tensors") {
   const Parameter a = number(3), b = number(4);
   Tensor x = scalar(5);
   int runs = 0;
@@ -150,7 +150,7 @@ TEST_CASE("what does not lie between the loss and what is asked for is neither r
   }
 }
 
-TEST_CASE("a Saved that outlives its tape concerns no later one") {
+TEST_CASE("a Saved that outlives its tape does not affect later tapes") {
   const Parameter a = number(3);
   Tensor x = scalar(1);
   std::optional<Saved> kept;

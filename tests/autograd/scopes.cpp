@@ -15,12 +15,12 @@ using namespace temper::test;
 
 namespace {
 
-/// Neither a tape nor its mode is left on this thread.
+/// Whether this thread has no tape and the default mode.
 bool nothing_left() { return !training() && !recording(); }
 
 }  // namespace
 
-TEST_CASE("a tape that runs backward under a NoTape leaves nothing behind") {
+TEST_CASE("a tape that runs backward under a NoTape resets the thread's state") {
   const Parameter a = number(3);
   {
     Tape tape;
@@ -33,7 +33,7 @@ TEST_CASE("a tape that runs backward under a NoTape leaves nothing behind") {
   CHECK(nothing_left());
 }
 
-TEST_CASE("a tape that is destroyed under a NoTape leaves nothing behind") {
+TEST_CASE("a tape that is destroyed under a NoTape resets the thread's state") {
   std::optional<Tape> tape(std::in_place);
   {
     const NoTape pause;
@@ -86,7 +86,7 @@ TEST_CASE("scopes may end in any order") {
   third.reset();
   CHECK(nothing_left());
 
-  // What a NoTape found must not come back with it when its tape's recorder serves another one.
+  // A NoTape must not restore the recorder of a tape that ended meanwhile, as another tape uses it now.
   first.emplace();
   second.emplace();
   first.reset();
@@ -117,7 +117,7 @@ TEST_CASE("a tape destroyed on another thread stops recording on its own") {
   std::thread([&] {
     tape.reset();
     CHECK(nothing_left());
-    Tape other;  // its recorder is another one
+    Tape other;  // with another recorder
     times(a, a);
     CHECK(other.size() == 1);
   }).join();
@@ -129,7 +129,7 @@ TEST_CASE("a tape destroyed on another thread stops recording on its own") {
     left = std::make_unique<Tape>();
     times(a, a);
   }).join();
-  left.reset();  // its thread is gone
+  left.reset();  // its thread has ended
   CHECK(nothing_left());
   Tape last;
   const Tensor y = times(a, a);
@@ -137,7 +137,7 @@ TEST_CASE("a tape destroyed on another thread stops recording on its own") {
   CHECK(a.gradient().item() == 6);
 }
 
-TEST_CASE("a tape that ends within a block it runs ends the block, too") {
+TEST_CASE("a tape that ends while it recomputes a block ends the recomputation too") {
   const Parameter a = number(3);
   auto tape = std::make_unique<Tape>();
   const Tensor y = recompute(

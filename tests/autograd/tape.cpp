@@ -16,7 +16,7 @@
 using namespace temper;
 using namespace temper::test;
 
-TEST_CASE("gradients flow back, and add up where a value is used twice") {
+TEST_CASE("gradients of a value that is used twice add up") {
   const Parameter a = number(3), b = number(4);
   Tape tape;
   const Tensor ab = times(a, b);
@@ -36,7 +36,7 @@ TEST_CASE("gradients of several backwards add up until they are discarded") {
   CHECK_FALSE(a.gradient().defined());
 }
 
-TEST_CASE("a gradient handed to two inputs is not shared by their sums") {
+TEST_CASE("a gradient that two inputs get is not modified through one of them") {
   const Parameter a = number(1), b = number(1);
   Tape tape;
   tape.backward(plus(plus(a, b), twice(a)));
@@ -73,7 +73,7 @@ TEST_CASE("tapes nest: the innermost records") {
     const Tensor z = twice(a);
     CHECK(inner.size() == 1);
     inner.backward(z);
-    twice(a);  // the inner tape is inert now, so the outer one records
+    twice(a);  // the inner tape has finished, so the outer one records
     CHECK(outer.size() == 2);
   }
   CHECK(a.gradient().item() == 2);
@@ -121,7 +121,7 @@ TEST_CASE("a watched tensor the loss does not depend on has gradient zero") {
   CHECK_THROWS_WITH_AS(tape.gradient(scalar(1)), "gradient: tensor [] was not watched by this tape", TapeError);
 }
 
-TEST_CASE("frozen parameters and stopped tensors are constants") {
+TEST_CASE("frozen parameters and tensors of stop_gradient are constants") {
   Parameter a = number(3), b = number(4);
   b.freeze();
   Tape tape;
@@ -130,7 +130,7 @@ TEST_CASE("frozen parameters and stopped tensors are constants") {
   CHECK_FALSE(b.gradient().defined());
 }
 
-TEST_CASE("a parameter frozen in the midst of a tape is a constant from then on") {
+TEST_CASE("a parameter that is frozen while a tape records is a constant from then on") {
   Parameter a = number(3);
   Tape tape;
   const Tensor y = times(a, a);
@@ -141,7 +141,7 @@ TEST_CASE("a parameter frozen in the midst of a tape is a constant from then on"
   CHECK(a.gradient().item() == 6 * 3);
 }
 
-TEST_CASE("a frozen parameter that is watched has a gradient on the tape, and none waiting for a step") {
+TEST_CASE("a frozen parameter that is watched has a gradient on the tape, but none of its own") {
   Parameter a = number(3);
   a.freeze();
   Tape tape;
@@ -151,7 +151,7 @@ TEST_CASE("a frozen parameter that is watched has a gradient on the tape, and no
   CHECK_FALSE(a.gradient().defined());
 }
 
-TEST_CASE("backward for some parameters leaves the others alone") {
+TEST_CASE("backward for some parameters does not change the gradients of the others") {
   Parameter a = number(3), b = number(4);
   b.set_gradient(scalar(100));
   Tape tape;
@@ -160,7 +160,7 @@ TEST_CASE("backward for some parameters leaves the others alone") {
   CHECK(b.gradient().item() == 100);
 }
 
-TEST_CASE("training behaviour belongs to the tape") {
+TEST_CASE("training mode is a property of the tape") {
   CHECK_FALSE(training());
   {
     Tape tape;
@@ -194,7 +194,7 @@ TEST_CASE("dropout keys depend on the seed, the training tape and the call") {
   const auto one = keys(), two = keys();
   CHECK(one != two);
   {
-    Tape tape(Mode::evaluate);  // evaluation does not move the counter
+    Tape tape(Mode::evaluate);  // evaluation does not advance the counter
   }
   const RandomState state = random_state();
   CHECK(state.tapes == 2);
@@ -299,7 +299,7 @@ TEST_CASE("misuse of a tape is an exception that changes no gradient") {
   }
 }
 
-TEST_CASE("a tensor changed after it was needed for the last time is no error, one that is used again is") {
+TEST_CASE("changing a tensor is an error only if backward still needs it") {
   const Parameter a = number(3);
   Tape tape;
   Tensor y = twice(a);
@@ -325,11 +325,11 @@ TEST_CASE("a parameter may die before backward") {
   CHECK(a.gradient().item() == 4);
 }
 
-TEST_CASE("saved tensors are let go as backward walks") {
+TEST_CASE("backward releases saved tensors as it goes") {
   const Parameter a = number(2);
   {
     Tape tape;
-    times(a, a);  // so that the arena is there
+    times(a, a);  // allocates the arena
   }
   const std::size_t before = pool_stats().live;
   {
@@ -339,7 +339,7 @@ TEST_CASE("saved tensors are let go as backward walks") {
     CHECK(pool_stats().live > before + 100 * 128);
     tape.backward(y);
     y = Tensor();
-    // What is left: the gradient and the arena.
+    // Only the gradient and the arena are left.
     CHECK(pool_stats().live < before + 100 * 128);
   }
 }
@@ -358,7 +358,7 @@ void* million_operations(void* result) {
     tape.backward(y);
   }
   *static_cast<double*>(result) = a.gradient().item();
-  // And one that is destroyed without a backward.
+  // A tape that is destroyed without backward.
   Tape tape;
   for (int i = 0; i < 1000000; ++i) y = plus(y, a);
   return nullptr;

@@ -1,4 +1,4 @@
-// Threads that train with the same parameters, each with tapes of its own.
+// Threads that share parameters, each with its own tapes.
 
 #include <doctest/doctest.h>
 
@@ -22,7 +22,7 @@ namespace {
 
 constexpr int threads = 4, rounds = 3000;
 
-/// work(thread) on all of them at once.
+/// Runs work(thread) on several threads at once.
 template <class Work>
 void on_threads(Work work) {
   std::latch all(threads);
@@ -70,7 +70,7 @@ TEST_CASE("gradients of inputs are each thread's own when parameters are shared"
   CHECK_FALSE(a.gradient().defined());
 }
 
-TEST_CASE("threads share a model with blocks that are computed again, and draw masks meanwhile") {
+TEST_CASE("threads share a model with recomputed blocks while others draw dropout masks") {
   manual_seed(5);
   const Parameter w(full({4, 4}, 0.5f), Role::weight);
   const Tensor x = ones({3, 4});
@@ -81,7 +81,7 @@ TEST_CASE("threads share a model with blocks that are computed again, and draw m
         Tape tape;
         const auto block = [&w](const Tensor& in) { return dropout(linear(in, w), 0.5) + normal({4}); };
         tape.backward(sum(recompute(block, recompute(block, x))));
-      } catch (const TapeError&) {  // other draws than the first time
+      } catch (const TapeError&) {  // the second run drew other numbers
         ++failed;
       }
     }

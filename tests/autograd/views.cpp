@@ -37,7 +37,7 @@ TEST_CASE("views and copies of constants, and under a NoTape, are not recorded")
   CHECK(tape.size() == 0);
 }
 
-TEST_CASE("stop_gradient cuts, and a parameter made of a recorded tensor is one of its own") {
+TEST_CASE("stop_gradient stops gradients, and a parameter made of a recorded tensor is a new leaf") {
   const Parameter p(full({2}, 3.0f), Role::weight);
   Tape tape;
   const Parameter own(p.value() * 2.0f, Role::weight);
@@ -46,7 +46,7 @@ TEST_CASE("stop_gradient cuts, and a parameter made of a recorded tensor is one 
   CHECK(at(own.gradient(), 0) == 9);
 }
 
-TEST_CASE("copying the elements of what a gradient is to flow through is an error") {
+TEST_CASE("copying elements out of a recorded tensor is an error, as no gradient would flow") {
   const Parameter p(ones({2}), Role::weight);
   Tensor kept = zeros({2});
   Tape tape;
@@ -60,7 +60,7 @@ TEST_CASE("copying the elements of what a gradient is to flow through is an erro
   CHECK(at(kept, 0) == 2);
   const Tensor x = ones({2});
   kept.copy_from(x);
-  tape.watch(x);  // that was no use of it
+  tape.watch(x);  // allowed, as the failed call does not count as a use
   {
     const NoTape pause;
     kept.copy_from(p);

@@ -1,4 +1,4 @@
-// What main.cpp does, in a second: a few steps on random examples.
+// A short version of main.cpp: a few steps on random examples.
 
 #include <temper/models/mlp/mlp.hpp>
 #include <temper/temper.hpp>

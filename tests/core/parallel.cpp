@@ -68,13 +68,13 @@ TEST_CASE("an exception in a body reaches the caller") {
   }
 }
 
-TEST_CASE("set_threads refuses nonsense") {
+TEST_CASE("set_threads throws for invalid numbers") {
   const std::string expected = "threads, expected 1 to " + std::to_string(max_threads());
   CHECK_THROWS_WITH_AS(set_threads(0), ("set_threads: 0 " + expected).c_str(), ValueError);
   CHECK_THROWS_WITH_AS(set_threads(100000), ("set_threads: 100000 " + expected).c_str(), ValueError);
 }
 
-TEST_CASE("a team passes over its work several times in one region") {
+TEST_CASE("a team of threads makes several passes over its work in one parallel region") {
   const Restore restore;
   for (const int count : {1, 3}) {
     set_threads(count);

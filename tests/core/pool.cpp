@@ -40,7 +40,7 @@ TEST_CASE("blocks are aligned, large enough and used again") {
   }
 }
 
-TEST_CASE("rounding up never gives less than was asked, nor much more") {
+TEST_CASE("size classes are at least the requested size, and not much larger") {
   for (std::size_t bytes = 1; bytes < 70000; bytes += 13) {
     trim_pool();
     const std::size_t before = pool_stats().live;
@@ -98,7 +98,7 @@ TEST_CASE("a request is served by a block of up to twice its size before the sys
   CHECK(pool_stats().held == before.held);
   CHECK(Buffer(3 * mebibyte).data() != large);
   CHECK(pool_stats().system_requests == before.system_requests + 1);
-  // The smallest that will do.
+  // The smallest block that is large enough.
   trim_pool();
   Buffer smaller(6 * mebibyte), larger(7 * mebibyte);
   const std::byte* const at = smaller.data();
@@ -108,12 +108,12 @@ TEST_CASE("a request is served by a block of up to twice its size before the sys
   trim_pool();
 }
 
-TEST_CASE("the pool holds at most twice what was live at once, and asks for nothing once all sizes were seen") {
+TEST_CASE("the pool holds at most twice the peak in use, and requests no memory once all sizes have occurred") {
   trim_pool();
   std::mt19937 random(1);
   std::vector<std::int64_t> lengths(128);
   for (std::size_t i = 0; i < lengths.size(); ++i) lengths[i] = static_cast<std::int64_t>(4 * i + 4);
-  // Like training steps on texts of these lengths: what layers keep, and what lives for a moment.
+  // Allocations as in training steps on texts of these lengths: saved activations and temporaries.
   const auto step = [](std::int64_t length) {
     const auto rows = static_cast<std::size_t>(length) * 8;
     std::vector<Buffer> kept;
@@ -144,7 +144,7 @@ TEST_CASE("the pool holds at most twice what was live at once, and asks for noth
   trim_pool();
 }
 
-TEST_CASE("requests and returns in any order: no two blocks overlap, and the pool keeps its limit") {
+TEST_CASE("allocations and releases in random order: no two blocks overlap, and the pool stays within its limit") {
   trim_pool();
   std::mt19937 random(2);
   struct Owned {
@@ -177,7 +177,7 @@ TEST_CASE("requests and returns in any order: no two blocks overlap, and the poo
   trim_pool();
 }
 
-TEST_CASE("trimming gives back small blocks, too, but for what shares memory with blocks in use") {
+TEST_CASE("trimming releases small blocks too, except those in a slab with blocks in use") {
   trim_pool();
   const PoolStats before = pool_stats();
   std::vector<Buffer> small;
@@ -197,7 +197,7 @@ TEST_CASE("trimming gives back small blocks, too, but for what shares memory wit
   CHECK(pool_stats().held <= before.held);
 }
 
-TEST_CASE("what no system has is refused with its size, and nothing is lost by it") {
+TEST_CASE("a request beyond the system's memory throws with its size, and the pool stays usable") {
   const PoolStats before = pool_stats();
   const auto text = [](std::size_t bytes) -> std::string {
     try {
@@ -214,7 +214,7 @@ TEST_CASE("what no system has is refused with its size, and nothing is lost by i
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their own memory counts towards the limit
-TEST_CASE("what is kept goes back to the system before a request is refused") {
+TEST_CASE("the pool releases its cached blocks to the system before a request fails") {
   trim_pool();
   std::size_t pages = 0;
   std::ifstream("/proc/self/statm") >> pages;

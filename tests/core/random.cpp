@@ -12,7 +12,7 @@ using namespace temper;
 using detail::RandomStream;
 using detail::RandomUse;
 
-TEST_CASE("equal keys give equal numbers, different ones different numbers") {
+TEST_CASE("equal keys give equal numbers, different keys different numbers") {
   const RandomStream stream(1, RandomUse::dropout, 2, 3);
   CHECK(stream(5) == RandomStream(1, RandomUse::dropout, 2, 3)(5));
   std::set<std::array<std::uint32_t, 4>> seen;
@@ -63,7 +63,7 @@ TEST_CASE("random tensors depend on the seed and the draw, not on the threads") 
   for (const float value : wide.values<float>()) REQUIRE((value >= -2.0f && value < 3.0f));
 }
 
-TEST_CASE("the state can be saved and put back") {
+TEST_CASE("the state can be saved and restored") {
   manual_seed(9);
   uniform({3});
   const RandomState state = random_state();

@@ -8,7 +8,7 @@
 
 using namespace temper;
 
-TEST_CASE("a shape knows its axes") {
+TEST_CASE("sizes, rank and number of elements of a shape") {
   const Shape shape{2, 3, 4};
   CHECK(shape.rank() == 3);
   CHECK(shape.numel() == 24);
@@ -22,7 +22,7 @@ TEST_CASE("a shape knows its axes") {
   CHECK_FALSE(shape == Shape{2, 3, 4, 1});
 }
 
-TEST_CASE("axes come and go") {
+TEST_CASE("axes are added and removed") {
   const Shape shape{2, 3, 4};
   CHECK(shape.with_axis(0, 7) == Shape{7, 2, 3, 4});
   CHECK(shape.with_axis(1, 7) == Shape{2, 7, 3, 4});
@@ -32,7 +32,7 @@ TEST_CASE("axes come and go") {
   CHECK(shape.resized(-2, 9) == Shape{2, 9, 4});
 }
 
-TEST_CASE("a bad shape says what is wrong") {
+TEST_CASE("an invalid shape throws and names what is wrong") {
   CHECK_THROWS_WITH_AS(Shape({2, -1}), "shape [2, -1] has a negative size", ShapeError);
   CHECK_THROWS_WITH_AS(Shape({1, 1, 1, 1, 1, 1, 1, 1, 1}), doctest::Contains("has 9 axes, at most 8"), ShapeError);
   const std::int64_t large = std::int64_t{1} << 32;
@@ -42,7 +42,7 @@ TEST_CASE("a bad shape says what is wrong") {
   CHECK_THROWS_WITH_AS((Shape{2, 3}[2]), "axis 2 of shape [2, 3], which has 2 axes", ShapeError);
 }
 
-TEST_CASE("shapes broadcast from the end") {
+TEST_CASE("shapes broadcast from the last axis on") {
   CHECK(broadcast_shapes("add", {2, 3}, {3}) == Shape{2, 3});
   CHECK(broadcast_shapes("add", {2, 1, 4}, {3, 1}) == Shape{2, 3, 4});
   CHECK(broadcast_shapes("add", {}, {2}) == Shape{2});

@@ -42,7 +42,7 @@ std::vector<nlohmann::json> spans() {
 
 }  // namespace
 
-TEST_CASE("nothing is traced unless asked for") {
+TEST_CASE("nothing is traced unless enabled") {
   CHECK_FALSE(detail::tracing());
   { const Traced traced; }
   {
@@ -53,7 +53,7 @@ TEST_CASE("nothing is traced unless asked for") {
   CHECK(trace_table().find("never") == std::string::npos);
 }
 
-TEST_CASE("nested scopes are nested spans, and their time counts once in the table") {
+TEST_CASE("nested scopes are nested spans; the table counts an outer span's time without the inner one's") {
   {
     const Traced traced;
     const TraceScope outer("the \"outer\"\n", TraceTrack::program);
@@ -77,7 +77,7 @@ TEST_CASE("nested scopes are nested spans, and their time counts once in the tab
         outer.at("ts").get<double>() + outer.at("dur").get<double>() + 1e-3);
   CHECK(inner.at("dur") >= 60e3);
   CHECK(outer.at("dur") >= 80e3);
-  // 20 ms of the outer one are its own.
+  // The outer span takes 20 ms without the inner one.
   const std::string table = trace_table();
   const auto own = [&](const std::string& name) {
     const std::size_t at = table.find(name);
@@ -91,7 +91,7 @@ TEST_CASE("nested scopes are nested spans, and their time counts once in the tab
   CHECK(own("inner") >= 60.0);
 }
 
-TEST_CASE("a trace that is started again forgets the one before") {
+TEST_CASE("starting a trace discards the one before") {
   {
     const Traced traced;
     const TraceScope scope("before");

@@ -1,9 +1,9 @@
-// Loaded before the C library (LD_PRELOAD): counts the calls with which a program opens, reads, writes and renames
-// below one folder, and lets one of them go wrong. The environment says which:
-//   TEMPER_FAULT_FOLDER  the folder, an absolute path
-//   TEMPER_FAULT         EIO, ENOSPC, EDQUOT, EINTR, EMFILE, ENOLCK, short, kill (before the call), killed (after it),
-//   none TEMPER_FAULT_AT      number of the call that goes wrong, from 0 TEMPER_FAULT_LOG     a file that gets a line
-//   for every call
+// Injects faults. Loaded before the C library (LD_PRELOAD), it counts the calls with which a program opens, reads,
+// writes and renames files below one folder, and lets one of them fail. Environment variables:
+//   TEMPER_FAULT_FOLDER: absolute path of the folder
+//   TEMPER_FAULT: EIO, ENOSPC, EDQUOT, EINTR, EMFILE, ENOLCK, short, kill (before the call), killed (after it) or none
+//   TEMPER_FAULT_AT: number of the call that fails, from 0
+//   TEMPER_FAULT_LOG: a file to which a line is added for every call
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -52,7 +52,7 @@ void log_call(const char* name, const char* path) {
 
 void end_process() { syscall(SYS_kill, getpid(), SIGKILL); }
 
-/// What is to become of a call that concerns the folder; errno is set for an error.
+/// The fault, if any, of a call that concerns the folder. Sets errno if it is an error.
 Outcome outcome_of(const char* name, const char* path = "") {
   static const std::string_view fault = setting("TEMPER_FAULT");
   static const long at = atol(setting("TEMPER_FAULT_AT"));
@@ -76,7 +76,7 @@ Function real(const char* name) {
   return reinterpret_cast<Function>(dlsym(RTLD_NEXT, name));
 }
 
-/// The call itself, unless it goes wrong.
+/// Makes the call, or the fault in its place.
 template <class Call>
 auto guarded(Outcome outcome, Call call, decltype(call()) failed) {
   if (outcome == Outcome::error) return failed;
@@ -96,7 +96,7 @@ int guarded_open(const char* path, int flags, Open open) {
   return opened(guarded(outcome_of(flags & O_DIRECTORY ? "open-folder" : "open", path), open, -1), path);
 }
 
-/// Half of what was asked for, where a call may do less.
+/// Half of `size` if the fault is a short read or write.
 size_t length_of(Outcome outcome, size_t bytes) {
   return outcome == Outcome::shortened && bytes > 1 ? bytes / 2 : bytes;
 }
@@ -154,7 +154,7 @@ ssize_t read(int file, void* bytes, size_t size) {
       ssize_t{-1});
 }
 
-// With 64-bit offsets both names are one function's.
+// With 64-bit offsets, open and open64 are the same function.
 #define TEMPER_PREAD(name)                                                                             \
   ssize_t name(int file, void* bytes, size_t size, off_t place) {                                      \
     const Outcome outcome = in_folder(file) ? outcome_of("pread") : Outcome::normal;                   \
@@ -197,7 +197,7 @@ int close(int file) {
   if (!ours) return call();
   const Outcome outcome = outcome_of("close");
   const int error = errno;
-  const int result = call();  // a close that fails has closed
+  const int result = call();  // Linux closes the descriptor even if close() reports an error
   if (outcome == Outcome::killed_after) end_process();
   if (outcome != Outcome::error) return result;
   errno = error;

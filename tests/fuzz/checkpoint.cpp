@@ -19,7 +19,7 @@ struct Model {
   std::vector<Parameter> parameters() const { return {weight.named("weight")}; }
 };
 
-/// In memory, one for each process.
+/// A folder in memory, one per process.
 const std::string& path() {
   static const std::string path = "/dev/shm/temper-fuzz-checkpoint-" + std::to_string(::getpid());
   return path;
@@ -27,7 +27,8 @@ const std::string& path() {
 
 }  // namespace
 
-/// A checkpoint with right checksums and wrong contents: read, written again, which sums it anew, and loaded.
+/// Tests contents that checksums do not protect: reads the file, writes it again, which makes its checksums valid, and
+/// loads it as a checkpoint.
 void read(const Input& input) {
   detail::MemorySource source(input.bytes);
   const TensorFile file = detail::read_safetensors(source, {.max_bytes = 1 << 20});

@@ -7,15 +7,15 @@
 
 #include <temper/core/errors.hpp>
 
-/// What a fuzz target is given.
+/// The input of a fuzz target.
 struct Input {
   std::span<const std::byte> bytes;
 
   std::string_view text() const { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 };
 
-/// One reader on one input; each target defines it. It reads or throws a temper::Error. Any other exception ends the
-/// process, as the sanitizers do, and libFuzzer keeps the input.
+/// Each target defines this: runs a reader on one input. It may throw a temper::Error. Any other exception ends the
+/// process, as a report of the sanitizers does, and libFuzzer saves the input.
 void read(const Input& input);
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

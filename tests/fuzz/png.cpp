@@ -13,7 +13,7 @@ std::uint32_t big_endian(const unsigned char* bytes) {
   return std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 | bytes[3];
 }
 
-/// The file with right checksums of all its chunks: random changes would never get past them.
+/// The file with the checksums of all chunks corrected, as random changes would never pass them.
 std::vector<unsigned char> with_checksums(const Input& input) {
   constexpr std::size_t signature = 8, frame = 12;  // a chunk's length, type and checksum
   const std::string_view text = input.text();

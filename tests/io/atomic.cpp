@@ -27,7 +27,7 @@ namespace {
 const Tensors first{{"x", full({1000}, 1.0f)}};
 const Tensors second{{"x", full({1000}, 2.0f)}, {"y", scalar(2.0f)}};
 
-/// 1 or 2: which of the two the file holds, whole.
+/// Which of the two contents the file has, completely: 1 or 2.
 int version_in(const std::filesystem::path& path) {
   const Tensors tensors = load_tensors(path).tensors;
   return static_cast<int>(tensors.at("x").values<float>()[999]);
@@ -57,18 +57,18 @@ bool only_file(const Folder& folder, std::string_view name) {
 
 }  // namespace
 
-TEST_CASE("saving: contents reach the disk before the name does, and the name before saving returns") {
+TEST_CASE("saving: contents are on disk before the rename, and the rename before saving returns") {
   const Folder folder;
   const Outcome outcome = save_with(Fault::none, -1, 0, folder / "a");
   CHECK(!outcome.error);
-  // Whatever the power failure takes that was not brought to the disk, one of the two files is there.
+  // After a power failure, which may lose whatever is not synced, the old or the new file is complete.
   CHECK(outcome.calls == std::vector<std::string>{"open", "ftruncate", "write", "write", "write", "write", "fsync",
                                                   "rename", "open folder", "fsync"});
   CHECK(version_in(folder / "a") == 2);
   CHECK(only_file(folder, "a"));
 }
 
-TEST_CASE("saving: any call may fail, and no file is lost, no success claimed, nothing left behind") {
+TEST_CASE("saving: if any call fails, it throws, the old file is intact and no temporary file stays") {
   const Folder folder;
   save_tensors(folder / "a", first);
   const int calls = static_cast<int>(save_with(Fault::none, -1, 0, folder / "probe").calls.size());
@@ -101,7 +101,7 @@ TEST_CASE("saving: interrupted and shortened writes are continued") {
   }
 }
 
-TEST_CASE("saving: killed at any call, the file is old or new, and the next save clears up") {
+TEST_CASE("saving: killed at any call, the file is old or new, and the next save removes the temporary file") {
   const Folder folder;
   save_tensors(folder / "a", first);
   int old_kept = 0;
@@ -126,7 +126,7 @@ TEST_CASE("saving: killed at any call, the file is old or new, and the next save
   CHECK(old_kept == 8);
 }
 
-TEST_CASE("saving: past the system's limit for files") {
+TEST_CASE("saving: beyond the system's limit of file sizes") {
   const Folder folder;
   save_tensors(folder / "a", first);
   rlimit before{};
@@ -143,7 +143,7 @@ TEST_CASE("saving: past the system's limit for files") {
   CHECK(only_file(folder, "a"));
 }
 
-TEST_CASE("saving: who may read a file stays the same, and missing folders are made") {
+TEST_CASE("saving: permissions are kept, and missing folders are created") {
   using std::filesystem::perms;
   const Folder folder;
   const auto mode = [&](const char* name) { return std::filesystem::status(folder / name).permissions(); };
@@ -157,7 +157,7 @@ TEST_CASE("saving: who may read a file stays the same, and missing folders are m
                        ((folder / "a").native() + ": expected a folder, this is a file").c_str(), FileError);
 }
 
-TEST_CASE("saving: to a file that is being saved, and through links") {
+TEST_CASE("saving: to a file that is being saved already, and through links") {
   const Folder folder;
   {
     const detail::AtomicFile other(folder / "a");

@@ -1,4 +1,4 @@
-// A run goes on from its checkpoint as if nothing had happened, and each part of the checkpoint is needed for that.
+// A resumed run is bit for bit the uninterrupted one, and each part of the checkpoint is needed for that.
 
 #include <doctest/doctest.h>
 
@@ -28,7 +28,7 @@ std::string uninterrupted() {
   return run.bytes();
 }
 
-/// A run that goes on elsewhere from what `change` leaves of its checkpoint after `at` steps.
+/// A run resumed from its checkpoint after `at` steps, as changed by `change`.
 std::string interrupted(Step at, const std::function<void(Checkpoint&)>& change = {}) {
   const Folder folder;
   {
@@ -91,7 +91,7 @@ TEST_CASE("a run resumed without one part of its state ends with other bytes") {
          }
        }},
   };
-  // After 7 steps, in the midst of the second epoch.
+  // After 7 steps, in the middle of the second epoch.
   REQUIRE(interrupted(7) == whole);
   for (const auto& entry : parts) {
     const auto& [name, drop] = entry;
@@ -100,7 +100,7 @@ TEST_CASE("a run resumed without one part of its state ends with other bytes") {
   }
 }
 
-TEST_CASE("a checkpoint's environment and notes come back") {
+TEST_CASE("a checkpoint's environment and notes are restored") {
   const Folder folder;
   TinyRun run(seed);
   run.run(2);
@@ -143,7 +143,7 @@ TEST_CASE("a checkpoint that does not fit is refused with all that is wrong, and
   CHECK(random_state() == random);
 }
 
-TEST_CASE("what no run could go on from is not saved, and does not push out what was") {
+TEST_CASE("a state that cannot be resumed is not saved, and does not replace an older checkpoint") {
   const Folder folder;
   const CheckpointFolder checkpoints(folder / "checkpoints");
   TinyRun run(seed);
@@ -166,7 +166,7 @@ TEST_CASE("what no run could go on from is not saved, and does not push out what
   }
 }
 
-TEST_CASE("no checkpoint is made while a gradient waits: it would be lost") {
+TEST_CASE("a checkpoint is refused while parameters have gradients, which it does not hold") {
   Parameter p = Parameter(ones({2}), Role::weight).named("layer.p");
   nn::Linear model(2, 2);
   const optim::SGD sgd({p}, {.lr = 0.1});
@@ -189,7 +189,7 @@ TEST_CASE("a schedule that was changed is refused, with the values before and af
         std::string::npos);
 }
 
-TEST_CASE("files that are no good checkpoints are refused, each with its error") {
+TEST_CASE("invalid checkpoints are refused, each with its error") {
   const Folder folder;
   TinyRun run(seed);
   run.run(2);
@@ -230,7 +230,7 @@ TEST_CASE("files that are no good checkpoints are refused, each with its error")
   CHECK(contains(both, "random is 'x'"));
   CHECK(contains(both, "exp_avg_sq holds -1"));
 
-  // A flipped bit, and a file whose checksums were taken out.
+  // A flipped bit, and a file without checksums.
   std::string bytes = Folder::read(folder / "good");
   bytes[bytes.size() - 100] = static_cast<char>(bytes[bytes.size() - 100] ^ 4);
   folder.write("flipped", bytes);

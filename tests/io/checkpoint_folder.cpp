@@ -1,4 +1,4 @@
-// The last two checkpoints of a run, whatever happens while one is written.
+// A folder keeps the last two checkpoints of a run, whatever happens while one is written.
 
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -33,7 +33,7 @@ void damage(const std::filesystem::path& file) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
-/// Whole checkpoints in the folder, under any of their names.
+/// The valid checkpoints in the folder, under any name.
 int whole_ones(const std::filesystem::path& folder) {
   int count = 0;
   for (const char* name : {"next", "last", "previous"}) {
@@ -63,7 +63,7 @@ TEST_CASE("the last checkpoint and the one before are kept") {
   CHECK_FALSE(std::filesystem::exists(folder / "new" / "folder" / "next.safetensors"));
 }
 
-TEST_CASE("a damaged newest checkpoint falls back to the previous one, says so, and never takes its place") {
+TEST_CASE("if the newest checkpoint is damaged, the previous one is loaded with a warning and is not overwritten") {
   const Folder folder;
   const CheckpointFolder checkpoints(folder.path());
   checkpoints.save(numbered(1));
@@ -80,7 +80,7 @@ TEST_CASE("a damaged newest checkpoint falls back to the previous one, says so, 
   CHECK(number_in(load_checkpoint(folder / "last.safetensors")) == 3);
 }
 
-TEST_CASE("when no checkpoint is whole, the error says what is wrong with each, and nothing is renamed") {
+TEST_CASE("when no checkpoint is valid, the error says what is wrong with each, and nothing is renamed") {
   const Folder folder;
   const CheckpointFolder checkpoints(folder.path());
   checkpoints.save(numbered(1));
@@ -98,7 +98,7 @@ TEST_CASE("when no checkpoint is whole, the error says what is wrong with each, 
   CHECK(std::filesystem::exists(folder / "last.safetensors"));
 }
 
-TEST_CASE("any call of a save may fail: two generations stay, and the next save works") {
+TEST_CASE("if any call of a save fails, two checkpoints stay, and the next save works") {
   for (const int number : {EIO, ENOSPC}) {
     int failures = 0;
     for (int at = 0;; ++at) {
@@ -128,7 +128,7 @@ TEST_CASE("any call of a save may fail: two generations stay, and the next save 
   }
 }
 
-TEST_CASE("killed at any call of a save: two generations stay, and the next save clears up") {
+TEST_CASE("killed at any call of a save: two checkpoints stay, and the next save removes temporary files") {
   int killed = 0;
   for (int at = 0;; ++at) {
     CAPTURE(at);

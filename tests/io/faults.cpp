@@ -1,4 +1,4 @@
-// The program's own versions of the calls a save makes stand before the C library's.
+// Functions of this program that replace the C library's calls which a save makes.
 
 #include "tests/io/faults.hpp"
 
@@ -17,7 +17,7 @@ temper_test::Fault planned;
 int planned_at, planned_number, count;
 std::vector<std::string> names;
 
-/// Whether the call goes wrong; then errno is set.
+/// Whether the call fails. Sets errno.
 bool goes_wrong(const char* name) {
   if (!watching) return false;
   names.emplace_back(name);

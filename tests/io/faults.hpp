@@ -10,7 +10,7 @@ enum class Fault { none, error, interrupted, shortened, killed };
 /// From here on, the calls of this program that change files (open, ftruncate, write, fsync, rename, close, unlink) are
 /// recorded by name, and call number `at` fails in this way. `number` is the errno of an error.
 void watch_calls(Fault fault = Fault::none, int at = -1, int number = 0);
-/// Ends that; returns the calls.
+/// Ends the recording and returns the calls.
 std::vector<std::string> watched_calls();
 
 /// The exit status of a killed program.

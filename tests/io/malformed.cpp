@@ -231,7 +231,7 @@ std::vector<Case> ranges() {
   };
 }
 
-/// Found beside the list.
+/// More files that must be refused.
 std::vector<Case> others() {
   return {
       {"complete header that eats data", "json_trailing",
@@ -270,7 +270,7 @@ void check(const std::vector<Case>& cases, int& accepted, int& rejected) {
 
 }  // namespace
 
-TEST_CASE("safetensors: 104 malformed files are refused by name, 9 unusual ones accepted") {
+TEST_CASE("safetensors: 104 malformed files are refused with an error, 9 unusual ones accepted") {
   int accepted = 0, rejected = 0;
   for (const auto& cases : {framing(), text(), numbers(), fields_and_names(), ranges()}) {
     check(cases, accepted, rejected);
@@ -300,7 +300,7 @@ TEST_CASE("safetensors: a message shows what was found and says what was expecte
        "not_safetensors: this is a git-lfs pointer, not the file itself (fetch it with `git lfs pull`)");
 }
 
-TEST_CASE("safetensors: numbers of other programs become ours") {
+TEST_CASE("safetensors: dtypes of other programs are converted") {
   const auto values = [](const Bytes& dtype, const Bytes& bytes, std::size_t size) {
     const std::size_t count = bytes.size() / size;
     const Bytes header =
@@ -338,7 +338,7 @@ TEST_CASE("safetensors: numbers of other programs become ours") {
   CHECK(first("U64", Bytes("\xff\0\0\0\0\0\0\0", 8)) == 255);
 }
 
-TEST_CASE("safetensors: what is not wanted is not read, whatever it is") {
+TEST_CASE("safetensors: tensors that are not wanted are not read, whatever their dtype") {
   const Bytes bytes = file(object(entry("a", "F8_E4M3", "[8]", "[0,8]") + ","s + entry("b", "F32", "[2]", "[8,16]")));
   detail::MemorySource source(std::as_bytes(std::span(bytes.data(), bytes.size())));
   const TensorFile read =
@@ -360,7 +360,7 @@ TEST_CASE("safetensors: what the unusual files hold") {
   CHECK(read(file(R"({"__metadata__":{"x":"y\n"}})", 0)).metadata.at("x") == "y\n");
 }
 
-TEST_CASE("safetensors: every cut of a file is refused") {
+TEST_CASE("safetensors: a truncated file is refused at every length") {
   const Bytes whole = file(object(good()));
   for (std::size_t length = 0; length < whole.size(); ++length) CHECK(verdict(whole.substr(0, length)) != "accepted");
 }

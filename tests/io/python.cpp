@@ -34,7 +34,7 @@ std::vector<std::string> scripts_of(const std::filesystem::path& page) {
   return scripts;
 }
 
-/// A python3 that has numpy; the one on the path may not be the system's.
+/// A python3 with numpy, which the first one on the path may lack.
 std::string python() {
   for (const std::string candidate : {"/usr/bin/python3", "python3"}) {
     if (std::system((candidate + " -c 'import numpy' > /dev/null 2>&1").c_str()) == 0) return candidate;
@@ -44,7 +44,7 @@ std::string python() {
 
 }  // namespace
 
-TEST_CASE("docs/safetensors.md: its scripts, with numpy alone, read our files and write ones we read") {
+TEST_CASE("docs/safetensors.md: its scripts, with numpy only, read Temper's files and write files that Temper reads") {
   const std::vector<std::string> scripts =
       scripts_of(std::filesystem::path(TEMPER_TEST_DIR).parent_path() / "docs" / "safetensors.md");
   REQUIRE(scripts.size() == 2);

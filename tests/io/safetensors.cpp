@@ -74,7 +74,7 @@ std::string load_error(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("safetensors: what is saved is loaded, to the last bit") {
+TEST_CASE("safetensors: saving and loading keeps every bit") {
   const Folder folder;
   const Metadata metadata{{"model", "cnn \"v1\"\n"}, {"", "no key"}};
   const Tensors saved = examples();
@@ -82,7 +82,7 @@ TEST_CASE("safetensors: what is saved is loaded, to the last bit") {
   const TensorFile file = load_tensors(folder / "a.safetensors");
   CHECK(file.metadata == metadata);
   check_equal(file.tensors, saved);
-  // Again from what was loaded: the same bytes.
+  // Saving the loaded tensors gives the same bytes.
   save_tensors(folder / "b.safetensors", file.tensors, file.metadata);
   CHECK(Folder::read(folder / "a.safetensors") == Folder::read(folder / "b.safetensors"));
   save_tensors(folder / "empty.safetensors", {});
@@ -99,7 +99,7 @@ TEST_CASE("safetensors: elements are aligned in the file") {
   CHECK(bytes.find("\"step\":{\"dtype\":\"I64\",\"shape\":[3],\"data_offsets\":[0,24]}") != std::string::npos);
 }
 
-TEST_CASE("safetensors: a file may be replaced while its tensors are alive") {
+TEST_CASE("safetensors: a file may be replaced while its tensors are in use") {
   const Folder folder;
   save_tensors(folder / "a", {{"x", full({1000}, 1.0f)}});
   const TensorFile file = load_tensors(folder / "a");
@@ -109,7 +109,7 @@ TEST_CASE("safetensors: a file may be replaced while its tensors are alive") {
   CHECK(load_tensors(folder / "a").tensors.at("x").values<float>()[999] == 2.0f);
 }
 
-TEST_CASE("safetensors: every flipped bit is seen") {
+TEST_CASE("safetensors: every flipped bit is detected") {
   const Folder folder;
   save_tensors(folder / "a", {{"w", from({1, 2, 3, 4, 5, 6}, {2, 3})}, {"none", zeros({0, 4})}, {"m", mask({true})}},
                {{"note", "x"}});
@@ -132,7 +132,7 @@ TEST_CASE("safetensors: checksums name what is damaged") {
   CHECK_MESSAGE(error.starts_with((folder / "b").native() + ": checksum_mismatch: tensor 'w' has CRC-32 "), error);
 }
 
-TEST_CASE("safetensors: what cannot be stored is refused before anything is written") {
+TEST_CASE("safetensors: tensors that cannot be stored are refused before anything is written") {
   const Folder folder;
   const auto refused = [&](const Tensors& tensors, const Metadata& metadata = {}) {
     CHECK_THROWS_AS(save_tensors(folder / "a", tensors, metadata), ValueError);
@@ -148,7 +148,7 @@ TEST_CASE("safetensors: what cannot be stored is refused before anything is writ
   refused({}, {{"key", "\xc0\x80"}});
 }
 
-TEST_CASE("safetensors: things that are no files") {
+TEST_CASE("safetensors: paths that are not readable files") {
   const Folder folder;
   const std::string place = folder.path().native();
   CHECK(load_error(folder / "none") == place + "/none: cannot open: No such file or directory");
@@ -160,7 +160,7 @@ TEST_CASE("safetensors: things that are no files") {
   CHECK(load_error(folder / "dangling") == place + "/dangling: cannot open: No such file or directory");
   CHECK(load_error(folder / "line\nbreak").starts_with(place + "/line\\x0abreak: cannot open"));
   CHECK(load_error(std::string("a\0b", 3)) == "a\\x00b: a path cannot hold a zero byte");
-  if (::geteuid() != 0) {  // nothing is unreadable to root
+  if (::geteuid() != 0) {  // root can read everything
     std::filesystem::permissions(folder.write("secret", "x"), std::filesystem::perms::none);
     CHECK(load_error(folder / "secret") == place + "/secret: cannot open: Permission denied");
   }
@@ -174,7 +174,7 @@ TEST_CASE("safetensors: things that are no files") {
   CHECK(save_error(std::string("a\0b", 3)) == "a\\x00b: a path cannot hold a zero byte");
 }
 
-TEST_CASE("safetensors: a sparse file of a terabyte costs nothing") {
+TEST_CASE("safetensors: a sparse file of a terabyte is refused without reading it") {
   const Folder folder;
   const std::string header = R"({"x":{"dtype":"F32","shape":[274877906944],"data_offsets":[0,1099511627776]}})";
   std::uint64_t length = header.size();

@@ -48,7 +48,7 @@ TEST_CASE("save and load: parameters and buffers, in place") {
   save(folder / "net.safetensors", model, {{"epoch", "3"}});
   load(folder / "net.safetensors", other);
   CHECK(handle.values<float>()[5] == 1.5f);
-  CHECK(handle.version() > version);  // a tape that saved it must notice
+  CHECK(handle.version() > version);  // a tape that saved the tensor detects the change
   CHECK(other.bias.value().values<float>()[1] == 1.5f);
   CHECK(other.mean.values<float>()[0] == -1.5f);
   CHECK(other.count.item() == 7);
@@ -130,7 +130,7 @@ TEST_CASE("load: PyTorch's counters of batches are ignored") {
   CHECK(model.mean.values<float>()[0] == 1.0f);
 }
 
-TEST_CASE("load: names that all differ by a prefix are one line, and a way to load them") {
+TEST_CASE("load: if all names differ by a prefix, the error is one line that says how to load them") {
   const Folder folder;
   Layer model(0.0f);
   save_tensors(folder / "a", {{"module.fc.weight", ones({2, 3})}, {"module.fc.bias", ones({2})}});

@@ -59,7 +59,7 @@ TEST_CASE("shards: a folder with one file needs no index; one with neither says 
   CHECK(load_tensors(folder.path()).tensors.size() == 1);
 }
 
-TEST_CASE("shards: an index that is none, lies, or points elsewhere") {
+TEST_CASE("shards: an index that is not JSON, contradicts the files, or points outside the folder") {
   const Shards shards;
   CHECK(shards.error(R"("a":"../model.safetensors")") ==
         R"(: index_bad_file: tensor 'a' is in "../model.safetensors", expected a file beside the index)");

@@ -50,7 +50,7 @@ struct TinyRun {
     loader.restore(from.loader);
   }
 
-  /// All that training changes, byte by byte.
+  /// The bytes of everything that training changes.
   std::string bytes() const {
     std::string all;
     const auto add = [&](const Tensor& tensor) {

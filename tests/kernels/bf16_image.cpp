@@ -1,4 +1,4 @@
-// The kernels of images in bf16: what their twins in f32 give for the same numbers, rounded once, bit for bit.
+// Image kernels in bf16 give the results of their f32 versions for the same numbers, rounded once, bit for bit.
 
 #include <cstring>
 
@@ -16,7 +16,7 @@ namespace {
 
 using Halves = Guarded<BFloat16>;
 
-/// Wild numbers that bf16 has.
+/// Special values and extreme numbers, as bf16.
 std::vector<float> exact(Index n, unsigned seed, bool wild) {
   std::vector<float> values = wild ? wild_numbers(n, seed) : numbers(n, seed);
   for (float& value : values) value = widened(narrowed<BFloat16>(value));
@@ -64,7 +64,7 @@ void check_batch_norm(const IsaTable& table, Index rows, Index cols, bool wild) 
           {x16.data(), mean.data(), scale.data(), bias.data(), added ? residual16.data() : nullptr, relu}, rows, cols,
           y16.data());
       CHECK(rounded(y16, y));
-      // The gradient looks at what was stored.
+      // The gradient depends on the rounded output.
       for (Index i = 0; i < rows * cols; ++i) y.data()[i] = widened(y16[i]);
       const BatchNormGradient<float> gradient{x.data(), relu ? y.data() : nullptr, dy.data(), mean.data()};
       const BatchNormGradient<BFloat16> gradient16{x16.data(), relu ? y16.data() : nullptr, dy16.data(), mean.data()};
@@ -115,8 +115,8 @@ void check_pool(const IsaTable& table, Pool2d s, bool wild) {
   }
 }
 
-/// A convolution of random bf16 numbers against sums in double: rounded once at the end, but for the gradient of the
-/// weights in f32.
+/// Compares a convolution of random bf16 numbers with sums in double: results are rounded to bf16 once, at the end; the
+/// gradient of the weights is f32.
 void check_conv(const Conv2d& s) {
   const Index inputs = s.n * s.h * s.w * s.in, outputs = s.n * s.out_h() * s.out_w() * s.out;
   const std::vector<float> x = exact(inputs, 9, false), weight = exact(s.weights(), 10, false);
@@ -153,8 +153,8 @@ void check_conv(const Conv2d& s) {
   conv2d_backward_weights(s, x16.data(), dy16.data(), got_dw.data(), false);
   conv2d_backward_weights(s, x16.data(), dy16.data(), added.data(), true);
   conv2d_backward_weights(s, x16.data(), dy16.data(), got_dw16.data(), false);
-  // A product of two bf16 is exact in float; what is left are the float sum, of 5e-6 of its terms as for f32, and half
-  // a unit in the last of 8 digits.
+  // A product of two bf16 is exact in float. The errors are those of the float sum, 5e-6 of its terms as for f32, and
+  // half a unit in the last of the 8 bits.
   const auto close = [](const auto& got, const reference::Sums& expected, double digits) {
     double worst = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {

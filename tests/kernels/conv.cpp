@@ -20,7 +20,7 @@ Data make(const Conv2d& s, Random& random) {
           random.floats(s.n * s.out_h() * s.out_w() * s.out), random.floats(s.weights())};
 }
 
-/// Calls term(x, weight, y) with the three indices of every product a convolution sums.
+/// Calls term(x, weight, y) with the indices of the operands and the result of every product in a convolution.
 template <class Term>
 void each_term(const Conv2d& s, Term term) {
   const Index in = s.in / s.groups, out = s.out / s.groups;
@@ -53,7 +53,7 @@ struct Results {
   friend bool operator==(const Results&, const Results&) = default;
 };
 
-/// The convolutions of the library, and those it falls back on.
+/// The convolutions with oneDNN, and Temper's own, which replace them where oneDNN fails.
 struct Library {
   static constexpr auto forward = temper::kernels::conv2d<float>;
   static constexpr auto backward_data = temper::kernels::conv2d_backward_data<float>;
@@ -184,7 +184,7 @@ TEST_CASE("conv2d of one pixel, with strides and few channels") {
     check({.n = 2, .h = 5, .w = 5, .in = in, .out = 4, .stride_h = 2, .padding_h = 1, .padding_w = 2}, random);
     check({.n = 2, .h = 5, .w = 6, .in = in, .out = 4}, random);
   }
-  // oneDNN 3.7 ends this by a segmentation fault: the kernel lies beside the image.
+  // The kernel's window lies outside of the image. oneDNN 3.7 crashes with a segmentation fault.
   check({.n = 3,
          .h = 3,
          .w = 1,
@@ -200,7 +200,7 @@ TEST_CASE("conv2d of one pixel, with strides and few channels") {
         random);
   check({.n = 2, .h = 1, .w = 5, .in = 4, .out = 16, .kernel_h = 2, .kernel_w = 2, .padding_h = 2, .dilation_h = 3},
         random);
-  // oneDNN 2.6 ends these by a segmentation fault, or does not end.
+  // oneDNN 2.6 crashes with a segmentation fault, or does not end.
   for (const int threads : {1, 2}) {
     const Threads scope(threads);
     check({.n = 32, .h = 64, .w = 64, .in = 4, .out = 8, .stride_h = 2, .stride_w = 2}, random);

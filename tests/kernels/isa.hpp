@@ -1,8 +1,8 @@
 #pragma once
 
-// What the tests of the per-instruction-set kernels share. Each kernel is held against a reference in double, at sizes
-// 0 to 70 on every instruction set this CPU has, with guarded memory, and its bits must not depend on where in an array
-// an element stands.
+// What the tests of the per-instruction-set kernels share. Each kernel is compared with a reference in double, at sizes
+// 0 to 70, on every instruction set of this CPU and with guarded memory. An element's bits must not depend on its
+// index.
 
 #include <doctest/doctest.h>
 
@@ -22,7 +22,7 @@ inline constexpr Index longest = 70;
 inline constexpr float infinity = std::numeric_limits<float>::infinity();
 inline constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
-/// body(table) for every supported instruction set.
+/// Calls body(table) for every supported instruction set.
 template <class Body>
 void on_each_isa(Body body) {
   for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
@@ -32,7 +32,7 @@ void on_each_isa(Body body) {
   }
 }
 
-/// n elements between guards; reading a guard gives NaN or a wild number, and writing one is noticed.
+/// n elements between guard elements. A read guard gives NaN or an extreme number, and a write to one is detected.
 template <class T>
 class Guarded {
  public:
@@ -71,7 +71,7 @@ class Guarded {
 
 using Floats = Guarded<float>;
 
-/// Reproducible numbers of both signs.
+/// Reproducible random numbers of both signs.
 inline std::vector<float> numbers(Index n, unsigned seed, float scale = 1.0f) {
   std::mt19937 engine(seed);
   std::normal_distribution<float> normal(0.0f, scale);
@@ -80,7 +80,7 @@ inline std::vector<float> numbers(Index n, unsigned seed, float scale = 1.0f) {
   return result;
 }
 
-/// The same with numbers among them that break careless code.
+/// The same with special values among them: zeros, infinities, NaN, denormals and extreme numbers.
 inline std::vector<float> wild_numbers(Index n, unsigned seed) {
   constexpr float wild[] = {nan,   0.0f,  -0.0f,  infinity, -infinity, 1e-40f, -1e-40f, 3e38f, -3e38f, 1e4f,
                             -1e4f, 88.7f, -87.3f, 100.0f,   -100.0f,   20.0f,  -20.0f,  1.0f,  -1.0f};
@@ -97,13 +97,13 @@ inline bool close(float got, double expected, double tolerance = 5e-7) {
   return std::abs(static_cast<double>(got) - expected) <= tolerance * std::max(1.0, std::abs(expected));
 }
 
-/// The same bits, but any NaN is as good as another.
+/// Equal bits, or both NaN.
 inline bool same_bits(float a, float b) {
   return (std::isnan(a) && std::isnan(b)) || std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
 }
 
-/// Holds an elementwise kernel run(first, n, out), which computes elements `first` on, against expected(i): every size,
-/// and every element computed alone and from every start.
+/// Compares an elementwise kernel run(first, n, out), which computes n elements from `first` on, with expected(i): for
+/// every size, every start, and every element alone.
 template <class Run, class Expected>
 void check_elementwise(Run run, Expected expected, double tolerance = 5e-7) {
   Floats whole(longest);

@@ -1,5 +1,5 @@
-// Kernels of elements stored as bf16: on every instruction set they are those of float on the widened elements, rounded
-// once, bit for bit.
+// Kernels on bf16 elements give, on every instruction set, the results of the float kernels on the widened elements,
+// rounded once, bit for bit.
 
 #include <algorithm>
 #include <bit>
@@ -27,7 +27,7 @@ Wide widened_all(const Halves& x) {
   return y;
 }
 
-/// NaN compares equal to itself here.
+/// Equal bits, or both NaN.
 bool same(const Halves& a, const Halves& b) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     if (!same_bits(widened(a[i]), widened(b[i]))) return false;
@@ -38,8 +38,7 @@ bool same(const Halves& a, const Halves& b) {
 constexpr BFloat16 fence{0x4321};
 constexpr Index margin = 17;
 
-/// Runs narrow(y) and wide(y) on outputs of n elements; what is round the first must stay, and it must be the second
-/// rounded.
+/// Runs narrow(y) and wide(y) on outputs of n elements. The first must be the second rounded, and its guards unchanged.
 void check(Index n, const std::function<void(BFloat16*)>& narrow, const std::function<void(float*)>& wide,
            const Halves& before = {}) {
   Halves y(static_cast<std::size_t>(n + 2 * margin), fence);
@@ -60,7 +59,7 @@ void check(Index n, const std::function<void(BFloat16*)>& narrow, const std::fun
 
 }  // namespace
 
-TEST_CASE("bf16 is read and rounded alike by all: every number, and what lies between") {
+TEST_CASE("all instruction sets convert bf16 alike: every number, and floats between two of them") {
   Wide all;
   for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
     for (const std::uint32_t rest : {0u, 1u, 0x7fffu, 0x8000u, 0x8001u, 0xffffu}) {

@@ -1,5 +1,5 @@
-// The instruction set that TEMPER_ISA names is the one whose kernels run. It is chosen once a process, so each is tried
-// in a process of its own.
+// TEMPER_ISA selects the kernels of an instruction set. It is read once per process, so each value is tested in its own
+// process.
 
 #include <doctest/doctest.h>
 

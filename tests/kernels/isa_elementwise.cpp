@@ -18,7 +18,7 @@ std::size_t index(Op op) {
 double phi(double x) { return std::isinf(x) ? 0.0 : std::exp(-x * x / 2) / std::sqrt(2 * std::numbers::pi); }
 double cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
-/// x times something that is 0 when x is infinite: the limit, not NaN.
+/// x * factor with the limit 0 instead of NaN where x is infinite and factor is 0.
 double fading(double x, double factor) { return factor == 0.0 ? 0.0 : x * factor; }
 double gelu_tanh_inner(double x) { return std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x); }
 
@@ -96,12 +96,12 @@ const std::vector<Function>& functions() {
   return all;
 }
 
-/// A slope of 0 gives 0 whatever dy is; NaN in x is NaN.
+/// derivative * dy, but 0 if the derivative is 0, even if dy is infinite; NaN if x is NaN.
 double times(double slope, double dy) { return slope * dy; }
 
 }  // namespace
 
-TEST_CASE("the table has no hole") {
+TEST_CASE("the table has no null pointer") {
   static_assert(sizeof(IsaTable) % sizeof(void*) == 0);
   on_each_isa([](const IsaTable& kernels) {
     std::array<void*, sizeof(IsaTable) / sizeof(void*)> entries;
@@ -154,7 +154,7 @@ TEST_CASE("activations with a bias, their derivatives and the sums of those") {
         const Index n = rows * cols;
         const Floats x(wild_numbers(n, 1)), bias(numbers(cols, 2)), dy(numbers(n, 3));
         for (const bool biased : {false, true}) {
-          // What the parts give, one after the other.
+          // The results of the separate kernels.
           Floats z(n), y(n), dz(n), got(n), slope(n), sums(cols), alone(n);
           for (Index i = 0; i < n; ++i) z.data()[i] = biased ? x[i] + bias[i % cols] : x[i];
           kernels.unary[index(unary)](z.data(), y.data(), n);
@@ -164,7 +164,7 @@ TEST_CASE("activations with a bias, their derivatives and the sums of those") {
           forward(x.data(), row, rows, cols, got.data());
           backward(output ? y.data() : x.data(), output ? nullptr : row, dy.data(), rows, cols, slope.data(),
                    sums.data());
-          std::copy_n(dy.data(), n, alone.data());  // over dy itself, and without the sums
+          std::copy_n(dy.data(), n, alone.data());  // in place over dy, without the sums
           backward(output ? y.data() : x.data(), output ? nullptr : row, alone.data(), rows, cols, alone.data(),
                    nullptr);
           bool right = got.intact() && slope.intact() && sums.intact() && alone.intact();
@@ -214,7 +214,7 @@ TEST_CASE("binary functions, operands moving or not") {
   const Floats a(wild_numbers(longest, 5)), dy(numbers(longest, 7));
   std::vector<float> others = numbers(longest, 6);
   for (std::size_t i = 3; i < others.size(); i += 5)
-    others[i] = a[static_cast<Index>(i)];  // ties, and NaN on both sides
+    others[i] = a[static_cast<Index>(i)];  // equal numbers, and NaN in both operands
   others[1] = nan;
   const Floats b(others);
   const auto larger = [](double u, double v) { return u != u || v != v ? u + v : std::max(u, v); };
@@ -262,7 +262,7 @@ TEST_CASE("binary functions, operands moving or not") {
               },
               1e-6);
         };
-        // Not in double: products that overflow in float and not there are no error.
+        // Computed in float: products may overflow there that would not in double.
         backward(BinaryBackward::div_b, [](double u, double v, double g) {
           return static_cast<double>(-static_cast<float>(g) * (static_cast<float>(u) / static_cast<float>(v)) /
                                      static_cast<float>(v));

@@ -1,5 +1,5 @@
-// NaN passes through whatever chooses between numbers, in bodies and tails alike: with a NaN at any one place of an
-// array of any length, the results that come from it are NaN and all others keep their bits.
+// Kernels that select between numbers propagate NaN, in the vector loop and the tail: with a NaN at any index of an
+// array of any length, the results that depend on it are NaN and all others keep their bits.
 
 #include <algorithm>
 
@@ -10,7 +10,7 @@ namespace temper::kernels::test {
 
 namespace {
 
-/// run(x, out, n) computes out[i] from x[i]; expected(i) is what a NaN at i makes of it.
+/// run(x, out, n) computes out[i] from x[i]; expected(i) is the result of a NaN at i.
 template <class Run, class Expected>
 void check_nan(const char* name, Run run, Expected expected) {
   CAPTURE(name);
@@ -33,7 +33,7 @@ void check_nan(const char* name, Run run, Expected expected) {
 
 }  // namespace
 
-TEST_CASE("NaN passes through relu, clamp, maximum and minimum, and so do gradients there") {
+TEST_CASE("relu, clamp, maximum, minimum and their gradients propagate NaN") {
   const Floats others(numbers(longest, 2)), dy(numbers(longest, 3));
   const auto is_nan = [](Index) { return nan; };
   const auto is_dy = [&](Index i) { return dy[i]; };
@@ -77,11 +77,11 @@ TEST_CASE("NaN passes through relu, clamp, maximum and minimum, and so do gradie
   });
 }
 
-TEST_CASE("NaN passes through the largest and smallest of columns, and through max pooling") {
+TEST_CASE("maxima and minima of columns and max pooling propagate NaN") {
   constexpr Index rows = 5;
   on_each_isa([](const IsaTable& kernels) {
     for (Index nan_row = 0; nan_row < rows; ++nan_row) {
-      // The array under test is one row of several, or one pixel of a window.
+      // The array under test is one of several rows, or one pixel of a window.
       const auto among_rows = [&](const float* x, Index n) {
         std::vector<float> all = numbers(rows * n, 4);
         std::copy_n(x, n, all.begin() + nan_row * n);

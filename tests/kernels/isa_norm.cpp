@@ -38,7 +38,7 @@ TEST_CASE("layer norm and RMS norm with their gradients") {
           }
           for (Index i = 0; i < cols; ++i) {
             const double g = at(dy, i) * static_cast<double>(w[i]);
-            // x - mean cancels when all numbers are nearly equal, and 1 / sqrt(eps) enlarges what is left.
+            // If all numbers are nearly equal, x - mean cancels, and 1 / sqrt(eps) amplifies the rounding error.
             const double slack = 3e-7 * scale * (std::abs(center) + std::abs(at(x, i)));
             const double expected = normalized(i) * static_cast<double>(w[i]) + static_cast<double>(b[i]);
             right = right && std::abs(at(y, i) - expected) <= 2e-6 + slack * std::abs(static_cast<double>(w[i]));
@@ -54,7 +54,7 @@ TEST_CASE("layer norm and RMS norm with their gradients") {
         }
         CHECK(right);
 
-        // Added to what is there; without weight and bias; only what is wanted.
+        // Accumulated; without weight and bias; with some of the gradients only.
         Floats plain(rows * cols), alone(cols);
         kernels.norm(x.data(), rows, cols, nullptr, nullptr, eps, plain.data(), means, inverse.data());
         CHECK(close(y[0], static_cast<double>(plain[0] * w[0] + b[0]), 1e-6));
@@ -72,7 +72,7 @@ TEST_CASE("layer norm and RMS norm with their gradients") {
   });
 }
 
-TEST_CASE("Philox gives the words of RandomStream") {
+TEST_CASE("the Philox kernel gives the numbers of RandomStream") {
   const detail::RandomStream stream(12345, detail::RandomUse::dropout, 6, 7);
   on_each_isa([&](const IsaTable& kernels) {
     for (const std::uint64_t block : {std::uint64_t{0}, std::uint64_t{1}, (std::uint64_t{1} << 28) - 1,
@@ -90,7 +90,7 @@ TEST_CASE("Philox gives the words of RandomStream") {
   });
 }
 
-TEST_CASE("dropout keeps an element by its own word alone") {
+TEST_CASE("whether dropout keeps an element depends on the element's random number only") {
   const detail::RandomStream stream(1, detail::RandomUse::dropout, 2, 3);
   const auto key = stream.key(), nonce = stream.nonce();
   constexpr float threshold = 0.3f * 0x1p24f;

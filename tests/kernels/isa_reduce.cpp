@@ -25,7 +25,7 @@ TEST_CASE("sum, largest and smallest of a line") {
   });
 }
 
-TEST_CASE("NaN wins wherever it stands") {
+TEST_CASE("maxima and minima are NaN if any element is") {
   on_each_isa([](const IsaTable& kernels) {
     for (Index n = 1; n <= longest; ++n) {
       for (Index at = 0; at < n; ++at) {

@@ -20,7 +20,7 @@ std::vector<double> reference(const float* x, Index n, Index stride, bool log) {
   return y;
 }
 
-/// Ordinary logits, or some that overflow when treated carelessly.
+/// Ordinary logits, or some whose exponentials overflow.
 std::vector<float> logits(Index n, unsigned seed, bool extreme) {
   std::vector<float> x = numbers(n, seed, 3.0f);
   constexpr float wild[] = {88.0f, -88.0f, 1e4f, -1e4f, -infinity};
@@ -37,7 +37,7 @@ TEST_CASE("softmax and its gradient, along lines and down columns") {
     for (const bool log : {false, true}) {
       for (const bool extreme : {false, true}) {
         for (Index n = 1; n <= longest; ++n) {
-          // Lines have one column; five columns and more are done together.
+          // With one column the kernels work along lines, with five and more on several columns at once.
           for (const Index cols : {Index{1}, n % 23 + 2}) {
             CAPTURE(log);
             CAPTURE(extreme);

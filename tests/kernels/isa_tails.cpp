@@ -1,6 +1,6 @@
-// Kernels that work along lines: what they make of an element depends on the whole line, but not on where in it the
-// element stands. So in a line that repeats itself every three elements the results do so, bit for bit, through the
-// vectors of the body and the tail alike.
+// Kernels that work along lines: an element's result depends on the whole line, but not on the element's index. So if a
+// line repeats itself every three elements, its results must do so too, bit for bit, across the vector loop and the
+// tail.
 
 #include <algorithm>
 #include <array>
@@ -27,7 +27,7 @@ bool repeats(const Floats& y) {
   return equal;
 }
 
-/// body(kernels, x, n) for lines of every length and pattern.
+/// Calls body(kernels, x, n) for lines of every length and pattern.
 template <class Body>
 void on_lines(Body body) {
   on_each_isa([&](const IsaTable& kernels) {
@@ -43,7 +43,7 @@ void on_lines(Body body) {
 
 }  // namespace
 
-TEST_CASE("softmax, its logarithm and their gradients treat bodies and tails alike") {
+TEST_CASE("softmax, log-softmax and their gradients give equal bits in the vector loop and the tail") {
   on_lines([](const IsaTable& kernels, const Floats& x, Index n) {
     const Floats dy = repeated(n, {0.7f, -0.2f, 1.1f});
     for (const bool log : {false, true}) {
@@ -68,7 +68,7 @@ TEST_CASE("softmax, its logarithm and their gradients treat bodies and tails ali
   });
 }
 
-TEST_CASE("norms and their gradients treat bodies and tails alike") {
+TEST_CASE("norms and their gradients give equal bits in the vector loop and the tail") {
   on_lines([](const IsaTable& kernels, const Floats& x, Index n) {
     const Floats dy = repeated(n, {0.7f, -0.2f, 1.1f}), w = repeated(n, {1.3f, 0.9f, -0.4f});
     const Floats b = repeated(n, {0.1f, -0.6f, 0.05f});
@@ -88,7 +88,7 @@ TEST_CASE("norms and their gradients treat bodies and tails alike") {
   });
 }
 
-TEST_CASE("sums of rows and derivatives of two operands treat bodies and tails alike") {
+TEST_CASE("sums of rows and derivatives of two operands give equal bits in the vector loop and the tail") {
   on_lines([](const IsaTable& kernels, const Floats& x, Index n) {
     constexpr Index rows = 6;
     Floats all(rows * n), sums(n), dy = repeated(n, {0.7f, -0.2f, 1.1f}), d(n);

@@ -1,4 +1,4 @@
-// Our kernels give the same bits for any number of threads.
+// Temper's kernels give the same bits with any number of threads.
 
 #include <temper/core/parallel.hpp>
 #include <temper/core/random.hpp>
@@ -19,7 +19,7 @@ namespace temper::kernels::test {
 
 namespace {
 
-/// Puts the number of threads back.
+/// Restores the number of threads.
 class Threads {
  public:
   Threads() = default;
@@ -29,7 +29,7 @@ class Threads {
   int before_ = threads();
 };
 
-/// run(out) fills `size` floats; it must leave the same bits for 1 to 4 threads.
+/// run(out) writes `size` floats, which must have the same bits with 1 to 4 threads.
 template <class Run>
 void check_threads(const char* name, Index size, Run run) {
   const Threads restore;
@@ -109,8 +109,8 @@ TEST_CASE("the same bits for 1 to 4 threads") {
   });
 }
 
-TEST_CASE("long sums stay exact") {
-  // Three million equal terms: a plain float sum would be off by percents.
+TEST_CASE("long sums stay accurate") {
+  // Three million equal terms: a plain sum in float would be off by several percent.
   const std::vector<float> x(3'000'000, 0.1f);
   float all;
   reduce(Reduce::sum, x.data(), 1, 3'000'000, 1, 1.0f, &all);
@@ -119,7 +119,7 @@ TEST_CASE("long sums stay exact") {
   sum_rows(x.data(), 1'000'000, 3, columns.data(), false);
   sum_rows(x.data(), 1'000'000, 3, columns.data(), true);
   for (const float sum : columns) CHECK(std::abs(static_cast<double>(sum) / 200000.0 - 1.0) < 2e-6);
-  // Those that are made on the way: the gradients of a bias behind an activation, of a norm's weight and bias.
+  // Sums inside other kernels: the gradients of a bias before an activation, and of a norm's weight and bias.
   constexpr Index rows = 1'000'000, cols = 3;
   const auto exact = [](float sum) { return std::abs(static_cast<double>(sum) / 100000.0 - 1.0) < 1e-6; };
   std::vector<float> dx(rows * cols), sums(cols), products(cols);

@@ -53,7 +53,7 @@ Floats run(const Case& c, const Data& data) {
   return written(y);
 }
 
-/// By what the library falls back on.
+/// With Temper's own product, which is used where oneDNN fails.
 Floats run_own(const Case& c, const Data& data) {
   Guarded y(data.y);
   temper::kernels::own_product(c.shape, data.a.data(), data.b.data(), c.bias ? data.bias.data() : nullptr, y.data());
@@ -119,7 +119,7 @@ TEST_CASE("matmul over a long inner axis") {
   check({{.m = 17, .n = 33, .k = 4097, .transpose_a = true, .accumulate = true}, false}, random);
 }
 
-TEST_CASE("matmul of sizes that go another way") {
+TEST_CASE("matmul of sizes that use other kernels") {
   Random random(7);
   for (const bool accumulate : {false, true}) {
     check({{.m = 130, .n = 257, .k = 133, .transpose_a = true, .accumulate = accumulate}, false}, random);
@@ -127,7 +127,7 @@ TEST_CASE("matmul of sizes that go another way") {
     check({{.m = 97, .n = 131, .k = 400, .accumulate = accumulate}, false}, random);
     check({{.m = 1030, .n = 270, .k = 67, .transpose_b = true, .accumulate = accumulate}, false}, random);
   }
-  // NaN is not lost, and what the result held before is not read.
+  // NaN is propagated, and the old contents of the result are not read.
   Floats a(128 * 256, 1.0f), b(128 * 256, 1.0f), y(256 * 256, std::numeric_limits<float>::quiet_NaN());
   a[3] = std::numeric_limits<float>::quiet_NaN();
   temper::kernels::matmul({.m = 256, .n = 256, .k = 128, .transpose_a = true}, a.data(), b.data(), nullptr, y.data());
@@ -135,7 +135,7 @@ TEST_CASE("matmul of sizes that go another way") {
   CHECK(y[4 * 256] == 128.0f);
 }
 
-TEST_CASE("matmul over no terms is zero, or what was there, plus the bias") {
+TEST_CASE("matmul over an inner axis of size 0 is zero, or the old contents, plus the bias") {
   Random random(3);
   for (const bool accumulate : {false, true}) {
     for (const bool bias : {false, true}) {

@@ -25,7 +25,7 @@ Floats product(Index n) {
   return y;
 }
 
-/// Runs the test case of that name in a process of its own, under these environment variables.
+/// Runs the test case of this name in its own process with these environment variables.
 bool ends_well(const std::string& environment, const std::string& test) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
   const std::string command =
@@ -36,7 +36,7 @@ bool ends_well(const std::string& environment, const std::string& test) {
 }  // namespace
 
 TEST_CASE("child: two threads wanted" * doctest::skip()) {
-  // Large enough that oneDNN plans for every thread it believes in.
+  // Large enough that oneDNN plans for all threads it expects.
   for (int i = 0; i < 20; ++i) CHECK(product(96).front() == 96.0f);
   const kernels::Conv2d s{.n = 4, .h = 16, .w = 16, .in = 16, .out = 16, .kernel_h = 3, .kernel_w = 3};
   const Floats x(4 * 16 * 16 * 16, 1.0f), dy(4 * 14 * 14 * 16, 1.0f);
@@ -46,7 +46,7 @@ TEST_CASE("child: two threads wanted" * doctest::skip()) {
   std::thread([] { CHECK(product(96).front() == 96.0f); }).join();
 }
 
-TEST_CASE("no setting of OpenMP makes oneDNN wait for threads that do not come") {
+TEST_CASE("no OpenMP setting makes oneDNN wait for threads that do not exist") {
   const std::string child = "child: two threads wanted";
   CHECK(ends_well("OMP_NUM_THREADS=2", child));
   CHECK(ends_well("OMP_NUM_THREADS=8 OMP_DYNAMIC=true", child));
@@ -67,7 +67,7 @@ TEST_CASE("a program is compiled once per shape and number of threads") {
   }).join();
 }
 
-TEST_CASE("programs are kept up to a limit of bytes, and those that were not used for long are dropped") {
+TEST_CASE("the cache of programs has a limit of bytes, and evicts the least recently used ones") {
   constexpr auto f32 = static_cast<Index>(onednn::Type::f32);
   std::thread([] {
     const std::size_t limit = onednn::kept_limit(), before = onednn::kept_bytes();
@@ -129,7 +129,7 @@ TEST_CASE("several threads at once") {
   CHECK(wrong == std::vector<int>(4));
 }
 
-TEST_CASE("what oneDNN refuses becomes an Error with its text") {
+TEST_CASE("an error of oneDNN becomes a temper::Error with its text") {
   const onednn::Key key(onednn::Op::matmul, {-1});
   CHECK_THROWS_AS(onednn::run(key, {nullptr, nullptr, nullptr},
                               [](onednn::Program& program) {
@@ -146,7 +146,7 @@ TEST_CASE("the version names library and instruction set") {
   CHECK(kernels::onednn_version().find('(') != std::string::npos);
 }
 
-TEST_CASE("reference implementations are told from others") {
+TEST_CASE("oneDNN's reference implementations are recognized by name") {
   product(3);
   CHECK_FALSE(onednn::implementations().empty());
   CHECK(temper::test::slow_implementations({"matmul brg:avx512_core", "convolution jit:avx2", "reference jit:uni"})
@@ -156,7 +156,7 @@ TEST_CASE("reference implementations are told from others") {
 }
 
 TEST_CASE("child: a reduction over the first axis" * doctest::skip()) {
-  // The reason why sum_rows() is our own.
+  // oneDNN uses a reference implementation here, so sum_rows() is a kernel of Temper's.
   const Floats x(6 * 5, 1.0f);
   Floats y(5);
   onednn::run(onednn::Key(onednn::Op::matmul, {-2}), {x.data(), y.data()}, [](onednn::Program& program) {

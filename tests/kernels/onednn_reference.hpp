@@ -1,7 +1,7 @@
 #pragma once
 
-// What the tests of the oneDNN kernels share: random numbers, sums in double that remember the size of their terms,
-// and the bound within which an f32 result must agree with them.
+// What the tests of the oneDNN kernels share: random numbers, sums in double with the sum of the absolute terms, and
+// the bound within which an f32 result must agree with them.
 
 #include <doctest/doctest.h>
 
@@ -41,8 +41,8 @@ class Random {
   std::mt19937 engine_;
 };
 
-/// A sum with the sum of its terms' absolute values, which is what rounding errors are measured by: a long sum that
-/// cancels has a small value and yet their error.
+/// A sum with the sum of its absolute terms. Rounding errors are relative to the latter: a sum that cancels has a small
+/// value, but no smaller errors.
 struct Sum {
   double value = 0;
   double size = 0;
@@ -55,7 +55,7 @@ struct Sum {
 };
 using Sums = std::vector<Sum>;
 
-/// The worst error of `values` in units of what is allowed; at most 1 is right.
+/// The largest error of `values` relative to the bound: at most 1 if all are right.
 inline double worst(std::span<const float> values, const Sums& expected) {
   REQUIRE(values.size() == expected.size());
   double result = 0;
@@ -69,16 +69,16 @@ inline double worst(std::span<const float> values, const Sums& expected) {
   return result;
 }
 
-/// Numbers for a kernel to write, with guards around them.
+/// An output for a kernel, with guard elements around it.
 using Guarded = temper::kernels::test::Guarded<float>;
 
-/// What it wrote. Fails the test when it wrote elsewhere.
+/// The output. Fails the test if the kernel wrote to a guard.
 inline Floats written(const Guarded& numbers) {
   CHECK(numbers.intact());
   return Floats(numbers.data(), numbers.data() + numbers.size());
 }
 
-/// How many random shapes to try: 1,000 over all operations, or TEMPER_RANDOM_SHAPES.
+/// The number of random shapes to test: 1,000 over all operations, or TEMPER_RANDOM_SHAPES.
 inline int random_shapes(double share) {
   const char* wanted = std::getenv("TEMPER_RANDOM_SHAPES");
   return static_cast<int>(share * (wanted != nullptr ? std::atof(wanted) : 1000.0));

@@ -20,7 +20,8 @@ Pool2d sized(Pool2d s) {
 std::size_t inputs(const Pool2d& s) { return static_cast<std::size_t>(s.n * s.h * s.w * s.channels); }
 std::size_t outputs(const Pool2d& s) { return static_cast<std::size_t>(s.n * s.out_h * s.out_w * s.channels); }
 
-/// Calls tap(y, x, number, elements of the window inside the image) for every element of every window, by rows.
+/// Calls tap(y, x, number, count) for the elements of every window that are inside the image, row by row: the indices
+/// of output and input, the element's number in the window, and the number of elements inside the image.
 template <class Tap>
 void each_tap(const Pool2d& s, Tap tap) {
   for (Index n = 0; n < s.n; ++n) {
@@ -83,7 +84,7 @@ void check_max(const Pool2d& s, const Floats& x, Random& random) {
   Sums expected_dx(inputs(s));
   for (std::size_t i = 0; i < outputs(s); ++i) expected_dx[from[i]].add(dy[i]);
 
-  // One element beyond the end of each result, to see it untouched.
+  // Each result has one guard element at its end.
   Floats y(outputs(s) + 1, 99.0f), alone = y, dx(inputs(s) + 1, 99.0f);
   Bytes which = room_for_numbers(s);
   which.push_back(std::byte{99});
@@ -134,7 +135,7 @@ void check(Pool2d s, Random& random) {
   CAPTURE(s.padding_w);
   Floats x = random.floats(static_cast<Index>(inputs(s)));
   check_max(s, x, random);
-  for (float& value : x) value = static_cast<float>(random.between(-1, 1));  // many equal ones
+  for (float& value : x) value = static_cast<float>(random.between(-1, 1));  // with many ties
   check_max(s, x, random);
   for (float& value : x) value = random.between(0, 9) == 0 ? NAN : value;
   check_max(s, x, random);
@@ -180,7 +181,7 @@ TEST_CASE("pooling agrees with loops at channel counts around the vectors' width
   }
   check({.n = 0, .h = 4, .w = 4, .channels = 3, .kernel_h = 2, .kernel_w = 2}, random);
   check({.n = 2, .h = 7, .w = 7, .channels = 20, .kernel_h = 7, .kernel_w = 7}, random);
-  // Windows of 255 and 272 elements: the last that bytes number, and more.
+  // Windows of 255 and 272 elements: up to 255, elements are numbered in bytes.
   check({.n = 2, .h = 16, .w = 20, .channels = 17, .kernel_h = 15, .kernel_w = 17, .stride_w = 2}, random);
   check({.n = 2, .h = 17, .w = 20, .channels = 17, .kernel_h = 16, .kernel_w = 17, .stride_w = 2}, random);
 }

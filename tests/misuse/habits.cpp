@@ -1,4 +1,4 @@
-// What people bring along from other libraries, and what they try first.
+// Habits from other libraries, and what users try first.
 
 #include <doctest/doctest.h>
 
@@ -12,7 +12,7 @@ namespace temper::test {
 
 namespace {
 
-/// A model whose author forgot members().
+/// A model without members().
 class Nameless : public nn::Layer {
  protected:
   Tensor forward(const Tensor& x) const override { return layer_(x); }
@@ -30,7 +30,7 @@ Tensor bools(const Shape& shape) {
 }  // namespace
 
 TEST_CASE("habits from other libraries") {
-  // Made beforehand: making them draws random numbers, which counts as a change of the program.
+  // Created before the checks, as their initialization draws random numbers, which would count as a change.
   const auto attention = std::make_shared<nn::MultiheadAttention>(8, nn::MultiheadAttentionOptions{.heads = 2});
   attention->freeze();  // so that its products are not on the program's tape
   const auto nameless = std::make_shared<Nameless>();
@@ -90,7 +90,7 @@ TEST_CASE("print with too few and too many arguments") {
   });
 }
 
-TEST_CASE("what people write at once works") {
+TEST_CASE("obvious first programs work") {
   Tensor x = from({1, 2, 3, 4}, {4});
   const Tensor old = x;
   x += 1;
@@ -98,7 +98,7 @@ TEST_CASE("what people write at once works") {
   x -= from({1, 1, 1, 1}, {4});
   x /= 0.5;
   CHECK(std::vector<float>(x.values<float>().begin(), x.values<float>().end()) == std::vector<float>{6, 16, 30, 48});
-  CHECK(old.data<float>()[0] == 1);  // another handle is not touched
+  CHECK(old.data<float>()[0] == 1);  // the other handle is unchanged
 
   const Parameter weight(ones({4}), Role::weight);
   Tape tape;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Misuse is loud. Every case runs in the midst of a training program; it must throw the right type with a text that
-// names what was got and what was expected, and leave that program as if it had never been tried.
+// Misuse throws. Every case runs in the middle of a training program. It must throw the right type with a text that
+// names what was given and what was expected, and must not change the program's state.
 
 #include <exception>
 #include <functional>
@@ -15,8 +15,8 @@
 
 namespace temper::test {
 
-/// A small network after one update. Gradients wait for the next one, and a tape holds a loss that was not yet
-/// differentiated.
+/// A small network after one update. Its parameters have gradients, and a tape holds a loss on which backward was not
+/// called yet.
 class Program {
  public:
   Program();
@@ -30,17 +30,17 @@ class Program {
   Tensor logits, loss;
   temper_test::Folder folder;
 
-  /// Everything that a failed call must not have changed, as one text.
+  /// The state that a failed call must not change, as text.
   std::string state() const;
-  /// Goes on with the training: the failed call has broken nothing.
+  /// Checks that training can continue after the failed call.
   void go_on();
 };
 
 struct Misuse {
-  bool (*is_right)(const std::exception&);  // of the type, or derived from it
-  std::string text;                         // what() contains it
+  bool (*is_right)(const std::exception&);  // whether it has the type
+  std::string text;                         // must be part of what()
   std::function<void(Program&)> call;
-  std::function<void(Program&)> before = {};  // what leads up to the call
+  std::function<void(Program&)> before = {};  // prepares the call
 };
 
 /// refuses<ShapeError>("matmul: a [2, 3] ...", [](Program&) { matmul(...); })

@@ -125,7 +125,7 @@ TEST_CASE("shapes and dtypes that do not fit an operation") {
   });
 }
 
-TEST_CASE("axes, sizes and places that are not there") {
+TEST_CASE("axes, sizes and indices out of range") {
   check({
       refuses<ShapeError>("sum: axis 2 of input [2, 3], which has 2 axes",
                           [](Program&) {

@@ -8,7 +8,7 @@ namespace temper::test {
 
 namespace {
 
-/// The first weight under a gradient of its shape with one bad number.
+/// Gives the first weight a gradient that has one non-finite number.
 void spoil(Program& program, float bad) {
   Parameter weight = program.model.parameters()[0];
   Tensor gradient = ones(weight.shape());
@@ -16,7 +16,7 @@ void spoil(Program& program, float bad) {
   weight.set_gradient(gradient);
 }
 
-/// Steps an optimizer made for the purpose, on the program's own gradients.
+/// Makes an optimizer and steps it on the program's gradients.
 template <class O, class Options>
 auto step(const Options& options) {
   return [options](Program& program) {

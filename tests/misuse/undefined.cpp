@@ -20,8 +20,8 @@ using Arguments = std::vector<Tensor>;
 
 struct Operation {
   std::string name;
-  std::vector<std::string> names;  ///< of the arguments that must be defined, as errors call them
-  Arguments arguments;             ///< good ones
+  std::vector<std::string> names;  ///< names in errors of the arguments that must be defined
+  Arguments arguments;             ///< valid arguments
   std::function<void(const Arguments&)> call;
 };
 
@@ -295,7 +295,7 @@ TEST_CASE("an undefined tensor is refused by the names of operation and argument
   }
 }
 
-TEST_CASE("no operation is left out") {
+TEST_CASE("every operation is tested with undefined tensors") {
   std::set<std::string> tested;
   for (const Operation& operation : operations()) tested.insert(operation.name);
   const std::regex declaration(R"(^(?:Tensor|SumAndNorm|std::vector<Tensor>) (\w+)\((?:std::\w+<)?(?:const )?Tensor)");
@@ -304,7 +304,7 @@ TEST_CASE("no operation is left out") {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     if (entry.path().extension() != ".hpp" || entry.path().stem().string().ends_with("_internal")) continue;
     std::ifstream file(entry.path());
-    bool detail = false;  // reached by operators, which are in the table
+    bool detail = false;  // namespace detail: its functions are called by operators, which are in the table
     for (std::string line; std::getline(file, line);) {
       detail = (detail || line == "namespace detail {") && line != "}  // namespace detail";
       if (detail) continue;

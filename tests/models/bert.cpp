@@ -30,7 +30,7 @@ double largest(const Tensor& x) {
   return found;
 }
 
-/// What was recorded, and what the model is given of it.
+/// A recorded case, and the model's inputs in it.
 struct Recorded {
   explicit Recorded(const std::string& name) : tensors(load_tensors(golden(name + "_expected")).tensors) {}
 
@@ -40,7 +40,7 @@ struct Recorded {
   Tensors tensors;
 };
 
-/// Runs backward and compares loss and gradients, named as Hugging Face names them.
+/// Runs backward, and compares the loss and the gradients, by Hugging Face's names, with the recorded ones.
 template <class Model>
 void check_gradients(const Model& model, Tape& tape, const Tensor& loss, const Recorded& recorded) {
   tape.backward(loss);
@@ -172,7 +172,7 @@ TEST_CASE("BERT's norms may be called gamma and beta, as in files of before 2020
     CHECK(std::ranges::equal(tensor.values<float>(), theirs.at(name).values<float>()));
 }
 
-TEST_CASE("a pretrained BERT with its heads becomes one that classifies; the classifier begins anew") {
+TEST_CASE("a pretrained BERT is loaded into a classifier, which keeps its initial head") {
   BertForMaskedLM pretrained(tiny);
   load_bert(golden("masked_lm"), pretrained);
   Tensors tensors = load_tensors(golden("masked_lm")).tensors;
@@ -198,7 +198,7 @@ TEST_CASE("BERT's tied weights are one parameter") {
   CHECK(std::ranges::count_if(parameters, [&](const Parameter& parameter) {
           return parameter.shape() == Shape{tiny.vocabulary, tiny.width};
         }) == 1);
-  // The only token read is 3, the only one expected is 5: both rows get a gradient, the one from each end.
+  // The only input token is 3, the only target 5: row 3 gets its gradient from the embedding, row 5 from the head.
   Tape tape;
   tape.backward(cross_entropy(model.at(indices({0}), full_of(3)), indices({5})));
   const Tensor& gradient = model.bert.token_embedding.weight.gradient();
@@ -206,7 +206,7 @@ TEST_CASE("BERT's tied weights are one parameter") {
   CHECK(largest(slice(gradient, 0, 5, 6)) > 0);
 }
 
-TEST_CASE("padding changes nothing for what is not padding") {
+TEST_CASE("padding does not change the features of the other tokens") {
   manual_seed(2);
   BertConfig config = tiny;
   config.init_deviation = 0.2;
@@ -223,16 +223,16 @@ TEST_CASE("padding changes nothing for what is not padding") {
     CHECK(largest(mean(alone) - slice(averaged, 0, n, n + 1)) <= 1e-6);
     CHECK(largest(first.bert(alone) - slice(slice(features, 0, n, n + 1), 1, 0, length)) <= 1e-5);
   }
-  // Whatever stands at the padding.
+  // Whatever token is at the padding.
   Tensor other = tokens.clone();
   for (std::int64_t i = 0; i < other.numel(); ++i) {
     if (!mask.data<bool>()[i]) other.mutable_data<std::int64_t>()[i] = 0;
   }
   CHECK(largest(first(other, {.mask = mask}) - batched) == 0.0);
-  CHECK(largest(first(tokens) - batched) > 1e-4);  // without the mask it does
+  CHECK(largest(first(tokens) - batched) > 1e-4);  // without a mask, padding changes them
 }
 
-TEST_CASE("BERT's gradient is its slope in every direction") {
+TEST_CASE("BERT's gradient agrees with directional differences") {
   manual_seed(3);
   BertConfig config = without_dropout(tiny);
   config.init_deviation = 0.2;
@@ -250,7 +250,7 @@ TEST_CASE("BERT's gradient is its slope in every direction") {
   });
 }
 
-TEST_CASE("BERTs learn a batch by heart") {
+TEST_CASE("BERTs can overfit a batch") {
   manual_seed(4);
   BertConfig config = without_dropout(tiny);
   config.width = 24;
@@ -276,7 +276,7 @@ TEST_CASE("BERTs learn a batch by heart") {
   CHECK(found == std::vector<Span>{{3, 8}, {1, 1}, {0, 1}, {2, 4}});
 }
 
-TEST_CASE("the best span is in order, in the allowed part, and not too long") {
+TEST_CASE("the best span starts before it ends, is allowed, and not too long") {
   const Tensor starts = from({0, 9, 1, 5, 0, 0}, {1, 6}), ends = from({9, 0, 4, 0, 3, 8}, {1, 6});
   const auto best = [&](std::initializer_list<bool> where, std::int64_t longest) {
     Tensor allowed = empty({1, 6}, Dtype::boolean);
@@ -290,7 +290,7 @@ TEST_CASE("the best span is in order, in the allowed part, and not too long") {
                        ValueError);
 }
 
-TEST_CASE("BERT: what is refused") {
+TEST_CASE("BERT: invalid arguments throw") {
   const Bert bert(tiny);
   const Tensor tokens = zeros({2, 4}, Dtype::i64);
   CHECK_THROWS_WITH_AS(bert(zeros({2, 4})), "Bert: tokens f32 [2, 4], expected i64 [N, T] with T from 1 to 12",

@@ -36,7 +36,7 @@ class Numbers final : public data::Tokenizer {
   bool has_mask = true;
 };
 
-/// Text i has label i and the token 10 + i, as often as its length says.
+/// Texts of these lengths: text i repeats the token 10 + i, and has label i.
 data::Tokenized texts(std::int64_t count) {
   std::vector<std::string> all;
   std::vector<std::int64_t> labels;
@@ -57,7 +57,7 @@ constexpr data::Epoch first{.seed = 5, .number = 1}, second{.seed = 5, .number =
 
 }  // namespace
 
-TEST_CASE("text batches: every text once an epoch, with others of its length, with others each epoch") {
+TEST_CASE("text batches: every text once per epoch, batched with texts of its length, with others each epoch") {
   const TextBatches batches(texts(50), Numbers(), {.batch_size = 8});
   CHECK(batches.size() == 7);
   std::set<std::vector<std::int64_t>> companies;
@@ -78,7 +78,7 @@ TEST_CASE("text batches: every text once an epoch, with others of its length, wi
       auto company = numbers(labels);
       std::ranges::sort(company);
       companies.insert(company);
-      CHECK(numbers(batches.get(i, epoch)[0]) == numbers(tokens));  // asked again, the same
+      CHECK(numbers(batches.get(i, epoch)[0]) == numbers(tokens));  // a second call gives the same
     }
     std::ranges::sort(seen);
     CHECK(seen == numbers(arange(50)));
@@ -87,7 +87,7 @@ TEST_CASE("text batches: every text once an epoch, with others of its length, wi
   CHECK(companies.size() > 7);
 }
 
-TEST_CASE("text batches: a loader takes them as they are") {
+TEST_CASE("text batches: a loader with batch size 1 gives them without a further axis") {
   data::Loader loader(TextBatches(texts(50), Numbers(), {.batch_size = 8}), {.shuffle = true, .seed = 3});
   std::int64_t count = 0;
   for (const auto& [tokens, labels] : loader) {
@@ -99,7 +99,7 @@ TEST_CASE("text batches: a loader takes them as they are") {
   CHECK_THROWS_AS(two.begin(), ValueError);
 }
 
-TEST_CASE("text batches: word dropout hides its share of the words, and no special token") {
+TEST_CASE("text batches: word dropout masks its fraction of the words, and no special token") {
   const TextBatches plain(texts(200), Numbers(), {.batch_size = 200});
   const TextBatches hidden(texts(200), Numbers(), {.batch_size = 200, .word_dropout = 0.25});
   const auto before = numbers(plain.get(0, first)[0]), after = numbers(hidden.get(0, first)[0]);
@@ -116,7 +116,7 @@ TEST_CASE("text batches: word dropout hides its share of the words, and no speci
   CHECK(numbers(hidden.get(0, second)[0]) != after);
 }
 
-TEST_CASE("masked batches: the targets are what stood there; four fifths masked, a tenth replaced, a tenth kept") {
+TEST_CASE("masked batches: targets are the original tokens; 80 % are masked, 10 % replaced, 10 % unchanged") {
   const TextBatches plain(texts(400), Numbers(), {.batch_size = 100});
   const MaskedBatches masked(plain, Numbers());
   CHECK(masked.size() == 4);
@@ -140,7 +140,7 @@ TEST_CASE("masked batches: the targets are what stood there; four fifths masked,
         kept += after[place] == target[k];
         before[place] = after[place];
       }
-      CHECK(before == after);  // nothing else has changed
+      CHECK(before == after);  // all other tokens are unchanged
     }
   }
   CHECK(guessed / words > 0.1);
@@ -149,7 +149,7 @@ TEST_CASE("masked batches: the targets are what stood there; four fifths masked,
   CHECK(kept / guessed == doctest::Approx(0.1).epsilon(0.3));
 }
 
-TEST_CASE("text batches: what is refused") {
+TEST_CASE("text batches: invalid arguments throw") {
   Numbers without;
   without.has_mask = false;
   CHECK_THROWS_WITH_AS(TextBatches(texts(3), without), "TextBatches: the tokenizer has no [MASK]", ValueError);

@@ -1,4 +1,4 @@
-// A question-answering BERT learns a small hand-written file in SQuAD's format by heart.
+// A question-answering BERT overfits a small hand-written file in SQuAD's format.
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-// Training in bf16: the losses follow those of f32, and a resumed run is the run that went on.
+// Training in bf16: the losses are close to those of f32, and a resumed run equals the uninterrupted one.
 
 #include <doctest/doctest.h>
 
@@ -19,14 +19,14 @@ namespace {
 
 constexpr models::GptConfig tiny_gpt = {.vocabulary = 50, .context = 32, .layers = 2, .heads = 2, .width = 64};
 
-/// Left out where the CPU cannot: says so and returns true.
+/// Returns true, with a message, if the CPU has no instructions for bf16: the test is skipped then.
 bool left_out() {
   if (nn::bf16_supported()) return false;
   MESSAGE("left out: this CPU has no instructions for bf16");
   return true;
 }
 
-/// Tokens [count, length] that can be learned: each follows from the one before.
+/// Tokens [count, length] that can be learned: each determines the next.
 Tensor chain(std::int64_t count, std::int64_t length, std::int64_t start) {
   Tensor x = empty({count, length}, Dtype::i64);
   std::int64_t i = 0;
@@ -51,7 +51,7 @@ std::vector<double> losses(optim::Optimizer& optimizer, int steps, const Loss& l
   return values;
 }
 
-/// The same training in f32 and in bf16: run(narrow) gives the losses.
+/// Compares training in f32 and in bf16: run(bf16) returns the losses.
 template <class Run>
 void check_follows(const Run& run, double least_progress) {
   const std::vector<double> wide = run(false), narrow = run(true);
@@ -73,7 +73,7 @@ Tensor gpt_loss(const models::Gpt& model, int step) {
 
 }  // namespace
 
-TEST_CASE("to_bf16 rounds weights and embeddings, and leaves biases and gains") {
+TEST_CASE("to_bf16 converts weights and embeddings, but not biases and gains") {
   const models::Gpt model(tiny_gpt);
   const Parameter handle = model.blocks[0].up.weight;
   const Tensor before = handle.value();
@@ -153,7 +153,7 @@ TEST_CASE("a ResNet in bf16 learns as in f32") {
       0.6);
 }
 
-TEST_CASE("a run in bf16 is resumed with its masters, bit for bit") {
+TEST_CASE("a run in bf16 is resumed with its master weights, bit for bit") {
   if (left_out()) return;
   const auto file = std::filesystem::temp_directory_path() / "temper-bf16-resume.safetensors";
   const auto make = [](const models::Gpt& model) {
@@ -181,7 +181,7 @@ TEST_CASE("a run in bf16 is resumed with its masters, bit for bit") {
   CHECK(whole == after);
 }
 
-TEST_CASE("a GPT in bf16 generates, as if it had read everything at once") {
+TEST_CASE("a GPT in bf16 generates with its cache what it generates without") {
   if (left_out()) return;
   manual_seed(8);
   const models::Gpt model(tiny_gpt);

@@ -1,7 +1,7 @@
 #pragma once
 
-// The gradient of a whole model along random directions in the space of all its parameters, against central
-// differences: the one check that goes through every line of tape, layers and model together.
+// Compares the gradient of a whole model along random directions in the space of all parameters with central
+// differences. This checks tape, layers and model together.
 
 #include <doctest/doctest.h>
 
@@ -18,13 +18,13 @@ namespace temper::test {
 
 struct DirectionalOptions {
   int directions = 8;
-  double step = 3e-4;  ///< root mean square of what is added to a parameter, relative to the parameter's own
-  double gate = 1e-4;  ///< largest error relative to |gradient| |direction|
+  double step = 3e-4;  ///< root mean square of the change of a parameter relative to that of the parameter
+  double gate = 1e-4;  ///< error bound relative to |gradient| |direction|
 };
 
-/// losses() depends on the parameters and must be the same function each time (draw no random numbers). It is their
-/// mean that is differentiated. Many losses are better than one: their rounding, and the kinks of relu and max pooling
-/// that some of them cross within a step, average out.
+/// losses() returns losses as a function of the parameters, and must not draw random numbers. Their mean is
+/// differentiated. Use many: errors of rounding, and of kinks of relu and max pooling that some losses cross within the
+/// step, then average out.
 template <class Losses>
 void check_directional(const std::vector<Parameter>& parameters, Losses losses, DirectionalOptions options = {}) {
   {
@@ -59,7 +59,7 @@ void check_directional(const std::vector<Parameter>& parameters, Losses losses, 
             moved[k][i] = static_cast<double>(to[i]);
             continue;
           }
-          // What rounding left of the step.
+          // The step as it was rounded.
           const double made = (moved[k][i] - static_cast<double>(to[i])) / 2;
           const double slope = static_cast<double>(gradient[i]);
           expected += slope * made;

@@ -21,7 +21,7 @@ namespace {
 
 constexpr GptConfig tiny = {.vocabulary = 23, .context = 12, .layers = 2, .heads = 3, .width = 24};
 
-/// Tokens [rows, length] without a pattern.
+/// Random tokens [rows, length].
 Tensor some_tokens(std::int64_t rows, std::int64_t length, std::uint64_t seed = 1) {
   const detail::RandomStream random(seed, detail::RandomUse::draw, 0);
   Tensor tokens = empty({rows, length}, Dtype::i64);
@@ -32,7 +32,7 @@ Tensor some_tokens(std::int64_t rows, std::int64_t length, std::uint64_t seed = 
   return tokens;
 }
 
-/// Far from the narrow initialization, where attention is nearly uniform and mistakes in it hide.
+/// Sets wider weights than the initial ones, with which attention is nearly uniform and would hide mistakes.
 Gpt widened(GptConfig config = tiny) {
   manual_seed(5);
   config.init_deviation = 0.3;
@@ -55,7 +55,7 @@ TEST_CASE("a GPT makes logits of tokens, of any length up to its context") {
   const Gpt model = widened();
   CHECK(model(some_tokens(3, 12)).shape() == Shape{3, 12, 23});
   CHECK(model(some_tokens(1, 1)).shape() == Shape{1, 1, 23});
-  // The first tokens of a text mean the same whatever follows.
+  // The logits of the first tokens do not depend on those that follow.
   const Tensor whole = model(some_tokens(1, 12)), part = model(some_tokens(1, 7));
   CHECK(largest_difference(part, slice(whole, 1, 0, 7)) <= 1e-5);
 }
@@ -69,7 +69,7 @@ TEST_CASE("the sizes of GPT-2 have as many parameters as published") {
   CHECK(count(models::gpt2_355m()) == 354823168);
   CHECK(count(models::gpt2_774m()) == 774030080);
   CHECK(count(models::gpt2_1558m()) == 1557611200);
-  // And so has ours of any size.
+  // The model has the number of parameters that the formula gives.
   std::int64_t parameters = 0;
   for (const Parameter& parameter : Gpt(tiny).parameters()) parameters += parameter.shape().numel();
   CHECK(parameters == count(tiny));
@@ -89,7 +89,7 @@ TEST_CASE("the head is the token embedding, one parameter, unless told otherwise
   CHECK(untied.parameters().size() == tied.parameters().size() + 1);
   CHECK(named(untied, "head.weight") == 1);
 
-  // Both of its uses reach the tied one's gradient: tokens that do not occur get some from the head alone.
+  // A tied embedding's gradient has the parts of both uses: rows of tokens that do not occur get theirs from the head.
   const auto rows_with_gradient = [](const Gpt& model) {
     Tape tape;
     tape.backward(cross_entropy(model(some_tokens(1, 4)), some_tokens(1, 4, 2)));
@@ -105,7 +105,7 @@ TEST_CASE("the head is the token embedding, one parameter, unless told otherwise
   CHECK(rows_with_gradient(untied) <= 4);
 }
 
-TEST_CASE("a GPT begins as GPT-2 does") {
+TEST_CASE("a GPT is initialized like GPT-2") {
   manual_seed(1);
   const Gpt model({.vocabulary = 64, .context = 32, .layers = 8, .heads = 2, .width = 64});
   const auto deviation = [](const Tensor& x) {
@@ -127,7 +127,7 @@ TEST_CASE("a GPT begins as GPT-2 does") {
   }
 }
 
-TEST_CASE("what comes later does not change what comes before") {
+TEST_CASE("later tokens do not change the logits of earlier ones") {
   const Gpt model = widened();
   const Tensor before = some_tokens(1, 12);
   const Tensor logits = model(before);
@@ -144,7 +144,7 @@ TEST_CASE("what comes later does not change what comes before") {
   }
 }
 
-TEST_CASE("the examples of a batch do not see each other") {
+TEST_CASE("the examples of a batch do not affect each other") {
   const Gpt model = widened();
   const Tensor batch = some_tokens(4, 12);
   const Tensor logits = model(batch);
@@ -153,7 +153,7 @@ TEST_CASE("the examples of a batch do not see each other") {
   }
 }
 
-TEST_CASE("a tape changes nothing about a GPT without dropout, and dropout only what is trained") {
+TEST_CASE("without dropout, a tape does not change a GPT's logits; dropout acts in training only") {
   const Tensor tokens = some_tokens(2, 12);
   const Gpt plain = widened();
   const Tensor unrecorded = plain(tokens);
@@ -175,19 +175,19 @@ TEST_CASE("a tape changes nothing about a GPT without dropout, and dropout only 
   CHECK(largest_difference(first, dropping(tokens)) > 0.01);
 }
 
-TEST_CASE("a GPT's gradient is its slope in every direction") {
+TEST_CASE("a GPT's gradient agrees with directional differences") {
   const Gpt model = widened();
   const Tensor tokens = some_tokens(24, 12), targets = some_tokens(24, 12, 2);
   test::check_directional(model.parameters(),
                           [&] { return cross_entropy(model(tokens), targets, {.reduction = Reduction::none}); });
 }
 
-TEST_CASE("a GPT learns one batch by heart") {
+TEST_CASE("a GPT can overfit a batch") {
   manual_seed(1);
   const Gpt model(tiny);
   Tensor tokens = some_tokens(4, 12);
   const Tensor targets = some_tokens(4, 12, 2);
-  // No two texts begin alike, or what follows could not be known.
+  // All texts begin with different tokens, so that the following ones can be predicted.
   for (std::int64_t row = 0; row < 4; ++row) tokens.mutable_data<std::int64_t>()[row * 12] = row;
   optim::AdamW adamw(model.parameters(), {.lr = 1e-2, .weight_decay = 0.0});
   double first = 0, loss = 0;
@@ -221,7 +221,7 @@ TEST_CASE("logits with a cache are those without, in pieces of any size") {
   }
 }
 
-TEST_CASE("a cache trains nothing and drops nothing") {
+TEST_CASE("a call with a cache records nothing and has no dropout") {
   GptConfig config = tiny;
   config.dropout = 0.5;
   const Gpt model = widened(config);
@@ -233,7 +233,7 @@ TEST_CASE("a cache trains nothing and drops nothing") {
   CHECK(tape.size() == 0);
 }
 
-TEST_CASE("a GPT says what it cannot be and what it cannot read") {
+TEST_CASE("a GPT throws for invalid sizes and inputs") {
   const auto with = [](auto change) {
     GptConfig config = tiny;
     change(config);

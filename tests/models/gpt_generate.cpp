@@ -22,14 +22,14 @@ using Text = std::vector<std::int64_t>;
 constexpr GptConfig tiny = {
     .vocabulary = 13, .context = 9, .layers = 2, .heads = 2, .width = 16, .init_deviation = 0.4};
 
-/// The most likely token after a text, of which the model sees the last `window`, by its logits without a cache.
+/// The most likely token after a text, computed without a cache from the last `window` tokens.
 std::int64_t likeliest(const Gpt& model, const Text& text, std::size_t window) {
   const std::span<const std::int64_t> seen = std::span(text).last(std::min(window, text.size()));
   const Tensor logits = model(from(seen, {1, static_cast<std::int64_t>(seen.size())}));
   return static_cast<const std::int64_t*>(argmax(slice(logits, 1, -1, logits.size(1))).data<std::int64_t>())[0];
 }
 
-/// Which tokens come of evenly spread chances, and how often of 1000.
+/// How often each token is sampled with 1000 evenly spaced chances.
 std::map<std::int64_t, int> drawn(std::span<const float> logits, const models::SampleOptions& options) {
   std::map<std::int64_t, int> counts;
   for (int i = 0; i < 1000; ++i) ++counts[sample(logits, options, (i + 0.5) / 1000)];
@@ -38,13 +38,13 @@ std::map<std::int64_t, int> drawn(std::span<const float> logits, const models::S
 
 }  // namespace
 
-TEST_CASE("tokens are drawn by their probability, temperature sharpens, top-k and top-p cut") {
+TEST_CASE("tokens are sampled by their probability, with temperature, top-k and top-p") {
   using Counts = std::map<std::int64_t, int>;
   // Probabilities 0.1, 0.4, 0.2, 0.3.
   const std::array<float, 4> logits = {std::log(0.1f), std::log(0.4f), std::log(0.2f), std::log(0.3f)};
   CHECK(drawn(logits, {}) == Counts{{0, 100}, {1, 400}, {2, 200}, {3, 300}});
   CHECK(drawn(logits, {.temperature = 0.0}) == Counts{{1, 1000}});
-  // Squares, over their sum of 0.30.
+  // Temperature 0.5 squares the probabilities; the squares sum to 0.30.
   CHECK(drawn(logits, {.temperature = 0.5}) == Counts{{0, 33}, {1, 534}, {2, 133}, {3, 300}});
   CHECK(drawn(logits, {.top_k = 1}) == Counts{{1, 1000}});
   CHECK(drawn(logits, {.top_k = 2}) == Counts{{1, 571}, {3, 429}});
@@ -54,9 +54,9 @@ TEST_CASE("tokens are drawn by their probability, temperature sharpens, top-k an
   CHECK(drawn(logits, {.top_p = 0.39}) == Counts{{1, 1000}});
   CHECK(drawn(logits, {.top_p = 0.65}) == Counts{{1, 571}, {3, 429}});
   CHECK(drawn(logits, {.top_p = 0.75}) == Counts{{1, 444}, {3, 334}, {2, 222}});
-  // top_p counts within what top_k left: 4/7 and 3/7.
+  // top_p applies to the tokens that top_k keeps: 4/7 and 3/7.
   CHECK(drawn(logits, {.top_k = 2, .top_p = 0.5}) == Counts{{1, 1000}});
-  // Of equally likely ones the first comes first; what is impossible is never drawn, be the chance what it may.
+  // Equally likely tokens are in the order of their ids; a token of probability 0 is never sampled.
   const float never = -std::numeric_limits<float>::infinity();
   const std::array<float, 4> equal = {never, 1.0f, 1.0f, never};
   CHECK(drawn(equal, {.temperature = 0.0}) == Counts{{1, 1000}});
@@ -66,7 +66,7 @@ TEST_CASE("tokens are drawn by their probability, temperature sharpens, top-k an
   CHECK(sample(equal, {}, std::nextafter(1.0, 0.0)) == 2);
 }
 
-TEST_CASE("sampling says what it cannot do") {
+TEST_CASE("sampling throws for invalid arguments") {
   const std::array<float, 2> logits = {0.0f, 1.0f};
   CHECK_THROWS_WITH_AS(sample(logits, {.temperature = -1.0}, 0.5), "sample: temperature -1, expected 0 or more",
                        ValueError);
@@ -88,7 +88,7 @@ TEST_CASE("sampling says what it cannot do") {
   CHECK_THROWS_AS(generate(model, Text{1}, {.sample = {.top_p = 2.0}}), ValueError);
 }
 
-TEST_CASE("the greedy text is the most likely token each time, past the context too") {
+TEST_CASE("greedy generation takes the most likely token each time, also beyond the context") {
   manual_seed(3);
   const Gpt model(tiny);
   for (const Text& prompt : {Text{4}, Text{1, 2, 3, 4, 5, 6, 7, 8, 9}, Text{5, 3, 1, 0, 2, 4, 6, 8, 10, 12, 11}}) {
@@ -97,7 +97,7 @@ TEST_CASE("the greedy text is the most likely token each time, past the context 
     std::size_t window = std::min<std::size_t>(text.size(), 9);
     for (int i = 0; i < 25; ++i) {
       text.push_back(likeliest(model, text, window));
-      if (++window > 9) window = 5;  // the last half of the context, and on from there
+      if (++window > 9) window = 5;  // continues from the last half of the context
     }
     const Text expected(text.begin() + static_cast<std::ptrdiff_t>(prompt.size()), text.end());
     const Text found = generate(model, prompt, {.tokens = 25, .sample = {.temperature = 0.0}});
@@ -106,7 +106,7 @@ TEST_CASE("the greedy text is the most likely token each time, past the context 
   }
 }
 
-TEST_CASE("a text is a function of its seed") {
+TEST_CASE("a generated text depends on its seed only") {
   manual_seed(3);
   const Gpt model(tiny);
   const Text prompt = {1, 2};
@@ -114,9 +114,9 @@ TEST_CASE("a text is a function of its seed") {
   CHECK(first.size() == 40);
   CHECK(generate(model, prompt, {.tokens = 40, .seed = 1}) == first);
   CHECK(generate(model, prompt, {.tokens = 40, .seed = 2}) != first);
-  // Its beginning does not depend on how long it gets.
+  // It does not depend on the number of tokens.
   CHECK(generate(model, prompt, {.tokens = 10, .seed = 1}) == Text(first.begin(), first.begin() + 10));
-  // Without a seed the generator decides, which goes on.
+  // Without a seed, texts differ: each draws from the program's generator.
   manual_seed(8);
   const Text one = generate(model, prompt, {.tokens = 40}), two = generate(model, prompt, {.tokens = 40});
   CHECK(one != two);
@@ -124,7 +124,7 @@ TEST_CASE("a text is a function of its seed") {
   CHECK(generate(model, prompt, {.tokens = 40}) == one);
 }
 
-TEST_CASE("a text ends where it is told to, and is told as it grows") {
+TEST_CASE("generation ends at the stop token, and calls on_token for each token") {
   manual_seed(3);
   const Gpt model(tiny);
   Text told;

@@ -73,7 +73,7 @@ TEST_CASE("a GPT-2 of Hugging Face's gives PyTorch's logits and gradients") {
   check_as_recorded(prefixed, "prefixed");
 }
 
-TEST_CASE("a model goes out to Hugging Face's layout and comes back the same") {
+TEST_CASE("a model exported to Hugging Face's layout and imported again is the same") {
   manual_seed(4);
   const temper_test::Folder folder;
   const Gpt model(plain);
@@ -90,7 +90,7 @@ TEST_CASE("a model goes out to Hugging Face's layout and comes back the same") {
   }
 }
 
-TEST_CASE("of tied weights a file may hold the copy alone, and masks of any dtype") {
+TEST_CASE("a file may hold only the copy of tied weights, and masks of any dtype") {
   const temper_test::Folder folder;
   Gpt model(plain), expected(plain);
   models::load_gpt2(golden("plain"), expected);
@@ -99,7 +99,7 @@ TEST_CASE("of tied weights a file may hold the copy alone, and masks of any dtyp
   tensors.erase("wte.weight");
   tensors["h.0.attn.bias"] = zeros({1, 1, 11, 11});
   save_tensors(folder / "gpt2.safetensors", tensors);
-  // The mask in a dtype that nothing here reads, in a file without checksums.
+  // The mask has a dtype that Temper does not read, in a file without checksums.
   const std::string bytes = temper_test::Folder::read(folder / "gpt2.safetensors");
   std::uint64_t length = 0;
   std::memcpy(&length, bytes.data(), sizeof length);
@@ -164,7 +164,7 @@ TEST_CASE("a file that does not fit is refused with everything that is wrong, an
   }
 }
 
-TEST_CASE("several of another program's tensors make one of ours") {
+TEST_CASE("several tensors of a file are stacked into one of the model") {
   const Tensors state = {{"qkv", zeros({6, 2})}, {"b", zeros({3})}};
   const models::ImportMap map = {
       .rules = {{.ours = "qkv", .theirs = {"q", "k", "v"}, .transposed = true}, {.ours = "b", .theirs = {"b.x"}}}};

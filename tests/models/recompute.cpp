@@ -1,4 +1,4 @@
-// The models with `recompute`: the same gradients, running statistics and random numbers, of less memory.
+// Models with `recompute` have the same gradients, running statistics and random numbers, and use less memory.
 
 #include <doctest/doctest.h>
 
@@ -24,7 +24,7 @@ Tensor numbers(const Shape& shape, std::int64_t below) {
   return x;
 }
 
-/// Runs two models, of which the second computes its blocks again, for two steps and compares all there is.
+/// Trains two models, the second with recomputation, for two steps and compares everything.
 template <class Model, class Config, class Loss>
 void check(Config config, const Loss& loss) {
   std::array<double, 2> losses{};
@@ -62,14 +62,14 @@ void check(Config config, const Loss& loss) {
 
 }  // namespace
 
-TEST_CASE("a GPT whose blocks are computed again trains the same, in less than two thirds of the memory") {
+TEST_CASE("a GPT with recomputation trains the same, with less than two thirds of the memory") {
   const Tensor tokens = numbers({4, 64}, 23);
   check<models::Gpt>(
       models::GptConfig{.vocabulary = 23, .context = 64, .layers = 6, .heads = 2, .width = 16, .dropout = 0.1},
       [&](const models::Gpt& model) { return cross_entropy(model(tokens), tokens); });
 }
 
-TEST_CASE("a BERT whose blocks are computed again trains the same, in less than two thirds of the memory") {
+TEST_CASE("a BERT with recomputation trains the same, with less than two thirds of the memory") {
   const Tensor tokens = numbers({4, 64}, 23), positions = numbers({9}, 64), targets = numbers({9}, 23);
   const models::BertInputs inputs{.mask = models::length_mask(std::array<std::int64_t, 4>{64, 9, 52, 5}, 64)};
   check<models::BertForMaskedLM>(
@@ -79,7 +79,7 @@ TEST_CASE("a BERT whose blocks are computed again trains the same, in less than 
       });
 }
 
-TEST_CASE("a ResNet whose blocks are computed again trains the same, in less than two thirds of the memory") {
+TEST_CASE("a ResNet with recomputation trains the same, with less than two thirds of the memory") {
   const Tensor images = normal({4, 16, 16, 3}), labels = numbers({4}, 10);
   check<models::ResNet>(models::ResNetConfig{.blocks = {5, 5, 5}, .width = 8},
                         [&](const models::ResNet& model) { return cross_entropy(model(images), labels); });

@@ -66,7 +66,7 @@ TEST_CASE("a ResNet of torchvision's gives PyTorch's logits, gradients and runni
   check_as_recorded(imagenet, "imagenet");
 }
 
-TEST_CASE("a ResNet for other classes takes all of a file but the last layer") {
+TEST_CASE("a ResNet for other classes loads all of a file but the last layer") {
   ResNetConfig config = small;
   config.classes += 3;
   ResNet model(config);
@@ -79,8 +79,8 @@ TEST_CASE("a ResNet for other classes takes all of a file but the last layer") {
   CHECK(std::ranges::equal(state.at("conv1.weight").values<float>(), stored.at("conv1.weight").values<float>()));
 }
 
-TEST_CASE("ResNets have the sizes they are known for") {
-  // With option B; the paper's table 6 counts option A's 0.27, 0.46 and 0.85 million.
+TEST_CASE("ResNets have the published numbers of parameters") {
+  // With option B; table 6 of the paper has 0.27, 0.46 and 0.85 million with option A.
   CHECK(count(ResNet(models::resnet_cifar(20))) == 272474);
   CHECK(count(ResNet(models::resnet_cifar(32))) == 466906);
   CHECK(count(ResNet(models::resnet_cifar(56))) == 855770);
@@ -91,7 +91,7 @@ TEST_CASE("ResNets have the sizes they are known for") {
   CHECK(resnet18.buffers().size() == 40);
 }
 
-TEST_CASE("a ResNet with zero_init begins as the identity between its stages") {
+TEST_CASE("the blocks of a ResNet with zero_init are the identity at first") {
   ResNetConfig config = small;
   config.blocks = {2};
   config.zero_init = true;
@@ -105,7 +105,7 @@ TEST_CASE("a ResNet with zero_init begins as the identity between its stages") {
     if (parameter.name().ends_with("bn2.weight")) CHECK(largest(parameter) == 0.0);
   }
   CHECK(largest(zero(images) - plain(images)) > 1e-3);
-  // Without what the blocks add, whatever the blocks hold does not matter.
+  // The other weights of the blocks have no effect then.
   const Tensor before = zero(images);
   for (const Parameter& parameter : zero.parameters()) {
     if (parameter.name().find("conv2") != std::string::npos) Tensor(parameter.value()).fill(1.0f);
@@ -113,7 +113,7 @@ TEST_CASE("a ResNet with zero_init begins as the identity between its stages") {
   CHECK(largest(zero(images) - before) == 0.0);
 }
 
-TEST_CASE("the ResNet's gradient is its slope in every direction") {
+TEST_CASE("the ResNet's gradient agrees with directional differences") {
   manual_seed(3);
   constexpr std::int64_t batch = 512;
   const ResNet model({.blocks = {1, 1, 1}, .width = 4, .channels = 1});
@@ -123,12 +123,12 @@ TEST_CASE("the ResNet's gradient is its slope in every direction") {
   test::check_directional(model.parameters(), [&] {
     const auto losses = [&] { return cross_entropy(model(images), labels, {.reduction = Reduction::none}); };
     if (recording()) return losses();
-    const NoTape unrecorded(Mode::train);  // by the batch's statistics, as on the tape
+    const NoTape unrecorded(Mode::train);  // with batch statistics, as on the tape
     return losses();
   });
 }
 
-TEST_CASE("a ResNet learns a batch by heart") {
+TEST_CASE("a ResNet can overfit a batch") {
   manual_seed(5);
   constexpr std::int64_t batch = 16;
   const ResNet model({.blocks = {1, 1, 1}, .width = 8, .channels = 1});
@@ -145,10 +145,10 @@ TEST_CASE("a ResNet learns a batch by heart") {
     loss = value.item();
   }
   CHECK(loss < 0.01);
-  CHECK(cross_entropy(model(images), labels).item() < 0.05);  // and in evaluation, by its running statistics
+  CHECK(cross_entropy(model(images), labels).item() < 0.05);  // also in evaluation, with running statistics
 }
 
-TEST_CASE("ResNet: what is refused") {
+TEST_CASE("ResNet: invalid arguments throw") {
   CHECK_THROWS_WITH_AS(models::resnet_cifar(21), "resnet_cifar: depth 21, expected 6 n + 2: 20, 32, 56", ValueError);
   CHECK_THROWS_WITH_AS(ResNet({.blocks = {}}), "ResNet: no stage, expected at least one", ValueError);
   CHECK_THROWS_WITH_AS(ResNet({.blocks = {2, 0}}), "ResNet: stage 2 has 0 blocks, expected at least 1", ValueError);

@@ -1,5 +1,5 @@
-// From the third step on, a training step calls operator new zero times on the training thread. The replaced operators
-// count calls on the thread that asks for it, except those oneDNN makes itself.
+// From the third step on, a training step does not call operator new on the training thread. The replaced operators
+// count the calls of threads that enabled it, except those from inside oneDNN.
 
 #include <doctest/doctest.h>
 #include <link.h>
@@ -75,7 +75,7 @@ using namespace temper;
 
 namespace {
 
-/// Images and labels made up from their index.
+/// Images and labels computed from their index.
 struct MadeUp {
   std::int64_t size() const { return 16 * 12; }
   std::array<Tensor, 2> get(std::int64_t i) const {
@@ -114,14 +114,14 @@ TEST_CASE("a CNN training step allocates nothing from the third step on") {
   CHECK(step == 12);
   CHECK(ours == 0);
   MESSAGE("oneDNN itself: " << onednn << " allocations in 10 steps");
-  // Nor does the pool grow, loader threads included, beyond what prefetching can be ahead.
+  // The pool, which loader threads use too, grows by no more than the batches that are prefetched.
   CHECK(pool_stats().system_requests <= requests + 16);
   CHECK(pool_stats().live <= live + (std::size_t{1} << 20));
 }
 
 namespace {
 
-/// What eight steps, of which the first two do not count, allocate on this thread.
+/// The number of allocations on this thread in steps three to eight.
 template <class Loss>
 long allocations(optim::Optimizer& optimizer, const Loss& loss) {
   find_onednn();
@@ -151,7 +151,7 @@ TEST_CASE("a GPT training step allocates nothing from the third step on") {
   CHECK(allocations(adamw, [&] { return cross_entropy(model(tokens), tokens); }) == 0);
 }
 
-TEST_CASE("a GPT training step whose blocks are computed again allocates nothing from the third step on") {
+TEST_CASE("a GPT training step with recomputation allocates nothing from the third step on") {
   const models::Gpt model(
       {.vocabulary = 50, .context = 32, .layers = 2, .heads = 2, .width = 32, .dropout = 0.1, .recompute = true});
   const Tensor tokens = numbers({8, 32}, 50);
@@ -166,7 +166,7 @@ TEST_CASE("a ResNet training step allocates nothing from the third step on") {
   CHECK(allocations(sgd, [&] { return cross_entropy(model(images), labels, {.label_smoothing = 0.1f}); }) == 0);
 }
 
-TEST_CASE("a BERT training step, guessing masked words, allocates nothing from the third step on") {
+TEST_CASE("a masked-LM training step of BERT allocates nothing from the third step on") {
   const models::BertForMaskedLM model(
       {.vocabulary = 50, .positions = 16, .layers = 2, .heads = 2, .width = 32, .hidden = 64});
   const Tensor tokens = numbers({4, 16}, 50), positions = numbers({9}, 64), targets = numbers({9}, 50);
@@ -175,7 +175,7 @@ TEST_CASE("a BERT training step, guessing masked words, allocates nothing from t
   CHECK(allocations(adamw, [&] { return cross_entropy(model.at(positions, tokens, inputs), targets); }) == 0);
 }
 
-TEST_CASE("neither does one in bf16") {
+TEST_CASE("a training step in bf16 allocates nothing from the third step on") {
   if (!nn::bf16_supported()) {
     MESSAGE("left out: this CPU has no instructions for bf16");
     return;

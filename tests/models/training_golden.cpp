@@ -1,4 +1,4 @@
-// 20 training steps of the MLP and the CNN against those recorded from PyTorch in float64.
+// Compares 20 training steps of the MLP and the CNN with those recorded from PyTorch in float64.
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
@@ -34,7 +34,7 @@ void initialize(const std::vector<Parameter>& parameters) {
   double bound = 0;
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     Tensor value = parameters[k].value();
-    // A bias has the bound of its weight, which comes first.
+    // A bias has the same bound as its weight, which is the parameter before it.
     if (value.rank() > 1) bound = 1 / std::sqrt(static_cast<double>(value.shape().without_axis(0).numel()));
     std::int64_t i = 0;
     for (float& element : value.mutable_values<float>()) element = static_cast<float>((2 * unit(k, i++) - 1) * bound);
@@ -77,8 +77,8 @@ void train_as_recorded(const nn::Sequential& model, const char* name) {
     CHECK(std::abs(report.grad_norm - norm) <= 1e-5 * norm);
   }
 
-  // Weights moved by up to 0.01 in all. Rounding moves them by less than 1e-7, unless it changes which of two nearly
-  // equal activations a pooling window takes: by 2e-6 then, with oneDNN's kernels for older processors.
+  // Training changes weights by up to 0.01. Rounding errors are below 1e-7, unless rounding decides which of two nearly
+  // equal activations is the maximum of a pooling window: up to 2e-6, with oneDNN's kernels for older processors.
   REQUIRE(recorded["samples"].size() == parameters.size());
   for (std::size_t k = 0; k < parameters.size(); ++k) {
     CAPTURE(parameters[k].name());

@@ -1,4 +1,4 @@
-// Layers against recorded results of PyTorch's: names, shapes, values and gradients.
+// Compares layers with recorded results of PyTorch: names, shapes, values and gradients.
 
 #include <doctest/doctest.h>
 
@@ -77,19 +77,19 @@ bool all_are(const Tensor& tensor, float value) {
 
 }  // namespace
 
-TEST_CASE("self-attention is PyTorch's") {
+TEST_CASE("self-attention agrees with PyTorch") {
   const nn::MultiheadAttention layer(6, {.heads = 2});
   fill(layer);
   check("attention", layer, values({2, 5, 6}, 1), layer);
 }
 
-TEST_CASE("causal self-attention is PyTorch's") {
+TEST_CASE("causal self-attention agrees with PyTorch") {
   const nn::MultiheadAttention layer(6, {.heads = 2, .causal = true});
   fill(layer);
   check("causal_attention", layer, values({2, 5, 6}, 1), layer);
 }
 
-TEST_CASE("attention to other tokens is PyTorch's") {
+TEST_CASE("cross-attention agrees with PyTorch") {
   const nn::MultiheadAttention layer(6, {.heads = 3});
   fill(layer);
   check("cross_attention", layer, values({2, 4, 6}, 1), [&](const Tensor& x) {
@@ -97,7 +97,7 @@ TEST_CASE("attention to other tokens is PyTorch's") {
   });
 }
 
-TEST_CASE("batch normalization is PyTorch's, in training and in use") {
+TEST_CASE("batch normalization agrees with PyTorch, in training and in evaluation") {
   const nn::BatchNorm2d layer(3);
   fill(layer);
   const Tensor x = values({2, 4, 5, 3}, 1);
@@ -108,7 +108,7 @@ TEST_CASE("batch normalization is PyTorch's, in training and in use") {
   CHECK(layer.buffers().size() == 2);
 }
 
-TEST_CASE("a frozen batch normalization uses its statistics in training and leaves them alone") {
+TEST_CASE("a frozen batch normalization uses its running statistics in training and does not update them") {
   nn::BatchNorm2d layer(3, {.frozen = true});
   const Tensor x = values({2, 4, 5, 3}, 1);
   const Tensor in_use = layer(x);
@@ -123,7 +123,7 @@ TEST_CASE("a frozen batch normalization uses its statistics in training and leav
   CHECK(layer.running_mean.data<float>()[0] != 0);
 }
 
-TEST_CASE("a frozen model's batch normalization uses its statistics in training and leaves them alone") {
+TEST_CASE("the batch normalization of a frozen model uses its running statistics in training") {
   const nn::Sequential model(nn::Conv2d(2, 3, 3), nn::BatchNorm2d(3), nn::ReLU());
   const Tensor x = values({2, 4, 5, 2}, 1);
   const auto trained = [&] {
@@ -135,15 +135,15 @@ TEST_CASE("a frozen model's batch normalization uses its statistics in training 
   CHECK(std::ranges::equal(trained().values<float>(), in_use.values<float>()));
   CHECK(all_are(model.buffers()[0].tensor, 0));
   CHECK(all_are(model.buffers()[1].tensor, 1));
-  // Half of it frozen is not.
+  // With only one of its parameters frozen it uses batch statistics.
   model.parameters()[2].unfreeze();
   CHECK_FALSE(std::ranges::equal(trained().values<float>(), in_use.values<float>()));
   CHECK_FALSE(all_are(model.buffers()[0].tensor, 0));
 }
 
-TEST_CASE("an attention's masks say what is seen, and by which axes") {
+TEST_CASE("attention masks hide keys, and their shape says along which axes") {
   manual_seed(3);
-  // As many tokens as sequences: the shapes do not tell [N, S] from [T, S].
+  // As many tokens as sequences: the shape alone does not tell whether a mask is [N, S] or [T, S].
   const std::int64_t n = 4, features = 6, heads = 2;
   const nn::MultiheadAttention attention(features, {.heads = heads});
   const Tensor x = normal({n, n, features}), tokens = normal({n, n, features});
@@ -176,13 +176,13 @@ TEST_CASE("an attention's masks say what is seen, and by which axes") {
     CHECK(same(by({.visible_keys = keys, .visible = bools({1, 1, n, 1}, [](auto) { return true; })}), by_keys));
     CHECK_FALSE(same(by_keys, all));
     CHECK_FALSE(same(by_keys, by_pairs));
-    // What is not seen has no influence: the first sequence sees its first token alone.
+    // Hidden tokens have no effect: the first sequence sees only its first token.
     const float* row = by_keys.data<float>();
     for (std::int64_t i = 0; i < n * features; ++i) CHECK(row[i] == row[i % features]);
   }
 }
 
-TEST_CASE("an embedding's padding begins as zeros and stays") {
+TEST_CASE("the padding row of an embedding is zero and stays zero") {
   manual_seed(3);
   const nn::Embedding layer(4, 3, {.padding = 1});
   CHECK(layer.description() == "Embedding(4, 3, padding 1)");
@@ -198,7 +198,7 @@ TEST_CASE("an embedding's padding begins as zeros and stays") {
   CHECK(all_are(row(gradient, 3), 0));
 }
 
-TEST_CASE("a convolution's kernel may be a number alone") {
+TEST_CASE("the kernel of a convolution may be given as one number") {
   const nn::Conv2d layer(2, 3, 5);
   CHECK(layer.weight.shape() == Shape{3, 2, 5, 5});
   CHECK(layer.description() == "Conv2d(2, 3, kernel 5)");
@@ -233,13 +233,13 @@ TEST_CASE("tied weights are one parameter with one gradient") {
   CHECK(parameters[0].role() == Role::embedding);
   Tape tape;
   tape.backward(sum(model(indices({1, 1, 4}))));
-  // Rows that no id names get a gradient from the head alone, the others from both.
+  // Rows whose token does not occur get a gradient from the head only, the others from both uses.
   CHECK(parameters[0].gradient().shape() == Shape{5, 3});
   const float* g = parameters[0].gradient().data<float>();
   CHECK(g[0] == g[6]);
   CHECK(g[0] != g[3]);
 
-  // One group takes it once, and a step moves it once.
+  // It is one parameter of a group, and a step updates it once.
   const Tensor before = parameters[0].value().clone(), gradient = parameters[0].gradient().clone();
   optim::SGD sgd(model.parameters(), {.lr = 0.5});
   sgd.step();
@@ -257,7 +257,7 @@ std::vector<std::string> described(const nn::Module& module) {
   return result;
 }
 
-/// Mean and deviation, as parts of the deviation that is expected.
+/// Mean and standard deviation, relative to the expected standard deviation.
 void check_spread(const Tensor& tensor, double deviation) {
   double total = 0, squares = 0;
   for (const float x : tensor.values<float>()) {
@@ -293,7 +293,7 @@ TEST_CASE("layers have PyTorch's names, shapes and initial values") {
   const nn::Embedding embedding(100, 50);
   CHECK(described(embedding) == Texts{"weight [100, 50]"});
   check_spread(embedding.weight, 1);
-  CHECK(largest(embedding.weight) > 3);  // a normal distribution's, not a uniform one's
+  CHECK(largest(embedding.weight) > 3);  // of a normal distribution, not a uniform one
   const nn::MultiheadAttention attention(50, {.heads = 5});
   CHECK(described(attention) ==
         Texts{"in_proj_weight [150, 50]", "in_proj_bias [150]", "out_proj.weight [50, 50]", "out_proj.bias [50]"});
@@ -305,7 +305,7 @@ TEST_CASE("layers have PyTorch's names, shapes and initial values") {
   CHECK((all_are(attention.in_proj_bias, 0) && all_are(attention.out_proj.bias, 0)));
 }
 
-TEST_CASE("layers are their operations") {
+TEST_CASE("layers give what their operations give") {
   manual_seed(3);
   const Tensor x = normal({3, 6}), images = normal({2, 6, 4, 3}), ids = indices({2, 0, 1, 2});
   const auto check_same = [](const nn::Layer& layer, const Tensor& input, const Tensor& expected) {
@@ -353,7 +353,7 @@ TEST_CASE("layers are their operations") {
   CHECK((zeros > 400 && zeros < 600));
 }
 
-TEST_CASE("layers refuse what they cannot be") {
+TEST_CASE("layers throw for invalid options") {
   CHECK_THROWS_WITH_AS(nn::MultiheadAttention(6, {.heads = 4}),
                        "MultiheadAttention: 6 features in 4 heads, expected a multiple", ValueError);
   CHECK_THROWS_WITH_AS(nn::MultiheadAttention(6, {.heads = 2})(zeros({2, 6})),

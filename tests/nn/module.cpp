@@ -107,7 +107,7 @@ TEST_CASE("parts that may be absent, and lists of them") {
                                                  "nested.1.0.weight", "loose.0"});
 }
 
-TEST_CASE("parts can be found by their type, and changed") {
+TEST_CASE("submodules can be found by their type, and changed") {
   nn::Sequential model(nn::Conv2d(1, 4, 3), nn::BatchNorm2d(4));
   nn::Sequential inner(nn::ReLU(), nn::BatchNorm2d(4));
   model.add(std::move(inner));
@@ -126,7 +126,7 @@ TEST_CASE("parts can be found by their type, and changed") {
   CHECK(norms[1]->description() == "BatchNorm2d(4, frozen)");
 }
 
-TEST_CASE("a layer of a Sequential can be replaced by one that is made of it") {
+TEST_CASE("a layer of a Sequential can be replaced by one that wraps it") {
   /// Low-rank adaptation: y = base(x) + b(a(x)).
   class Adapter : public nn::Layer {
    public:
@@ -162,11 +162,11 @@ TEST_CASE("a layer of a Sequential can be replaced by one that is made of it") {
   CHECK_THROWS_WITH_AS(model.add(nullptr), "sequential: layer 3 is a null pointer", ValueError);
 }
 
-TEST_CASE("a Sequential within another keeps its level of names") {
+TEST_CASE("a Sequential inside another one adds a level to the names") {
   nn::Sequential outer;
   outer.add(nn::Sequential(nn::Linear(2, 3)));
   CHECK(names(outer) == std::vector<std::string>{"0.0.weight", "0.0.bias"});
-  // Made of one alone, it is that one: by the language, there is no second object.
+  // Sequential(sequential) is a copy or move, not a nested one: C++ prefers these constructors.
   CHECK(names(nn::Sequential(nn::Sequential(nn::Linear(2, 3)))) == std::vector<std::string>{"0.weight", "0.bias"});
 }
 
@@ -177,7 +177,7 @@ TEST_CASE("a moved module keeps its parameters") {
   CHECK(second.weight.id() == id);
 }
 
-TEST_CASE("freezing a module freezes all it has") {
+TEST_CASE("freezing a module freezes all its parameters") {
   const Tower tower;
   tower.freeze();
   for (const Parameter& parameter : tower.parameters()) CHECK(parameter.frozen());
@@ -220,7 +220,7 @@ TEST_CASE("initial weights are uniform within 1/sqrt(fan_in), from the seed") {
   check(c.weight, 0.1);
 }
 
-TEST_CASE("layers refuse impossible sizes") {
+TEST_CASE("layers throw for invalid sizes") {
   CHECK_THROWS_WITH_AS(nn::Linear(0, 3), "Linear: 0 inputs and 3 outputs, expected at least 1 of each", ValueError);
   CHECK_THROWS_WITH_AS(nn::Conv2d(3, 4, {.kernel = 3, .groups = 2}),
                        "Conv2d: 2 groups do not divide 3 input and 4 output channels", ValueError);
@@ -237,12 +237,12 @@ TEST_CASE("the summary shows shapes, counts and memory") {
     CHECK(table.find(part) != std::string::npos);
   }
   CHECK(nn::summary(model).find("output") == std::string::npos);
-  nn::to_bf16(model);  // 2 bytes a weight, still 4 a bias
+  nn::to_bf16(model);  // 2 bytes per weight, but still 4 per bias
   CHECK(nn::summary(model).find("200,960   393.0 KiB") != std::string::npos);
   CHECK_THROWS_WITH_AS(nn::summary(Tower(), zeros({1})), doctest::Contains("is not a Layer"), ValueError);
 }
 
-TEST_CASE("a Sequential that computes neighbours together gives what its layers give one by one") {
+TEST_CASE("a Sequential that fuses neighbouring layers gives what the single layers give") {
   manual_seed(3);
   const nn::Sequential model(nn::Conv2d(3, 16, {.kernel = 3, .padding = 1}), nn::ReLU(), nn::MaxPool2d(2),
                              nn::BatchNorm2d(16), nn::ReLU(), nn::MaxPool2d(2), nn::ReLU(), nn::Flatten(),

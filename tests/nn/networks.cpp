@@ -1,4 +1,4 @@
-// Small networks against recorded results of PyTorch's: weights are found by PyTorch's names.
+// Compares small networks with recorded results of PyTorch. Weights are loaded by PyTorch's names.
 
 #include <doctest/doctest.h>
 
@@ -44,7 +44,7 @@ void compare(const Tensor& got, const std::vector<double>& expected, double gate
   CHECK(worst / largest < gate);
 }
 
-/// run(x) gives the outputs, in the order of the recording.
+/// run(x) returns the outputs in the order in which they were recorded.
 template <class Run>
 void check(const std::string& name, const nn::Module& module, const Tensor& x, const Run& run) {
   CAPTURE(name);
@@ -112,7 +112,7 @@ class UNet : public nn::Layer {
   nn::Conv2d leave_{8, 1, {.kernel = 1}};
 };
 
-/// A block of Llama, by the names of Hugging Face.
+/// A block of Llama with Hugging Face's names.
 class LlamaBlock : public nn::Layer {
  public:
   void members(nn::Members& m) const override {
@@ -172,7 +172,7 @@ class Llama : public nn::Layer {
 
 }  // namespace
 
-TEST_CASE("recurrent networks are PyTorch's: two layers, both directions, lengths, without bias") {
+TEST_CASE("recurrent networks agree with PyTorch: two layers, both directions, lengths, without bias") {
   check_recurrent("lstm", nn::LSTM(3, 4, {.layers = 2, .bidirectional = true}));
   check_recurrent("lstm_lengths", nn::LSTM(3, 4, {.bidirectional = true}), {.lengths = indices({5, 2})});
   check_recurrent("gru", nn::GRU(3, 4, {.layers = 2, .bidirectional = true}));
@@ -180,17 +180,17 @@ TEST_CASE("recurrent networks are PyTorch's: two layers, both directions, length
   check_recurrent("rnn_relu", nn::RNN(3, 4, {}, nn::RnnFunction::relu));
 }
 
-TEST_CASE("a U-Net with group norm and a transposed convolution is PyTorch's") {
+TEST_CASE("a U-Net with group norm and a transposed convolution agrees with PyTorch") {
   const UNet network;
   check("unet", network, values({2, 6, 4, 2}, 1), [&](const Tensor& x) { return std::vector<Tensor>{network(x)}; });
 }
 
-TEST_CASE("blocks of Llama are PyTorch's: grouped queries, rotary positions, RMS norm, SwiGLU") {
+TEST_CASE("blocks of Llama agree with PyTorch: grouped queries, rotary positions, RMS norm, SwiGLU") {
   const Llama network;
   check("llama", network, values({2, 7, 16}, 1), [&](const Tensor& x) { return std::vector<Tensor>{network(x)}; });
 }
 
-TEST_CASE("a recurrent network goes on from the state it left, and says what does not fit") {
+TEST_CASE("a recurrent network continues from a given state, and throws for one that does not fit") {
   const nn::LSTM layer(3, 4);
   const Tensor x = values({2, 6, 3}, 1);
   const nn::RecurrentResult whole = layer(x), first = layer(slice(x, 1, 0, 2));

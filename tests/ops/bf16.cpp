@@ -1,4 +1,4 @@
-// Operations on bf16: computed in float, rounded where they store.
+// Operations on bf16 compute in float and round their results.
 
 #include <doctest/doctest.h>
 
@@ -20,10 +20,10 @@ const std::vector<Bf16Op>& bf16_ops() {
   static const std::vector<Bf16Op> ops = {
       {.name = "add"},
       {.name = "sub"},
-      {.name = "mul", .roundings = 2},  // products that are summed again where an operand was broadcast
+      {.name = "mul", .roundings = 2},  // rounded products are summed where an operand was broadcast
       {.name = "div", .roundings = 2},
       {.name = "neg"},
-      {.name = "exp", .roundings = 2},  // the derivative is made of the rounded output, here and below
+      {.name = "exp", .roundings = 2},  // the derivative is computed from the rounded output, here and below
       {.name = "log"},
       {.name = "sqrt", .roundings = 2},
       {.name = "abs"},
@@ -40,7 +40,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "sum"},
       {.name = "mean"},
       {.name = "argmax"},
-      {.name = "embedding", .roundings = 2},  // rows that repeat add up in bf16
+      {.name = "embedding", .roundings = 2},  // gradients of repeated rows are added in bf16
       {.name = "layer_norm", .f32 = {1, 2}},
       {.name = "add_layer_norm", .roundings = 2, .f32 = {2, 3}},  // the sum is rounded before it is normalized
       {.name = "rms_norm", .f32 = {1}},
@@ -91,7 +91,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "geglu"},
       {.name = "reglu"},
       {.name = "glu"},
-      {.name = "tan", .roundings = 3},  // the derivative is made of the rounded output
+      {.name = "tan", .roundings = 3},  // the derivative is computed from the rounded output
       {.name = "expm1"},
       {.name = "rsqrt", .roundings = 3},
       {.name = "reciprocal", .roundings = 3},
@@ -103,11 +103,11 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "grouped_attention", .roundings = 4, .f32 = {3}, .multiplies = true},
       {.name = "packed_attention", .roundings = 4, .multiplies = true},
       {.name = "conv1d", .f32 = {2}, .multiplies = true},
-      {.name = "conv3d", .roundings = 2, .f32 = {2}, .multiplies = true},  // slices that overlap meet in bf16
+      {.name = "conv3d", .roundings = 2, .f32 = {2}, .multiplies = true},  // overlapping slices are added in bf16
       {.name = "conv_transpose2d",
        .roundings = 2,
        .f32 = {2},
-       .multiplies = true},  // and the bias is added to rounded sums
+       .multiplies = true},  // the bias is added to rounded sums
       {.name = "conv_transpose1d", .roundings = 2, .f32 = {2}, .multiplies = true},
       {.name = "pad"},
       {.name = "class_weights", .f32 = {1, 2}},
@@ -121,7 +121,7 @@ const std::vector<Bf16Op>& bf16_ops() {
   return ops;
 }
 
-TEST_CASE("operations on bf16 agree with the reference as closely as their roundings let them") {
+TEST_CASE("operations on bf16 agree with the reference up to their roundings") {
   const std::vector<OpTest> all = all_ops();
   for (const Bf16Op& op : bf16_ops()) {
     CAPTURE(op.name);
@@ -143,17 +143,17 @@ float element(const Tensor& x, std::int64_t i) { return to(x, Dtype::f32).data<f
 
 }  // namespace
 
-TEST_CASE("to rounds to the nearest and back, and hands gradients through") {
+TEST_CASE("to() rounds to nearest even, and passes gradients through") {
   const Tensor x = from({1.0f, 1.00390625f, 1.01171875f, -3.0e38f, INFINITY, -INFINITY, NAN, 1e-40f}, {8});
   const Tensor y = narrow(x);
   CHECK(y.dtype() == Dtype::bf16);
   CHECK(element(y, 0) == 1.0f);
   CHECK(element(y, 1) == 1.0f);       // halfway, to even
-  CHECK(element(y, 2) == 1.015625f);  // likewise
+  CHECK(element(y, 2) == 1.015625f);  // halfway, to even
   CHECK(element(y, 4) == INFINITY);
   CHECK(element(y, 5) == -INFINITY);
   CHECK(std::isnan(element(y, 6)));
-  CHECK(element(y, 7) == 0x1p-133f);  // below the normal numbers, too
+  CHECK(element(y, 7) == 0x1p-133f);  // also denormal numbers
   CHECK(to(y, Dtype::bf16).same(y));
   CHECK_THROWS_WITH_AS(to(x, Dtype::i64), "to: input f32 [8] to i64, expected f32 or bf16", ShapeError);
   CHECK_THROWS_WITH_AS(to(arange(2), Dtype::f32), "to: input [2] is i64, expected f32 or bf16", ShapeError);
@@ -174,12 +174,12 @@ TEST_CASE("f32 and bf16 do not mix, and the error names both") {
   CHECK_THROWS_WITH_AS(b * a, "mul: a [2, 2] is bf16, b [2, 2] is f32, expected the same dtype", ShapeError);
   CHECK_THROWS_WITH_AS(linear(b, a), "linear: input [2, 2] is bf16, weight [2, 2] is f32, expected the same dtype",
                        ShapeError);
-  CHECK(element(0.5 * b + 1, 0) == 1.5f);  // numbers go with anything
+  CHECK(element(0.5 * b + 1, 0) == 1.5f);  // plain numbers work with any dtype
 }
 
 namespace {
 
-/// An operation on x in bf16 gives what it gives in f32, rounded once, and so does its gradient.
+/// Checks that an operation on x in bf16 gives its f32 result rounded once, and that its gradient does so too.
 void check_rounded_once(const std::string& name, const auto& operation, const Tensor& x) {
   CAPTURE(name);
   const auto run = [&](const Tensor& input) {
@@ -216,15 +216,15 @@ TEST_CASE("a number beside bf16 is f32: the result is rounded once, and so is th
   check("0.3 / x", [](const Tensor& in) { return 0.3 / in; });
 }
 
-TEST_CASE("parameters in bf16 gather their gradients in f32") {
+TEST_CASE("parameters in bf16 accumulate their gradients in f32") {
   if (!nn::bf16_supported()) {
     MESSAGE("left out: this CPU has no instructions for bf16");
     return;
   }
   const Parameter weight(narrow(ones({2, 3})), Role::weight), table(narrow(ones({4, 3})), Role::embedding);
-  for (int pass = 1; pass <= 2; ++pass) {  // the second adds to what is there
+  for (int pass = 1; pass <= 2; ++pass) {  // the second pass accumulates
     Tape tape;
-    // An f32 input is rounded first. The table serves as an embedding, as a weight and by a part of it.
+    // An f32 input is rounded first. The table is used as an embedding, as a weight, and in part.
     const Tensor y = linear(full({5, 3}, 1.0f), weight);
     CHECK(y.dtype() == Dtype::bf16);
     const Tensor z = linear(embedding(indices({1, 1, 3}), table) + slice(table, 0, 0, 1), table);
@@ -233,7 +233,7 @@ TEST_CASE("parameters in bf16 gather their gradients in f32") {
     CHECK(weight.gradient().data<float>()[0] == 5.0f * static_cast<float>(pass));
     CHECK(table.gradient().dtype() == Dtype::f32);
   }
-  // Four hundred small ones that bf16 would lose beside the first.
+  // Four hundred small terms, which would be lost in a bf16 sum.
   const Parameter row(narrow(zeros({1, 1})), Role::embedding);
   Tape tape;
   Tensor ids = zeros({401}, Dtype::i64), factors = full({401, 1}, 0.00390625f);
@@ -292,7 +292,7 @@ TEST_CASE("conv2d on bf16: the input is rounded to the weight's type, and the we
     return;
   }
   const Parameter parameter(narrow(weight), Role::weight);
-  for (int pass = 1; pass <= 2; ++pass) {  // the second adds to what is there
+  for (int pass = 1; pass <= 2; ++pass) {  // the second pass accumulates
     Tape tape;
     tape.watch(x);
     const Tensor y = conv2d(x, parameter, full({5}, 0.25f));
@@ -306,7 +306,7 @@ TEST_CASE("conv2d on bf16: the input is rounded to the weight's type, and the we
   }
 }
 
-TEST_CASE("NaN and infinity pass through operations on bf16") {
+TEST_CASE("operations on bf16 propagate NaN and infinity") {
   const Tensor x = narrow(from({NAN, INFINITY, -INFINITY, 3.0e38f}, {4}));
   CHECK(std::isnan(element(relu(x), 0)));
   CHECK(element(relu(x), 1) == INFINITY);

@@ -1,5 +1,5 @@
-// Gradients of the operations that are linear in each argument: <dy, f(u, w)> = <dx, u> for every u. Unlike a finite
-// difference this has no error but rounding.
+// Gradients of operations that are linear in each argument satisfy <dy, f(u, w)> = <dx, u> for every u. Unlike finite
+// differences, this has only rounding errors.
 
 #include <doctest/doctest.h>
 
@@ -24,7 +24,7 @@ double dot(const Tensor& a, const Tensor& b) {
 
 double length(const Tensor& a) { return std::sqrt(dot(a, a)); }
 
-/// The inner product with a fixed tensor as a scalar loss, so that dy is that tensor.
+/// A scalar loss whose gradient dy is a given tensor: the inner product with it.
 Tensor against(const Tensor& y, const Tensor& dy) {
   return record("against", scalar(static_cast<float>(dot(y, dy))), {y},
                 [dy](const Tensor&, Gradients& gradients) { gradients.give(0, dy); });
@@ -32,7 +32,7 @@ Tensor against(const Tensor& y, const Tensor& dy) {
 
 using Function = std::function<Tensor(const Tensor&, const Tensor&)>;
 
-/// `uses`: how often the operation occurs in the loss, to see gradients being added up.
+/// `uses`: how often the operation occurs in the loss, to check that gradients are accumulated.
 void check(const Function& f, const Shape& a_shape, const Shape& b_shape, int uses = 2) {
   const Tensor a = normal(a_shape), b = normal(b_shape);
   Tape tape;
@@ -136,7 +136,7 @@ TEST_CASE("conv2d's gradients") {
   for (const float db : bias.gradient().values<float>()) CHECK(db == 8.0f);
 }
 
-TEST_CASE("what does not fit is refused, with names and shapes") {
+TEST_CASE("operands that do not fit are refused, with names and shapes") {
   const Tensor x = ones({1, 8, 8, 3});
   check_error<ShapeError>(
       [&] {

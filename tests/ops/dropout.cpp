@@ -1,4 +1,4 @@
-// What dropout does at random cannot be recorded, but it has properties.
+// Properties of dropout, whose random results cannot be compared with recorded ones.
 
 #include <temper/autograd/ops.hpp>
 
@@ -16,7 +16,7 @@ using namespace temper;
 
 namespace {
 
-/// The sum as an operation of its own, whose gradient is `dy`.
+/// A sum whose gradient is `dy`.
 Tensor weighted_sum(const Tensor& y, const Tensor& dy) {
   return record("weighted sum", scalar(0), {y},
                 [dy](const Tensor&, Gradients& gradients) { gradients.give(0, dy.clone()); });
@@ -48,14 +48,14 @@ TEST_CASE("dropout keeps an element divided by 1 - p, or drops it, and its gradi
         wrong += !(std::abs(dx.data<float>()[i] - wanted(dy)) <= 1e-6 * wanted(dy));
       }
       CHECK(wrong == 0);
-      // Five standard deviations of a binomial.
+      // Within five standard deviations of the binomial distribution.
       const double n = static_cast<double>(size);
       CHECK(std::abs(static_cast<double>(dropped) - n * p) <= 5 * std::sqrt(n * p * (1 - p)) + 1);
     }
   }
 }
 
-TEST_CASE("a dropout mask depends on the seed, the training tape and the call, and on nothing else") {
+TEST_CASE("a dropout mask depends only on the seed, the number of the tape and the number of the call") {
   const Tensor x = ones({1000});
   const auto first_calls = [&](std::uint64_t seed) {
     manual_seed(seed);
@@ -82,7 +82,7 @@ TEST_CASE("dropout does nothing unless training") {
 
 namespace {
 
-/// softmax(scale q k^T) v with a mask of factors, from other operations.
+/// softmax(scale q k^T) v with a mask of factors, composed of other operations.
 Tensor attention_with(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& factors) {
   const float scale = 1.0f / std::sqrt(static_cast<float>(q.size(-1)));
   return matmul(softmax(matmul(q, transpose(k, -1, -2)) * scale) * factors, v);
@@ -105,7 +105,7 @@ AttentionRun run_attention(const std::vector<Tensor>& in, const Tensor& dy, cons
 
 void check_close(const Tensor& a, const Tensor& b) {
   REQUIRE(a.shape() == b.shape());
-  float largest = 1, off = 0;  // the terms are of order 1, even where they cancel
+  float largest = 1, off = 0;  // the terms are of order 1, even if they cancel
   for (std::int64_t i = 0; i < a.numel(); ++i) {
     largest = std::max(largest, std::abs(b.data<float>()[i]));
     off = std::max(off, std::abs(a.data<float>()[i] - b.data<float>()[i]));
@@ -123,7 +123,7 @@ TEST_CASE("attention drops probabilities, and its gradient the same ones") {
     const std::int64_t matrices = 6, width = 4;
     const Tensor q = normal({matrices, tokens, width}), k = normal({matrices, tokens, width});
     const Tensor v = normal({matrices, tokens, width}), dy = normal({matrices, tokens, width});
-    // The mask shows when the values are the identity: the result is the probabilities then.
+    // With the identity as values, the result is the matrix of attention weights, which shows the mask.
     Tensor identity = zeros({matrices, tokens, tokens});
     for (std::int64_t i = 0; i < matrices * tokens; ++i) {
       identity.mutable_data<float>()[i * tokens + i % tokens] = 1.0f;
@@ -153,7 +153,7 @@ TEST_CASE("attention drops probabilities, and its gradient the same ones") {
     check_close(run.y, expected.y);
     for (std::size_t i = 0; i < 3; ++i) check_close(run.gradients[i], expected.gradients[i]);
 
-    // The packed form has the same mask, and the causal one drops only what is seen.
+    // self_attention() has the same mask, and causal attention drops only visible keys.
     const Tensor packed = normal({2, tokens, 3 * 3 * width}), dpacked = normal({2, tokens, 3 * width});
     const auto part = [&](const Tensor& x, std::int64_t i) {
       const Tensor qkv = permute(reshape(x, {2, tokens, 3, 3, width}), {2, 0, 3, 1, 4});
@@ -171,7 +171,7 @@ TEST_CASE("attention drops probabilities, and its gradient the same ones") {
   }
 }
 
-TEST_CASE("attention drops nothing unless training, and refuses a share that is none") {
+TEST_CASE("attention drops nothing unless training, and throws for a rate outside [0, 1)") {
   const Tensor x = normal({2, 3, 4});
   CHECK(equal_bits(scaled_dot_product_attention(x, x, x, {.dropout = 0.5}), scaled_dot_product_attention(x, x, x)));
   CHECK_THROWS_WITH_AS(scaled_dot_product_attention(x, x, x, {.dropout = 1.0}),

@@ -1,4 +1,4 @@
-// Sizes of 0 anywhere: a result without elements, or an error that names what is wrong, and never a division by zero.
+// Operations on axes of size 0 give an empty result or an error that names what is wrong; none divides by zero.
 
 #include <doctest/doctest.h>
 
@@ -16,7 +16,7 @@ namespace temper::test {
 
 namespace {
 
-/// The first elements of a tensor, in another shape of no more elements.
+/// The first elements of a tensor, in a shape with as many elements or fewer.
 Tensor shrunk(const Tensor& x, const Shape& shape) {
   Tensor y = zeros(shape, x.dtype());
   if (shape.numel() > 0) y.copy_from(x.view({x.numel()}).rows(0, shape.numel()).view(shape));
@@ -32,7 +32,7 @@ Tensor emptied(const Tensor& x, std::int64_t size) {
   return shrunk(x, shape);
 }
 
-/// Forward and backward; true when it has a result, false when it is an error.
+/// Runs forward and backward. Returns true for a result, false for an error.
 bool works(const Engine& engine, const Tensors& inputs, const reference::Attributes& attributes) {
   try {
     Tape tape;
@@ -71,7 +71,7 @@ TEST_CASE("operations on tensors without elements give a result or an error") {
       std::set<std::int64_t> sizes;
       for (const Tensor& input : golden.inputs) sizes.insert(input.shape().begin(), input.shape().end());
       for (const std::int64_t size : sizes) {
-        // In all inputs, as for a batch or a text without examples, and in one of them alone.
+        // In all inputs, as with an empty batch or text, and in only one of them.
         Tensors all;
         for (const Tensor& input : golden.inputs) all.push_back(emptied(input, size));
         ++(works(test.engine, all, golden.attributes) ? results : errors);

@@ -1,4 +1,4 @@
-// Operations that do in fewer passes what several would: they give what those give.
+// Fused operations give the same results as the operations they replace.
 
 #include <doctest/doctest.h>
 
@@ -18,7 +18,7 @@ namespace {
 using Tensors = std::vector<Tensor>;
 using Function = std::function<Tensor(const Tensors&)>;
 
-/// The result for some inputs, then the gradients of the inputs.
+/// The result and the gradients of the inputs.
 Tensors run(const Function& f, const Tensors& inputs) {
   Tape tape;
   for (const Tensor& x : inputs) tape.watch(x);
@@ -89,7 +89,7 @@ TEST_CASE("linear_relu, linear_gelu and linear_silu are linear and the activatio
     for (const std::int64_t rows : {1, 3, 300}) {
       const Tensor x = normal({rows, 13}), weight = normal({21, 13}), bias = normal({21});
       same(fused, parts, {x, weight});
-      same(fused, parts, {x, weight, bias}, 2e-6f);  // the bias and its gradient are added in another order
+      same(fused, parts, {x, weight, bias}, 2e-6f);  // the bias and its gradient are summed in another order
       CHECK(std::ranges::equal(fused({x, weight, bias}).values<float>(),  // unrecorded, in place
                                run(fused, {x, weight, bias})[0].values<float>()));
     }
@@ -101,7 +101,7 @@ TEST_CASE("linear_relu, linear_gelu and linear_silu are linear and the activatio
                        "linear_relu: input [2, 3] has 3 features, weight [4, 5] expects 5", ShapeError);
 }
 
-TEST_CASE("a gradient through a fused activation notices that its bias was changed in place") {
+TEST_CASE("backward of a fused activation throws if its bias was changed in place") {
   const Tensor x = ones({2, 3}), weight = ones({4, 3});
   for (const bool relu : {false, true}) {
     Tensor bias = ones({4});
@@ -110,7 +110,7 @@ TEST_CASE("a gradient through a fused activation notices that its bias was chang
     const Tensor loss = sum(relu ? linear_relu(x, weight, bias) : linear_gelu(x, weight, bias));
     bias.fill(2.0f);
     if (relu) {
-      CHECK_NOTHROW(tape.backward(loss));  // which looks at the output alone
+      CHECK_NOTHROW(tape.backward(loss));  // needs the output only
     } else {
       CHECK_THROWS_AS(tape.backward(loss), TapeError);
     }
@@ -121,7 +121,7 @@ TEST_CASE("add_layer_norm is an addition and layer_norm, bit for bit, and so are
   manual_seed(10);
   for (const std::int64_t rows : {1, 3, 300}) {
     const Tensors inputs = {normal({rows, 19}), normal({rows, 19}), normal({19}), normal({19})};
-    // As in a block whose norms come first: the sum goes on by itself, and so does what its norm was used for.
+    // As in a pre-norm block: both the sum and its norm are used.
     const auto before = [](const Tensor& sum, const Tensor& normed) { return sum * 0.5f + tanh(normed); };
     same(
         [&](const Tensors& in) {
@@ -133,10 +133,10 @@ TEST_CASE("add_layer_norm is an addition and layer_norm, bit for bit, and so are
           return before(sum, layer_norm(sum, in[2], in[3], {.eps = 1e-3f}));
         },
         inputs);
-    // As where they come last.
+    // As in a post-norm block: only the norm is used.
     same([](const Tensors& in) { return add_layer_norm(in[0], in[1], in[2], in[3]).norm; },
          [](const Tensors& in) { return layer_norm(in[0] + in[1], in[2], in[3]); }, inputs);
-    // One tensor on both sides.
+    // The same tensor as both terms.
     same([](const Tensors& in) { return add_layer_norm(in[0], in[0], in[2], in[3]).norm; },
          [](const Tensors& in) { return layer_norm(in[0] + in[0], in[2], in[3]); }, inputs);
   }
@@ -181,7 +181,7 @@ TEST_CASE("self_attention is scaled_dot_product_attention of the projection's pa
       for (const bool masked : {false, true}) {
         if (masked && tokens == 1) continue;
         const AttentionOptions options{.mask = masked ? mask : Tensor(), .causal = causal, .scale = 0.9f};
-        if (masked && causal) continue;  // token 0 of the second example would see nothing
+        if (masked && causal) continue;  // token 0 of the second example would see no key
         same([&](const Tensors& in) { return self_attention(in[0], 3, options); }, parts(3, options), {x}, 1e-6f);
       }
     }
@@ -197,7 +197,7 @@ TEST_CASE("self_attention is scaled_dot_product_attention of the projection's pa
       ValueError);
 }
 
-TEST_CASE("cross entropy writes its gradient over logits that nobody else holds, and over no others") {
+TEST_CASE("cross entropy overwrites the logits with their gradient only if no other handle shares them") {
   manual_seed(9);
   const Tensor x = normal({5, 7}), weight = normal({11, 7});
   const Tensor labels = zeros({5}, Dtype::i64);

@@ -16,8 +16,8 @@ struct GoldenCase {
   reference::Attributes attributes;
   std::vector<Tensor> inputs;
   std::vector<Tensor> outputs;
-  std::vector<Tensor> weights;    // one per output, undefined where the output has no gradient
-  std::vector<Tensor> gradients;  // one per input, undefined where the input has none
+  std::vector<Tensor> weights;    // one per output, undefined if the output has no gradient
+  std::vector<Tensor> gradients;  // one per input, undefined if the input has none
 };
 
 /// All cases, in the order of the file.

@@ -289,14 +289,14 @@ TEST_CASE("convolutions along one and three axes and transposed ones, group norm
 TEST_CASE("images of another size") { check(resampling_ops()); }
 
 TEST_CASE("rotary tables of longer contexts") {
-  // Half a context of 8192 tokens is the wavelength at which Llama 3 begins to mix.
+  // Llama 3 interpolates from wavelengths of half the context of 8192 tokens on.
   const Tensor plain = rotary_table(2, 64, {.base = 500000.0}),
                scaled = rotary_table(2, 64, {.base = 500000.0, .llama3 = Llama3Scaling{}});
   const auto angle = [](const Tensor& table, std::int64_t pair) {
     return std::asin(table.data<float>()[(2 + 1) * table.size(2) + pair]);
   };
-  CHECK(angle(scaled, 0) == angle(plain, 0));                                                   // short waves are kept
-  CHECK(angle(scaled, 31) == doctest::Approx(angle(plain, 31) / 8.0).epsilon(1e-5));            // long ones are divided
+  CHECK(angle(scaled, 0) == angle(plain, 0));                                         // high frequencies are unchanged
+  CHECK(angle(scaled, 31) == doctest::Approx(angle(plain, 31) / 8.0).epsilon(1e-5));  // low frequencies are divided
   CHECK(angle(rotary_table(2, 8, {.factor = 4.0}), 0) == doctest::Approx(0.25).epsilon(1e-6));  // positions are divided
 }
 

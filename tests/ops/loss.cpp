@@ -137,7 +137,7 @@ std::vector<OpTest> loss_ops() {
 TEST_CASE("losses") { check(loss_ops()); }
 
 TEST_CASE("cross entropy with probabilities") {
-  // As PyTorch 1.13 gives it in float64.
+  // Results of PyTorch 1.13 in float64.
   const Tensor x = from({1.0f, -2.0f, 0.5f, 0.25f, 3.0f, -1.0f}, {2, 3});
   const Tensor t = from({0.7f, 0.3f, 0.0f, 0.1f, 0.5f, 0.4f}, {2, 3});
   struct Case {
@@ -180,7 +180,7 @@ TEST_CASE("cross entropy with probabilities") {
       CHECK(std::abs(p.gradient().values<float>()[i] - c.dx[i]) < 1e-6);
     }
   }
-  // All on one class is that class as a label.
+  // Probability 1 for one class is the same as that class as a label.
   CHECK(cross_entropy(x, from({0.0f, 1.0f, 0.0f, 0.0f, 0.0f, 1.0f}, {2, 3})).item() ==
         doctest::Approx(cross_entropy(x, indices({1, 2})).item()).epsilon(1e-6));
 }

@@ -1,4 +1,4 @@
-// Numbers at the ends of the range of float, infinite ones and NaN where they must not matter, and long sums.
+// Numbers at the limits of float, infinities and NaN where they must not have an effect, and long sums.
 
 #include <doctest/doctest.h>
 
@@ -31,7 +31,7 @@ bool same_bits(const Tensor& a, const Tensor& b) {
   });
 }
 
-/// The largest difference relative to the largest number expected.
+/// The largest difference relative to the largest expected number.
 double difference(const Tensor& got, const Tensor& expected) {
   double worst = 0.0, largest = 0.0;
   for (std::int64_t i = 0; i < got.numel(); ++i) {
@@ -44,7 +44,7 @@ double difference(const Tensor& got, const Tensor& expected) {
 
 }  // namespace
 
-TEST_CASE("norms of numbers whose squares are no floats") {
+TEST_CASE("norms of numbers whose squares overflow or underflow") {
   const Tensor pattern = from({-2.0f, -1.0f, 1.0f, 2.0f, 3.0f, -3.0f, 0.0f, 0.5f, 1.5f, 2.0f, -1.0f, 0.25f}, {3, 4});
   const Tensor slopes = from({1.0f, -2.0f, 0.5f, 3.0f, -1.0f, 1.0f, 0.25f, 2.0f, 0.5f, 1.5f, -3.0f, 1.0f}, {3, 4});
   const Tensor weight = from({1.0f, 2.0f, 0.5f, 1.0f}, {4}), bias = from({0.0f, 1.0f, 0.0f, -1.0f}, {4});
@@ -85,7 +85,7 @@ TEST_CASE("a class of probability 0 may have a logit of -inf") {
   CHECK(at(tape.gradient(logits), 2) == doctest::Approx(0.7310586));
 }
 
-TEST_CASE("what stands in an ignored row does not matter") {
+TEST_CASE("the numbers in an ignored row have no effect") {
   const Tensor clean = from({1.0f, 2.0f, 0.5f, 0.0f}, {2, 2}), wild = from({1.0f, 2.0f, nan, infinity}, {2, 2});
   const auto run = [](const Tensor& logits) {
     Tape tape;
@@ -100,7 +100,7 @@ TEST_CASE("what stands in an ignored row does not matter") {
   CHECK(same_bits(slope, wild_slope));
 }
 
-TEST_CASE("what an attention's mask hides has no influence, even if it is infinite or NaN") {
+TEST_CASE("keys and values that an attention mask hides have no effect, even if they are infinite or NaN") {
   manual_seed(3);
   const std::int64_t tokens = 70;  // two blocks of rows
   const Tensor q = normal({2, tokens, 8}), k = normal({2, tokens, 8}), v = normal({2, tokens, 8});
@@ -137,7 +137,7 @@ TEST_CASE("what an attention's mask hides has no influence, even if it is infini
       }
     }
   }
-  // Under a causal mask the last key is the last query's alone.
+  // With a causal mask only the last query sees the last key.
   const AttentionOptions causal{.causal = true};
   const Results expected = run(k, v, causal), got = run(k, spoilt(v, tokens - 1, nan), causal);
   const auto before_last = [](const Tensor& x) { return slice(slice(x, 0, 0, 1), 1, 0, 69); };
@@ -145,7 +145,7 @@ TEST_CASE("what an attention's mask hides has no influence, even if it is infini
   CHECK(std::isnan(at(got.y, (tokens - 1) * 8)));
 }
 
-TEST_CASE("a query that sees no key is named, or gives 0 on request") {
+TEST_CASE("a query that sees no key is an error that names it, or gives 0 if requested") {
   Tensor mask = zeros({2, 1, 3, 4}, Dtype::boolean);
   std::ranges::fill(mask.mutable_values<bool>(), true);
   for (std::int64_t i = 0; i < 4; ++i) mask.mutable_data<bool>()[(1 * 3 + 2) * 4 + i] = false;
@@ -165,7 +165,7 @@ TEST_CASE("a query that sees no key is named, or gives 0 on request") {
   }
 }
 
-TEST_CASE("means of large windows keep their digits") {
+TEST_CASE("means of large windows are accurate") {
   const Tensor image = full({1, 1024, 1024, 3}, 0.1f);
   const auto exact = [](const Tensor& mean) {
     return std::abs(static_cast<double>(at(mean, 0)) / static_cast<double>(0.1f) - 1.0) < 1e-6;
@@ -173,7 +173,7 @@ TEST_CASE("means of large windows keep their digits") {
   CHECK(exact(avg_pool2d(image, {.kernel = 1024})));
   CHECK(exact(adaptive_avg_pool2d(image, {1, 1})));
   CHECK(exact(global_avg_pool2d(image)));
-  // A pixel that many windows share gets as long a sum.
+  // The gradient of a pixel that is in many windows is a long sum too.
   const Tensor small = ones({1, 1, 1, 3});
   Tape tape;
   tape.watch(small);
@@ -181,7 +181,7 @@ TEST_CASE("means of large windows keep their digits") {
   CHECK(std::abs(at(tape.gradient(small), 0) / 100000.0f - 1.0f) < 1e-6f);
 }
 
-TEST_CASE("a norm of bf16 parameters and of what was computed in bf16 has its gradient") {
+TEST_CASE("norms of bf16 parameters and of bf16 results have gradients") {
   Parameter weight(to(normal({4, 8}), Dtype::bf16), Role::weight);
   const Tensor gain = ones({8}), slopes = normal({4, 8});
   for (const bool centered : {true, false}) {
@@ -198,7 +198,7 @@ TEST_CASE("a norm of bf16 parameters and of what was computed in bf16 has its gr
   }
 }
 
-TEST_CASE("an embedding in bf16 adds up in f32 the rows that repeat") {
+TEST_CASE("an embedding in bf16 accumulates the gradients of repeated rows in f32") {
   const Tensor table = to(zeros({1, 1}), Dtype::bf16);
   Tape tape;
   tape.watch(table);
@@ -208,7 +208,7 @@ TEST_CASE("an embedding in bf16 adds up in f32 the rows that repeat") {
   CHECK(at(tape.gradient(table), 0) == 2.5625f);
 }
 
-TEST_CASE("uniform never gives its upper bound, and takes the widest range") {
+TEST_CASE("uniform never returns its upper bound, and accepts the widest range") {
   manual_seed(1);
   for (const auto& [low, high] : {std::pair(1000.0f, 1001.0f), {1.0f, 2.0f}, {-3e38f, 3e38f}, {0.0f, 1e-45f}}) {
     const Tensor x = uniform({4'000'000}, low, high);

@@ -23,12 +23,12 @@ using reference::Array;
 using reference::Arrays;
 using reference::Expected;
 
-/// Part of the sum of absolute terms by which the engine may be off. No case sums more than 512 terms, up to which the
-/// error of a float sum does not visibly grow with their number.
+/// Error bound of the engine relative to the sum of absolute terms. No case sums more than 512 terms; up to there, the
+/// error of a float sum hardly grows with their number.
 constexpr double engine_gate = 5e-6;
-/// Where the engine may flush to zero.
+/// Numbers below this may be flushed to zero.
 constexpr double smallest = 1.2e-38;
-/// A recorded value is rounded to float once.
+/// Error bound of a recorded value, which was rounded to float.
 constexpr double recording_gate = 1.2e-7;
 
 double element(const Tensor& tensor, std::int64_t i) {
@@ -48,7 +48,7 @@ Array<double> array(const Tensor& tensor) {
 
 Shape shape_of(const Array<double>& array) { return Shape(std::span<const std::int64_t>(array.shape)); }
 
-/// What is wrong with a result, "" when nothing is: |got - expected| <= gate * terms for every element.
+/// An error message unless |got - expected| <= gate * terms for every element, else "".
 std::string difference(const Tensor& got, const Array<double>& expected, const Array<double>& terms, double gate) {
   if (!(got.shape() == shape_of(expected))) {
     return fmt::format("has shape {}, expected {}", got.shape(), shape_of(expected));
@@ -81,12 +81,11 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 struct Run {
   Tensors outputs;
-  Tensors gradients;  // undefined for inputs not watched
+  Tensors gradients;  // undefined for inputs that are not watched
 };
 
-/// Runs a case forward and backward. The sum of outputs times weights is an operation of its own here, which hands the
-/// weights back as gradients, so that no other operation of the engine takes part. `already`: gradients that reach the
-/// inputs before the operation's own.
+/// Runs a case forward and backward. The loss, the sum of outputs times weights, is an operation of this test, so that
+/// no other operation of the engine is involved. `already`: gradients that reach the inputs before the operation's own.
 Run run(const OpTest& test, const GoldenCase& golden, const std::vector<bool>& watched, const Tensors& already = {}) {
   Run result;
   Tape tape;
@@ -137,7 +136,7 @@ void check_reference(const std::string& what, const Expected& expected, const Te
 }
 
 void check_case(const OpTest& test, const GoldenCase& golden) {
-  // The reference, by itself.
+  // The reference agrees with its own differences and with the recording.
   const std::size_t count = golden.inputs.size();
   Arrays<double> inputs, weights;
   std::vector<bool> all;
@@ -163,7 +162,7 @@ void check_case(const OpTest& test, const GoldenCase& golden) {
     CHECK_MESSAGE(error <= 1e-6, "the reference's gradient is off from central differences by ", error);
   }
 
-  // The engine: values, gradients, and the same bits a second time.
+  // The engine's values and gradients agree, and have the same bits in a second run.
   const Run first = run(test, golden, all);
   REQUIRE(first.outputs.size() == golden.outputs.size());
   for (std::size_t i = 0; i < golden.outputs.size(); ++i) {
@@ -182,7 +181,7 @@ void check_case(const OpTest& test, const GoldenCase& golden) {
     CHECK_MESSAGE(same_bits(first.gradients[i], second.gradients[i]), "dx", i, " has other bits in a second run");
   }
 
-  // One gradient wanted at a time, and added to what is there.
+  // Each gradient alone, and accumulated.
   for (std::size_t i = 0; i < count; ++i) {
     if (!all[i]) continue;
     std::vector<bool> one(count, false);
@@ -229,7 +228,7 @@ void check(const std::vector<OpTest>& operations) {
     for (const GoldenCase& golden : golden_cases()) {
       if (golden.op != test.name) continue;
       SUBCASE(describe(golden).c_str()) {
-        // An exception would end the other cases too.
+        // Caught, as an exception would end the other cases too.
         try {
           check_case(test, golden);
         } catch (const std::exception& thrown) {

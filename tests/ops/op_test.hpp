@@ -1,8 +1,7 @@
 #pragma once
 
-// The table of operations and what is checked of each. An entry says how the engine is called for a recorded case, what
-// the reference is, and which calls must fail; the cases themselves are in tests/golden/op_cases.py and
-// op_cases_layers.py.
+// The table of operations. An entry has the call of the engine for a recorded case, the reference implementation, and
+// the calls that must fail. The cases are in tests/golden/op_cases.py and op_cases_layers.py.
 
 #include <concepts>
 #include <functional>
@@ -19,7 +18,8 @@ namespace temper::test {
 using reference::Attributes;
 using Tensors = std::vector<Tensor>;
 
-/// Calls an operation with the inputs and the attributes of a case. Made of anything that returns a Tensor or Tensors.
+/// Calls an operation with the inputs and the attributes of a case. Wraps any function that returns a Tensor or
+/// Tensors.
 class Engine {
  public:
   template <class Call>
@@ -41,7 +41,7 @@ class Engine {
 /// A call that must throw.
 struct ErrorCase {
   const std::type_info& type;
-  std::string text;  // what() contains it
+  std::string text;  // must be part of what()
   std::function<void()> call;
 };
 /// throws<ShapeError>("matmul: [2, 3] x [4, 5]", [] { matmul(ones({2, 3}), ones({4, 5})); })
@@ -71,30 +71,30 @@ std::vector<OpTest> function_ops();
 std::vector<OpTest> layer_ops();
 std::vector<OpTest> einsum_ops();
 
-/// Checks all cases of each operation, a subcase each:
+/// Checks all cases of each operation, each in a subcase:
 /// - the reference's gradient agrees with its own central differences within 1e-6 of the largest gradient;
 /// - the reference agrees with what PyTorch recorded to the precision of the recording;
 /// - the engine's outputs and gradients agree with both within 5e-6 of the sum of absolute terms;
-/// - so do gradients when a single input wants one, and when there is one already to be added to;
-/// - a second run gives the same bits, and no input is written to;
-/// - each error case throws its type and text, and leaves the tape as it was.
+/// - so do gradients if only one input wants one, and if they are accumulated;
+/// - a second run gives the same bits, and no input is overwritten;
+/// - each error case throws its type and text, and does not change the tape.
 void check(const std::vector<OpTest>& operations);
 
-/// An operation that has kernels for bf16.
+/// An operation with kernels for bf16.
 struct Bf16Op {
   std::string name;
-  int roundings = 1;               ///< how many of them to bf16 reach a term of its results and gradients
-  std::vector<std::size_t> f32{};  ///< inputs that are f32 all the same
-  bool multiplies = false;         ///< by oneDNN, which the CPU must have instructions for
+  int roundings = 1;               ///< number of roundings to bf16 in a term of its results and gradients
+  std::vector<std::size_t> f32{};  ///< inputs that stay f32
+  bool multiplies = false;         ///< whether it uses oneDNN's products, for which the CPU needs bf16 instructions
 };
 const std::vector<Bf16Op>& bf16_ops();
 
-/// Checks all cases of an operation in bf16: outputs and gradients agree with the reference of the rounded inputs
-/// within `roundings` of half a unit in the last place of the sum of absolute terms; outputs and gradients of bf16
+/// Checks all cases of an operation in bf16: outputs and gradients agree with the reference on the rounded inputs
+/// within `roundings` times half a unit in the last place of the sum of absolute terms; outputs and gradients of bf16
 /// inputs are bf16.
 void check_bf16(const OpTest& test, const Bf16Op& op);
 
-/// All of them.
+/// All operations with kernels for bf16.
 std::vector<OpTest> all_ops();
 
 }  // namespace temper::test

@@ -21,7 +21,7 @@ Tensor sum(const Tensor& y) {
 
 }  // namespace
 
-TEST_CASE("max_pool2d: the first of equal elements gets the gradient, NaN comes through") {
+TEST_CASE("max_pool2d: the first of equal elements gets the gradient, NaN is propagated") {
   const Tensor x = from({1, 5, 2, 2,  //
                          5, 3, 2, 2},
                         {1, 2, 4, 1});
@@ -37,7 +37,7 @@ TEST_CASE("max_pool2d: the first of equal elements gets the gradient, NaN comes 
   CHECK(std::isnan(max_pool2d(from({1, 1, NAN, 1}, {1, 2, 2, 1}), {.kernel = 2}).item()));
 }
 
-TEST_CASE("max_pool2d: padding is never the largest, overlapping windows add their gradients") {
+TEST_CASE("max_pool2d: padding is never the maximum, gradients of overlapping windows are added") {
   const Tensor x = full({2, 4, 4, 3}, -1.0f);
   Tape tape;
   tape.watch(x);
@@ -48,7 +48,7 @@ TEST_CASE("max_pool2d: padding is never the largest, overlapping windows add the
   double total = 0;
   for (const float dx : tape.gradient(x).values<float>()) total += dx;
   CHECK(total == 48);
-  CHECK(tape.gradient(x).data<float>()[0] == 2);  // the first two windows of the first row begin there
+  CHECK(tape.gradient(x).data<float>()[0] == 2);  // the maximum of the first two windows of the first row
 }
 
 TEST_CASE("avg_pool2d with and without the padding") {
@@ -69,7 +69,7 @@ TEST_CASE("avg_pool2d with and without the padding") {
   CHECK(values(tape.gradient(x)) == std::vector<float>{1, 1, 1, 1});
 }
 
-TEST_CASE("pooling refuses what does not fit") {
+TEST_CASE("pooling throws for sizes that do not fit") {
   const Tensor x = ones({1, 4, 4, 2});
   CHECK_THROWS_WITH_AS(max_pool2d(x, {.kernel = 2, .padding = {1, 2}}),
                        "max_pool2d: padding 1 x 2, expected at most half of the kernel 2 x 2", ValueError);

@@ -1,4 +1,4 @@
-// What holds for the table as a whole.
+// Tests of the table of operations as a whole.
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -24,7 +24,7 @@ std::vector<OpTest> all_ops() {
   return all;
 }
 
-TEST_CASE("every operation with recorded cases is in the table, with 12 cases and 2 errors at least") {
+TEST_CASE("every operation with recorded cases is in the table, with at least 12 cases and 2 errors") {
   std::map<std::string, int> cases;
   for (const GoldenCase& golden : golden_cases()) ++cases[golden.op];
   std::set<std::string> names;
@@ -60,7 +60,7 @@ TEST_CASE("print the table of operations" * doctest::skip()) {
   line(fmt::format("{} operations", all_ops().size()), all_cases, all_gradients, all_errors);
 }
 
-TEST_CASE("an operation without a bf16 kernel says so") {
+TEST_CASE("an operation without a bf16 kernel throws and says so") {
   // These move elements of any type.
   const std::set<std::string> movers = {"reshape", "flatten", "permute", "transpose",
                                         "slice",   "concat",  "stack",   "split"};

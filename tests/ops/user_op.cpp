@@ -1,4 +1,4 @@
-// An operation that a user adds: one function in their own file, public headers only, no registration.
+// An operation that a user writes: one function in their own file, with public headers only and no registration.
 
 #include <doctest/doctest.h>
 
@@ -44,7 +44,7 @@ TEST_CASE("a user's operation is one function, and gradcheck agrees with it") {
   CHECK(parameter.gradient().values<float>()[5] == doctest::Approx(std::tanh(x.values<float>()[5])));
 }
 
-TEST_CASE("gradcheck sees a wrong gradient") {
+TEST_CASE("gradcheck detects a wrong gradient") {
   std::string text;
   try {
     gradcheck([](std::span<const Tensor> in) { return wrong_log_cosh(in[0]); }, {normal({3, 17})});
@@ -55,7 +55,7 @@ TEST_CASE("gradcheck sees a wrong gradient") {
   CHECK_THROWS_AS(gradcheck([](std::span<const Tensor> in) { return in[0]; }, {indices({1, 2})}), ValueError);
 }
 
-TEST_CASE("gradcheck repeats random numbers and leaves the generator as it was") {
+TEST_CASE("gradcheck repeats random numbers and does not advance the generator") {
   manual_seed(7);
   const Tensor x = normal({5, 40});
   const RandomState before = random_state();

@@ -20,7 +20,7 @@ using namespace temper::optim;
 
 namespace {
 
-/// Moves p by -1 with every step.
+/// An optimizer that subtracts 1 from p with every step.
 void down(SGD& sgd, Parameter& p) {
   p.set_gradient(full(p.shape(), 1.0f));
   sgd.step();
@@ -47,7 +47,7 @@ TEST_CASE("an exponential moving average begins with the first update") {
   }
 }
 
-TEST_CASE("the average forgets where it began: after n samples it keeps at most (1 + n) / (10 + n) of itself") {
+TEST_CASE("the average forgets initial weights: the decay is at most (1 + n) / (10 + n) after n samples") {
   Parameter p(full({5}, 1000.0f), Role::weight);
   SGD sgd({p}, {.lr = 1.0});
   sgd.average({.decay = 0.5});
@@ -60,7 +60,7 @@ TEST_CASE("the average forgets where it began: after n samples it keeps at most 
     }
     CHECK(first(sgd.averaged(p)) == near(expected));
   }
-  // Of a thousand updates the last tenth is averaged, not the first one's weights.
+  // After a thousand updates the average is of about the last tenth, and hardly of the first weights.
   Parameter q(full({1}, 0.0f), Role::weight);
   SGD longer({q}, {.lr = 1.0});
   longer.average();
@@ -99,7 +99,7 @@ TEST_CASE("bf16 copies follow the parameters") {
   CHECK_THROWS_WITH_AS(sgd.bf16(other), "SGD: parameter '' is not one of its own", ValueError);
 }
 
-TEST_CASE("bf16 rounds to the nearest, ties to even, and NaN stays NaN") {
+TEST_CASE("conversion to bf16 rounds to nearest even, and NaN stays NaN") {
   const std::vector<float> x = {1.0f,
                                 1.0f + 0x1p-8f,  // tie, down to even
                                 1.0f + 0x3p-8f,  // tie, up to even

@@ -1,4 +1,4 @@
-// The same bits for any number of threads, instruction set, alignment and position.
+// Updates have the same bits with any number of threads, instruction set, alignment and position.
 
 #include <doctest/doctest.h>
 
@@ -56,8 +56,8 @@ std::uint64_t hash(const std::vector<Parameter>& parameters) {
 
 using Make = std::function<std::unique_ptr<Optimizer>(const std::vector<Parameter>&)>;
 
-/// The parameters' hash after some steps with the same random numbers every time. Each tensor begins `lead` elements
-/// into its memory.
+/// A hash of the parameters after some steps with the same random gradients. Each tensor starts at element `lead` of
+/// its memory.
 std::uint64_t train(const Make& make, const std::vector<std::int64_t>& sizes, int steps, std::int64_t lead = 0) {
   Numbers numbers;
   std::vector<Parameter> parameters;
@@ -134,7 +134,7 @@ std::vector<std::pair<std::string, Make>> configurations() {
 
 }  // namespace
 
-TEST_CASE("any number of threads, any instruction set") {
+TEST_CASE("the same bits with any number of threads and any instruction set") {
   const Restore restore;
   const std::vector<std::int64_t> sizes = {3, 20000, 0, 17, 8192, 1, 8193, 64, 5000, 5000};
   constexpr int steps = 4;
@@ -155,7 +155,7 @@ TEST_CASE("any number of threads, any instruction set") {
   }
 }
 
-TEST_CASE("one hash over 100,003 parameters and 200 steps") {
+TEST_CASE("the hash of 100,003 parameters after 200 steps is the recorded one") {
   const Restore restore;
   const auto check = [](const Make& make, std::uint64_t expected, bool cut) {
     int count = 1;
@@ -167,11 +167,11 @@ TEST_CASE("one hash over 100,003 parameters and 200 steps") {
     CHECK(train(make, {100003}, 200, 3) == expected);
     if (cut) CHECK(train(make, {5, 40000, 1, 8191, 51806}, 200, 1) == expected);
   };
-  // Committed, so that another machine or compiler is held to it too.
+  // Recorded, so that other machines and compilers must give the same bits too.
   check(make<SGD>(SGDOptions{.lr = 1e-2, .momentum = 0.9, .nesterov = true, .l2 = 0.01}), 10626011555235162997u, true);
   check(make<Adam>(AdamOptions{.lr = 1e-3, .l2 = 0.01}), 2841700808110491614u, true);
   check(make<AdamW>(AdamWOptions{.lr = 1e-3}), 13908851191805582168u, true);
-  // The norm is a sum over pieces, which another list of tensors cuts elsewhere.
+  // The norm is a sum over pieces, whose boundaries depend on the list of tensors.
   check(make<AdamW>(AdamWOptions{.lr = 1e-3, .clip_norm = 1.0}), 7066748465025868811u, false);
 }
 
@@ -185,7 +185,7 @@ TEST_CASE("Adam and AdamW agree bit for bit without decay") {
   CHECK(train(make<Adam>(AdamOptions{.l2 = 0.1}), {1000}, 3) != train(make<Adam>(AdamOptions{}), {1000}, 3));
 }
 
-TEST_CASE("every size and alignment equals the scalar reference, and nothing beside is touched") {
+TEST_CASE("every size and alignment equals the scalar reference, and nothing else is overwritten") {
   const optim_kernels::FlushDenormals flush;  // as in a step
   const optim_kernels::AdamScalars s{.scale = 0.7f,
                                      .l2 = 0.01f,
@@ -243,7 +243,7 @@ TEST_CASE("every size and alignment equals the scalar reference, and nothing bes
       for (const Isa isa : isas()) {
         const optim_kernels::Table& table = optim_kernels::table_of(isa);
         for (std::size_t shift = 0; shift < 16; ++shift) {
-          // Pool memory begins on a cache line; each column is off by another number of elements.
+          // Pool memory is aligned to cache lines; each column has another offset from that.
           std::array<Tensor, columns> memory;
           std::array<float*, columns> at;
           const auto lead = [&](std::size_t c) { return guard + (shift + 5 * c) % 16; };

@@ -1,4 +1,4 @@
-// Trajectories recorded from PyTorch in float64 and from the papers' formulas in numpy, reproduced in f32.
+// Compares optimizers in f32 with trajectories recorded from PyTorch in float64 and from the papers' formulas in numpy.
 
 #include <doctest/doctest.h>
 
@@ -56,7 +56,7 @@ TEST_CASE("SGD") {
   reproduce("sgd_mom_damp", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .dampening = 0.5}));
   reproduce("sgd_nesterov_l2", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .nesterov = true, .l2 = 0.01}));
   reproduce("sgd_maximize", make<SGD>(SGDOptions{.lr = 0.1, .momentum = 0.9, .l2 = 0.01, .maximize = true}));
-  // Without momentum the two decays are one.
+  // Without momentum, L2 and decoupled decay are the same.
   reproduce("sgd_l2", make<SGDW>(SGDWOptions{.lr = 0.1, .weight_decay = 0.01}));
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("AdamW") {
   reproduce("adamw_amsgrad", make<AdamW>(AdamWOptions{.lr = 0.01, .weight_decay = 0.1, .amsgrad = true}));
 }
 
-TEST_CASE("the others") {
+TEST_CASE("NAdam, RAdam, Adamax, RMSprop, Adagrad") {
   reproduce("nadam", make<NAdam>(NAdamOptions{.lr = 0.01, .torch_1_13 = true}));
   reproduce("radam", make<RAdam>(RAdamOptions{.lr = 0.01}));
   reproduce("adamax", make<Adamax>(AdamaxOptions{.lr = 0.01}));

@@ -39,7 +39,7 @@ TEST_CASE("no decay on biases and norm gains is one line") {
   CHECK(adam.value("l2", 0, 1) == 0.0);
 }
 
-TEST_CASE("rules: the first that applies") {
+TEST_CASE("a parameter gets the first rule that applies") {
   const Groups groups = assign(model(), {{named("blocks.?.fc.*"), {.name = "fc", .lr_scale = 0.5}},
                                          {has_role({Role::embedding}), {.name = "embedding"}},
                                          {[](const Parameter& p) { return p.shape().rank() == 5; }},
@@ -52,7 +52,8 @@ TEST_CASE("rules: the first that applies") {
                        "assign: parameter 'embed.weight' (embedding, [2]) is in no group; a last rule {anything()} "
                        "takes the rest",
                        ValueError);
-  // A pattern that is mistyped; one whose parameters an earlier rule took; other questions may go without an answer.
+  // Errors: a pattern that matches nothing, and one whose parameters all have an earlier rule. Other predicates may
+  // match nothing.
   CHECK_THROWS_WITH_AS(assign(model(), {{named("hed.*"), {.lr_scale = 0.1}}, {anything()}}),
                        "assign: no parameter is named 'hed.*'; there are 'embed.weight', 'blocks.0.fc.weight', "
                        "'blocks.0.fc.bias', 'blocks.1.fc.weight', 'blocks.1.norm.weight', 'head.weight'",

@@ -1,4 +1,4 @@
-// L-BFGS: minima that are known, and the same run resumed.
+// L-BFGS on functions with known minima, and resumed.
 
 #include <temper/optim/lbfgs.hpp>
 
@@ -17,7 +17,7 @@ using namespace temper::optim;
 
 namespace {
 
-/// Rosenbrock's valley in some dimensions: minimum 0 at 1.
+/// Rosenbrock's function in several dimensions, with its minimum 0 at 1.
 double rosenbrock(const float* x, std::int64_t n, float* g) {
   double f = 0.0;
   for (std::int64_t i = 0; i < n; ++i) g[i] = 0.0f;
@@ -41,7 +41,7 @@ LBFGS::Closure closure_of(const Parameter& parameter) {
 
 }  // namespace
 
-TEST_CASE("L-BFGS finds the end of Rosenbrock's valley") {
+TEST_CASE("L-BFGS finds the minimum of Rosenbrock's function") {
   for (const std::int64_t n : {2, 10}) {
     Parameter p(full({n}, -1.2f), Role::weight);
     LBFGS lbfgs({p}, {.iterations = 200, .evaluations = 400});
@@ -53,8 +53,8 @@ TEST_CASE("L-BFGS finds the end of Rosenbrock's valley") {
   }
 }
 
-TEST_CASE("of a quadratic the last pairs give the Newton direction") {
-  // f = x' A x / 2 with A = diag(1, 10, 100), after steps along each axis.
+TEST_CASE("on a quadratic, the stored pairs give the Newton direction") {
+  // f = x^T A x / 2 with A = diag(1, 10, 100), after steps along each axis.
   const std::vector<double> a = {1.0, 10.0, 100.0};
   std::deque<optim::detail::Pair> pairs;
   for (std::size_t i = 0; i < 3; ++i) {
@@ -69,9 +69,9 @@ TEST_CASE("of a quadratic the last pairs give the Newton direction") {
   CHECK(way[2] == near(1.0, 1e-12));
 }
 
-TEST_CASE("the line search ends in a point of the strong Wolfe conditions") {
+TEST_CASE("the line search ends at a point that satisfies the strong Wolfe conditions") {
   using optim::detail::Trial;
-  // Functions of one number with a minimum far off, near by, and before a wall.
+  // Functions of one number with a far minimum, a near one, and one in front of a steep rise.
   const auto check = [](auto f, auto slope, double first) {
     CAPTURE(first);
     const auto at = [&](double t) { return Trial{.t = t, .f = f(t), .slope = slope(t), .gradient = {}}; };
@@ -88,7 +88,7 @@ TEST_CASE("the line search ends in a point of the strong Wolfe conditions") {
   }
 }
 
-TEST_CASE("a resumed L-BFGS goes the same way, to the last bit") {
+TEST_CASE("a resumed L-BFGS equals the uninterrupted one, bit for bit") {
   Parameter p = Parameter(full({4}, -1.2f), Role::weight).named("p");
   LBFGS whole({p}, {.iterations = 3});
   whole.step(closure_of(p));
@@ -103,7 +103,7 @@ TEST_CASE("a resumed L-BFGS goes the same way, to the last bit") {
   CHECK_THROWS_WITH_AS(resumed.load(state), "LBFGS: the state has no p/steps", ValueError);
 }
 
-TEST_CASE("L-BFGS refuses what it cannot do, and leaves the weights") {
+TEST_CASE("L-BFGS throws for invalid use and does not change the weights") {
   Parameter p = Parameter(full({2}, 3.0f), Role::weight).named("p");
   CHECK_THROWS_WITH_AS(LBFGS(std::vector<Parameter>()), "LBFGS: there is no parameter to update", ValueError);
   CHECK_THROWS_WITH_AS(LBFGS({p, p}), "LBFGS: parameter 'p' is there twice", ValueError);

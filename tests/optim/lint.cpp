@@ -57,7 +57,7 @@ TEST_CASE("README's program lints clean") {
   const int epochs = 5;
   const Step batches = (60000 + 127) / 128, total = epochs * batches, warm = total / 10;
   std::string text;
-  // What is compiled here is what is written there.
+  // The code above must be the code in README.md.
 #define README_OPTIONS(...) (text = #__VA_ARGS__, AdamWOptions{__VA_ARGS__})
   const AdamW adamw({parameter()},
                     README_OPTIONS(.lr = 1e-3 * optim::warmup(warm).then(optim::linear_decay(total - warm)),
@@ -77,7 +77,7 @@ TEST_CASE("each rule") {
   CHECK(adamw(bert_schedule(1e-3, 200, 2000), 2000) == Rules{"first lr is 0", "peak not reached"});
   CHECK(adamw(1e-3 * warmup(200).then(cosine(800)), 2000) == Rules{"run longer than the schedule"});
   CHECK(adamw(1e-3 * warmup(200).then(cosine(3800)), 2000) == Rules{"run shorter than the schedule"});
-  CHECK(adamw(1e-3 * warmup(200).then(cosine_restarts(500)), 2000) == Rules{});  // back to where it was: a restart
+  CHECK(adamw(1e-3 * warmup(200).then(cosine_restarts(500)), 2000) == Rules{});  // a rise to the old peak is a restart
   CHECK(adamw(1e-3 * warmup(200).then(constant(0.2, 300)).then(constant(4.0)), 2000) == Rules{"upward jump"});
   CHECK(adamw(1e-3 * warmup(20).then(cosine(1980)), 2000) == Rules{"short warm-up"});
   CHECK(adamw(1e-3 * cosine(2000), 2000) == Rules{"short warm-up"});
@@ -90,11 +90,11 @@ TEST_CASE("each rule") {
   CHECK(rules(SGD({parameter()}, {.lr = lr, .momentum = 0.9}), 1000) == Rules{});
   CHECK(rules(SGD({parameter()}, {.lr = 0.1 * cosine(1000)}), 1000) == Rules{});
   CHECK(rules(RAdam({parameter()}, {.lr = 1e-3}), 1000) == Rules{});
-  // By what the schedule does, not by how it is written; one_cycle is no warm-up.
+  // Judged by the schedule's values, not by its text; one_cycle is not a warm-up.
   CHECK(rules(SGD({parameter()}, {.lr = 0.1 * linear(100).then(cosine(900))}), 1000) ==
         Rules{"first lr is 0", "warm-up without momentum"});
   CHECK(rules(SGD({parameter()}, {.lr = 0.1 * one_cycle(1000)}), 1000) == Rules{});
-  // By what the optimizer keeps, not by its name.
+  // Judged by the optimizer's state, not by its name.
   CHECK(rules(RMSprop({parameter()}, {.lr = 1e-3}), 10000) == Rules{"short warm-up"});
   CHECK(rules(RMSprop({parameter()}, {.lr = 1e-3 * warmup(100)}), 100) == Rules{});
   CHECK(rules(Adamax({parameter()}, {.lr = 1e-3}), 1000) == Rules{"short warm-up"});
@@ -110,7 +110,7 @@ TEST_CASE("each rule") {
               2000) == Rules{});
 }
 
-TEST_CASE("LAMB scales its decay with the step: nothing is claimed of what it leaves") {
+TEST_CASE("the lint makes no statement on LAMB's decay, which scales with the trust ratio") {
   const LAMB lamb({parameter()}, {.lr = 1e-2});
   const LintReport report = lint(lamb, 100);
   CHECK(std::isnan(report.decay_factor[0]));
@@ -118,7 +118,7 @@ TEST_CASE("LAMB scales its decay with the step: nothing is claimed of what it le
         std::string::npos);
 }
 
-TEST_CASE("the restarts of the page on weight decay are no jumps") {
+TEST_CASE("the restarts in docs/weight-decay.md give no warning") {
   const Schedule restarts = cosine_restarts(4690);
   const AdamW adamwr({parameter()},
                      {.lr = 1e-3 * restarts, .weight_decay = 1e-3 * restarts, .decay = Decay::independent});
@@ -151,7 +151,7 @@ TEST_CASE("plots") {
         "         0 |\n"
         "           +----------------\n"
         "           0               8\n");
-  // One step of a thousand is seen.
+  // A single step of a thousand is visible.
   CHECK(plot(custom("spike", [](Step k) { return k == 777 ? 9.0 : 1.0; }), 1000).find("9 |") != std::string::npos);
 
   const AdamW two({{.parameters = {parameter()}, .name = "a"},
@@ -166,11 +166,11 @@ TEST_CASE("plots") {
   CHECK(svg.ends_with("</svg>\n"));
   CHECK(std::count(svg.begin(), svg.end(), '<') == std::count(svg.begin(), svg.end(), '>'));
   CHECK(svg.find("points=\"80.0,20.0 440.0,180.0 \"") != std::string::npos);
-  // No run is too long for a picture.
+  // Plots of very long runs work.
   CHECK(plot(warmup(1'000'000'000).then(linear_decay(1'000'000'000)), 2'000'000'000).find("2000000000") !=
         std::string::npos);
   CHECK_THROWS_AS(plot(1.0, 0), ValueError);
-  // A picture has as many columns as it has, however long the run is.
+  // The number of columns does not depend on the length of the run.
   const std::string endless_run = plot(cosine(4'000'000'000), 4'000'000'000, {.width = 16, .height = 3});
   CHECK(endless_run.find("4000000000") != std::string::npos);
 }

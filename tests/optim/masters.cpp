@@ -1,4 +1,4 @@
-// Parameters in bf16, whose f32 masters the optimizer keeps.
+// Parameters in bf16, for which the optimizer keeps f32 master weights.
 
 #include <doctest/doctest.h>
 
@@ -80,7 +80,7 @@ TEST_CASE("a bf16 parameter is the rounded f32 one after every step, resumed or 
   CHECK(second.bf16(narrow).same(narrow.value()));
 }
 
-TEST_CASE("steps far below the resolution of bf16 add up in the master") {
+TEST_CASE("steps far below the resolution of bf16 accumulate in the master weights") {
   Parameter p(narrowed(temper::full({100}, 1.0f)), Role::weight);
   SGD sgd({p}, {.lr = 1e-4});
   for (int step = 0; step < 1000; ++step) {
@@ -90,7 +90,7 @@ TEST_CASE("steps far below the resolution of bf16 add up in the master") {
   CHECK(widened(p.value()).values<float>()[99] == near(0.9, 0.004));
 }
 
-TEST_CASE("values loaded into a bf16 parameter are what training goes on from") {
+TEST_CASE("training continues from values that are loaded into a bf16 parameter") {
   Parameter p = Parameter(narrowed(temper::full({3}, 1.0f)), Role::weight).named("p");
   SGD sgd({p}, {.lr = 1e-4});
   const auto step = [&] {
@@ -101,7 +101,7 @@ TEST_CASE("values loaded into a bf16 parameter are what training goes on from") 
   Tensor(p.value()).mutable_data<BFloat16>()[1] = BFloat16{0x4040};  // 3
   step();
   const Tensor master = sgd.state().tensors.at("p/master");
-  CHECK(master.values<float>()[0] == near(0.9998));  // untouched ones keep what bf16 cannot say
+  CHECK(master.values<float>()[0] == near(0.9998));  // masters of unchanged elements keep their full precision
   CHECK(master.values<float>()[1] == near(2.9999));
 }
 

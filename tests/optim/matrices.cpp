@@ -1,4 +1,4 @@
-// Optimizers that see whole matrices: Muon and Adafactor.
+// Optimizers that work on whole matrices: Muon and Adafactor.
 
 #include <doctest/doctest.h>
 
@@ -69,7 +69,7 @@ void reproduce(const std::string& name, const Options& options) {
 
 }  // namespace
 
-TEST_CASE("Muon as published, AdamW for what is no 2-D weight") {
+TEST_CASE("Muon as published, and AdamW for parameters that are not 2-D weights") {
   const Predicate none = [](const Parameter&) { return false; };
   reproduce<Muon>("muon", MuonOptions{.lr = 0.02, .weight_decay = 0.1, .adamw = none});
   reproduce<Muon>("muon_spectral", MuonOptions{.lr = 0.02,
@@ -83,7 +83,7 @@ TEST_CASE("Muon as published, AdamW for what is no 2-D weight") {
 
 namespace {
 
-/// Matrices without the vector that the newer trajectories have beside them.
+/// The matrices of the newer trajectories, without their vector.
 double normuon_distance(const NorMuonOptions& options) {
   const nlohmann::json newer = nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim_newer.json"));
   const std::vector<Shape> shapes = {{6, 4}, {3, 8}};
@@ -128,7 +128,7 @@ std::vector<double> singular_squares(const Tensor& x) {
 
 }  // namespace
 
-TEST_CASE("NorMuon by its formula") {
+TEST_CASE("NorMuon agrees with its formula") {
   const Predicate none = [](const Parameter&) { return false; };
   const NorMuonOptions options{
       .lr = 0.02, .momentum = 0.9, .weight_decay = 0.1, .iteration = NewtonSchulz::exact, .adamw = none};
@@ -138,14 +138,14 @@ TEST_CASE("NorMuon by its formula") {
   CHECK(normuon_distance(other) > 1e-3);
 }
 
-TEST_CASE("NorMuon's steps are no smaller than a share of the matrix") {
+TEST_CASE("NorMuon's divisors have a lower bound relative to the matrix") {
   Parameter p(full({4, 4}, 10.0f), Role::weight);
   NorMuon normuon({p}, {.lr = 1.0, .floor = 0.35, .weight_decay = 0.0});
   p.set_gradient(normal({4, 4}));
   CHECK(normuon.step({.measure = true}).update_ratio == near(0.35, 1e-4));
 }
 
-TEST_CASE("the polynomials end where they should") {
+TEST_CASE("the Newton-Schulz polynomials bring singular values near 1") {
   const auto squares = [](NewtonSchulz iteration) {
     Parameter p(zeros({2, 5}), Role::weight);
     Muon muon(
@@ -155,12 +155,12 @@ TEST_CASE("the polynomials end where they should") {
     return singular_squares(p.value());
   };
   for (const double x : squares(NewtonSchulz::exact)) CHECK(x == near(1.0, 1e-3));
-  // Its five polynomials leave 0.85 to 1.14 of singular values from 0.001 to 1.
+  // Its five polynomials map singular values from 0.001 to 1 into 0.85 to 1.14.
   for (const double x : squares(NewtonSchulz::polar_express)) CHECK((x > 0.722 && x < 1.307));
   for (const double x : squares(NewtonSchulz::jordan)) CHECK((x > 0.4 && x < 1.5));
 }
 
-TEST_CASE("convolutions are matrices, and stacked projections are several") {
+TEST_CASE("convolution weights are one matrix, and stacked projections several") {
   const Tensor g = normal({6, 2, 2, 2});
   const auto moved = [](const Tensor& gradient, const MuonOptions& options, const char* name) {
     const Parameter p = Parameter(zeros(gradient.shape()), Role::weight).named(name);
@@ -173,7 +173,7 @@ TEST_CASE("convolutions are matrices, and stacked projections are several") {
   const Predicate none = [](const Parameter&) { return false; };
   const MuonOptions options{.lr = 1.0, .weight_decay = 0.0, .adamw = none};
   CHECK(moved(g, options, "conv.weight") == moved(g.view({6, 8}), options, "weight"));
-  // Three matrices one below the other move as each does alone.
+  // Three stacked matrices are updated like three separate ones.
   const std::vector<float> whole = moved(g.view({6, 8}), options, "attention.in_proj_weight");
   for (std::int64_t block = 0; block < 3; ++block) {
     const std::vector<float> alone = moved(g.view({6, 8}).rows(2 * block, 2 * block + 2).clone(), options, "weight");
@@ -228,7 +228,7 @@ TEST_CASE("Adafactor as published") {
           .lr = 0.05, .relative_step = false, .scale_parameter = false, .beta1 = 0.9, .weight_decay = 0.1});
 }
 
-TEST_CASE("Muon's step is nearly orthogonal, whatever the gradient's size") {
+TEST_CASE("Muon's step is nearly orthogonal, whatever the scale of the gradient") {
   Numbers numbers;
   for (const float size : {1.0f, 1e-5f, 1e10f}) {
     Parameter p(zeros({20, 50}), Role::weight);
@@ -243,7 +243,7 @@ TEST_CASE("Muon's step is nearly orthogonal, whatever the gradient's size") {
     for (std::int64_t i = 0; i < 20 * 50; ++i) lengths += static_cast<double>(x[i]) * static_cast<double>(x[i]);
     CHECK(std::sqrt(lengths / 20) > 0.7);
     CHECK(std::sqrt(lengths / 20) < 1.2);
-    CHECK(g.values<float>()[0] != 0.0f);  // someone else's tensor
+    CHECK(g.values<float>()[0] != 0.0f);  // the caller's handle is unchanged
   }
 }
 
@@ -266,7 +266,7 @@ TEST_CASE("which weights Muon takes") {
   CHECK(taken == std::vector<std::string>{"0.fc.weight/momentum_buffer", "header.weight/momentum_buffer"});
   CHECK(muon.state().tensors.contains("conv.weight/exp_avg"));
   CHECK_FALSE(muon.state().tensors.contains("0.fc.weight/exp_avg"));
-  // The last one of a Sequential is its output, whatever its name; a single matrix is what there is to update.
+  // The last layer of a Sequential is the output, whatever its name. A model with one matrix updates it with Muon.
   const std::vector<Parameter> layers = {weight("0.weight", {2, 3}), weight("0.bias", {2}, Role::bias),
                                          weight("2.weight", {2, 3}), weight("4.weight", {2, 3})};
   const Predicate output = output_layers(layers);
@@ -285,7 +285,7 @@ TEST_CASE("Adafactor keeps a number per row and column") {
   p.set_gradient(ones({4, 3, 5}));
   adafactor.step();
   const OptimizerState state = adafactor.state();
-  CHECK(state.tensors.size() == 3);  // counters too
+  CHECK(state.tensors.size() == 3);  // including counters
   CHECK(state.tensors.at("p/exp_avg_sq_row").shape() == Shape{4});
   CHECK(state.tensors.at("p/exp_avg_sq_col").shape() == Shape{15});
 }
@@ -328,7 +328,7 @@ TEST_CASE("with clipping, groups, zero sizes and any number of threads: the same
   check([](const std::vector<Parameter>& p) {
     return std::make_unique<Adafactor>(p, AdafactorOptions{.beta1 = 0.9, .clip_norm = 1.0});
   });
-  // oneDNN's products need not have the same bits for another number of threads.
+  // oneDNN's products may have other bits with another number of threads.
   set_threads(1);
   const auto muon = [](const std::vector<Parameter>& p) {
     return std::make_unique<Muon>(p, MuonOptions{.momentum = 0.9 * warmup(3), .clip_norm = 1.0});

@@ -25,7 +25,7 @@ struct RestoreIsa {
   ~RestoreIsa() { optim_kernels::use(kernels::isa()); }
 };
 
-/// A gradient in [-1, 1] with magnitudes over three decades from element to element.
+/// A gradient in [-1, 1] whose elements differ in magnitude by up to three decades.
 float gradient(std::int64_t i, int step) {
   const auto hash = static_cast<std::uint32_t>(i * 7919 + step * 104729) * 2654435761u;
   return (static_cast<float>(hash >> 8) * 0x1p-23f - 1.0f + 0.3f) * std::pow(10.0f, -static_cast<float>(i % 4));
@@ -56,7 +56,7 @@ double distance(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
-TEST_CASE("narrow moments take nearly the same way as f32") {
+TEST_CASE("training with narrow moments stays close to f32") {
   constexpr std::int64_t n = 1000;
   const std::vector<float> full = after(Moments::f32, n, 300);
   const double bf16 = distance(after(Moments::bf16, n, 300), full);
@@ -68,14 +68,14 @@ TEST_CASE("narrow moments take nearly the same way as f32") {
   CHECK(bits8 > bf16);
 }
 
-TEST_CASE("the random rounding is a function of the seed") {
+TEST_CASE("stochastic rounding depends on the seed only") {
   CHECK(after(Moments::bf16, 300, 20, 1) == after(Moments::bf16, 300, 20, 1));
   CHECK(after(Moments::bf16, 300, 20, 1) != after(Moments::bf16, 300, 20, 2));
   CHECK(after(Moments::bits8, 300, 20, 1) != after(Moments::bits8, 300, 20, 2));
 }
 
-TEST_CASE("random rounding keeps the mean of a second moment that changes by a thousandth") {
-  // Rounded to the nearest, the moment would stay where the first gradients put it.
+TEST_CASE("stochastic rounding keeps the mean of a second moment that changes by a thousandth per step") {
+  // With rounding to nearest, the moment would not change at all after the first steps.
   for (const Moments moments : {Moments::bf16, Moments::bits8}) {
     constexpr std::int64_t n = 2048;
     Parameter p(zeros({n}), Role::weight);
@@ -96,7 +96,7 @@ TEST_CASE("random rounding keeps the mean of a second moment that changes by a t
   }
 }
 
-TEST_CASE("an unchecked gradient that is not finite spoils its element, and with 8 bits then its block") {
+TEST_CASE("with unchecked gradients, a NaN spreads to its element only, or to its block with 8 bits") {
   constexpr std::int64_t n = 700, bad = 300;
   for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
     if (!kernels::supported(isa)) continue;
@@ -110,7 +110,7 @@ TEST_CASE("an unchecked gradient that is not finite spoils its element, and with
         CAPTURE(value);
         Parameter p(zeros({n}), Role::weight);
         AdamW adam({p}, {.nonfinite = NonFinite::unchecked, .moments = moments});
-        // Which elements are NaN: from the first to the last of them.
+        // The range of the elements that are NaN.
         const auto spoilt = [&] {
           const auto values = p.value().values<float>();
           std::vector<std::int64_t> at;
@@ -137,7 +137,7 @@ TEST_CASE("an unchecked gradient that is not finite spoils its element, and with
   }
 }
 
-TEST_CASE("what narrow moments do not go with") {
+TEST_CASE("options that cannot be combined with narrow moments throw") {
   Parameter p(zeros({3}), Role::weight);
   CHECK_THROWS_WITH_AS(Adam({p}, {.amsgrad = true, .moments = Moments::bf16}),
                        "Adam: moments in fewer bits go with neither amsgrad nor another rounding", ValueError);

@@ -1,4 +1,4 @@
-// Trajectories of optimizers that PyTorch 1.13 lacks, recorded in float64 by tests/golden/record_newer.py.
+// Optimizers that PyTorch 1.13 lacks, compared with trajectories that tests/golden/record_newer.py recorded in float64.
 
 #include <doctest/doctest.h>
 
@@ -57,7 +57,8 @@ Make make(Options options) {
       [options](const std::vector<Parameter>& parameters) { return std::make_unique<T>(Groups(parameters), options); };
 }
 
-/// The largest distance from the recorded trajectory, in units of the largest |p|. `averages`: of what is evaluated.
+/// The largest distance from the recorded trajectory relative to the largest |p|. `averages`: compares the averaged
+/// weights.
 double distance(const std::string& name, const Make& make, bool averages = false, std::size_t resume_at = 1000) {
   const nlohmann::json& trajectory = recorded()["optimizers"][name];
   const auto after = recorded()["recorded"].get<std::vector<std::size_t>>();
@@ -140,10 +141,10 @@ TEST_CASE("the newer optimizers follow the recorded trajectories, resumed or not
   }
 }
 
-TEST_CASE("Schedule-Free is evaluated at the average, and trains on as if it had not been") {
+TEST_CASE("Schedule-Free is evaluated at the average, which does not affect training") {
   const Make make = configurations().at("schedule_free");
   CHECK(distance("schedule_free_x", make, true) <= 1e-6);
-  // The swaps leave no trace, to the last bit.
+  // Swapping in and out does not change a bit.
   const auto end = [&](bool swaps) {
     std::vector<Parameter> parameters = parameters_at_first();
     const auto optimizer = make(parameters);
@@ -247,7 +248,7 @@ TEST_CASE("SOAP follows the recorded trajectory, resumed or not") {
       }
     }
   }
-  // A vector is Adam's, one update later; a side that is too long is not rotated.
+  // A vector is updated by Adam, from the second update on; an axis that is too long is not rotated.
   Parameter p(normal({5}), Role::bias), tall(normal({40, 3}), Role::weight);
   Parameter q(p.value().clone(), Role::bias);
   Adam adam({p}, {.lr = 0.1, .beta1 = 0.9, .beta2 = 0.9});
@@ -267,7 +268,7 @@ TEST_CASE("SOAP follows the recorded trajectory, resumed or not") {
   CHECK_THROWS_AS(SOAP({q}, {.every = 0}), ValueError);
 }
 
-TEST_CASE("ADOPT's first update makes the second moment and moves nothing") {
+TEST_CASE("ADOPT's first update initializes the second moment and changes no weight") {
   Parameter p(full({3}, 1.0f), Role::weight);
   ADOPT adopt({p}, {.lr = 0.5, .weight_decay = 0.1});
   p.set_gradient(full({3}, 2.0f));
@@ -278,7 +279,7 @@ TEST_CASE("ADOPT's first update makes the second moment and moves nothing") {
   CHECK(p.value().values<float>()[0] == near(1.0 - 0.5 * (0.1 * 1.0) - 0.5 * 0.1));
 }
 
-TEST_CASE("what does not go together is refused") {
+TEST_CASE("options that cannot be combined throw") {
   Parameter p(full({3}, 1.0f), Role::weight);
   CHECK_THROWS_WITH_AS(AdamW({p}, {.amsgrad = true, .nesterov = true}),
                        "AdamW: nesterov and cautious go with neither amsgrad nor Rounding::torch_compat", ValueError);
@@ -295,7 +296,7 @@ TEST_CASE("what does not go together is refused") {
   CHECK(parse("beta3_warmup(0.9, 0.999, 100)") == beta3_warmup(0.9, 0.999, 100));
 }
 
-TEST_CASE("a parameter that rests is drawn back too") {
+TEST_CASE("Lookahead pulls back parameters without a gradient too") {
   Parameter p(full({9000}, 0.0f), Role::weight), q(full({9000}, 0.0f), Role::weight);
   SGD sgd({p, q}, {.lr = 1.0});
   sgd.look_ahead({.every = 2, .share = 0.5});
@@ -308,7 +309,7 @@ TEST_CASE("a parameter that rests is drawn back too") {
   CHECK(q.value().values<float>()[8999] == 0.5f);
 }
 
-TEST_CASE("Nesterov with moments in fewer bits stays near the one in f32") {
+TEST_CASE("Nesterov with narrow moments stays close to f32") {
   for (const Moments moments : {Moments::bf16, Moments::bits8}) {
     const Make narrow =
         make<AdamW>(AdamWOptions{.lr = 0.02, .weight_decay = 0.1, .nesterov = true, .moments = moments});

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-/// Numbers between -1 and 1 over six decades of magnitude, exact on every machine.
+/// Numbers between -1 and 1 with magnitudes over six decades, the same on every machine.
 class Numbers {
  public:
   float operator()() {

@@ -1,4 +1,4 @@
-// Lion and LAMB against their formulas in double; an optimizer of one's own.
+// Lion, NAdam and LAMB compared with their formulas in double; a user's own optimizer.
 
 #include <doctest/doctest.h>
 
@@ -19,7 +19,7 @@ namespace {
 
 double gradient(std::int64_t i, int step) { return std::sin(0.7 * static_cast<double>(i) + step) + 0.1 * (step % 3); }
 
-/// Takes some steps with `optimizer` and with `reference`, which is given the parameters and gradients of a step.
+/// Compares some steps of `optimizer` with `reference`, which gets the parameters and gradients of each step.
 template <class Reference>
 void compare(const std::vector<Parameter>& parameters, Optimizer& optimizer, Reference reference) {
   std::vector<std::vector<double>> p;
@@ -114,12 +114,12 @@ TEST_CASE("LAMB: every tensor moves by lr times its norm") {
   LAMB from_zero({zero}, {.lr = 0.5});
   zero.set_gradient(ones({3}));
   CHECK(from_zero.step({.measure = true}).applied);
-  CHECK(zero.value().values<float>()[0] == near(-0.5));  // no norm to go by: a trust of 1
+  CHECK(zero.value().values<float>()[0] == near(-0.5));  // a norm of 0 gives a trust ratio of 1
 }
 
 namespace {
 
-/// Source: Bernstein et al., "signSGD" (2018), with momentum. All that a new optimizer needs.
+/// A complete optimizer: signSGD with momentum. Source: Bernstein et al., "signSGD" (2018).
 class SignSGD final : public Optimizer {
  public:
   SignSGD(Groups groups, const Schedule& rate)
@@ -142,7 +142,7 @@ class SignSGD final : public Optimizer {
 
 }  // namespace
 
-TEST_CASE("an optimizer of your own is one class") {
+TEST_CASE("a user's own optimizer is one class") {
   const std::vector<Parameter> parameters = two();
   SignSGD optimizer({{.parameters = parameters, .set = {{"momentum", 0.5}}}}, 0.125);
   std::vector<std::vector<double>> buffer = {std::vector<double>(20000), std::vector<double>(37)};

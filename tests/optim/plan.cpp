@@ -10,7 +10,7 @@ using temper::optim::detail::Plan;
 
 namespace {
 
-/// Every element of every tensor exactly once, in order, however the items are dealt out.
+/// Checks that the items cover every element of every tensor exactly once and in order.
 void check_covers(const std::vector<std::int64_t>& sizes, std::int64_t team) {
   Plan plan;
   plan.assign(sizes);
@@ -39,7 +39,7 @@ void check_covers(const std::vector<std::int64_t>& sizes, std::int64_t team) {
 
 }  // namespace
 
-TEST_CASE("a plan covers everything once") {
+TEST_CASE("a plan covers every element once") {
   std::mt19937 random(1);
   check_covers({}, 2);
   check_covers({0, 0}, 2);
@@ -83,7 +83,7 @@ TEST_CASE("sizes up to 2^40: first, last and random items") {
   }
 }
 
-TEST_CASE("small tensors are packed, and the work is dealt out evenly") {
+TEST_CASE("small tensors are packed into items, and items have similar sizes") {
   Plan plan;
   plan.assign(std::vector<std::int64_t>(4000, 768));
   CHECK(plan.pieces() == 4000);

@@ -1,4 +1,4 @@
-// Who gives what at update k, with 4 updates of warm-up, 10 in all and a peak of 1.
+// The conventions of other programs: rates at each update with 4 updates of warm-up, 10 in all and a peak of 1.
 
 #include <temper/optim/presets.hpp>
 
@@ -27,7 +27,7 @@ void check_row(const Schedule& schedule, const std::vector<double>& row) {
 
 }  // namespace
 
-TEST_CASE("the table of conventions") {
+TEST_CASE("the presets follow the conventions they are named for") {
   check_row(llmc_schedule(1, 4, 10), {.25, .5, .75, 1, 1, .833, .667, .5, .333, .167});
   check_row(linear_schedule_with_warmup(1, 4, 10), {0, .25, .5, .75, 1, .833, .667, .5, .333, .167});
   check_row(bert_schedule(1, 4, 10), {0, .25, .5, .75, .6, .5, .4, .3, .2, .1});

@@ -44,7 +44,7 @@ void check_same(const Schedule& a, const Schedule& b, Step steps = 60) {
   }
 }
 
-/// Schedules of every kind, of finite length when asked.
+/// Schedules of every kind; only those of finite length on request.
 Schedule random_schedule(std::mt19937& random, bool finite, int depth) {
   const auto below = [&](int bound) { return static_cast<int>(random() % static_cast<unsigned>(bound)); };
   const Step n = below(12);
@@ -118,7 +118,7 @@ TEST_CASE("the recorded PyTorch schedules are reproduced up to their length") {
   check_recorded("CyclicLR(.1,1,up=4)", cyclic(4, {.low = 0.1}));
 }
 
-TEST_CASE("the schedules of today's PyTorch, also those it takes sums for") {
+TEST_CASE("the schedules of current PyTorch, also those that need sums") {
   const nlohmann::json recorded =
       nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim_newer.json"))["schedules"];
   const auto check = [&](const std::string& name, const Schedule& schedule) {
@@ -168,7 +168,7 @@ concept counts_steps = requires(T n) {
   warmup(n);
 };
 
-TEST_CASE("a fraction is no number of steps, and a number of steps is exact") {
+TEST_CASE("a fraction is not accepted as a number of steps, and a number of steps is exact") {
   static_assert(counts_steps<int> && counts_steps<std::int64_t> && counts_steps<std::size_t>);
   static_assert(!counts_steps<double> && !counts_steps<float>);  // warmup(0.1) would be none
   CHECK(parse("cosine(9007199254740993)").length() == 9007199254740993);
@@ -216,10 +216,10 @@ TEST_CASE("restarts are found by counting, not by logarithms") {
       cycle *= grow;
     }
   }
-  CHECK(cosine_restarts(5, {.grow = 3})(endless) >= 0.0);  // ends
+  CHECK(cosine_restarts(5, {.grow = 3})(endless) >= 0.0);  // terminates
 }
 
-TEST_CASE("laws") {
+TEST_CASE("identities between schedules") {
   std::mt19937 random(1);
   for (int i = 0; i < 300; ++i) {
     const Schedule a = random_schedule(random, true, 2);
@@ -242,7 +242,7 @@ TEST_CASE("laws") {
   }
 }
 
-TEST_CASE("the text of a schedule reads back as the same schedule") {
+TEST_CASE("parsing the text of a schedule gives the same schedule") {
   std::mt19937 random(2);
   for (int i = 0; i < 500; ++i) {
     const Schedule schedule = 3e-4 * random_schedule(random, i % 2 == 0, 3);
@@ -275,7 +275,7 @@ TEST_CASE("parse") {
   CHECK(parse("0.1 * custom(\"zigzag\")", customs)(3) == 0.05);
 }
 
-TEST_CASE("a bad text is answered with the column and what was expected") {
+TEST_CASE("an invalid text throws with the column and what was expected") {
   const auto complaint = [](const std::string& text) { return error_of([&] { parse(text); }); };
   CHECK(complaint("3e-4 * warmup(10 * ") ==
         "schedule, column 20: expected a number, a schedule or '(', but the text ends\n"
@@ -314,7 +314,7 @@ TEST_CASE("a bad text is answered with the column and what was expected") {
   begins("nan", "4: expected '(' after 'nan'");
   begins(std::string(5000, '('), "1");
   begins("multistep(3, 0.1)", "11: expected milestones, as {30, 60}");
-  // Whatever the damage, it is an error or a schedule, never anything else.
+  // Any changed text is a schedule or a ValueError.
   const std::string good = "3e-4 * warmup(10).then(cosine(90, {.end = 0.1})) * min(1, multistep({3, 5}, 0.5)).cut(70)";
   std::mt19937 random(3);
   for (int i = 0; i < 3000; ++i) {
@@ -326,14 +326,14 @@ TEST_CASE("a bad text is answered with the column and what was expected") {
   }
 }
 
-TEST_CASE("what has no meaning is an error that names the fix") {
+TEST_CASE("schedules without a meaning throw with an error that names the fix") {
   CHECK(error_of([] { (1e-3 * warmup(10)).then(cosine(90)); }) ==
         "(0.001 * warmup(10)).then(cosine(90)): 0.001 * warmup(10) is scaled and cosine(90) is not, so the value would "
         "jump; scale the whole: 0.001 * warmup(10).then(cosine(90))");
   CHECK(error_of([] { (1e-3 * warmup(10)).cut(5).then(cosine(90)); }) != "no error");
   CHECK(error_of([] { warmup(5).then(0.5 * cosine(5)).then(cosine(90)); }) != "no error");
   CHECK(error_of([] { warmup(5).then((0.5 * cosine(5)).then(cosine(90))); }) != "no error");
-  // Also where the scaled part has no length, as warm-up of a short run, and behind min, max and sums.
+  // Also if the scaled part has length 0, such as the warm-up of a short run, and inside min, max and sums.
   CHECK(error_of([] { (1e-3 * warmup(0)).then(cosine(100)); }) != "no error");
   CHECK(error_of([] { min(1e-3 * warmup(10), 1e-3).then(cosine(100)); }) ==
         "min(0.001 * warmup(10), 0.001).then(cosine(100)): min(0.001 * warmup(10), 0.001) is scaled and cosine(100) is "
@@ -342,7 +342,7 @@ TEST_CASE("what has no meaning is an error that names the fix") {
   CHECK(error_of([] { (1e-3 * warmup(10) + 1e-5).then(cosine(100)); }) != "no error");
   CHECK(min(warmup(10), inverse_sqrt(10).cut(20)).then(cosine(100)).length() == 120);
   CHECK(max(constant(0.1, 5), 0.2).then(cosine(100))(5) == 1.0);
-  // Both scaled, or a plain number next: no jump to 1.
+  // No error if both are scaled, or if a plain number follows: there is no jump to 1.
   CHECK((1e-3 * warmup(10)).then(1e-3 * cosine(90))(10) == 1e-3);
   CHECK((1e-3 * warmup(10)).then(1e-4)(10) == 1e-4);
   CHECK(warmup(10).then(0.5 * cosine(90))(10) == 0.5);

@@ -1,4 +1,4 @@
-// Resuming, the journal, and what does not fit.
+// Resuming, the journal of rate changes, and states that do not fit.
 
 #include <temper/optim/state.hpp>
 
@@ -29,7 +29,7 @@ std::vector<Parameter> model() {
           Parameter(full({5}, 1.0f), Role::bias).named("fc.bias")};
 }
 
-/// The gradient of step k. The bias rests now and then.
+/// Sets the gradients of step k. The bias has none in some steps.
 void give(std::vector<Parameter>& parameters, Step k) {
   parameters[0].set_gradient(full({5, 3}, 0.1f + static_cast<float>(k % 7)));
   if (k % 3 != 1) parameters[1].set_gradient(full({5}, 0.2f - static_cast<float>(k % 5)));
@@ -120,7 +120,7 @@ TEST_CASE("the journal multiplies the schedule from its step on") {
   CHECK(error_of([&] { sgd.scale_lr(0.0); }) == "SGD: lr is to be scaled by 0, expected a positive number");
 }
 
-TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a resume") {
+TEST_CASE("Plateau lowers the rate after `patience`, has a cooldown, and is restored when resumed") {
   std::vector<Parameter> parameters = model(), others = model();
   SGD sgd(parameters, {.lr = 1.0}), again(others, {.lr = 1.0});
   const PlateauOptions how{.factor = 0.5, .patience = 2, .cooldown = 1, .min_lr = 0.25};
@@ -134,7 +134,7 @@ TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a
   for (const auto& [p, o] : {std::pair(&plateau, &sgd), std::pair(&resumed, &again)}) {
     CHECK(p->observe(0.6));
     CHECK(o->lr() == 0.5);
-    for (int i = 0; i < 3; ++i) CHECK_FALSE(p->observe(0.6));  // one rests, two wait
+    for (int i = 0; i < 3; ++i) CHECK_FALSE(p->observe(0.6));  // one of cooldown, two of patience
     CHECK(p->observe(0.6));
     CHECK(o->lr() == 0.25);
     for (int i = 0; i < 20; ++i) CHECK_FALSE(p->observe(0.6));  // it is min_lr already
@@ -147,7 +147,7 @@ TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a
   CHECK(up.observe(0.6));
   CHECK_FALSE(Plateau(sgd, {.patience = 5}, "nan").observe(NAN));
   CHECK(error_of([&] { Plateau(sgd, {.factor = 1.0}); }) == "Plateau: factor is 1, expected between 0 and 1");
-  {  // In a country with a decimal comma, where the machine knows one.
+  {  // With a decimal comma, if the machine has such a locale.
     const std::string before = std::setlocale(LC_ALL, nullptr);
     for (const char* comma : {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8", "fr_FR.utf8"}) {
       if (std::setlocale(LC_ALL, comma) == nullptr) continue;
@@ -167,7 +167,7 @@ TEST_CASE("Plateau lowers the rate after patience, rests, and remembers across a
 
 namespace {
 
-/// The rate before each observation, as PyTorch's tests list it.
+/// The rate before each observation.
 std::vector<double> plateau_rates(double lr, const PlateauOptions& how, const std::vector<double>& metrics) {
   std::vector<Parameter> parameters = model();
   SGD sgd(parameters, {.lr = lr});
@@ -207,7 +207,7 @@ TEST_CASE("Plateau's min_lr and absolute threshold are those of PyTorch's Reduce
   }
 }
 
-TEST_CASE("one error lists all that does not fit, and nothing is loaded") {
+TEST_CASE("one error lists everything that does not fit, and nothing is loaded") {
   std::vector<Parameter> parameters = model(), others = model();
   AdamW from(parameters, options);
   train(from, parameters, 10);
@@ -229,7 +229,7 @@ TEST_CASE("one error lists all that does not fit, and nothing is loaded") {
         "  group 0/lr was '0.01 * warmup(5).then(linear_decay(95))', is '0.001': at k = 10 it goes from "
         "0.009473684210526316 to 0.001; LoadOptions{.accept_changes = true} takes it");
   CHECK(to.k() == 0);
-  CHECK(to.state().tensors.size() == 2);  // counters alone
+  CHECK(to.state().tensors.size() == 2);  // only counters
 
   to.load(copy(from.state()), {.accept_changes = true});
   CHECK(to.k() == 10);
@@ -247,7 +247,7 @@ TEST_CASE("one error lists all that does not fit, and nothing is loaded") {
   CHECK(error_of([&] { to.load(state); }).find("the journal is") != std::string::npos);
 }
 
-TEST_CASE("parameters that are new may be missing when said so") {
+TEST_CASE("new parameters may be missing in the state if allowed") {
   std::vector<Parameter> parameters = model(), others = model();
   AdamW from({parameters[0]}, options);
   parameters.pop_back();
@@ -259,7 +259,7 @@ TEST_CASE("parameters that are new may be missing when said so") {
   CHECK(to.k() == 1);
 }
 
-TEST_CASE("a parameter that moved to another group is noticed") {
+TEST_CASE("a parameter that moved to another group is an error") {
   std::vector<Parameter> parameters = model(), others = model();
   const auto two = [](const Parameter& first, const Parameter& second) {
     return Groups{{.parameters = {first}, .name = "decay"}, {.parameters = {second}, .name = "no decay"}};
@@ -280,7 +280,7 @@ TEST_CASE("a parameter that moved to another group is noticed") {
   CHECK(to.k() == 3);
 }
 
-TEST_CASE("accepted changes may add and drop averages, a momentum, a compensation") {
+TEST_CASE("accepted changes may add and remove averages, a momentum, compensated rounding") {
   std::vector<Parameter> parameters = model();
   const auto fresh = [] { return model(); };
   SGD plain(parameters, {.lr = 0.1});
@@ -306,7 +306,7 @@ TEST_CASE("accepted changes may add and drop averages, a momentum, a compensatio
   less.load(copy(more.state()), {.accept_changes = true});
   CHECK(less.k() == 6);
   train(less, again, 1);
-  // What is no setting must be there all the same.
+  // Tensors that do not depend on a changed setting must not be missing.
   OptimizerState damaged = [&] {
     AdamW adamw(parameters, {});
     train(adamw, parameters, 2);
@@ -318,8 +318,8 @@ TEST_CASE("accepted changes may add and drop averages, a momentum, a compensatio
         std::string::npos);
 }
 
-TEST_CASE("an optimizer starts from the moments that another program left") {
-  // The same run, all in one and with a start from its moments in the middle.
+TEST_CASE("an optimizer can start with moments of another program") {
+  // A run, and the same one continued in the middle by an optimizer that gets only the moments.
   std::vector<Parameter> whole = model(), second = model();
   AdamW a(whole, options);
   train(a, whole, 6);
@@ -366,7 +366,7 @@ TEST_CASE("an optimizer starts from the moments that another program left") {
   CHECK(b.k() == 16);
 }
 
-TEST_CASE("states need names, one each") {
+TEST_CASE("parameters need distinct names to have a state") {
   const Parameter a = Parameter(zeros({1}), Role::weight), b = Parameter(zeros({1}), Role::weight);
   SGD unnamed({a}, {.lr = 0.1});
   CHECK(error_of([&] { unnamed.state(); }) ==

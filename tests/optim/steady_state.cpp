@@ -1,4 +1,4 @@
-// From the third step on, a step asks for no memory.
+// From the third step on, a step allocates no memory.
 
 #include <doctest/doctest.h>
 
@@ -26,7 +26,7 @@ void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return :
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
-TEST_CASE("a steady step calls operator new zero times and asks the system for nothing") {
+TEST_CASE("from the third step on, a step does not call operator new and requests no memory from the system") {
   const int before = threads();
   set_threads(2);
   std::vector<Parameter> parameters;

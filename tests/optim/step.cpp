@@ -1,4 +1,4 @@
-// What step() does and refuses to do.
+// Behaviour and errors of step().
 
 #include <doctest/doctest.h>
 
@@ -55,10 +55,10 @@ TEST_CASE("step applies the gradients and clears them") {
   CHECK(sgd.k() == 1);
   CHECK(values(p) == std::vector{0.5f, 3.0f});
   CHECK_FALSE(p.gradient().defined());
-  CHECK(p.value().version() > version);  // a tape that saved the value notices
+  CHECK(p.value().version() > version);  // a tape that saved the value detects the change
 }
 
-TEST_CASE("options of the program everyone writes") {
+TEST_CASE("a typical set of options compiles and works") {
   const Step total = 100, warm = total / 10;
   Parameter p = make_parameter("p", {1.0f});
   AdamW adamw(std::vector{p}, {.lr = 1e-3 * optim::warmup(warm).then(optim::linear_decay(total - warm)),
@@ -89,7 +89,7 @@ TEST_CASE("a parameter without a gradient is neither updated nor decayed, and co
   CHECK(values(q) == values(fresh));  // its first update, at k = 3
 }
 
-TEST_CASE("nothing to do") {
+TEST_CASE("steps without gradients or parameters") {
   CHECK_THROWS_WITH_AS(AdamW({}, {.lr = 0.1}),
                        "AdamW: there is no parameter to update; does the model name its parts in members()?",
                        ValueError);
@@ -103,7 +103,7 @@ TEST_CASE("nothing to do") {
   p.freeze();
   CHECK_THROWS_AS(sgd.step(), ValueError);
   none.freeze();
-  CHECK_FALSE(sgd.step().applied);  // as it was asked for
+  CHECK_FALSE(sgd.step().applied);  // no gradients
   CHECK(sgd.k() == 0);
   p.unfreeze();
   none.unfreeze();
@@ -116,7 +116,7 @@ TEST_CASE("nothing to do") {
   CHECK(values(p)[0] == near(0.9f));
 }
 
-TEST_CASE("a frozen parameter stays, and moves again when thawed") {
+TEST_CASE("a frozen parameter is not updated, and is updated again once unfrozen") {
   Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f});
   SGD sgd({p, q}, {.lr = 0.5});
   p.freeze();
@@ -163,7 +163,7 @@ TEST_CASE("measure reports how far the parameters moved") {
   CHECK(sgd.step({.measure = true}).update_ratio == near(0.1 / 1.9));
 }
 
-TEST_CASE("a non-finite gradient is seen before anything is written") {
+TEST_CASE("a non-finite gradient is detected before anything is written") {
   for (const float bad : {not_a_number, std::numeric_limits<float>::infinity()}) {
     CAPTURE(bad);
     {  // NonFinite::raise
@@ -175,9 +175,9 @@ TEST_CASE("a non-finite gradient is seen before anything is written") {
             "AdamW: the gradient of 'layer.b' is not finite at k = 0; nothing was updated");
       CHECK(values(a) == std::vector{1.0f, 1.0f});
       CHECK(adamw.k() == 0);
-      CHECK(b.gradient().defined());  // to be looked at
+      CHECK(b.gradient().defined());  // kept for inspection
       adamw.discard_gradients();
-      // As if nothing had happened.
+      // The failed step changed no state.
       Parameter c = make_parameter("c", {1.0f, 1.0f});
       AdamW other({c}, {.lr = 0.1});
       give(a, {1.0f, 2.0f});
@@ -209,7 +209,7 @@ TEST_CASE("a non-finite gradient is seen before anything is written") {
       CHECK(report.bad == "layer.b");
       CHECK(report.grad_norm == near(std::sqrt(3.0)));
       CHECK(values(b) == std::vector{0.5f, 1.0f});
-      CHECK_FALSE(std::isfinite(shared.values<float>()[1]));  // someone else's tensor is not touched
+      CHECK_FALSE(std::isfinite(shared.values<float>()[1]));  // the caller's tensor is unchanged
     }
     {  // NonFinite::unchecked
       Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
@@ -225,7 +225,7 @@ TEST_CASE("a non-finite gradient is seen before anything is written") {
   }
 }
 
-TEST_CASE("groups have settings of their own") {
+TEST_CASE("groups have their own settings") {
   Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f});
   SGDW sgd({{.parameters = {p}}, {.parameters = {q}, .lr_scale = 0.5, .set = {{"weight_decay", 0.0}}}},
            {.lr = 0.5, .weight_decay = 0.5});
@@ -239,7 +239,7 @@ TEST_CASE("groups have settings of their own") {
   CHECK(values(q)[0] == 0.75f);
 }
 
-TEST_CASE("a group may have a clip_norm of its own, of its own norm") {
+TEST_CASE("a group may have its own clip_norm, which applies to the norm of its gradients") {
   Parameter p = make_parameter("p", {0.0f}), q = make_parameter("q", {0.0f}), r = make_parameter("r", {0.0f});
   SGD sgd(
       {{.parameters = {p}, .set = {{"clip_norm", 2.0 * linear_decay(4)}}}, {.parameters = {q}}, {.parameters = {r}}},
@@ -260,7 +260,7 @@ TEST_CASE("a group may have a clip_norm of its own, of its own norm") {
   CHECK(values(p)[0] == near(-3.5));  // its schedule
   CHECK(sgd.value("clip_norm", 2, 0) == 1.0);
   CHECK(sgd.value("clip_norm", 2, 1) == 1.0);
-  // Its own alone.
+  // Only the group's clip_norm.
   Parameter x = make_parameter("x", {0.0f}), y = make_parameter("y", {0.0f});
   SGD one({{.parameters = {x}, .set = {{"clip_norm", 1.0}}}, {.parameters = {y}}}, {.lr = 1.0});
   give(x, {5.0f});
@@ -273,8 +273,8 @@ TEST_CASE("a group may have a clip_norm of its own, of its own norm") {
         }) == "SGD: clip_norm is 0 at k = 0, expected a positive number");
 }
 
-TEST_CASE("a group's momentum works where the optimizer's own is 0, and takes memory there alone") {
-  // With a momentum for all, or for one group only: what that group does is the same.
+TEST_CASE("a group may have momentum if the optimizer's is 0, and only the group takes memory for it") {
+  // The group's updates are the same as with momentum for all.
   const auto end = [](const auto& make) {
     Parameter p = make_parameter("p", {1.0f, -2.0f}), q = make_parameter("q", {3.0f});
     const auto optimizer = make(p, q);
@@ -311,7 +311,7 @@ TEST_CASE("a group's momentum works where the optimizer's own is 0, and takes me
       return optimizer;
     });
     CHECK(got == expected);
-    // The other way round: no momentum, and no memory for it, in one group.
+    // The reverse: one group without momentum and without memory for it.
     Parameter p = make_parameter("p", {1.0f, -2.0f}), q = make_parameter("q", {3.0f});
     T without({{.parameters = {p}, .set = {{what, 0.0}}}, {.parameters = {q}}}, all);
     for (int i = 0; i < 4; ++i) {
@@ -334,7 +334,7 @@ TEST_CASE("a group's momentum works where the optimizer's own is 0, and takes me
   check(std::type_identity<Adafactor>(), AdafactorOptions{.lr = 0.1}, "beta1", &AdafactorOptions::beta1);
 }
 
-TEST_CASE("independent decay does not know the learning rate") {
+TEST_CASE("independent decay does not depend on the learning rate") {
   Parameter p = make_parameter("p", {1.0f});
   AdamW adamw({p}, {.lr = 0.0, .weight_decay = 0.25 * linear_decay(2), .decay = Decay::independent});
   give(p, {1.0f});
@@ -361,7 +361,7 @@ TEST_CASE("small decays are not lost") {
   CHECK(std::abs(shrink(Rounding::torch_compat) - 1.0) > 0.05);
 }
 
-TEST_CASE("by default the effective decay is within 1% of what was asked for, in PyTorch's order it is not") {
+TEST_CASE("by default the effective decay is within 1% of the configured one, in PyTorch's order it is not") {
   constexpr std::int64_t n = 4096;
   const Tensor start = uniform({n}, 1.0f, 2.0f);
   std::vector<Tensor> gradients;
@@ -389,7 +389,7 @@ TEST_CASE("by default the effective decay is within 1% of what was asked for, in
 }
 
 TEST_CASE("AdamWR: the normalized decay with restarts, by hand") {
-  // Two cycles of 2 and 4 epochs, 10 batches each: the decay of a cycle goes by its own length.
+  // Two cycles of 2 and 4 epochs with 10 batches each: a cycle's decay depends on its length.
   const auto decay = [](double epochs) {
     return normalized_decay(0.05, {.batch_size = 10, .samples = 100, .epochs = epochs});
   };
@@ -424,7 +424,7 @@ TEST_CASE("scheduled betas: the bias corrections are running products") {
   }
 }
 
-TEST_CASE("errors of construction name the parameter") {
+TEST_CASE("errors of the constructor name the parameter") {
   const Parameter p = make_parameter("layer.weight", {1.0f}), q = make_parameter("q", {1.0f});
   CHECK(error_of([&] { AdamW({p, q, p}, {.lr = 0.1}); }) == "AdamW: parameter 'layer.weight' is twice in group 0");
   CHECK(error_of([&] {
@@ -444,7 +444,7 @@ TEST_CASE("errors of construction name the parameter") {
 
 TEST_CASE("a value out of range is an error before anything changes") {
   Parameter p = make_parameter("p", {1.0f});
-  // What is wrong from the start is refused at construction, in every group.
+  // The constructor checks the first values, in every group.
   const auto refused = [&](const AdamOptions& options) { return error_of([&] { Adam({p}, options); }); };
   CHECK(refused({.lr = -0.1}) == "Adam: lr is -0.1, expected at least 0");
   CHECK(refused({.lr = 0.1, .beta1 = 1.0}) == "Adam: beta1 is 1, expected at least 0 and less than 1");

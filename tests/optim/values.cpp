@@ -1,4 +1,4 @@
-// Parameters that are given another value after the optimizer was made, and optimizers that are moved.
+// Parameters that get another value after the optimizer was created, and optimizers that are moved.
 
 #include <doctest/doctest.h>
 
@@ -33,7 +33,7 @@ void step(Optimizer& optimizer, Parameter p, float gradient) {
 
 }  // namespace
 
-TEST_CASE("a step after set_value updates the new value, and no memory that others have by now") {
+TEST_CASE("a step after set_value updates the new value, and does not write to the old value's memory") {
   for (const bool averaged : {false, true}) {
     CAPTURE(averaged);
     Parameter p = make_parameter("p", full({6}, 1.0f));
@@ -41,16 +41,16 @@ TEST_CASE("a step after set_value updates the new value, and no memory that othe
     if (averaged) sgd.average();
     step(sgd, p, 1.0f);
     p.set_value(full({6}, 100.0f));
-    const Tensor other = full({6}, 7.0f);  // gets the memory of the old value
+    const Tensor other = full({6}, 7.0f);  // reuses the memory of the old value
     step(sgd, p, 1.0f);
     for (const float x : other.values<float>()) CHECK(x == 7.0f);
-    for (const float x : p.value().values<float>()) CHECK(x == 98.5f);  // the momentum went on
+    for (const float x : p.value().values<float>()) CHECK(x == 98.5f);  // the momentum was kept
     step(sgd, p, 0.0f);
     CHECK(first(p) == 97.75f);
   }
 }
 
-TEST_CASE("a bf16 parameter that gets another bf16 value: master and moments go on from it") {
+TEST_CASE("after set_value on a bf16 parameter, the master has the new value and the moments are kept") {
   Parameter p = make_parameter("p", to(full({6}, 1.0f), Dtype::bf16));
   SGD sgd({p}, {.lr = 1.0});
   step(sgd, p, 0.25f);
@@ -94,7 +94,7 @@ TEST_CASE("a parameter of another dtype than before is refused before anything c
 TEST_CASE("optimizers can be moved and kept in a vector") {
   static_assert(std::is_nothrow_move_constructible_v<AdamW> && std::is_nothrow_move_assignable_v<Muon>);
   static_assert(!std::is_copy_constructible_v<SGD>);
-  static_assert(!std::is_assignable_v<Optimizer&, SGD&&>);  // would make an SGD of whatever is there
+  static_assert(!std::is_assignable_v<Optimizer&, SGD&&>);  // would slice, as the Optimizer may not be an SGD
   Parameter p = make_parameter("p", full({9000}, 1.0f)), q = make_parameter("q", full({2}, 1.0f));
   std::vector<SGD> all;
   for (const Parameter& each : {p, q}) all.emplace_back(Groups{each}, SGDOptions{.lr = 0.5});
@@ -117,7 +117,7 @@ concept takes_a_rate = requires(const AdamW& adamw, T rate) {
   adamw.lr(rate);
 };
 
-TEST_CASE("lr(1e-4) does not compile: it would ask for the rate of group 0") {
+TEST_CASE("lr(1e-4) does not compile: it would convert to lr(0), the rate of group 0") {
   static_assert(!takes_a_rate<double> && !takes_a_rate<float>);
   static_assert(takes_a_rate<int> && takes_a_rate<std::size_t>);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Dense row-major arrays of any scalar, for the reference implementations: plain, slow, obvious.
+// Dense row-major arrays of any scalar type, for the reference implementations, which are simple and slow.
 
 #include <cstdint>
 #include <nlohmann/json.hpp>
@@ -30,11 +30,11 @@ struct Array {
   T& operator[](std::int64_t i) { return values[static_cast<std::size_t>(i)]; }
   const T& operator[](std::int64_t i) const { return values[static_cast<std::size_t>(i)]; }
 
-  /// The element at an index of one number per axis. Sizes of 1 stretch, and axes missing in front are ignored, so that
-  /// an index of a broadcast result reads its operand.
+  /// The element that is broadcast to this index of a result: axes of size 1 are repeated, and the index may have more
+  /// leading axes than the array.
   const T& at(const Sizes& index) const { return values[offset(index)]; }
   T& at(const Sizes& index) { return values[offset(index)]; }
-  /// The element at an index of exactly this rank.
+  /// The element at this index, without broadcasting.
   template <class... Index>
   const T& operator()(Index... index) const {
     return values[exact_offset(index...)];
@@ -69,7 +69,7 @@ using Arrays = std::vector<Array<T>>;
 /// The attributes of a call, as the golden file has them.
 using Attributes = nlohmann::json;
 
-/// One number for rows and columns, or one for each.
+/// One number for both rows and columns, or one for each.
 inline std::array<std::int64_t, 2> pair_of(const Attributes& value) {
   if (value.is_array()) return {value[0], value[1]};
   return {value, value};

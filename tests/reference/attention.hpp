@@ -17,7 +17,7 @@ inline const auto scaled_dot_product_attention = []<class T>(const Arrays<T>& x,
   rows.pop_back();
   Array<T> y(shape);
   for_each_index(rows, [&](const Sizes& row) {
-    // An index of this row's matrices, the last two places of which are set as needed.
+    // An index whose last two axes are set where it is used.
     Sizes index = row;
     index.push_back(0);
     const auto at = [&](const Array<T>& array, std::int64_t i, std::int64_t j) -> const T& {

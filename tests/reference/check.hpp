@@ -1,7 +1,7 @@
 #pragma once
 
-// What the checks need of a reference: its outputs, its gradients, the sums of absolute terms of both, and whether the
-// gradients agree with differences.
+// Runs a reference implementation: its outputs, its gradients, the sums of absolute terms of both, and a comparison of
+// the gradients with differences.
 
 #include <functional>
 
@@ -10,7 +10,7 @@
 
 namespace temper::reference {
 
-/// An operation's forward, as a template on the scalar: instantiated with double for differences, with Var for
+/// The forward of an operation for two scalar types: double, to compute differences, and Var, to compute
 /// gradients.
 class Reference {
  public:
@@ -21,7 +21,7 @@ class Reference {
   std::function<Arrays<Var>(const Arrays<Var>&, const Attributes&)> recorded;
 };
 
-/// An array and how large rounding errors in it are measured against.
+/// An array of expected values, and the sums of absolute terms that rounding errors are relative to.
 struct Expected {
   Array<double> value;
   Array<double> terms;
@@ -29,7 +29,7 @@ struct Expected {
 
 struct Result {
   std::vector<Expected> outputs;
-  std::vector<Expected> gradients;  // one per input; zeros where none was asked for
+  std::vector<Expected> gradients;  // one per input; zeros if it was not requested
 };
 
 namespace detail {
@@ -50,7 +50,7 @@ inline double weighted_sum(const Arrays<double>& outputs, const Arrays<double>& 
 
 }  // namespace detail
 
-/// Runs a reference. `weights`: one array per output, of zeros where it does not enter the sum that is differentiated.
+/// Runs a reference. The loss that is differentiated is the sum of outputs times `weights`, one array per output.
 inline Result run(const Reference& reference, const Arrays<double>& inputs, const std::vector<bool>& differentiable,
                   const Arrays<double>& weights, const Attributes& attributes) {
   Var::clear();
@@ -99,9 +99,9 @@ inline double difference_error(const Reference& reference, const Arrays<double>&
       squares += inputs[k][i] * inputs[k][i];
       largest = std::max(largest, std::abs(gradient[i]));
     }
-    // In proportion to the input: rows of norms may be as small as their eps.
+    // The step is proportional to the input: rows of norms may be as small as their eps.
     const double step = 1e-5 * (squares > 0 ? std::sqrt(squares / static_cast<double>(inputs[k].numel())) : 1.0);
-    // Large inputs are sampled: an error would not hide in a few elements, and each costs two forwards.
+    // Of large inputs only some elements are checked, as each needs two forwards, and errors rarely affect only a few.
     const std::int64_t stride = inputs[k].numel() / 128 + 1;
     for (std::int64_t i = 0; i < inputs[k].numel(); i += stride) {
       const double x = inputs[k][i];

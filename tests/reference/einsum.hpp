@@ -1,6 +1,6 @@
 #pragma once
 
-// Sums of products, one term at a time.
+// Einsum and batched products, one term at a time.
 
 #include <map>
 #include <string>

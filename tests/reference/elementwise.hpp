@@ -51,7 +51,7 @@ inline const auto sub = broadcast_elementwise([](const auto& a, const auto& b) {
 inline const auto mul = broadcast_elementwise([](const auto& a, const auto& b) { return a * b; });
 inline const auto div = broadcast_elementwise([](const auto& a, const auto& b) { return a / b; });
 
-/// The first of equals gets half of the gradient, the second the other half.
+/// Equal operands get half of the gradient each.
 inline const auto maximum = broadcast_elementwise([](const auto& a, const auto& b) {
   using T = std::decay_t<decltype(a)>;
   if (value_of(a) == value_of(b)) return T(0.5) * a + T(0.5) * b;
@@ -101,7 +101,7 @@ inline const auto absolute = elementwise([](const auto& x, const Attributes&) {
   using T = std::decay_t<decltype(x)>;
   return value_of(x) > 0 ? T(x) : value_of(x) < 0 ? T(-x) : T(0);
 });
-/// The slope on both bounds is 1.
+/// The derivative at both bounds is 1.
 inline const auto clamp = elementwise([](const auto& x, const Attributes& a) {
   using T = std::decay_t<decltype(x)>;
   if (a.contains("min") && value_of(x) < a["min"].get<double>()) return T(a["min"].get<double>());
@@ -114,7 +114,7 @@ inline const auto relu = elementwise([](const auto& x, const Attributes&) {
   using T = std::decay_t<decltype(x)>;
   return value_of(x) > 0 ? T(x) : T(0);
 });
-/// The slope at 0 is that of the negative side.
+/// The derivative at 0 is that of the negative side.
 inline const auto leaky_relu = elementwise([](const auto& x, const Attributes& a) {
   using T = std::decay_t<decltype(x)>;
   return value_of(x) > 0 ? T(x) : T(a["slope"].get<double>()) * x;
@@ -129,7 +129,7 @@ inline const auto gelu_tanh = elementwise([](const auto& x, const Attributes&) {
   return T(0.5) * x * (T(1) + tanh(T(std::sqrt(2 / M_PI)) * (x + T(0.044715) * x * x * x)));
 });
 
-/// Through exp of a negative number alone, so that nothing overflows.
+/// Uses exp of a negative number only, so that nothing overflows.
 template <class T>
 T softplus_of(const T& x) {
   return value_of(x) > 0 ? x + log(T(1) + exp(-x)) : log(T(1) + exp(x));
@@ -139,7 +139,7 @@ inline const auto logistic = elementwise([](const auto& x, const Attributes&) { 
 inline const auto hyperbolic_tangent = elementwise([](const auto& x, const Attributes&) { return tanh(x); });
 inline const auto softplus = elementwise([](const auto& x, const Attributes&) { return softplus_of(x); });
 
-/// Dropout of nothing.
+/// Dropout with a rate of 0.
 inline const auto identity = elementwise([](const auto& x, const Attributes&) { return x; });
 
 }  // namespace temper::reference

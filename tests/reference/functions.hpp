@@ -1,6 +1,6 @@
 #pragma once
 
-// Functions of one number, and gated linear units.
+// Elementwise functions and gated linear units.
 
 #include "tests/reference/elementwise.hpp"
 
@@ -69,7 +69,7 @@ TEMPER_FUNCTION(threshold, value_of(x) > a["threshold"].get<double>() ? T(x) : T
 
 #undef TEMPER_FUNCTION
 
-/// max(x, 0) + weight * min(x, 0), a weight for each of the last axis or one for all.
+/// max(x, 0) + weight * min(x, 0), with one weight or one per index of the last axis.
 inline const auto prelu = []<class T>(const Arrays<T>& x, const Attributes&) {
   Array<T> y(x[0].shape);
   for_each_index(y.shape, [&](const Sizes& index) {
@@ -79,7 +79,7 @@ inline const auto prelu = []<class T>(const Arrays<T>& x, const Attributes&) {
   return Arrays<T>{y};
 };
 
-/// f(first half) * second half of the last axis; with f for the second half if `gate_second`.
+/// f(first half) * second half of the last axis; if `gate_second`, first half * f(second half).
 template <class F>
 auto gated(F f, bool gate_second = false) {
   return [=]<class T>(const Arrays<T>& x, const Attributes&) {

@@ -35,7 +35,7 @@ inline const auto conv2d = []<class T>(const Arrays<T>& inputs, const Attributes
   return Arrays<T>{y};
 };
 
-/// One output per window: summary of all the window holds, row by row, without what lies in the padding.
+/// One output per window: summary() of the window's elements, row by row, without those in the padding.
 template <class T, class Summary>
 Arrays<T> pooled(const Array<T>& x, const Attributes& a, Summary summary) {
   const auto kernel = pair_of(a["kernel"]);
@@ -58,7 +58,7 @@ Arrays<T> pooled(const Array<T>& x, const Attributes& a, Summary summary) {
   return {y};
 }
 
-/// The first of equals gets the gradient.
+/// The first of equal elements gets the gradient.
 inline const auto max_pool2d = []<class T>(const Arrays<T>& x, const Attributes& a) {
   return pooled(x[0], a, [](const std::vector<T>& window) {
     T largest = window.front();

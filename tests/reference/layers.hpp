@@ -1,6 +1,6 @@
 #pragma once
 
-// Positions, attention with all its options, convolutions along one and three axes and transposed ones, group norm.
+// Rotary embeddings, attention with all options, 1-D, 3-D and transposed convolutions, group norm, recurrent layers.
 
 #include <cmath>
 
@@ -9,7 +9,7 @@
 
 namespace temper::reference {
 
-/// x [..., T, D] with its first 2 * pairs features turned. The table's numbers are rounded to float, as the engine's.
+/// x [..., T, D] with its first 2 * pairs features rotated. The table is rounded to float, as in the engine.
 inline const auto rotary_embedding = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::int64_t pairs = a["pairs"], offset = a["offset"];
   const bool interleaved = a["interleaved"];
@@ -40,7 +40,7 @@ inline bool sees(const Attributes& a, std::int64_t row, std::int64_t key) {
   return (left < 0 || key >= row - left) && (right < 0 || key <= row + right);
 }
 
-/// One query's result for `keys` keys: dot(key) is its score with each, value(key, e) what that key holds.
+/// The result of one query: dot(key) is its score with a key, value(key, e) element e of the key's value.
 template <class T>
 void attend(const Attributes& a, std::int64_t row, std::int64_t keys, std::int64_t out, auto dot, auto value,
             auto put) {
@@ -112,7 +112,7 @@ Array<T> reshaped(const Array<T>& x, const Sizes& shape) {
   return y;
 }
 
-/// x [N, L, I], w [O, I / groups, k]: a convolution of images one row high, after padding.
+/// x [N, L, I], w [O, I / groups, k]: a convolution of images with one row, after padding.
 inline const auto conv1d = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const Attributes padding = a.value("padding", Attributes::array({0, 0}));
   const std::int64_t before = padding[0], after = padding[1], length = x[0].size(1) + before + after;
@@ -159,7 +159,7 @@ inline const auto conv3d = []<class T>(const Arrays<T>& x, const Attributes& a) 
   return Arrays<T>{y};
 };
 
-/// x [N, H, W, I], w [I, O / groups, kh, kw]: every pixel is spread over the window it would be the result of.
+/// x [N, H, W, I], w [I, O / groups, kh, kw]: adds every pixel times the kernel to its window of the result.
 inline const auto conv_transpose2d = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const auto stride = pair_of(a.value("stride", Attributes(1)));
   const auto padding = pair_of(a.value("padding", Attributes(0)));
@@ -198,7 +198,7 @@ inline const auto conv_transpose1d = []<class T>(const Arrays<T>& x, const Attri
   return Arrays<T>{reshaped(y, {y.size(0), y.size(2), y.size(3)})};
 };
 
-/// x [N, ..., C], a weight and a bias [C] or none.
+/// x [N, ..., C], weight and bias [C] or none.
 template <class T>
 Arrays<T> normalized_groups(const Arrays<T>& x, std::int64_t groups, double eps) {
   const std::int64_t n = x[0].size(0), channels = x[0].size(-1), width = channels / groups;
@@ -236,7 +236,7 @@ inline const auto instance_norm = []<class T>(const Arrays<T>& x, const Attribut
   return normalized_groups(x, x[0].size(-1), 1e-5);
 };
 
-/// gates [T, N, G], weight [G, H], bias [G], h and c [N, H], and maybe lengths [N].
+/// gates [T, N, G], weight [G, H], bias [G], h and c [N, H], and optionally lengths [N].
 inline const auto recurrent = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::string cell = a["cell"];
   const bool lstm = cell == "lstm", reverse = a.value("reverse", false);

@@ -23,7 +23,7 @@ Arrays<T> along(const Array<T>& x, std::int64_t axis, Body body) {
   return {y};
 }
 
-/// The logarithm of softmax. The largest is taken off first, so that nothing overflows; it is a constant, because the
+/// Log-softmax. The maximum is subtracted first, so that nothing overflows. It is a constant of the gradient, as the
 /// result does not depend on it.
 template <class T>
 std::vector<T> log_softmax_of(std::vector<T> x) {
@@ -56,7 +56,7 @@ inline const auto log_softmax = []<class T>(const Arrays<T>& x, const Attributes
   return along(x[0], a["axis"], log_softmax_of<T>);
 };
 
-/// What becomes of single losses: their sum over `count` ("reduction" is "mean" if absent), their sum, or all of them.
+/// Reduces single losses by "reduction": "mean", the default, divides their sum by `count`; "sum"; or "none".
 template <class T>
 Arrays<T> reduced(const Array<T>& losses, const Attributes& a, std::int64_t count) {
   const std::string how = a.value("reduction", "mean");
@@ -89,7 +89,7 @@ inline const auto cross_entropy = []<class T>(const Arrays<T>& x, const Attribut
   return reduced(losses, a, counted);
 };
 
-/// The same with a weight for each class, and with labels that are probabilities: x, labels and maybe weights.
+/// The same with class weights, and with probabilities as labels. Inputs: x, labels and optionally weights.
 inline const auto weighted_cross_entropy = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const double smoothing = a.value("label_smoothing", 0.0);
   const std::int64_t classes = x[0].size(-1), rows = x[0].numel() / classes;

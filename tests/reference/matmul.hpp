@@ -42,7 +42,7 @@ inline const auto linear = []<class T>(const Arrays<T>& x, const Attributes&) {
   return Arrays<T>{y};
 };
 
-/// A reference that applies another one to what `linear` gives.
+/// A reference that applies another one to the result of `linear`.
 template <class F>
 auto of_linear(F f) {
   return [f]<class T>(const Arrays<T>& x, const Attributes& a) { return f(linear(x, a), a); };

@@ -5,7 +5,7 @@
 
 namespace temper::reference {
 
-/// The mean of x(i) over i below count, and the mean of the squares of what differs from it: the biased variance.
+/// The mean and the biased variance of x(i) for i < count.
 template <class T, class Read>
 std::pair<T, T> moments(std::int64_t count, Read x) {
   const T factor = T(1.0 / static_cast<double>(count));
@@ -54,8 +54,8 @@ inline const auto rms_norm = []<class T>(const Arrays<T>& x, const Attributes& a
   return Arrays<T>{y};
 };
 
-/// x [N, H, W, C], gain, bias, running mean and variance [C] -> y and the new running statistics, the variance of which
-/// is the unbiased one. Source: Ioffe, Szegedy, "Batch normalization" (2015).
+/// x [N, H, W, C], gain, bias, running mean and variance [C] -> y and the new running statistics, with the unbiased
+/// variance. Source: Ioffe, Szegedy, "Batch normalization" (2015).
 inline const auto batch_norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::int64_t c = x[0].size(-1), rows = x[0].numel() / c;
   const bool training = a.value("training", true);

@@ -7,7 +7,7 @@
 
 namespace temper::reference {
 
-/// A reference that makes one number of all elements along the axes given ("axes", all if absent; "keepdim").
+/// A reference that reduces all elements along the given axes to one ("axes", default: all; "keepdim").
 template <class Summary>
 auto reduction(Summary summary) {
   return [summary]<class T>(const Arrays<T>& inputs, const Attributes& a) {
@@ -22,7 +22,7 @@ auto reduction(Summary summary) {
       if (!reduced[axis] || a.value("keepdim", false)) shape.push_back(kept[axis]);
     }
     Array<std::vector<T>> groups(kept);
-    // Sizes of 1 stretch: an index of x reads the group it belongs to.
+    // The reduced axes have size 1, so broadcasting maps an index of x to its group.
     for_each_index(x.shape, [&](const Sizes& index) { groups.at(index).push_back(x.at(index)); });
     Array<T> y(shape);
     for (std::int64_t i = 0; i < y.numel(); ++i) y[i] = summary(groups[i]);
@@ -40,7 +40,7 @@ inline const auto mean = reduction([]<class T>(const std::vector<T>& group) {
   for (const T& value : group) total += value;
   return T(total * T(1.0 / static_cast<double>(group.size())));
 });
-/// The mean of those that are equal to `extreme`: they share the gradient.
+/// The mean of the elements that are equal to `extreme`, so that they share the gradient.
 template <class T>
 T shared(const std::vector<T>& group, double extreme) {
   std::vector<T> equals;
@@ -63,7 +63,7 @@ inline const auto smallest = reduction([]<class T>(const std::vector<T>& group) 
   return shared(group, extreme);
 });
 
-/// The first of equals.
+/// The first of equal elements.
 inline const auto argmax = []<class T>(const Arrays<T>& x, const Attributes& a) {
   Attributes axes;
   axes["axes"] = {a["axis"]};

@@ -1,6 +1,6 @@
 #pragma once
 
-// Images of another size, [N, H, W, C].
+// Resizing of images [N, H, W, C].
 
 #include <cmath>
 
@@ -9,7 +9,7 @@
 
 namespace temper::reference {
 
-/// The places that output i of an axis is made of, with their weights.
+/// The input indices of output i along an axis, with their weights.
 inline std::vector<std::pair<std::int64_t, double>> taps_of(std::int64_t i, std::int64_t in, std::int64_t out,
                                                             const Attributes& a) {
   const std::string mode = a["mode"];

@@ -7,7 +7,7 @@
 
 namespace temper::reference {
 
-/// An array of a shape whose element at each index is read(index).
+/// An array of this shape with the elements read(index).
 template <class T, class Read>
 Arrays<T> arranged(const Sizes& shape, Read read) {
   Array<T> y(shape);
@@ -49,7 +49,7 @@ inline const auto transpose = []<class T>(const Arrays<T>& x, const Attributes& 
   return permute(x, Attributes{{"axes", axes}});
 };
 
-/// Elements begin to end of an axis.
+/// The elements from begin to end along an axis.
 inline const auto slice = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::size_t axis = axis_of(a["axis"], x[0].shape.size());
   const std::int64_t begin = a["begin"], end = a["end"];
@@ -61,7 +61,7 @@ inline const auto slice = []<class T>(const Arrays<T>& x, const Attributes& a) {
   });
 };
 
-/// Parts of "size" along an axis; the last may be smaller.
+/// Parts of length "size" along an axis; the last may be smaller.
 inline const auto split = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::int64_t size = a["size"], whole = x[0].shape[axis_of(a["axis"], x[0].shape.size())];
   Arrays<T> parts;
@@ -99,7 +99,7 @@ inline const auto expand = []<class T>(const Arrays<T>& x, const Attributes& a) 
   return arranged<T>(a["shape"].get<Sizes>(), [&](const Sizes& index) { return x[0].at(index); });
 };
 
-/// `before` and `after`: how many elements of `value` are put at both ends of each axis.
+/// `before` and `after`: the number of elements `value` to add at both ends of each axis.
 inline const auto pad = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const Sizes before = a["before"].get<Sizes>(), after = a["after"].get<Sizes>();
   Sizes shape = x[0].shape;

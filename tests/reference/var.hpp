@@ -1,14 +1,14 @@
 #pragma once
 
-// A reverse-mode tape on scalars: a reference written as a template on its scalar gives, with Var, its gradient too.
+// A reverse-mode tape on scalars: a reference that is a template on its scalar type gives, with Var, its gradient too.
 //
-// Beside each number goes a bound of what rounding can do to it: the sum of the absolute terms it was made of. A float
-// result is off by a few units in the last place of that sum, not of the result, which may be a small difference of
+// Each number has a measure of its rounding error: the sum of the absolute terms it was computed from. The error of a
+// float result is a few units in the last place of that sum, not of the result, which may be a small difference of
 // large terms. `error` is that sum; it is 0 for exact inputs and constants. To first order
 //   a + b:  |a| + |b|, each replaced by its own sum when that is larger
 //   a * b:  the largest of |a b|, error(a) |b|, |a| error(b)
 //   f(x):   the larger of |f(x)|, |f'(x)| error(x)
-// and the gradient has the same: adjoints are propagated a second time with all signs made positive.
+// and likewise for the gradient: adjoints are propagated a second time with absolute values.
 
 #include <algorithm>
 #include <cmath>
@@ -17,13 +17,13 @@
 
 namespace temper::reference {
 
-/// Through exp of a negative number alone, so that nothing overflows.
+/// Uses exp of a negative number only, so that nothing overflows.
 inline double sigmoid(double x) { return x >= 0 ? 1 / (1 + std::exp(-x)) : std::exp(x) / (1 + std::exp(x)); }
 
 class Var {
  public:
   Var(double constant = 0) : value_(constant) {}
-  /// A number whose gradient is asked for.
+  /// A number whose gradient is wanted.
   static Var input(double value) {
     Var x(value);
     x.node_ = push({-1, -1, 0, 0, 0, 0});
@@ -67,7 +67,7 @@ class Var {
     const double y = std::sqrt(x.value_);
     return unary(x, y, 0.5 / y, -0.25 / (y * x.value_));
   }
-  /// The slopes of these two are differences, which float computes from terms as large as 1.
+  /// The derivatives of these two are differences of terms up to 1.
   friend Var tanh(const Var& x) {
     const double y = std::tanh(x.value_), slope = 1 - y * y;
     return unary(x, y, slope, -2 * y * slope, 1 + y * y);
@@ -86,7 +86,7 @@ class Var {
     const double y = std::tan(x.value_), slope = 1 + y * y;
     return unary(x, y, slope, 2 * y * slope);
   }
-  /// The slopes of the next two contain 1 - x^2, a difference.
+  /// The derivatives of the next two contain the difference 1 - x^2.
   friend Var asin(const Var& x) { return inverse_sine(x, std::asin(x.value_), 1); }
   friend Var acos(const Var& x) { return inverse_sine(x, std::acos(x.value_), -1); }
   friend Var atan(const Var& x) {
@@ -122,7 +122,7 @@ class Var {
     return unary(x, std::pow(x.value_, p), term(p, p - 1), term(p * (p - 1), p - 2));
   }
 
-  /// What backward gives for each node: the adjoint, and the sum of its absolute terms.
+  /// The results of backward for each node: the adjoint, and the sum of its absolute terms.
   struct Adjoints {
     std::vector<double> value, terms;
   };
@@ -143,7 +143,7 @@ class Var {
     return adjoints;
   }
 
-  /// Forgets all that was recorded.
+  /// Clears the tape.
   static void clear() { nodes().clear(); }
 
  private:

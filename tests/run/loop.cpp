@@ -1,4 +1,4 @@
-// Loops of a program's own, hooks, and ends that are no last step.
+// A program's own training loops, hooks, and loops that end before their last step.
 
 #include <temper/run/loop.hpp>
 
@@ -41,7 +41,7 @@ void step(const Scale& model, optim::Optimizer& optimizer, float factor = 1.0f) 
 
 }  // namespace
 
-TEST_CASE("batches come one by one, epoch after epoch") {
+TEST_CASE("a loop gives batch after batch, epoch after epoch") {
   data::Loader loader(MadeUp(), {.batch_size = 4});
   Batches<MadeUp> batches(loader);
   std::vector<std::int64_t> sizes, epochs;
@@ -53,7 +53,7 @@ TEST_CASE("batches come one by one, epoch after epoch") {
   CHECK(epochs == std::vector<std::int64_t>{1, 1, 1, 2, 2, 2, 3});
 }
 
-TEST_CASE("a loop restores all that it names: models, optimizers, loaders, numbers, tensors") {
+TEST_CASE("a loop restores everything registered with it: models, optimizers, loaders, numbers, tensors") {
   const auto run_to = [](const Folder& folder, bool resume, Step stop_at) {
     TrainOptions options = options_in(folder);
     options.resume = resume;
@@ -102,7 +102,7 @@ TEST_CASE("a loop restores all that it names: models, optimizers, loaders, numbe
   CHECK(numbers_of(killed) == numbers_of(whole));
 }
 
-TEST_CASE("a checkpoint of other parts is refused with all that does not fit, and nothing changes") {
+TEST_CASE("a checkpoint of other parts is refused with everything that does not fit, and nothing changes") {
   const Folder folder;
   TrainOptions options = options_in(folder);
   const auto train = [&](const char* name, bool number, float weight) {
@@ -132,7 +132,7 @@ TEST_CASE("a checkpoint of other parts is refused with all that does not fit, an
   }
 }
 
-TEST_CASE("names that cannot tell parts apart are refused") {
+TEST_CASE("duplicate and invalid names of parts throw") {
   const Folder folder;
   Run run({.name = "two", .options = options_in(folder)});
   const Scale model;
@@ -148,7 +148,7 @@ TEST_CASE("names that cannot tell parts apart are refused") {
   CHECK_THROWS_WITH_AS(loop.state("b", value), doctest::Contains("'b' is named after the first step"), ValueError);
 }
 
-TEST_CASE("hooks are called at their points, and a loop can end itself") {
+TEST_CASE("hooks are called at their events, and can end the loop") {
   const Folder folder;
   Run run({.name = "one", .options = options_in(folder)});
   std::string calls;
@@ -174,7 +174,7 @@ TEST_CASE("hooks are called at their points, and a loop can end itself") {
   CHECK(std::filesystem::exists(folder / "run/model.safetensors"));
 }
 
-TEST_CASE("a figure that is not finite, or a loss beyond the bound, ends a loop") {
+TEST_CASE("a metric that is not finite, or a loss above the limit, ends a loop") {
   const Folder folder;
   TrainOptions options = options_in(folder);
   options.max_loss = 10;

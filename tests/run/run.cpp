@@ -1,4 +1,4 @@
-// Run inside this process: what can be seen there alone.
+// Tests of Run that must be in the same process.
 
 #include <temper/run/run.hpp>
 
@@ -36,7 +36,7 @@ TrainOptions options_in(const Folder& folder) {
   return options;
 }
 
-/// Trains `model` in one or two phases; which of them made steps, and the weights after each.
+/// Trains `model` in one or two phases. Returns which of them made steps, and the weights after each.
 struct Outcome {
   std::vector<int> steps;
   std::vector<float> weights;
@@ -69,7 +69,7 @@ Outcome train(const TrainOptions& options, const std::vector<Phase>& phases) {
 
 }  // namespace
 
-TEST_CASE("a step of a run allocates nothing from the third on, its line of metrics included") {
+TEST_CASE("from the third step on, a run's step and its line of metrics allocate nothing") {
   const Folder folder;
   TrainOptions options = options_in(folder);
   options.log_every = 1;
@@ -85,7 +85,7 @@ TEST_CASE("a step of a run allocates nothing from the third on, its line of metr
   run.train(
       model, *optimizer, loader,
       [&](const auto& batch) {
-        // From one call to the next: backward, update, metrics. Where epochs meet, the loader draws an order.
+        // Counts from one call to the next: backward, update, metrics. At the start of an epoch, the loader shuffles.
         if (calls > 6) allocations += static_cast<long>(temper_test::allocations() - before);
         ++calls;
         before = static_cast<std::int64_t>(temper_test::allocations());
@@ -98,7 +98,7 @@ TEST_CASE("a step of a run allocates nothing from the third on, its line of metr
   CHECK(Folder::read(folder / "run/metrics.jsonl").find("\"step\":20,") != std::string::npos);
 }
 
-TEST_CASE("batches that make one update together are weighted by what their losses are means over") {
+TEST_CASE("batches that are accumulated for one update are weighted by the counts their losses are means over") {
   struct Four {
     std::int64_t size() const { return 4; }
     std::array<Tensor, 2> get(std::int64_t i) const {
@@ -123,7 +123,7 @@ TEST_CASE("batches that make one update together are weighted by what their loss
         [&](const auto& batch) {
           const auto& [x, counts] = batch;
           const Tensor y = x * model.weight;
-          // A mean over examples, or over as many terms as `counts` says each example has.
+          // A mean over examples, or over the number of terms that `counts` has for each example.
           const double terms = tokens ? sum(counts).item() : static_cast<double>(x.size(0));
           const Tensor total = tokens ? sum(y * y * counts) : sum(y * y);
           return MeanLoss{total * static_cast<float>(1.0 / terms), terms};
@@ -158,7 +158,7 @@ TEST_CASE("a loss that is not finite ends the run, and says at which step and wh
                        ValueError);
 }
 
-TEST_CASE("a resumed run skips the phases its checkpoint has passed") {
+TEST_CASE("a resumed run skips the phases that its checkpoint has completed") {
   const std::vector<Phase> phases = {{.name = "first", .steps = 5, .lr = "0.1"}, {}};
   const Folder folder;
   TrainOptions options = options_in(folder);
@@ -167,7 +167,7 @@ TEST_CASE("a resumed run skips the phases its checkpoint has passed") {
   CHECK(whole.weights[1] < whole.weights[0]);
   const std::string log = Folder::read(folder / "run/metrics.jsonl");
   CHECK(log.find("\"step\":5,\"epoch\":1") != std::string::npos);
-  CHECK(log.find("\"step\":25,\"epoch\":2") != std::string::npos);  // steps go on counting
+  CHECK(log.find("\"step\":25,\"epoch\":2") != std::string::npos);  // steps are counted across phases
   CHECK(log.find("\"phase\":\"first\"") != std::string::npos);
 
   options.resume = true;

@@ -20,7 +20,7 @@ std::string read(const std::filesystem::path& path) {
 
 }  // namespace
 
-TEST_CASE("every source keeps the rules of the house") {
+TEST_CASE("every source file follows the rules of the project's structure") {
   const std::filesystem::path root = TEMPER_SOURCE_DIR;
   int files = 0;
   for (const char* top : {"framework", "optim", "models"}) {
@@ -37,7 +37,7 @@ TEST_CASE("every source keeps the rules of the house") {
   CHECK(files > 40);
 }
 
-TEST_CASE("arrows that run back are seen") {
+TEST_CASE("includes of higher layers are detected") {
   CHECK(broken_rules("framework/core/a.cpp", "#include <temper/tensor/tensor.hpp>\n") == 1);
   CHECK(broken_rules("framework/core/a.cpp", "#include \"framework/kernels/a.hpp\"\n") == 1);
   CHECK(broken_rules("framework/kernels/a.cpp", "#include <temper/tensor/tensor.hpp>\n") == 1);
@@ -61,7 +61,7 @@ TEST_CASE("arrows that run back are seen") {
   CHECK(broken_rules("framework/nn/a.cpp", "#include <temper/misc/a.hpp>\n") == 1);
 }
 
-TEST_CASE("arrows that run forward are not") {
+TEST_CASE("includes of lower layers are allowed") {
   CHECK(broken_rules("framework/kernels/a.cpp",
                      "#include <temper/core/errors.hpp>\n#include \"framework/core/a_internal.hpp\"\n") == 0);
   CHECK(broken_rules("framework/autograd/ops/a.cpp",
@@ -76,7 +76,7 @@ TEST_CASE("arrows that run forward are not") {
                      "// #include <temper/nn/module.hpp>\n/*\n#include <temper/nn/module.hpp>\n*/\n") == 0);
 }
 
-TEST_CASE("foreign libraries outside their folders are seen") {
+TEST_CASE("external libraries outside their folders are detected") {
   CHECK(broken_rules("framework/tensor/a.cpp", "#include <oneapi/dnnl/dnnl.hpp>\n") == 1);
   CHECK(broken_rules("optim/kernels/a.cpp", "#include <dnnl.hpp>\n") == 1);
   CHECK(broken_rules("framework/autograd/a.cpp", "#include <xsimd/xsimd.hpp>\n") == 1);
@@ -89,7 +89,7 @@ TEST_CASE("foreign libraries outside their folders are seen") {
   CHECK(broken_rules("framework/core/parallel.cpp", "#include <omp.h>\n#pragma omp parallel\n") == 0);
 }
 
-TEST_CASE("what does not belong in a public header is seen") {
+TEST_CASE("code that does not belong in a public header is detected") {
   for (const char* library :
        {"fmt/format.h", "nlohmann/json.hpp", "zlib.h", "CLI/CLI.hpp", "Random123/philox.h", "immintrin.h"}) {
     const std::string line = std::string("#include <") + library + ">\n";
@@ -106,7 +106,7 @@ TEST_CASE("what does not belong in a public header is seen") {
                      "#pragma once\n#include <vector>\n#include <temper/core/errors.hpp>\n") == 0);
 }
 
-TEST_CASE("printing and exiting in the library is seen") {
+TEST_CASE("printing and exiting in the library are detected") {
   CHECK(broken_rules("framework/nn/a.cpp", "void f() { std::cout << 1; }") == 1);
   CHECK(broken_rules("optim/a.cpp", "void f() { printf(\"x\"); }") == 1);
   CHECK(broken_rules("framework/io/a.cpp", "void f() { fmt::print(\"x\"); }") == 1);
@@ -118,14 +118,14 @@ TEST_CASE("printing and exiting in the library is seen") {
         0);
 }
 
-TEST_CASE("numbers read by the locale are seen") {
+TEST_CASE("parsing of numbers that depends on the locale is detected") {
   CHECK(broken_rules("optim/a.cpp", "bool f() { return std::sscanf(t, \"%lf\", &x) == 1; }") == 1);
   CHECK(broken_rules("framework/train/a.cpp", "double f() { return std::strtod(t, nullptr); }") == 1);
   CHECK(broken_rules("models/cnn/a.cpp", "double f() { return std::stod(t); }") == 1);
   CHECK(broken_rules("framework/io/a.cpp", "void f() { std::from_chars(a, b, x); restored(x); }") == 0);
 }
 
-TEST_CASE("comments and literals are told apart") {
+TEST_CASE("comments and string literals are distinguished") {
   CHECK(without_comments("a // b\nc") == "a \nc");
   CHECK(without_comments("a /* b\n */ c") == "a   c");
   CHECK(without_comments("f(\"// no\", '\"', 1'000); // yes") == "f(\"// no\", '\"', 1'000); ");

@@ -15,7 +15,7 @@ struct Folder {
   int rank;
 };
 
-// An arrow may only point to a lower rank. Folders of one rank do not know each other.
+// A folder may only include folders of a lower rank. Folders of the same rank must not include each other.
 constexpr std::array<Folder, 12> folders = {{{"core", 0},
                                              {"kernels", 1},
                                              {"optim/kernels", 2},
@@ -55,7 +55,7 @@ std::vector<Include> includes_of(const std::string& text) {
   return result;
 }
 
-/// Which file of the project an include names, relative to its root; "" for a foreign one.
+/// The project's file that an include names, relative to the root; "" for an external one.
 std::string target_of(std::string_view path, const Include& include) {
   const std::string_view name = include.name;
   if (name == "temper/temper.hpp") return "framework/temper.hpp";
@@ -76,7 +76,7 @@ bool may_use_openmp(std::string_view path) { return may_use_xsimd(path) || withi
 
 bool found(const std::string& text, const char* pattern) { return std::regex_search(text, std::regex(pattern)); }
 
-/// The lines that fit the pattern and whose first group is wanted.
+/// The lines that match the pattern and whose first group satisfies the predicate.
 template <class Wanted>
 std::vector<std::string> matching(std::string_view listing, const char* pattern, Wanted wanted) {
   const std::regex regex(pattern);
@@ -189,7 +189,7 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
     broken("has an OpenMP pragma; they belong in the kernels folders and core/parallel");
   }
   if (is_public(path) && found(bare, R"(#[ \t]*define\b)")) broken("is public and defines a macro");
-  // What TEMPER_TRACE asks for is printed when the process ends.
+  // Exception: the table that TEMPER_TRACE requests is printed at the end of the process.
   if (folder != "train" && folder != "run" && folder != "models" && path != "framework/core/trace.cpp" &&
       found(bare, R"(\b(std::(cout|cerr|clog)|fmt::print|f?printf|f?puts|fputs|putchar)\b)")) {
     broken("prints; only train and run do");
@@ -204,9 +204,9 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
 }
 
 std::vector<std::string> untagged_symbols(std::string_view listing, std::string_view tag) {
-  // A definition has an address first, then its kind: a capital letter, or `u` for one that is unique in the process.
+  // A line of a global definition: the address, then its kind, a capital letter or `u` (unique in the process).
   return matching(listing, R"(^[0-9a-fA-F]+ [A-Zu] (\S+).*$)", [tag](const std::string& name) {
-    // DW.ref.*: the compiler's own pointers for exception handling. Data, and the same in every unit.
+    // DW.ref.*: the compiler's pointers for exception handling. They are data, and the same in every file.
     return !contains(name, tag) && !name.starts_with("DW.ref.");
   });
 }

@@ -38,7 +38,7 @@ std::vector<IsaObject> isa_objects() {
 
 }  // namespace
 
-// Units for SSE2, which every x86-64 CPU has, may define what they like.
+// Not checked for SSE2, which every x86-64 CPU has.
 TEST_CASE("objects compiled for one instruction set define tagged symbols only") {
   std::size_t symbols = 0;
   for (const auto& [tag, object] : isa_objects()) {
@@ -50,14 +50,14 @@ TEST_CASE("objects compiled for one instruction set define tagged symbols only")
   CHECK(symbols > 0);
 }
 
-// A program dies of the first instruction that its CPU lacks, so nothing of these objects may run before their table is
-// chosen: no function that others call by its name, nothing that runs before main().
-TEST_CASE("objects compiled for one instruction set give away constants and no code") {
+// An instruction that the CPU lacks ends the program, so no code of these objects may run before their table is
+// selected: no function that others can call by name, and no initialization before main().
+TEST_CASE("objects compiled for one instruction set export constants and no code") {
   for (const auto& [tag, object] : isa_objects()) {
     for (const std::string& symbol : callable_functions(output_of("nm '" + object + "'"))) {
       FAIL_CHECK(object << ": " << symbol);
     }
-#if !defined(__SANITIZE_ADDRESS__)  // it enters the globals of every unit into its books at the start
+#if !defined(__SANITIZE_ADDRESS__)  // it registers the globals of every object before main()
     for (const std::string& section : run_at_start(output_of("readelf --wide --section-headers '" + object + "'"))) {
       FAIL_CHECK(object << ": " << section);
     }
@@ -65,9 +65,9 @@ TEST_CASE("objects compiled for one instruction set give away constants and no c
   }
 }
 
-// Unoptimized, their inline functions would be symbols that one unit can take from another. And were the compiler free
-// to fuse multiplications and additions, bodies and tails of loops could round differently.
-TEST_CASE("objects compiled for one instruction set are optimized in every kind of build, without fusing") {
+// Without optimization, their inline functions would be symbols that the linker merges between objects. With
+// contraction to FMA, vector loops and tails could round differently.
+TEST_CASE("objects compiled for one instruction set are optimized in every build type, without contraction to FMA") {
   std::ifstream commands(TEMPER_COMPILE_COMMANDS);
   REQUIRE(commands.is_open());
   int units = 0;
@@ -85,7 +85,7 @@ TEST_CASE("objects compiled for one instruction set are optimized in every kind 
   CHECK(units >= 36);  // three of each
 }
 
-TEST_CASE("untagged symbols are seen") {
+TEST_CASE("untagged symbols are detected") {
   const auto count = [](const char* listing) { return untagged_symbols(listing, "avx2").size(); };
   CHECK(count("0000000000000000 W _ZSt3maxIfERKT_S2_S2_\n") == 1);        // an inline function that was not inlined
   CHECK(count("0000000000000010 T _ZN6temper7kernels4fillEPfl\n") == 1);  // outside the namespace of its set
@@ -99,7 +99,7 @@ TEST_CASE("untagged symbols are seen") {
   CHECK(count("                 U expf\n                 w __gmon_start__\n") == 0);
 }
 
-TEST_CASE("code that others can reach is seen") {
+TEST_CASE("code that other objects can call is detected") {
   CHECK(callable_functions("0000000000004720 T _ZN6temper7kernels6avx51210fill_tableERNS0_8IsaTableE\n").size() == 1);
   CHECK(callable_functions("0000000000000000 i _ZN6temper7kernels6avx5126chosenEv\n").size() == 1);
   CHECK(callable_functions("0000000000000000 D _ZN6temper7kernels6avx5125partsE\n").empty());

@@ -15,7 +15,7 @@ TEST_CASE("large tensors, which several threads write, are zero, filled and clon
   const std::int64_t size = (1 << 20) + 3;  // floats: several pieces, the last one short
   {
     Tensor dirty = empty({size});
-    dirty.fill(3);  // what a pool hands out again
+    dirty.fill(3);  // leaves old contents in the pool's memory
   }
   Tensor x = zeros({size});
   CHECK(std::ranges::all_of(x.values<float>(), [](float v) { return v == 0; }));
@@ -28,7 +28,7 @@ TEST_CASE("large tensors, which several threads write, are zero, filled and clon
   set_threads(before);
 }
 
-TEST_CASE("handles share, clones do not") {
+TEST_CASE("handles share memory, clones do not") {
   Tensor a = from({1, 2, 3, 4, 5, 6}, {2, 3});
   Tensor b = a;
   CHECK(b.same(a));
@@ -84,7 +84,7 @@ TEST_CASE("tensors print") {
   CHECK(to_string(Tensor()) == "undefined tensor");
 }
 
-TEST_CASE("misuse says what was got and what was expected") {
+TEST_CASE("errors say what was given and what was expected") {
   Tensor a = zeros({2, 3});
   CHECK_THROWS_WITH_AS(a.data<std::int64_t>(), "tensor [2, 3] is f32, read as i64", ShapeError);
   CHECK_THROWS_WITH_AS(a.item(), "item: tensor [2, 3] has 6 elements, expected 1", ShapeError);
@@ -95,7 +95,7 @@ TEST_CASE("misuse says what was got and what was expected") {
   CHECK_THROWS_WITH_AS(Tensor().shape(), "an undefined tensor was used; expected one with elements", ValueError);
 }
 
-TEST_CASE("tensors that no memory can hold are errors with their shape and size") {
+TEST_CASE("tensors that are too large throw with their shape and size") {
   const std::int64_t half = std::int64_t{1} << 62;
   for (const Dtype dtype : {Dtype::f32, Dtype::i64, Dtype::bf16}) {
     const std::string text = "tensor " + to_string(dtype) + " [4611686018427387904] has more than 2^63 - 1 bytes";
@@ -104,7 +104,7 @@ TEST_CASE("tensors that no memory can hold are errors with their shape and size"
   }
   CHECK_THROWS_WITH_AS(ones({half / 2, 4}), "shape [2305843009213693952, 4] has more than 2^63 - 1 elements",
                        ShapeError);
-  // A size of 0 does not hide what the other axes make.
+  // Also if one of the axes has size 0.
   CHECK_THROWS_WITH_AS(zeros({0, half, 4}), "shape [0, 4611686018427387904, 4] has more than 2^63 - 1 elements",
                        ShapeError);
   for (const auto& make : std::initializer_list<Tensor (*)()>{[] {

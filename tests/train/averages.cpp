@@ -1,4 +1,4 @@
-// Averaged weights swapped in, and the batch statistics that go with them.
+// Averaged weights that are swapped in, and the batch statistics for them.
 
 #include <temper/train/averages.hpp>
 
@@ -60,18 +60,18 @@ TEST_CASE("AveragedWeights swaps in, and out again") {
   CHECK(p.value().values<float>()[0] == -2.0f);
 }
 
-TEST_CASE("batch statistics are the mean over the batches, whatever they were") {
+TEST_CASE("batch statistics are re-estimated as the mean over the batches") {
   const Model model;
   Batches loader{{{image(1, 3), indices({0})}, {image(10, 14), indices({0})}, {image(-1, 1), indices({0})}}};
   for (int again = 0; again < 2; ++again) {
     reestimate_batch_statistics(model, loader);
     CHECK(model.mean() == doctest::Approx((2.0 + 12.0 + 0.0) / 3));
-    CHECK(model.variance() == doctest::Approx((2.0 + 8.0 + 2.0) / 3));  // of a sample
+    CHECK(model.variance() == doctest::Approx((2.0 + 8.0 + 2.0) / 3));  // unbiased
     CHECK(model.frozen_mean() == 0.0f);
   }
 }
 
-TEST_CASE("a norm that gathers no statistics is refused, not divided by 0") {
+TEST_CASE("a norm without batch statistics throws instead of dividing by 0") {
   const nn::BatchNorm2d still(1, {.momentum = 0.0f});
   Batches loader{{{image(1, 3), indices({0})}}};
   CHECK_THROWS_WITH_AS(
@@ -82,7 +82,7 @@ TEST_CASE("a norm that gathers no statistics is refused, not divided by 0") {
   CHECK(still.running_mean.values<float>()[0] == 0.0f);
 }
 
-TEST_CASE("averages that cannot be swapped back do not end the program") {
+TEST_CASE("a destructor that cannot swap averages back does not end the program") {
   Parameter p = Parameter(ones({2}), Role::weight).named("p");
   optim::SGD sgd({p}, {.lr = 1.0});
   sgd.average({.equal = true});
@@ -96,7 +96,7 @@ TEST_CASE("averages that cannot be swapped back do not end the program") {
   CHECK_THROWS_AS(sgd.step(), ValueError);
 }
 
-TEST_CASE("statistics are back when a batch fails or there is none") {
+TEST_CASE("the old statistics are restored if a batch throws or there is none") {
   const Model model;
   Batches good{{{image(1, 3), indices({0})}}}, none, wrong{{{image(5, 6), indices({0})}, {zeros({3}), indices({0})}}};
   reestimate_batch_statistics(model, good);

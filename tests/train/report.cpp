@@ -37,7 +37,7 @@ std::vector<MetricPoint> curve_of(const std::vector<double>& values) {
   return points;
 }
 
-/// What stands between the marks in the page, where the browser would look for it.
+/// The data in the page, between the marks at which its script finds it.
 std::string between(const std::string& page, const std::string& begin, const std::string& end) {
   const auto from = page.find(begin);
   REQUIRE(from != std::string::npos);
@@ -50,7 +50,7 @@ nlohmann::json data_of(const std::string& page) {
 
 }  // namespace
 
-TEST_CASE("metrics.jsonl becomes one series for each metric, in the order of the lines") {
+TEST_CASE("metrics.jsonl becomes one series per metric, in the order of the lines") {
   const RunMetrics metrics = metrics_of(
       "{\"step\":10,\"epoch\":1,\"time\":0.5,\"train/loss\":2.5,\"lr\":0.1}\n"
       "\n"
@@ -69,7 +69,7 @@ TEST_CASE("metrics.jsonl becomes one series for each metric, in the order of the
   CHECK(metrics.unreadable == 0);
 }
 
-TEST_CASE("values that are not finite are gaps, however they are written") {
+TEST_CASE("values that are not finite are gaps in the curve, in every notation") {
   const RunMetrics metrics = metrics_of(
       "{\"step\":1,\"a\":null}\n{\"step\":2,\"a\":\"nan\"}\n{\"step\":3,\"a\":\"-Infinity\"}\n{\"step\":4,\"a\":7}\n");
   const std::vector<double> values = values_of(metrics.series.at(0));
@@ -78,7 +78,7 @@ TEST_CASE("values that are not finite are gaps, however they are written") {
   CHECK(values[3] == 7);
 }
 
-TEST_CASE("a killed run's last line may be anything, a damaged one before is counted") {
+TEST_CASE("an incomplete last line is ignored, damaged lines before it are counted") {
   for (const char* tail : {"{\"step\":2,\"a\":", "{", "{\"step\":2,\"a\":1", "x"}) {
     const RunMetrics metrics = metrics_of(std::string("{\"step\":1,\"a\":1}\n") + tail);
     CHECK(metrics.unreadable == 0);
@@ -92,7 +92,7 @@ TEST_CASE("a killed run's last line may be anything, a damaged one before is cou
   CHECK(values_of(metrics.series.at(0)) == std::vector<double>{1, 2});
 }
 
-TEST_CASE("a phase has its own loss, and epochs that are not the run's") {
+TEST_CASE("a phase has its own loss and its own epochs") {
   const RunMetrics metrics = metrics_of(
       "{\"step\":5,\"epoch\":1,\"phase\":\"pretrain\",\"train/loss\":4,\"lr\":1}\n"
       "{\"step\":9,\"epoch\":1,\"train/loss\":3,\"lr\":2}\n");
@@ -103,7 +103,7 @@ TEST_CASE("a phase has its own loss, and epochs that are not the run's") {
   CHECK(metrics.steps_per_epoch == 0);
 }
 
-TEST_CASE("a step that is gone back to begins anew there") {
+TEST_CASE("after going back to an earlier step, the curve continues from there") {
   const RunMetrics metrics =
       metrics_of("{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":2,\"b\":2}\n{\"step\":3,\"a\":3}\n{\"step\":2,\"a\":20}\n");
   CHECK(values_of(metrics.series.at(0)) == std::vector<double>{1, 20});
@@ -111,7 +111,7 @@ TEST_CASE("a step that is gone back to begins anew there") {
   CHECK(values_of(metrics_of("{\"step\":1,\"a\":1}\n{\"step\":1,\"a\":2}\n").series.at(0)) == std::vector<double>{2});
 }
 
-TEST_CASE("a long curve is thinned to its extremes, with the means around them") {
+TEST_CASE("a long curve is reduced to minima, maxima and means") {
   std::vector<double> values;
   for (int i = 0; i < 100'000; ++i) values.push_back(i % 10);
   values[31'000] = 500;
@@ -138,7 +138,7 @@ TEST_CASE("a long curve is thinned to its extremes, with the means around them")
   CHECK(thin(curve_of(std::vector<double>(5000, not_finite)), 100).points.size() <= 100);
 }
 
-TEST_CASE("median and the mean of the last twentieth") {
+TEST_CASE("median, and mean of the last twentieth") {
   std::vector<double> values(100, 7.0);
   std::fill(values.end() - 5, values.end(), 1.0);
   values.back() = 6.0;
@@ -150,7 +150,7 @@ TEST_CASE("median and the mean of the last twentieth") {
   CHECK(std::isnan(tail_mean(curve_of({not_finite}))));
 }
 
-TEST_CASE("the page holds the runs, and nothing of them is more than text") {
+TEST_CASE("the page contains the runs, and escapes their texts") {
   const Folder folder;
   const std::string hostile = "<!-- </script><script>alert(1)</script> & \"quotes\" \\";
   const auto run = folder / "a&<b>";
@@ -190,7 +190,7 @@ TEST_CASE("the page holds the runs, and nothing of them is more than text") {
                                              "samples.json: 2 of 3 samples could not be read"});
 }
 
-TEST_CASE("a configuration that is none is said on the page, and the rest is there") {
+TEST_CASE("an unreadable configuration is reported on the page, which has everything else") {
   const Folder folder;
   folder.write("metrics.jsonl", "{\"step\":1,\"lr\":0.5}\n");
   folder.write("config.toml", "seed = 1\nbytes=\xff\xfe\n");
@@ -201,7 +201,7 @@ TEST_CASE("a configuration that is none is said on the page, and the rest is the
   CHECK(data.at("notices").at(0).get<std::string>().find("config.toml could not be read: line 2") == 0);
 }
 
-TEST_CASE("runs of the same name are told apart, an empty one is a run too") {
+TEST_CASE("runs of the same name get distinct labels, and an empty run is accepted") {
   const Folder folder;
   std::vector<std::string> runs;
   for (const char* name : {"x/cnn", "y/cnn/", "z"}) {
@@ -217,7 +217,7 @@ TEST_CASE("runs of the same name are told apart, an empty one is a run too") {
   CHECK(data.at(2).at("series").empty());
 }
 
-TEST_CASE("what is no run is an error, and no page is written") {
+TEST_CASE("a folder that is not a run throws, and no page is written") {
   const Folder folder;
   const std::string page = folder / "page.html", empty = folder.path(), missing = folder / "none";
   CHECK_THROWS_WITH_AS(write_report({}, page), doctest::Contains("no folder given"), ValueError);
@@ -228,7 +228,8 @@ TEST_CASE("what is no run is an error, and no page is written") {
   CHECK_THROWS_WITH_AS(write_report({file}, page), doctest::Contains("this is a file"), FileError);
   CHECK_FALSE(std::filesystem::exists(page));
   folder.write("metrics.jsonl", "");
-  CHECK_THROWS_WITH_AS(write_report({empty}, folder / "file/page.html"), doctest::Contains("expected a folder, this is a file"), FileError);
+  CHECK_THROWS_WITH_AS(write_report({empty}, folder / "file/page.html"),
+                       doctest::Contains("expected a folder, this is a file"), FileError);
   write_report({empty}, page);
   CHECK(std::filesystem::exists(page));
 }

@@ -1,4 +1,4 @@
-// What a training run is made of besides its loop: metrics.jsonl, config.toml, Ctrl-C, progress, the environment.
+// The parts of a training run besides its loop: metrics.jsonl, config.toml, Ctrl-C, progress, the environment.
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -44,7 +44,7 @@ std::string lines(Step from, Step to) {
 
 }  // namespace
 
-TEST_CASE("metrics are a JSON object a line, there at once") {
+TEST_CASE("metrics are one JSON object per line, written immediately") {
   const Folder folder;
   MetricsLog log(folder / "m");
   write_lines(log, 1, 2);
@@ -59,7 +59,7 @@ TEST_CASE("metrics are a JSON object a line, there at once") {
         lines(1, 2) + "{\"step\":3,\"lr\":1e-07,\"loss\":null,\"norm\":null,\"phase\":\"pretrain\"}\n");
 }
 
-TEST_CASE("a new run begins its metrics anew; a resumed one goes on from its step") {
+TEST_CASE("a new run starts with empty metrics; a resumed one continues at its step") {
   const Folder folder;
   {
     MetricsLog log(folder / "m");
@@ -77,7 +77,7 @@ TEST_CASE("a new run begins its metrics anew; a resumed one goes on from its ste
   CHECK(Folder::read(folder / "m").empty());
 }
 
-TEST_CASE("a log goes on after as many lines as the checkpoint had seen, also within a step") {
+TEST_CASE("a resumed log continues after the number of lines in the checkpoint, also within a step") {
   const Folder folder;
   folder.write("m", lines(1, 5) + "{\"step\":5,\"test/accuracy\":0.5}\n" + lines(6, 6));
   {
@@ -92,7 +92,7 @@ TEST_CASE("a log goes on after as many lines as the checkpoint had seen, also wi
   CHECK(log.notice().find("m: the last 3 of 9 lines are missing") != std::string::npos);
 }
 
-TEST_CASE("damaged lines of a log are left out and said; what follows them stays, and so does the file as it was") {
+TEST_CASE("damaged lines of a log are dropped with a warning, the others kept, and the old file is backed up") {
   const Folder folder;
   const std::string damaged = lines(1, 2) + "{\"step\":3,\"epoch\x7f:1}\n" + lines(4, 9) + "{\"st";
   folder.write("m", damaged);
@@ -103,7 +103,7 @@ TEST_CASE("damaged lines of a log are left out and said; what follows them stays
   CHECK(log.lines() == 5);
 }
 
-TEST_CASE("a log that cannot be read is an error, not an empty one") {
+TEST_CASE("a log that cannot be read throws and is not treated as empty") {
   const Folder folder;
   std::filesystem::create_symlink("nowhere", folder / "link");
   std::filesystem::create_directory(folder / "folder");
@@ -114,7 +114,7 @@ TEST_CASE("a log that cannot be read is an error, not an empty one") {
   CHECK(std::filesystem::is_symlink(folder / "link"));
 }
 
-TEST_CASE("texts of a log are JSON whatever they hold") {
+TEST_CASE("texts in a log are valid JSON, whatever their bytes") {
   const Folder folder;
   MetricsLog log(folder / "m");
   const std::string word = "a \"b\"\n\\ \x01 \xc3\xbc";
@@ -129,7 +129,7 @@ TEST_CASE("texts of a log are JSON whatever they hold") {
   CHECK(line["bytes"] == "\xef\xbf\xbd");  // the replacement character
 }
 
-TEST_CASE("a line that cannot be written is an error, and goes to the file with the next one") {
+TEST_CASE("a line that cannot be written throws, and is written with the next one") {
   const Folder folder;
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   struct rlimit before {};
@@ -138,7 +138,7 @@ TEST_CASE("a line that cannot be written is an error, and goes to the file with 
     MetricsLog log(folder / "m");
     write_lines(log, 1, 2);
     struct rlimit full = before;
-    full.rlim_cur = lines(1, 2).size() + 7;  // seven bytes of the next line have room
+    full.rlim_cur = lines(1, 2).size() + 7;  // there is room for seven bytes of the next line
     REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
     CHECK_THROWS_WITH_AS(write_lines(log, 3, 3), doctest::Contains("m: cannot write: File too large"), FileError);
     CHECK_THROWS_WITH_AS(log.sync(), doctest::Contains("m: cannot write: File too large"), FileError);
@@ -150,7 +150,7 @@ TEST_CASE("a line that cannot be written is an error, and goes to the file with 
   std::signal(SIGXFSZ, handler);
 }
 
-TEST_CASE("what a killed run left half-written is cut, also where it looks whole") {
+TEST_CASE("the incomplete last line of a killed run is removed, even if it is valid JSON") {
   const Folder folder;
   for (const char* rest :
        {"{\"step\":5,\"epo", "{\"step\":5,\"epoch\":1}", "{\"step\":\"5\"}\n", "[5]\n", "\n", "{}\n"}) {
@@ -161,7 +161,7 @@ TEST_CASE("what a killed run left half-written is cut, also where it looks whole
   }
 }
 
-TEST_CASE("the first signal is noted, and the next one is no longer held up") {
+TEST_CASE("the first signal requests a stop, the next one ends the program") {
   static volatile std::sig_atomic_t caught = 0;
   const auto before = std::signal(SIGINT, [](int) { caught = caught + 1; });
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
@@ -172,7 +172,7 @@ TEST_CASE("the first signal is noted, and the next one is no longer held up") {
     std::raise(number);
     CHECK(stop.signal() == number);
     CHECK(caught == 0);
-    std::raise(SIGINT);  // as it was before
+    std::raise(SIGINT);  // the old handler is restored
     CHECK(caught == 1);
     CHECK(stop.signal() == number);
     std::signal(SIGINT, [](int) { caught = caught + 1; });
@@ -190,7 +190,7 @@ TEST_CASE("a signal that the program ignored stays ignored") {
   CHECK((std::signal(SIGINT, before) == SIG_IGN));
 }
 
-TEST_CASE("a closed pipe asks to stop, as often as it is written to") {
+TEST_CASE("each write to a closed pipe requests a stop") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   ::close(ends[0]);
@@ -202,7 +202,7 @@ TEST_CASE("a closed pipe asks to stop, as often as it is written to") {
   ::close(ends[1]);
 }
 
-TEST_CASE("there is one StopSignal at a time") {
+TEST_CASE("only one StopSignal can exist at a time") {
   {
     const StopSignal stop;
     CHECK_THROWS_WITH_AS(StopSignal(), doctest::Contains("there is one already"), ValueError);
@@ -226,7 +226,7 @@ TEST_CASE("a progress bar fits into the terminal") {
   CHECK(detail::progress_line(line, full, 80).find("[==============================]") != std::string_view::npos);
 }
 
-TEST_CASE("a configuration gives back every text that was put in") {
+TEST_CASE("a configuration preserves every text") {
   for (const char* text : {"", "plain", "it's \"x\"", "a#b", "a\nb\tc", "\\", "[1, 2]", "{}", "\xc3\xbc = 1",
                            "\x01\x7f", " blank ", "'''", "\"\"\"", "--lr", "1e-3", "true"}) {
     CAPTURE(text);
@@ -237,7 +237,7 @@ TEST_CASE("a configuration gives back every text that was put in") {
   CHECK_THROWS_WITH_AS(detail::toml_string("\xff"), doctest::Contains("is not UTF-8"), ValueError);
 }
 
-TEST_CASE("a configuration is read in order, and what is none says its line") {
+TEST_CASE("a configuration is read in order, and an invalid one throws with the line") {
   CHECK(detail::read_config("# a comment\nlr = \"1e-3 * warmup(5)\" # another\nepochs=5\nraw='\\n'\nrate = 1e-5\n"
                             "on=true\nlist=[1, 2]\n\n[model]\ndepth=20\n") == detail::Config{{"lr", "1e-3 * warmup(5)"},
                                                                                              {"epochs", "5"},
@@ -248,11 +248,11 @@ TEST_CASE("a configuration is read in order, and what is none says its line") {
                                                                                              {"model.depth", "20"}});
   CHECK_THROWS_WITH_AS(detail::read_config("a = 1\nnonsense\n"), doctest::Contains("line 2: "), FileError);
   CHECK_THROWS_WITH_AS(detail::read_config("a = 1\na = 2\n"), doctest::Contains("line 2: "), FileError);
-  // What the TOML library itself stumbles over.
+  // Input that makes the TOML library itself fail.
   for (const char* text : {"[# a", "\xef\xb3\xbf men"}) CHECK_THROWS_AS(detail::read_config(text), FileError);
 }
 
-TEST_CASE("the environment names what bits depend on, and how two differ") {
+TEST_CASE("the environment lists what results depend on bit for bit, and how two environments differ") {
   const Metadata now = environment();
   for (const char* key : {"program", "version", "cpu", "isa", "oneDNN", "threads"}) {
     CAPTURE(key);

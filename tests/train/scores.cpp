@@ -1,4 +1,4 @@
-// Accumulated figures beside those of scikit-learn.
+// Compares accumulated scores with those of scikit-learn.
 
 #include <temper/train/scores.hpp>
 
@@ -28,7 +28,7 @@ Tensor numbers(const json& values) {
   return from(values.get<std::vector<std::int64_t>>(), {static_cast<std::int64_t>(values.size())});
 }
 
-/// Calls add(first, second) with a part of the examples after the other, of `size` each.
+/// Calls add(first, second) with batch after batch of `size` examples.
 template <class Scores, class Rows>
 void add_in_parts(Scores& scores, const json& first, const json& second, std::size_t size, Rows rows) {
   for (std::size_t at = 0; at < first.size(); at += size) {
@@ -54,7 +54,7 @@ doctest::Approx near(const json& value) { return doctest::Approx(value.get<doubl
 
 }  // namespace
 
-TEST_CASE("classifiers: counts, precision, recall, F1, top-k, log loss as scikit-learn says, in batches of any size") {
+TEST_CASE("classifiers: counts, precision, recall, F1, top-k and log loss agree with scikit-learn for any batch size") {
   for (const json& each : golden()["classes"]) {
     const auto classes = static_cast<std::int64_t>(each["matrix"].size());
     for (const std::size_t size : {1, 7, 1000}) {
@@ -91,7 +91,7 @@ TEST_CASE("classifiers: counts, precision, recall, F1, top-k, log loss as scikit
   }
 }
 
-TEST_CASE("two classes by one score: ROC AUC and average precision as scikit-learn says, ties included") {
+TEST_CASE("binary classifiers: ROC AUC and average precision agree with scikit-learn, ties included") {
   for (const json& each : golden()["ranking"]) {
     for (const std::size_t size : {3, 1000}) {
       Ranking ranking;
@@ -102,7 +102,7 @@ TEST_CASE("two classes by one score: ROC AUC and average precision as scikit-lea
   }
 }
 
-TEST_CASE("regression: RMSE, MAE, R2 and MAPE as scikit-learn says, also far from 0 and for equal targets") {
+TEST_CASE("regression: RMSE, MAE, R2 and MAPE agree with scikit-learn, also far from 0 and for equal targets") {
   for (const json& each : golden()["regression"]) {
     RegressionScores scores, in_two;
     scores.add(row(each["predictions"]), row(each["targets"]));
@@ -126,7 +126,7 @@ TEST_CASE("regression: RMSE, MAE, R2 and MAPE as scikit-learn says, also far fro
   CHECK(right.r2() == 1.0);
 }
 
-TEST_CASE("a confusion matrix is a table for people") {
+TEST_CASE("a confusion matrix is formatted as a table") {
   ConfusionMatrix matrix(2);
   const std::vector<std::int64_t> guesses = {0, 0, 1, 1, 1}, labels = {0, 1, 1, 1, 1};
   matrix.add(guesses, labels);
@@ -137,7 +137,7 @@ TEST_CASE("a confusion matrix is a table for people") {
   CHECK_THROWS_WITH_AS(matrix.text({"cat"}), "ConfusionMatrix: 1 names for 2 classes", ValueError);
 }
 
-TEST_CASE("scores say what does not fit, and count nothing of it") {
+TEST_CASE("scores throw for inputs that do not fit, and do not count them") {
   ConfusionMatrix matrix(3);
   CHECK_THROWS_WITH_AS(matrix.accuracy(), "ConfusionMatrix: there are no examples", ValueError);
   CHECK_THROWS_WITH_AS(matrix.add(zeros({2, 4}), indices({0, 1})), "ConfusionMatrix: logits [2, 4], expected [N, 3]",

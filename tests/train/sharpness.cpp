@@ -1,4 +1,4 @@
-// SAM: the gradient at the worst point near the weights.
+// SAM: the gradient at perturbed weights.
 
 #include <temper/train/sharpness.hpp>
 
@@ -69,7 +69,7 @@ TEST_CASE("one step of SAM, and of ASAM, by hand") {
   }
 }
 
-TEST_CASE("both passes of SAM drop the same elements, and batch statistics move once") {
+TEST_CASE("both passes of SAM have the same dropout masks, and update batch statistics once") {
   manual_seed(4);
   const nn::Sequential model(nn::Conv2d(1, 4, {.kernel = 3}), nn::BatchNorm2d(4), nn::ReLU(), nn::Dropout(0.5),
                              nn::Flatten(), nn::Linear(4 * 4 * 4, 2));
@@ -93,13 +93,13 @@ TEST_CASE("both passes of SAM drop the same elements, and batch statistics move 
                          statistics.push_back(running());
                        },
                        {.rho = 1e-6});
-  // So near by, only other masks would change the loss.
+  // With such a small perturbation, only other masks would change the loss.
   CHECK(losses[1] == doctest::Approx(losses[0]).epsilon(1e-4));
   CHECK(statistics[1] != statistics[0]);
   CHECK(running() == statistics[0]);
 }
 
-TEST_CASE("a pass of SAM that throws leaves the weights as they were") {
+TEST_CASE("a pass of SAM that throws restores the weights") {
   const nn::Linear model(2, 2);
   const std::vector<float> before = values(model.weight.value());
   optim::SGD sgd(model.parameters(), {.lr = 0.1});

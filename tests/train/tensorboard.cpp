@@ -19,7 +19,7 @@ using temper_test::Folder;
 
 namespace {
 
-/// A python3 that has the runtime of protocol buffers; the one on the path may not be the system's.
+/// A python3 with the protobuf package, which the first one on the path may lack.
 std::string python() {
   for (const std::string candidate : {"/usr/bin/python3", "python3"}) {
     if (std::system((candidate + " -c 'import google.protobuf' > /dev/null 2>&1").c_str()) == 0) return candidate;
@@ -27,7 +27,7 @@ std::string python() {
   return "";
 }
 
-/// The folder's events, read by a program that knows TensorFlow's message definitions and nothing of ours.
+/// The folder's events, read by a program that uses TensorFlow's message definitions and none of Temper's code.
 std::vector<std::string> events_of(const Folder& folder) {
   const std::string interpreter = python();
   REQUIRE_MESSAGE(!interpreter.empty(), "no python3 has google.protobuf; apt-get install python3-protobuf");
@@ -50,7 +50,7 @@ TEST_CASE("CRC-32C gives the published values") {
   CHECK(detail::crc32c(std::string(32, '\xff')) == 0x62A8AB43);
 }
 
-TEST_CASE("an independent reader finds what was written") {
+TEST_CASE("an independent reader reads what was written") {
   const Folder folder;
   double now = 1'700'000'000.25;
   {
@@ -74,7 +74,7 @@ TEST_CASE("an independent reader finds what was written") {
                                  "1700000001.75 6 text 'long' 'xxxxxxxxxx... 100000'"});
 }
 
-TEST_CASE("a resumed run writes a file that is read after the first, and voids what it does again") {
+TEST_CASE("a resumed run writes a file that is read after the first, and marks the repeated steps as void") {
   const Folder folder;
   const auto clock = [] { return 1'700'000'000.0; };
   {
@@ -92,7 +92,7 @@ TEST_CASE("a resumed run writes a file that is read after the first, and voids w
                                  "1700000000.0 11 session START", "1700000000.0 20 scalar 'a' 3.0"});
 }
 
-TEST_CASE("what was flushed is in the file, and writers that cannot write say so") {
+TEST_CASE("flushed events are in the file, and a writer that cannot write throws") {
   const Folder folder;
   TensorBoard writer((folder / "new/folder").native());
   const auto begin = std::filesystem::file_size(writer.file());

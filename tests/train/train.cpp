@@ -13,7 +13,7 @@ using namespace temper;
 
 namespace {
 
-/// Two batches of logits and labels, in the form of a loader.
+/// Two batches of logits and labels, with the interface of a loader.
 struct Batches {
   std::vector<std::array<Tensor, 2>> batches;
   auto begin() { return batches.begin(); }
@@ -26,10 +26,11 @@ TEST_CASE("text is formatted from erased arguments") {
   CHECK(detail::format_erased("{} {:.2f} {:>4} {} {} {}", {1.5f, 2.0 / 3.0, 7, "text", Shape{2, 3}, true}) ==
         "1.5 0.67    7 text [2, 3] true");
   CHECK(detail::format_erased("{}", {from({1, 2}, {2})}) == "[1, 2] f32 [2]");
-  CHECK_THROWS_WITH_AS(detail::format_erased("{} {}", {1}), doctest::Contains("has places for 2 arguments, 1 was given"), ValueError);
+  CHECK_THROWS_WITH_AS(detail::format_erased("{} {}", {1}),
+                       doctest::Contains("has places for 2 arguments, 1 was given"), ValueError);
 }
 
-TEST_CASE("accuracy counts the rows whose largest logit stands at the label") {
+TEST_CASE("accuracy counts the rows whose largest logit is at the label") {
   Batches loader{{{from({1, 2, 3, 0, 5, 6}, {2, 3}), indices({2, 2})}, {from({9, 1, 1}, {1, 3}), indices({1})}}};
   const auto identity = [](const Tensor& x) { return x; };
   CHECK(accuracy(identity, loader) == doctest::Approx(2.0 / 3.0));
@@ -40,7 +41,7 @@ TEST_CASE("accuracy counts the rows whose largest logit stands at the label") {
                        "accuracy: logits [2, 3] and labels [1], expected [N, classes] and [N]", ShapeError);
 }
 
-TEST_CASE("accuracy evaluates, also in the midst of a tape") {
+TEST_CASE("accuracy runs in evaluation mode, also while a tape records") {
   Batches loader{{{from({1, 2}, {1, 2}), indices({1})}}};
   Tape tape;
   bool seen_training = true;

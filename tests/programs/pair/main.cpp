@@ -1,5 +1,5 @@
-// A program with a loop of its own, for the tests that kill and resume: two networks that play against each other, two
-// loaders, and a state of its own.
+// A program with its own training loop, for the tests that kill and resume: two adversarial networks, two loaders and
+// its own state.
 
 #include <temper/run/loop.hpp>
 #include <temper/run/program.hpp>
