@@ -18,6 +18,19 @@ memory::desc matrix(Index rows, Index columns, bool transposed, onednn::Type typ
   return {{rows, columns}, type, memory::dims{transposed ? 1 : columns, transposed ? rows : 1}};
 }
 
+/// Appends the product of a [rows, columns] matrix, stored by columns when `transposed`, and v [columns] to `result`.
+void append_product(const double* matrix, Index rows, Index columns, bool transposed, const double* v,
+                    std::vector<double>& result) {
+  const std::size_t before = result.size();
+  result.resize(before + static_cast<std::size_t>(rows));
+  double* const sums = result.data() + before;
+  if (transposed) {
+    for (Index i = 0; i < columns; ++i) onednn::add_scaled(v[i], matrix + i * rows, rows, sums);
+  } else {
+    for (Index i = 0; i < rows; ++i) sums[i] = onednn::dot(matrix + i * columns, v, columns);
+  }
+}
+
 /// Whether oneDNN's gemm is faster here than its matmul: as a rule where a is transposed (5 to 20 %), and for tall
 /// products. The shape alone decides, so that runs are reproducible.
 bool suits_gemm(const Matmul& shape) {
@@ -98,30 +111,17 @@ bool ProductTask::right(onednn::Program& program) const {
   if (!onednn::behaves(program, arrays)) return false;
 
   // y r = a (b r) + what is added
-  const auto at = [](Index i) { return static_cast<std::size_t>(i); };
-  std::vector<double> br(at(batches_b * k));
-  for (Index i = 0; i < batches_b; ++i) {
-    for (Index row = 0; row < k; ++row) {
-      double& sum = br[at(i * k + row)];
-      for (Index column = 0; column < n; ++column) {
-        sum += b[at(i * k * n + (transpose_b ? column * k + row : row * n + column))] * r[at(column)];
-      }
-    }
+  std::vector<double> br, expected;
+  for (Index i = 0; i < batches_b; ++i) append_product(b.data() + i * k * n, k, n, transpose_b, r.data(), br);
+  for (Index i = 0; i < batch; ++i) {
+    append_product(a.data() + i * m * k, m, k, transpose_a, br.data() + (share_b ? 0 : i * k), expected);
   }
+  const double bias_r = has_bias_ ? onednn::dot(bias.data(), r.data(), n) : 0;
   const std::vector<double> y = arrays.back().values();
   for (Index row = 0; row < batch * m; ++row) {
-    const Index i = row / m;
-    double expected = 0, got = 0;
-    for (Index j = 0; j < k; ++j) {
-      const Index element = i * m * k + (transpose_a ? j * m + row % m : row % m * k + j);
-      expected += a[at(element)] * br[at((share_b ? 0 : i) * k + j)];
-    }
-    for (Index column = 0; column < n; ++column) {
-      if (has_bias_) expected += bias[at(column)] * r[at(column)];
-      if (accumulate) expected += before[at(row * n + column)] * r[at(column)];
-      got += y[at(row * n + column)] * r[at(column)];
-    }
-    if (!(got == expected)) return false;
+    const double added = accumulate ? onednn::dot(before.data() + row * n, r.data(), n) : 0;
+    const double got = onednn::dot(y.data() + row * n, r.data(), n);
+    if (!(got == expected[static_cast<std::size_t>(row)] + bias_r + added)) return false;
   }
   return true;
 }

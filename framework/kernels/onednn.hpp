@@ -64,6 +64,9 @@ auto describe(const dnnl::primitive_attr& attributes, const Args&... args) {
 #endif
 }
 
+/// Whether every byte from `first` to `last` has that value.
+bool all_are(std::byte value, const std::byte* first, const std::byte* last);
+
 /// Whether it is one of oneDNN's reference implementations, which are right but a hundred times slower than the others.
 bool is_reference(const std::string& implementation);
 

@@ -22,10 +22,6 @@ constexpr std::size_t operand_fence = std::size_t{1} << 14, workspace_fence = st
 
 std::size_t width_of(Type type) { return type == Type::bf16 ? 2 : 4; }
 
-bool all_are(std::byte value, const std::byte* first, const std::byte* last) {
-  return std::all_of(first, last, [=](std::byte byte) { return byte == value; });
-}
-
 struct Verdicts {
   std::mutex mutex;
   std::map<std::pair<std::string, std::string>, bool> known;  // by key and implementation
@@ -93,9 +89,10 @@ std::uint32_t WholeNumbers::next() {
 
 std::vector<double> WholeNumbers::draw(Index count, double limit) {
   std::vector<double> values(static_cast<std::size_t>(count));
-  const auto choices = static_cast<std::uint32_t>(2 * limit + 1), kept = static_cast<std::uint32_t>(share_ * 0x1p24);
+  const auto choices = static_cast<std::uint64_t>(2 * limit + 1);
+  const auto kept = static_cast<std::uint32_t>(share_ * 0x1p24);
   for (double& value : values) {
-    value = static_cast<double>(next() % choices) - limit;
+    value = static_cast<double>(static_cast<std::int64_t>(next() * choices >> 24)) - limit;
     if (share_ < 1 && next() >= kept) value = 0;
   }
   return values;
@@ -163,6 +160,23 @@ std::vector<double> TrialArray::values() const {
 
 bool TrialArray::fences_hold() const {
   return all_are(result_fence, bytes_.data(), start()) && all_are(result_fence, end(), bytes_.data() + bytes_.size());
+}
+
+double dot(const double* a, const double* b, Index n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < n; ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+void add_products(const double* a, const double* b, Index n, double* sums) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) sums[i] += a[i] * b[i];
+}
+
+void add_scaled(double factor, const double* x, Index n, double* sums) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) sums[i] += factor * x[i];
 }
 
 bool behaves(Program& program, std::vector<TrialArray>& arrays) {

@@ -64,6 +64,15 @@ class TrialArray {
   std::vector<std::byte> bytes_, before_;
 };
 
+// Sums of whole numbers that are exact in double are so in any order: these are taken in the fastest.
+
+/// The sum of a[i] * b[i].
+double dot(const double* a, const double* b, Index n);
+/// sums[i] += a[i] * b[i].
+void add_products(const double* a, const double* b, Index n, double* sums);
+/// sums[i] += factor * x[i].
+void add_scaled(double factor, const double* x, Index n, double* sums);
+
 /// Runs the program on the arrays, of which the last is its result. Whether it wrote that alone.
 bool behaves(Program& program, std::vector<TrialArray>& arrays);
 

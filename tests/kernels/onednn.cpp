@@ -80,6 +80,7 @@ TEST_CASE("the cache of programs has a limit of bytes, and evicts the least rece
       kernels::matmul({.m = 1, .n = n, .k = 1}, a.data(), b.data(), nullptr, y.data());
       CHECK(y == Floats(y.size(), 6.0f));
     };
+    const auto key = [](Index n) { return onednn::Key(onednn::Op::matmul, {1, n, 1, 1, 0, 0, 0, 0, 0, f32, f32}); };
     multiply(1);
     const std::size_t one = onednn::kept_bytes() - before;
     CHECK(one >= std::size_t{32} << 10);
@@ -88,12 +89,17 @@ TEST_CASE("the cache of programs has a limit of bytes, and evicts the least rece
       multiply(n);
       multiply(1);  // stays
       CHECK(onednn::kept_bytes() <= onednn::kept_limit());
-      CHECK(onednn::kept_bytes() - before == onednn::kept_programs() * one);
     }
-    CHECK(onednn::kept_programs() == 100);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 1, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 2, 1, 1, 0, 0, 0, 0, 0, f32, f32})) == nullptr);
-    CHECK(onednn::find(onednn::Key(onednn::Op::matmul, {1, 300, 1, 1, 0, 0, 0, 0, 0, f32, f32})) != nullptr);
+    // As many as fit, the last ones: they differ a little in size, as oneDNN gives some of them a scratchpad.
+    const auto last_dropped = 301 - static_cast<Index>(onednn::kept_programs());
+    std::size_t sum = 0, largest = 0;
+    for (Index n = 1; n <= 300; ++n) {
+      const onednn::Program* program = onednn::find(key(n));
+      CHECK((program != nullptr) == (n == 1 || n > last_dropped));
+      if (program != nullptr) sum += program->kept_bytes(), largest = std::max(largest, program->kept_bytes());
+    }
+    CHECK(sum == onednn::kept_bytes() - before);
+    CHECK(onednn::kept_bytes() + largest > onednn::kept_limit());
     temper::trim_pool();
     CHECK(onednn::kept_programs() == 0);
     CHECK(onednn::kept_bytes() == before);
