@@ -6,6 +6,9 @@ namespace temper {
 /// finish its step and save: Ctrl-C (SIGINT), SIGTERM, SIGHUP (the terminal was closed) and SIGPIPE (nobody reads the
 /// output any more; further output is lost). A second Ctrl-C, SIGTERM or SIGHUP kills the program as usual. Signals
 /// that the program ignored before, as under nohup, stay ignored.
+///
+/// Handlers of a program's own need a stack of their own, too (sigaltstack and SA_ONSTACK): oneDNN's products for AVX2
+/// use the stack pointer for other memory, which a handler would overwrite.
 class StopSignal {
  public:
   /// Throws: ValueError when there is one already: signals belong to the whole program.

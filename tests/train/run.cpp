@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <csignal>
@@ -189,6 +191,29 @@ TEST_CASE("a signal that the program ignored stays ignored") {
   }
   CHECK((std::signal(SIGINT, before) == SIG_IGN));
 }
+
+#if defined(__x86_64__)
+TEST_CASE("the handler does not use the stack of the code it interrupts") {
+  // oneDNN's gemm for AVX2 computes with the stack pointer in a buffer on the heap. So does this, and sends a signal.
+  std::vector<std::byte> buffer(std::size_t{64} << 10, std::byte{7});
+  {
+    const StopSignal stop;
+    std::byte* const middle = buffer.data() + buffer.size() / 2;
+    long call = SYS_tkill;
+    asm volatile(
+        "mov %%rsp, %%rbx\n\t"
+        "mov %[middle], %%rsp\n\t"
+        "syscall\n\t"
+        "mov %%rbx, %%rsp"
+        : "+a"(call)
+        : [middle] "r"(middle), "D"(static_cast<long>(::gettid())), "S"(static_cast<long>(SIGINT))
+        : "rbx", "rcx", "r11", "memory");
+    CHECK(call == 0);
+    CHECK(stop.signal() == SIGINT);
+  }
+  CHECK(std::ranges::all_of(buffer, [](std::byte byte) { return byte == std::byte{7}; }));
+}
+#endif
 
 TEST_CASE("each write to a closed pipe requests a stop") {
   int ends[2];
