@@ -39,7 +39,7 @@ class ParameterState {
 class Parameter {
  public:
   Parameter() = default;
-  Parameter(Tensor value, Role role);
+  Parameter(Tensor value, Role role);  ///< shares the memory of `value`
 
   bool defined() const { return state_ != nullptr; }
   /// Throws, as all below but name, same and id: ValueError when undefined.

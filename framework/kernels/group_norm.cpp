@@ -96,7 +96,8 @@ void group_norm_backward(const GroupNorm& s, const T* x, const float* weight, co
                          const T* dy, T* dx, float* dweight, float* dbias) {
   const Index c = s.channels, width = c / s.groups, step = chunk_rows(s), chunks = chunk_count(s.places, step);
   parallel_for(s.n, 1, [&](Index example, Index) {
-    const T *const from = x + example * s.places * c, *const gradient = dy + example * s.places * c;
+    const T* const gradient = dy + example * s.places * c;
+    const T* const from = x != nullptr ? x + example * s.places * c : gradient;  // for dbias alone it does not matter
     const Scratch<float> center(c), part(2 * c);
     for (Index i = 0; i < c; ++i) center[i] = mean[example * s.groups + i / width];
     const Scratch<double> sums(2 * c);

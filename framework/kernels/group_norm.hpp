@@ -15,7 +15,8 @@ template <class T>
 void group_norm(const GroupNorm& shape, const T* x, const float* weight, const float* bias, T* y, float* mean,
                 float* inverse);
 
-/// Any of dx (overwritten), dweight and dbias [n, channels] (of each example, to be summed) may be null.
+/// Any of dx (overwritten), dweight and dbias [n, channels] (of each example, to be summed) may be null; x, too, for
+/// dbias alone.
 template <class T>
 void group_norm_backward(const GroupNorm& shape, const T* x, const float* weight, const float* mean,
                          const float* inverse, const T* dy, T* dx, float* dweight, float* dbias);

@@ -53,6 +53,7 @@ TEST_CASE("an operand that no wanted gradient needs may change before backward, 
        {1, 3, 3, 4},
        {4, 4, 2, 2}},
       {"rms_norm", [](const Tensor& a, const Tensor& b) { return rms_norm(a, b); }, {2, 4}, {4}, true, false},
+      {"group_norm", [&](const Tensor& a, const Tensor& b) { return group_norm(a, 2, b, bias); }, {2, 3, 4}, {4}, true},
   };
   for (const Case& c : cases) {
     CAPTURE(c.name);
@@ -72,6 +73,16 @@ TEST_CASE("an operand that no wanted gradient needs may change before backward, 
     }
     CHECK_THROWS_AS(with(1, 0), TapeError);
   }
+}
+
+TEST_CASE("a norm that only its bias is trained of saves no input") {
+  const Parameter bias(zeros({4}), Role::bias);
+  Tensor x = normal({2, 3, 4});
+  Tape tape;
+  const Tensor loss = sum(group_norm(x, 2, ones({4}), bias));
+  x.fill(2.0f);
+  tape.backward(loss);
+  for (const float gradient : bias.gradient().values<float>()) CHECK(gradient == 6.0f);
 }
 
 TEST_CASE("frozen layers save no activations") {

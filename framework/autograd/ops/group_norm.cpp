@@ -35,29 +35,31 @@ Tensor normalized(const char* name, const Tensor& x, std::int64_t groups, const 
                           mean.mutable_data<float>(), inverse.mutable_data<float>());
     });
   }
-  return record(
-      name, y, {x, weight, bias}, [=, x = save(x), weight = save(weight)](const Tensor& dy, Gradients& gradients) {
-        Tensor dx, dweight, dbias;  // dweight and dbias: [N, C], for each example
-        if (gradients.wants(0)) dx = empty(x->shape(), x->dtype());
-        if (gradients.wants(1)) dweight = empty({n, channels});
-        if (gradients.wants(2)) dbias = empty({n, channels});
-        detail::with_type(dy.dtype(), [&]<class T>() {
-          if (empty_input) return;
-          const auto target = []<class G>(Tensor& d, G*) { return d.defined() ? d.mutable_data<G>() : nullptr; };
-          kernels::group_norm_backward(
-              shape, x->data<T>(), weight->defined() ? weight->data<float>() : nullptr, mean.data<float>(),
-              inverse.data<float>(), dy.data<T>(), target(dx, static_cast<T*>(nullptr)),
-              target(dweight, static_cast<float*>(nullptr)), target(dbias, static_cast<float*>(nullptr)));
-        });
-        if (dx.defined()) gradients.give(0, std::move(dx));
-        const auto give_sum = [&](int input, const Tensor& each) {
-          detail::write_gradient<float>(gradients, input, [&]<class>(float* sum, bool accumulate) {
-            kernels::sum_rows(each.data<float>(), empty_input ? 0 : n, channels, sum, accumulate);
-          });
-        };
-        give_sum(1, dweight);
-        give_sum(2, dbias);
-      });
+  return record(name, y, {x, weight, bias},
+                [=, x = save(x, {0, 1}), weight = save(weight, {0})](const Tensor& dy, Gradients& gradients) {
+                  Tensor dx, dweight, dbias;  // dweight and dbias: [N, C], for each example
+                  if (gradients.wants(0)) dx = empty(x->shape(), x->dtype());
+                  if (gradients.wants(1)) dweight = empty({n, channels});
+                  if (gradients.wants(2)) dbias = empty({n, channels});
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    if (empty_input) return;
+                    const auto target = []<class G>(Tensor& d, G*) {
+                      return d.defined() ? d.mutable_data<G>() : nullptr;
+                    };
+                    kernels::group_norm_backward(
+                        shape, detail::data_or_null<T>(x), detail::data_or_null<float>(weight), mean.data<float>(),
+                        inverse.data<float>(), dy.data<T>(), target(dx, static_cast<T*>(nullptr)),
+                        target(dweight, static_cast<float*>(nullptr)), target(dbias, static_cast<float*>(nullptr)));
+                  });
+                  if (dx.defined()) gradients.give(0, std::move(dx));
+                  const auto give_sum = [&](int input, const Tensor& each) {
+                    detail::write_gradient<float>(gradients, input, [&]<class>(float* sum, bool accumulate) {
+                      kernels::sum_rows(each.data<float>(), empty_input ? 0 : n, channels, sum, accumulate);
+                    });
+                  };
+                  give_sum(1, dweight);
+                  give_sum(2, dbias);
+                });
 }
 
 }  // namespace
