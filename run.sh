@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=cmake/setup.sh
 source "$root/cmake/setup.sh"
 
-# A model is a folder of models/ with a training program.
+# The models: the folders of models/ with a training program.
 models=()
 for program in "$root"/models/*/train.cpp; do
   [[ -e $program ]] || continue
@@ -44,7 +44,7 @@ END
     ;;
 esac
 
-# run_bench WHAT [options]: builds the benchmarks, LibTorch's side with them where it is compared with, and runs them.
+# run_bench WHAT [options]: builds the benchmarks, with LibTorch's side if they compare with it, and runs them.
 run_bench() {
   local what=${1-}
   [[ " limits optim ops compare scale lengths overheads check " == *" $what "* ]] ||
@@ -102,6 +102,6 @@ case $model in
 esac
 need_packages "${build_packages[@]}" "${data_packages[@]}"
 build release "temper-$model"
-# How the program says it is called, when it prints how to go on.
+# The command that the program prints when it explains how to resume a run.
 export TEMPER_COMMAND="./run.sh $model"
 exec "$root/build/release/bin/temper-$model" "$@"

@@ -1,5 +1,5 @@
-# Finds oneDNN by its header and library. The package's own configuration file asks for OpenCL, which a
-# minimal Debian does not have and the CPU engine does not need.
+# Finds oneDNN by its header and library. The package's own configuration file requires OpenCL, which the CPU engine
+# does not need.
 #
 # Defines DNNL_FOUND, DNNL_VERSION and the target DNNL::dnnl.
 find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.hpp)

@@ -1,4 +1,4 @@
-# Finds SentencePiece by its headers and libraries; Debian has no configuration file of its own for it.
+# Finds SentencePiece by its headers and libraries, as Debian's package has no CMake configuration file.
 #
 # Defines SentencePiece_FOUND and the target SentencePiece::sentencepiece, with the trainer.
 find_path(SentencePiece_INCLUDE_DIR sentencepiece_processor.h)

@@ -1,4 +1,4 @@
-# Finds the xsimd headers. Debian's own target also asks for the linker flag -lxtl, which exists nowhere.
+# Finds the xsimd headers. Debian's own target has the linker flag -lxtl, but there is no such library.
 #
 # Defines XSIMD_FOUND and the header-only target XSIMD::xsimd.
 find_path(XSIMD_INCLUDE_DIR xsimd/xsimd.hpp)

@@ -7,7 +7,7 @@ set(libraries temper_engine temper_optim temper_framework temper_models)
 if(TEMPER_RUN)
   list(APPEND libraries temper_run)
 endif()
-# Static by default. With BUILD_SHARED_LIBS the libraries find each other where they lie.
+# Static by default. With BUILD_SHARED_LIBS, the libraries search for each other in their own folder.
 set_target_properties(${libraries} PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH $ORIGIN)
 
@@ -27,11 +27,11 @@ write_basic_package_version_file(temper-config-version.cmake COMPATIBILITY SameM
 install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
   cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake DESTINATION ${package_dir})
 
-# A linker reads static libraries in order: users before what they use.
+# A linker reads static libraries in order, so each library precedes those it uses.
 list(REVERSE libraries)
 list(TRANSFORM libraries PREPEND -l OUTPUT_VARIABLE pc_libraries)
 list(JOIN pc_libraries " " pc_libraries)
-# What the libraries themselves need. Static ones need it at every link, shared ones never.
+# The libraries' dependencies. Programs must link them with static libraries, but not with shared ones.
 set(pc_dependencies "-ldnnl -lfmt -lsentencepiece_train -lsentencepiece -lpng -ljpeg -lz -pthread ${OpenMP_CXX_FLAGS}")
 if(NOT TEMPER_STATIC)
   set(pc_private "${pc_dependencies}")

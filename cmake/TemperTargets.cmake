@@ -1,4 +1,4 @@
-# How every part of the library is built: public headers, warnings, one unit per instruction set.
+# Functions that define the library's targets: public headers, warnings, and one object per instruction set.
 
 # Everyone, inside and outside, includes <temper/...>. In the build tree those are one-line headers that
 # forward to the source; the install puts the headers themselves there.
@@ -37,11 +37,11 @@ endfunction()
 # temper_isa_sources(<target> <source>...): compiles the sources once per instruction set, each copy in a namespace
 # of its own.
 #
-# Multiplications and additions are fused where the code says so and nowhere else: left to itself, the compiler fuses them
-# here and not there, and an element would depend on whether it stands in the body of a loop or in its tail.
-# Always at -O2: unoptimized inline functions would become weak symbols, and the linker could then keep the
-# AVX-512 copy of one for a machine that has no AVX-512. xsimd's own, which are sometimes too large to be inlined (the exact
-# remainders of its sine), get another name in each set. GCC 12 warns falsely about its own AVX-512 headers.
+# Without contraction to FMA, which only the code asks for explicitly: the compiler would contract some loops and not
+# others, and an element's bits would depend on whether it is in the vector loop or in the tail.
+# Always with -O2: without optimization, inline functions become weak symbols, and the linker could use the AVX-512 copy of
+# one on a machine without AVX-512. xsimd's functions, some of which are too large to be inlined (the exact range reduction
+# of its sine), have another name in each set. GCC 12 has false warnings about its own AVX-512 headers.
 function(temper_isa_sources target)
   set(flags_sse2 -msse2)
   set(flags_avx2 -mavx2 -mfma -mf16c)
@@ -56,7 +56,7 @@ function(temper_isa_sources target)
     target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -ffp-contract=off -fno-math-errno
       -fno-trapping-math -Wno-maybe-uninitialized -Wno-uninitialized)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:${objects}>)
-    # For the test that looks at their symbols.
+    # For the test that checks their symbols.
     set_property(GLOBAL APPEND PROPERTY TEMPER_ISA_OBJECTS "${isa} $<JOIN:$<TARGET_OBJECTS:${objects}>,\n${isa} >\n")
   endforeach()
 endfunction()

@@ -21,13 +21,13 @@ bible_packages=(bible-kjv bible-kjv-text)
 wordnet_packages=(wordnet-base)
 # shellcheck disable=SC2034
 bench_packages=(libbenchmark-dev python3)
-# Of the BLAS libraries that LibTorch can use, OpenBLAS is the fastest; which of its two builds depends on the workload.
+# OpenBLAS is the fastest BLAS library for LibTorch; which of its two builds is faster depends on the workload.
 # shellcheck disable=SC2034
 bench_torch_packages=(libtorch-dev libopenblas0-pthread libopenblas0-openmp)
 # shellcheck disable=SC2034
 test_packages=(doctest-dev doxygen pkgconf qemu-user python3-numpy python3-protobuf "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
 
-# need_packages <package>...: installs what is missing; says nothing and asks no network when all is there.
+# need_packages <package>...: installs missing packages. Prints nothing and does not use the network if all are installed.
 need_packages() {
   command -v dpkg-query >/dev/null || die "this needs Debian 12 or a relative with apt; the packages are: $*"
 
@@ -41,7 +41,7 @@ need_packages() {
   local as_root=()
   local by_hand="apt-get install -y --no-install-recommends ${missing[*]}"
   if (($(id -u) != 0)); then
-    # Without a terminal sudo could not ask for its password.
+    # Without a terminal, sudo cannot ask for a password.
     if command -v sudo >/dev/null && { [[ -t 0 ]] || sudo -n true 2>/dev/null; }; then
       as_root=(sudo)
     else
@@ -53,7 +53,7 @@ need_packages() {
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120)
   local log
   log=$(mktemp)
-  # A source that cannot be refreshed matters only if the install then fails.
+  # If a package list cannot be refreshed, the installation may still succeed.
   "${apt[@]}" update </dev/null >"$log" 2>&1 || true
   if ! "${apt[@]}" install --no-install-recommends "${missing[@]}" </dev/null >>"$log" 2>&1; then
     cat "$log" >&2
@@ -63,7 +63,7 @@ need_packages() {
   rm -f "$log"
 }
 
-# configure <preset> [<option>...]: runs cmake, which is heard only when it fails.
+# configure <preset> [<option>...]: runs cmake, and prints its output only if it fails.
 configure() {
   local preset=$1 log
   log=$(mktemp)
@@ -76,14 +76,14 @@ configure() {
   rm -f "$log"
 }
 
-# build <preset> [<target>...]: configures once, then builds what has changed. Silent when nothing has; else one line
-# (on a terminal how far it is, and the time left), and what the compiler has to say.
+# build <preset> [<target>...]: configures once, then builds what has changed. Prints one line, on a terminal with progress
+# and remaining time, and the compiler's messages; nothing if nothing has changed.
 build() {
   local preset=$1
   # shellcheck disable=SC2154
   local folder=$root/build/$preset
   shift
-  # Two commands at once would both write into the folder: the second waits.
+  # If another command builds in the folder, waits for it.
   local lock
   mkdir -p "$root/build"
   exec {lock}>"$folder.lock"
@@ -99,7 +99,7 @@ build() {
   exec {lock}>&-
 }
 
-# progress <done> <all> <seconds so far>: "57 of 231, 1:05 left". At first nothing is known of the time.
+# progress <done> <all> <seconds so far>: "57 of 231, 1:05 left"; at first without the remaining time.
 progress() {
   printf '%d of %d' "$1" "$2"
   (($1 < 5)) || printf ', %d:%02d left' $(($3 * ($2 - $1) / $1 / 60)) $(($3 * ($2 - $1) / $1 % 60))

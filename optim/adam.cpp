@@ -45,20 +45,15 @@ std::uint32_t rounding_key(std::uint64_t seed, const Piece& piece) {
 }
 
 template <class Options>
-detail::Caution cautious_of(const Options& options) {
-  if constexpr (requires { options.cautious_decay; }) return {options.cautious, options.cautious_decay};
-  return {options.cautious, false};
-}
-
-template <class Options>
 Definition define(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
   if (options.moments != Moments::f32 && (options.amsgrad || options.rounding != Rounding::once)) {
     fail<ValueError>("{}: moments in fewer bits go with neither amsgrad nor another rounding", name);
   }
-  if ((options.nesterov || cautious_of(options)) && (options.amsgrad || options.rounding == Rounding::torch_compat)) {
+  if ((options.nesterov || detail::caution_of(options)) &&
+      (options.amsgrad || options.rounding == Rounding::torch_compat)) {
     fail<ValueError>("{}: nesterov and cautious go with neither amsgrad nor Rounding::torch_compat", name);
   }
-  if (cautious_of(options) && options.moments != Moments::f32) {
+  if (detail::caution_of(options) && options.moments != Moments::f32) {
     fail<ValueError>("{}: cautious steps need moments in f32", name);
   }
   Definition result{.name = name,
@@ -71,10 +66,10 @@ Definition define(const char* name, Hyper decay_hyper, const Options& options, D
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
-                    .phases = cautious_of(options).phases(),
+                    .phases = detail::caution_of(options).phases(),
                     .rounding = options.rounding,
                     .decay = decay,
-                    .variant = (options.nesterov ? ", nesterov" : "") + cautious_of(options).text(),
+                    .variant = (options.nesterov ? ", nesterov" : "") + detail::caution_of(options).text(),
                     .second_moment = "beta2"};
   if (options.amsgrad) result.states.push_back({"max_exp_avg_sq", StateSpec::Kind::f32, {}, true});
   if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});

@@ -24,9 +24,9 @@ Lion::Lion(Groups groups, const LionOptions& options)
                                     .clip_norm = options.clip_norm,
                                     .nonfinite = options.nonfinite,
                                     .maximize = options.maximize,
-                                    .phases = detail::Caution{options.cautious, options.cautious_decay}.phases(),
+                                    .phases = detail::caution_of(options).phases(),
                                     .decay = options.decay,
-                                    .variant = detail::Caution{options.cautious, options.cautious_decay}.text()}),
+                                    .variant = detail::caution_of(options).text()}),
       decay_(options.decay),
       cautious_(options.cautious),
       cautious_decay_(options.cautious_decay) {}

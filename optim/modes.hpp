@@ -24,7 +24,7 @@ enum class Decay {
 enum class Moments {
   f32,
   bf16,  ///< 2 bytes each
-  bits8  ///< a byte each, with an f32 scale for every 256 elements
+  bits8  ///< one byte per element, with an f32 scale for every 256 elements
 };
 
 /// Both modes as text, for saved states.

@@ -86,7 +86,7 @@ Definition define(const char* name, const Groups& groups, const Options& options
                              : options.iteration == NewtonSchulz::polar_express ? " (Polar Express)"
                                                                                 : "",
                              options.scale == MuonScale::spectral ? "spectral" : "AdamW's",
-                             detail::Caution{false, options.cautious_decay}.text()),
+                             detail::caution_of(options).text()),
       .second_moment = "beta2"};
   if constexpr (requires { options.row_beta; }) {
     result.hypers.push_back({"row_beta", options.row_beta, Hyper::Range::fraction});

@@ -15,12 +15,6 @@ enum : std::size_t { lr, momentum, dampening, decay };
 enum : std::size_t { momentum_buffer, lost };
 
 template <class Options>
-detail::Caution cautious_of(const Options& options) {
-  if constexpr (requires { options.cautious_decay; }) return {options.cautious, options.cautious_decay};
-  return {options.cautious, false};
-}
-
-template <class Options>
 Definition define(const char* name, const Groups& groups, Hyper decay_hyper, const Options& options,
                   Decay decay = Decay::coupled) {
   const Predicate with_momentum = detail::where_not_zero(groups, "momentum", options.momentum);
@@ -33,7 +27,7 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
       fail<ValueError>("{}: nesterov needs a momentum and no dampening, and a group sets one", name);
     }
   }
-  if (cautious_of(options) && options.rounding == Rounding::torch_compat) {
+  if (detail::caution_of(options) && options.rounding == Rounding::torch_compat) {
     fail<ValueError>("{}: cautious steps do not go with Rounding::torch_compat", name);
   }
   Definition result{.name = name,
@@ -44,10 +38,10 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
                     .clip_norm = options.clip_norm,
                     .nonfinite = options.nonfinite,
                     .maximize = options.maximize,
-                    .phases = cautious_of(options).phases(),
+                    .phases = detail::caution_of(options).phases(),
                     .rounding = options.rounding,
                     .decay = decay,
-                    .variant = (options.nesterov ? ", nesterov" : "") + cautious_of(options).text()};
+                    .variant = (options.nesterov ? ", nesterov" : "") + detail::caution_of(options).text()};
   const Predicate nobody = [](const Parameter&) { return false; };
   result.states.push_back({"momentum_buffer", StateSpec::Kind::f32, with_momentum ? with_momentum : nobody, true});
   if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});

@@ -11,7 +11,7 @@ namespace temper::optim::detail {
 namespace {
 
 /// Applies a Givens rotation to rows p and q of x [., n].
-void turn(double* p, double* q, double c, double s, std::int64_t n) {
+void rotate(double* p, double* q, double c, double s, std::int64_t n) {
   for (std::int64_t k = 0; k < n; ++k) {
     const double x = p[k], y = q[k];
     p[k] = c * x - s * y;
@@ -52,7 +52,7 @@ std::vector<double> eigenvectors(std::vector<double> a, std::int64_t n) {
         const double theta = (aqq - app) / (2.0 * apq);
         const double t = std::copysign(1.0, theta) / (std::abs(theta) + std::sqrt(theta * theta + 1.0));
         const double c = 1.0 / std::sqrt(t * t + 1.0), s = t * c;
-        turn(row(a, p), row(a, q), c, s, n);
+        rotate(row(a, p), row(a, q), c, s, n);
         // The same rotation of the columns, after which the matrix is symmetric again.
         for (std::int64_t k = 0; k < n; ++k) {
           if (k == p || k == q) continue;
@@ -62,7 +62,7 @@ std::vector<double> eigenvectors(std::vector<double> a, std::int64_t n) {
         row(a, p)[p] = app - t * apq;
         row(a, q)[q] = aqq + t * apq;
         row(a, p)[q] = row(a, q)[p] = 0.0;
-        turn(row(v, p), row(v, q), c, s, n);
+        rotate(row(v, p), row(v, q), c, s, n);
       }
     }
   }

@@ -22,6 +22,15 @@ struct Caution {
   std::string text() const { return std::string(update ? ", cautious" : "") + (decay ? ", cautious decay" : ""); }
 };
 
+/// The options of an optimizer, which may have one or both.
+template <class Options>
+Caution caution_of(const Options& options) {
+  Caution caution;
+  if constexpr (requires { options.cautious; }) caution.update = options.cautious;
+  if constexpr (requires { options.cautious_decay; }) caution.decay = options.cautious_decay;
+  return caution;
+}
+
 /// Updates a piece with `kernel`, or lets it count elements in the first of two phases.
 /// Source: Liang et al., "Cautious optimizers: improving training with one line of code" (2024); Chen et al., "Cautious
 /// weight decay" (2025).

@@ -1,5 +1,5 @@
-// Every test program: doctest, with bytes around oneDNN's workspaces that it must not touch, and then a look at what it
-// chose for all primitives the tests made.
+// The main function of every test program. Runs doctest with guard bytes around oneDNN's workspaces, then fails if
+// oneDNN used a slow reference implementation for any primitive of the tests.
 
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>

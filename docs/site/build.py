@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the documentation's site: build.py FOLDER
+"""Builds the documentation's site: build.py FOLDER
 
-Pages of docs/, README, CONTRIBUTING, CHANGELOG and the models, and a reference of every public name out of the headers. An
-undocumented public name, a link that leads nowhere, or a complaint of doxygen is an error."""
+It has the pages of docs/, README, CONTRIBUTING, CHANGELOG and the models, and a reference of all public names, made from the
+headers. Undocumented public names, broken links and warnings of doxygen are errors."""
 
 import html.parser
 import pathlib
@@ -20,7 +20,7 @@ PAGES = """README.md docs/getting-started.md docs/tutorial-first-network.md docs
 
 
 def headers():
-    """What users include: every header but the private ones."""
+    """All public headers."""
     models = {re.search(r"models/(\w+)/", str(path))[1] for path in ROOT.glob("models/*/*.hpp")} - {"common", "study", "report"}
     for folder in ["framework", "optim", *(f"models/{name}" for name in sorted(models))]:
         for path in sorted((ROOT / folder).rglob("*.hpp")):
@@ -109,12 +109,12 @@ def broken_links(folder):
 
 
 def without_dead_anchors(folder):
-    """Doxygen links to sections that it then leaves out when they are empty: such links go to the page."""
+    """Redirects links to sections that doxygen left out because they are empty to their page."""
     texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.html")}
     anchors = {path.name: Links(text).anchors for path, text in texts.items()}
     for path, text in texts.items():
         if path.name.startswith("md_") or path.name == "index.html":
-            continue  # ours: a mistake there is ours, too
+            continue  # links of our own pages must be correct
         fixed = re.sub(r'href="([\w.-]*)#([\w-]+)"', lambda m: m[0] if m[2] in anchors.get(m[1] or path.name, {m[2]}) else f'href="{m[1] or path.name}"', text)
         if fixed != text:
             path.write_text(fixed, encoding="utf-8")

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Opens every page of the site in a headless Chromium: check.py SITE. No page may write to the console, ask the network, or fail
-to load something; the menu and the search must be there. build.py has looked at the links."""
+"""Opens every page of the site in a headless Chromium: check.py SITE. No page may write to the console, use the network or fail
+to load something, and all must have the menu and the search. build.py checks the links."""
 
 import pathlib
 import sys

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Prints a header or a page for doxygen. In headers the house's rules of comments are spelled out:
+"""Prints a header or a page for doxygen. In headers, it expands the project's conventions for comments:
 
-- A comment `/// ...` stands for all declarations that follow it without an empty line or another comment between.
-- A comment `// ...` before an empty line is the heading of a section: it stands for all declarations up to the next one
+- A comment `/// ...` documents all declarations that follow it without an empty line or another comment between.
+- A comment `// ...` before an empty line is the heading of a section: it documents all declarations up to the next heading
   that have no comment of their own.
-- Members that mean the same in many classes are documented by names.txt, options and constructors by what they belong to.
+- Members with the same meaning in many classes are documented by names.txt, option structs and constructors by their class.
 - `Throws:` and `Source:` are paragraphs of their own.
 - Blocks indented by four within a comment are code.
 """
@@ -17,7 +17,7 @@ SCOPE = re.compile(r"^\s*(class|struct|enum|union|namespace|extern)\b|^\s*(publi
 
 
 def declarations(lines):
-    """Pairs (first, last) of the lines of each declaration; a scope's opening counts as one, its contents on their own."""
+    """Pairs (first, last) of the lines of each declaration. The opening line of a scope is a declaration of its own."""
     depth, first, found = 0, None, []
     for number, line in enumerate(lines):
         code = re.sub(r'"(\\.|[^"\\])*"', '""', re.sub(r"//.*", "", line)).strip()
@@ -38,7 +38,7 @@ def declarations(lines):
 
 
 def glossary():
-    """What members are, by their name or Class::name."""
+    """The texts of names.txt by member or Class::member."""
     known = {}
     for line in (pathlib.Path(__file__).parent / "names.txt").read_text(encoding="utf-8").splitlines():
         if line.strip() and not line.startswith("#"):
@@ -51,17 +51,17 @@ KNOWN = glossary()
 
 
 def said_elsewhere(declaration, scope):
-    """What is to be said of a declaration without a comment, by its name and the class it is in; None when nothing is known."""
+    """The text for a declaration without a comment, by its name and class; None if there is none."""
     text = re.sub(r"\s+", " ", declaration).strip()
     if match := re.match(r"(?:struct|class) (\w+?)Options\b", text):
-        return f"What {match[1]} can be told; all has defaults where none is missing."
+        return f"Options of {match[1]}."
     if match := re.match(r"(?:struct|class) (\w+)", text):
         return KNOWN.get(f"{scope}::{match[1]}") or KNOWN.get(match[1])
     if not scope or SCOPE.match(text) and not text.startswith("enum"):
         return None
     text = re.sub(r"^template (<([^<>]|<[^<>]*>)*>)( requires .*?(?= \w+\())?", "", text).strip()
     if re.match(rf"(explicit |constexpr )*{scope}\(", text):
-        return "Makes one; see above."
+        return "Constructs the object; see the class for its arguments."
     if match := re.search(r"operator const Tensor ?&|operator \w+|operator(\(\)|\[\]|->|\+\+|=|\*)(?=\()", text):
         name = match[0].replace("Tensor&", "Tensor &")
     elif match := re.search(r"~?(\w+)\s*(?:\(|=|\{|;)", re.sub(r"<[^<>]*(<[^<>]*>[^<>]*)*>", "", text)):
@@ -80,7 +80,7 @@ def one_each(lines):
     several = re.compile(r"^(\s+)([\w:]+(?:<[\w:, ]*>)?) (\w+(?:\{\}| = [^,;()]+)?(?:,\s+\w+(?:\{\}| = [^,;()]+)?)+);(.*)$")
     lines = list(lines)
     for number, line in enumerate(lines):
-        if re.match(r"^\s+[\w:]+ \w+ = \w+,$", line) and number + 1 < len(lines):  # broken by its length
+        if re.match(r"^\s+[\w:]+ \w+ = \w+,$", line) and number + 1 < len(lines):  # continued on the next line
             lines[number + 1] = line.rstrip("\n") + " " + lines[number + 1].lstrip()
             continue
         match = several.match(line.rstrip("\n"))
@@ -92,7 +92,7 @@ def one_each(lines):
 
 
 def spelled_out(lines):
-    """The lines with each comment repeated before every declaration that it stands for."""
+    """The lines with each comment repeated before every declaration that it documents."""
     starts, ends = {}, {}
     for first, last in declarations(lines):
         starts[first] = last
@@ -152,7 +152,7 @@ def spelled_out(lines):
 
 
 def marked_up(line):
-    """Paragraphs of their own for what every docstring has, and links for names of files."""
+    """Makes `Throws:` and `Source:` paragraphs, and file names links."""
     match = re.match(r"^(\s*///)(.*)$", line)
     if not match:
         return line
@@ -162,11 +162,10 @@ def marked_up(line):
 
 
 def page(text):
-    """Markdown as doxygen takes it: without the comments that tell the tests what a snippet takes for granted, and C++ marked by
-    one word."""
-    # Links into the sources lead nowhere on the site.
+    """Markdown for doxygen: without the comments that declare what a snippet uses, and with one-word marks of C++ blocks."""
+    # The site does not contain the sources, so links to them become text.
     text = re.sub(r"\[([^\]]+)\]\((?!https?:|#)[^)\s]*?(?:/|\.(?:hpp|cpp|sh|py|txt))\)", r"\1", text)
-    text = re.sub(r"(\]\([\w./-]+\.md)#[\w-]+\)", r"\1)", text)  # doxygen knows no places on other pages
+    text = re.sub(r"(\]\([\w./-]+\.md)#[\w-]+\)", r"\1)", text)  # doxygen cannot link to sections of other pages
     text = re.sub(r"^<!--\s*(given|error):.*?-->\s*\n", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^```(\w+)[^\n]*$", r"```{.\1}", text, flags=re.MULTILINE)
 

@@ -80,7 +80,7 @@ class Check {
         const float step = static_cast<float>(options_.step) * d[i];
         p[i] = x[i] + step;
         m[i] = x[i] - step;
-        // The step between the two points after rounding, not the one asked for.
+        // The step as rounded: half the distance between the two points.
         const double made = (static_cast<double>(p[i]) - static_cast<double>(m[i])) / 2.0;
         expected += static_cast<double>(g[i]) * made;
         gradient_squares += static_cast<double>(g[i]) * static_cast<double>(g[i]);

@@ -266,7 +266,7 @@ class Pool {
         }
       }
     }
-    if (slabs_->free == slabs_->cut) slab_left_ = 0;  // the one that is being cut is given back, too
+    if (slabs_->free == slabs_->cut) slab_left_ = 0;  // the slab that is being cut is released, too
     for (Slab** link = &slabs_; *link != nullptr;) {
       Slab* const slab = *link;
       if (slab->free == slab->cut) {

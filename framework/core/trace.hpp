@@ -58,7 +58,7 @@ class TraceHelp {
 }  // namespace detail
 
 /// A span of the calling thread's work, from here to the end of the scope, in the trace that the environment variable
-/// TEMPER_TRACE=FILE asks for. While no trace is being taken, it costs the test of a flag.
+/// TEMPER_TRACE=FILE starts. While no trace is recorded, it costs the test of a flag.
 class TraceScope {
  public:
   explicit TraceScope(std::string_view name, TraceTrack track = TraceTrack::program) : on_(detail::tracing()) {
@@ -76,7 +76,7 @@ class TraceScope {
   bool on_;
 };
 
-/// Starts a trace, as TEMPER_TRACE does when a program starts; forgets what was traced before. Not within a TraceScope.
+/// Starts a trace, as TEMPER_TRACE does at the program's start, and discards the one before. Not within a TraceScope.
 void start_trace();
 void stop_trace();
 

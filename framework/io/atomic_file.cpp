@@ -37,7 +37,7 @@ fs::path resolve_links(fs::path path) {
 
 }  // namespace
 
-Lock lock_alone(int descriptor, const fs::path& path) {
+Lock lock_exclusively(int descriptor, const fs::path& path) {
   if (retried([&] { return ::flock(descriptor, LOCK_EX | LOCK_NB); }) == 0) return Lock::taken;
   if (errno == EWOULDBLOCK) return Lock::busy;
   if (errno == ENOLCK || errno == ENOSYS || errno == EOPNOTSUPP) return Lock::unsupported;
@@ -97,7 +97,7 @@ bool AtomicFile::open_and_lock() {
   if (descriptor_ < 0) fail_with("cannot write", errno);
   try {
     // On a file system without locks, nothing keeps two programs from saving to one file at once.
-    if (lock_alone(descriptor_, path_) == Lock::busy) fail_with("another program is saving to it", 0);
+    if (lock_exclusively(descriptor_, path_) == Lock::busy) fail_with("another program is saving to it", 0);
   } catch (const FileError&) {
     ::close(descriptor_);
     throw;

@@ -11,7 +11,7 @@ enum class Lock { taken, busy, unsupported };
 
 /// Tries to lock an opened file or folder for this program alone, which may fail because another program has the lock
 /// or the file system has no locks. Closing the descriptor unlocks it. Throws: FileError that begins with the path.
-Lock lock_alone(int descriptor, const std::filesystem::path& path);
+Lock lock_exclusively(int descriptor, const std::filesystem::path& path);
 
 /// Makes a folder and its missing parents, and syncs them to the disk.
 /// Throws: FileError that begins with the path.

@@ -29,7 +29,7 @@ constexpr StoredDtype dtypes[] = {
 };
 
 /// The JSON library's message without its prefix: the position is in our own message.
-std::string complaint(const nlohmann::json::exception& error) {
+std::string parser_error(const nlohmann::json::exception& error) {
   const std::string text = error.what();
   const std::size_t begin = text.find(" - ");
   return printable(begin == std::string::npos ? text : text.substr(begin + 3));
@@ -131,7 +131,7 @@ class HeaderReader final : public nlohmann::json_sax<nlohmann::json> {
 
   bool parse_error(std::size_t position, const std::string& token, const nlohmann::json::exception& error) override {
     fail<FileError>("json_syntax: at byte {} of the header, near '{}': {}", position, printable(token),
-                    complaint(error));
+                    parser_error(error));
   }
 
  private:

@@ -107,7 +107,7 @@ bool compile_backward_weights(Program& program, const Descriptors& d, const memo
 }
 
 /// Whether some output along an axis sees nothing but padding. oneDNN 3.7 crashes on such a convolution.
-bool sees_padding_alone(Index side, Index out, Index kernel, Index stride, Index padding, Index dilation) {
+bool window_in_padding(Index side, Index out, Index kernel, Index stride, Index padding, Index dilation) {
   for (Index i = 0; i < out; ++i) {
     bool inside = false;
     for (Index tap = 0; tap < kernel; ++tap) {
@@ -149,8 +149,8 @@ ConvTask ConvTask::small() const {
 
 bool ConvTask::compile(Program& program, int number) const {
   const Conv2d& s = shape_;
-  if (sees_padding_alone(s.h, s.out_h(), s.kernel_h, s.stride_h, s.padding_h, s.dilation_h) ||
-      sees_padding_alone(s.w, s.out_w(), s.kernel_w, s.stride_w, s.padding_w, s.dilation_w)) {
+  if (window_in_padding(s.h, s.out_h(), s.kernel_h, s.stride_h, s.padding_h, s.dilation_h) ||
+      window_in_padding(s.w, s.out_w(), s.kernel_w, s.stride_w, s.padding_w, s.dilation_w)) {
     return false;
   }
   Descriptors d(shape_, from_);

@@ -22,7 +22,7 @@ Index rows_per_chunk(Index classes) { return std::max<Index>(1, grain / std::max
 
 /// Whether a row's loss needs no target vector: it is a function of the label's logit, and of the mean of all logits
 /// when the labels are smoothed.
-bool label_suffices(const CrossEntropy& task) { return task.weight == nullptr || task.smoothing == 0.0f; }
+bool needs_label_only(const CrossEntropy& task) { return task.weight == nullptr || task.smoothing == 0.0f; }
 
 /// The factors that a row's -log softmax(x) are multiplied by, one for each class, with smoothing and class weights.
 class Targets {
@@ -32,7 +32,7 @@ class Targets {
         probabilities_(probabilities),
         plain_(task.smoothing == 0.0f && task.weight == nullptr),
         uniform_(task.smoothing / static_cast<float>(task.classes)) {
-    if (probabilities != nullptr ? !plain_ : !label_suffices(task)) factors_ = Scratch<float>(task.classes);
+    if (probabilities != nullptr ? !plain_ : !needs_label_only(task)) factors_ = Scratch<float>(task.classes);
   }
 
   const float* of(Index row) const {
@@ -64,7 +64,7 @@ struct RowStats {
   float largest;
   double sum;
   double log_sum() const { return std::log(sum); }
-  bool impossible() const { return largest == -std::numeric_limits<float>::infinity(); }
+  bool all_minus_infinity() const { return largest == -std::numeric_limits<float>::infinity(); }
   void keep(float* stats) const {
     stats[0] = largest;
     stats[1] = static_cast<float>(1.0 / sum);
@@ -104,7 +104,7 @@ void gradient_of_targets(const T* logits, const float* targets, Index classes, c
 
 template <class T>
 bool cross_entropy(const CrossEntropy& task, const T* x, float* losses, float* stats) {
-  std::atomic<bool> impossible = false;
+  std::atomic<bool> all_minus_infinity = false;
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
     const Targets targets(task, nullptr);
     for (Index row = begin; row < end; ++row) {
@@ -115,14 +115,14 @@ bool cross_entropy(const CrossEntropy& task, const T* x, float* losses, float* s
       }
       const T* const logits = x + row * task.classes;
       const RowStats of_row = stats_of(logits, task.classes);
-      if (of_row.impossible()) impossible.store(true, std::memory_order_relaxed);
+      if (of_row.all_minus_infinity()) all_minus_infinity.store(true, std::memory_order_relaxed);
       losses[row] =
-          static_cast<float>(label_suffices(task) ? loss_of_label(task, logits, label, of_row)
-                                                  : loss_of_targets(logits, targets.of(row), task.classes, of_row));
+          static_cast<float>(needs_label_only(task) ? loss_of_label(task, logits, label, of_row)
+                                                    : loss_of_targets(logits, targets.of(row), task.classes, of_row));
       of_row.keep(stats + 2 * row);
     }
   });
-  return impossible;
+  return all_minus_infinity;
 }
 template bool cross_entropy(const CrossEntropy&, const float*, float*, float*);
 template bool cross_entropy(const CrossEntropy&, const BFloat16*, float*, float*);
@@ -141,7 +141,7 @@ void cross_entropy_backward(const CrossEntropy& task, const T* x, const float* s
         std::fill_n(dx + first, task.classes, T{});
         continue;
       }
-      if (!label_suffices(task)) {
+      if (!needs_label_only(task)) {
         gradient_of_targets(x + first, targets.of(row), task.classes, stats + 2 * row, scale * dy[row * stride_dy],
                             dx + first);
         continue;
@@ -161,18 +161,18 @@ template void cross_entropy_backward(const CrossEntropy&, const BFloat16*, const
 
 template <class T>
 bool soft_cross_entropy(const CrossEntropy& task, const float* probabilities, const T* x, float* losses, float* stats) {
-  std::atomic<bool> impossible = false;
+  std::atomic<bool> all_minus_infinity = false;
   parallel_for(task.rows, rows_per_chunk(task.classes), [&](Index begin, Index end) {
     const Targets targets(task, probabilities);
     for (Index row = begin; row < end; ++row) {
       const T* const logits = x + row * task.classes;
       const RowStats of_row = stats_of(logits, task.classes);
-      if (of_row.impossible()) impossible.store(true, std::memory_order_relaxed);
+      if (of_row.all_minus_infinity()) all_minus_infinity.store(true, std::memory_order_relaxed);
       losses[row] = static_cast<float>(loss_of_targets(logits, targets.of(row), task.classes, of_row));
       of_row.keep(stats + 2 * row);
     }
   });
-  return impossible;
+  return all_minus_infinity;
 }
 template bool soft_cross_entropy(const CrossEntropy&, const float*, const float*, float*, float*);
 template bool soft_cross_entropy(const CrossEntropy&, const float*, const BFloat16*, float*, float*);

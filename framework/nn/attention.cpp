@@ -6,6 +6,7 @@
 #include <temper/autograd/ops/shape.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/optional_internal.hpp"
 
 namespace temper::nn {
 
@@ -119,7 +120,7 @@ Tensor MultiheadAttention::forward(const Tensor& x) const { return attend_to_its
 
 Tensor MultiheadAttention::attend_to_itself(const Tensor& x, const Tensor& mask) const {
   check(x);
-  const Tensor bias = in_proj_bias.defined() ? in_proj_bias.value() : Tensor();
+  const Tensor bias = optional(in_proj_bias);
   return out_proj(self_attention(linear(x, in_proj_weight, bias), options_.heads, attention_options(mask)));
 }
 

@@ -3,6 +3,7 @@
 #include <temper/nn/init.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/optional_internal.hpp"
 #include "framework/nn/text_internal.hpp"
 
 namespace temper::nn {
@@ -38,7 +39,7 @@ std::string Conv2d::description() const {
 
 Tensor Conv2d::forward(const Tensor& x) const {
   const Conv2dOptions options{options_.stride, options_.padding, options_.dilation, options_.groups};
-  return conv2d(x, weight, bias.defined() ? bias.value() : Tensor(), options);
+  return conv2d(x, weight, optional(bias), options);
 }
 
 }  // namespace temper::nn

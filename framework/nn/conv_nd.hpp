@@ -1,5 +1,8 @@
 #pragma once
 
+#include <initializer_list>
+#include <string>
+
 #include <temper/autograd/ops/conv_nd.hpp>
 #include <temper/autograd/ops/conv_transpose.hpp>
 #include <temper/nn/module.hpp>
@@ -9,6 +12,26 @@
 
 namespace temper::nn {
 
+/// The weight and the bias of the convolutions below, with their initialization and description.
+class ConvolutionLayer : public Layer {
+ public:
+  void members(Members& members) const override;
+  std::string description() const override;
+
+  Parameter weight;
+  Parameter bias;  ///< undefined without bias
+
+ protected:
+  /// The weight is [out, in / groups, kernel...], or [in, out / groups, kernel...] if transposed.
+  ConvolutionLayer(const char* name, bool transposed, std::int64_t in, std::int64_t out,
+                   std::initializer_list<std::int64_t> kernel, std::int64_t groups, bool with_bias);
+
+ private:
+  const char* name_;
+  bool transposed_;
+  std::int64_t groups_;
+};
+
 struct Conv1dLayerOptions {
   std::int64_t kernel = 1, stride = 1;
   Padding padding = {0, 0};  ///< before and after; {dilation * (kernel - 1), 0} is causal
@@ -17,15 +40,9 @@ struct Conv1dLayerOptions {
 };
 
 /// Convolution of sequences [N, L, in] to [N, L', out]; weight [out, in / groups, k], bias [out].
-class Conv1d : public Layer {
+class Conv1d : public ConvolutionLayer {
  public:
   Conv1d(std::int64_t in, std::int64_t out, Conv1dLayerOptions options);
-
-  void members(Members& members) const override;
-  std::string description() const override;
-
-  Parameter weight;
-  Parameter bias;  ///< undefined without bias
 
  protected:
   Tensor forward(const Tensor& x) const override;
@@ -41,15 +58,9 @@ struct Conv3dLayerOptions {
 };
 
 /// Convolution of volumes [N, D, H, W, in] to [N, D', H', W', out]; weight [out, in / groups, kd, kh, kw], bias [out].
-class Conv3d : public Layer {
+class Conv3d : public ConvolutionLayer {
  public:
   Conv3d(std::int64_t in, std::int64_t out, Conv3dLayerOptions options);
-
-  void members(Members& members) const override;
-  std::string description() const override;
-
-  Parameter weight;
-  Parameter bias;  ///< undefined without bias
 
  protected:
   Tensor forward(const Tensor& x) const override;
@@ -65,15 +76,9 @@ struct ConvTranspose2dLayerOptions {
 };
 
 /// Transposed convolution of images [N, H, W, in] to [N, H', W', out]; weight [in, out / groups, kh, kw], bias [out].
-class ConvTranspose2d : public Layer {
+class ConvTranspose2d : public ConvolutionLayer {
  public:
   ConvTranspose2d(std::int64_t in, std::int64_t out, ConvTranspose2dLayerOptions options);
-
-  void members(Members& members) const override;
-  std::string description() const override;
-
-  Parameter weight;
-  Parameter bias;  ///< undefined without bias
 
  protected:
   Tensor forward(const Tensor& x) const override;
@@ -87,16 +92,10 @@ struct ConvTranspose1dLayerOptions {
   bool bias = true;
 };
 
-/// The same of sequences [N, L, in] to [N, L', out]; weight [in, out / groups, k], bias [out].
-class ConvTranspose1d : public Layer {
+/// Transposed convolution of sequences [N, L, in] to [N, L', out]; weight [in, out / groups, k], bias [out].
+class ConvTranspose1d : public ConvolutionLayer {
  public:
   ConvTranspose1d(std::int64_t in, std::int64_t out, ConvTranspose1dLayerOptions options);
-
-  void members(Members& members) const override;
-  std::string description() const override;
-
-  Parameter weight;
-  Parameter bias;  ///< undefined without bias
 
  protected:
   Tensor forward(const Tensor& x) const override;

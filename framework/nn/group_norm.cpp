@@ -3,6 +3,7 @@
 #include <temper/autograd/ops/group_norm.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/optional_internal.hpp"
 
 namespace temper::nn {
 
@@ -27,7 +28,6 @@ Tensor GroupNorm::forward(const Tensor& x) const {
   if (x.rank() < 2 || x.size(-1) != channels_) {
     fail<ShapeError>("GroupNorm: input {}, expected [N, ..., {}]", x.shape(), channels_);
   }
-  const auto optional = [](const Parameter& parameter) { return parameter.defined() ? parameter.value() : Tensor(); };
   return group_norm(x, groups_, optional(weight), optional(bias), {.eps = eps_});
 }
 

@@ -7,6 +7,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/nn/observer_internal.hpp"
+#include "framework/nn/optional_internal.hpp"
 
 namespace temper::nn {
 
@@ -66,12 +67,10 @@ void LayerNorm::members(Members& members) const {
 
 std::string LayerNorm::description() const { return fmt::format("LayerNorm({})", weight.shape()[0]); }
 
-Tensor LayerNorm::forward(const Tensor& x) const {
-  return layer_norm(x, weight, bias.defined() ? bias.value() : Tensor(), {.eps = eps_});
-}
+Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight, optional(bias), {.eps = eps_}); }
 
 SumAndNorm LayerNorm::add(const Tensor& x, const Tensor& y) const {
-  if (!observed()) return add_layer_norm(x, y, weight, bias.defined() ? bias.value() : Tensor(), {.eps = eps_});
+  if (!observed()) return add_layer_norm(x, y, weight, optional(bias), {.eps = eps_});
   const Tensor sum = x + y;
   return {sum, (*this)(sum)};
 }

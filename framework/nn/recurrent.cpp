@@ -6,14 +6,11 @@
 #include <temper/nn/init.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/nn/optional_internal.hpp"
 
 namespace temper::nn {
 
-namespace {
-
-Tensor optional(const Parameter& parameter) { return parameter.defined() ? parameter.value() : Tensor(); }
-
-}  // namespace
+namespace {}  // namespace
 
 RecurrentNetwork::RecurrentNetwork(const char* name, RecurrentCell cell, std::int64_t in, std::int64_t hidden,
                                    RecurrentOptions options)

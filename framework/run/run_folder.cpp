@@ -110,7 +110,7 @@ bool RunFolder::claim(const fs::path& path) {
   const int lock = detail::retried([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
   if (lock < 0) fail<FileError>("{}: cannot be opened: {}", shown(path), std::strerror(errno));
   try {
-    switch (detail::lock_alone(lock, path)) {
+    switch (detail::lock_exclusively(lock, path)) {
       case detail::Lock::taken: break;
       case detail::Lock::busy: ::close(lock); return false;
       case detail::Lock::unsupported:

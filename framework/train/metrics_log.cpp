@@ -38,14 +38,14 @@ void write(const fs::path& path, std::string_view text) {
 }
 
 /// The part of a log that a resumed run keeps.
-struct Kept {
+struct KeptLines {
   std::string text;
   std::int64_t lines = 0;
   std::int64_t damaged = 0;  // lines that are no JSON object with a step
 };
 
-Kept kept_of(std::string_view log, const MetricsLogOptions& options) {
-  Kept kept;
+KeptLines kept_lines(std::string_view log, const MetricsLogOptions& options) {
+  KeptLines kept;
   std::int64_t number = 0;
   // A last line without a newline was not written completely, and is dropped.
   for (std::size_t end; (end = log.find('\n')) != std::string_view::npos; log.remove_prefix(end + 1)) {
@@ -72,9 +72,9 @@ bool plain(std::string_view text) {
 MetricsLog::MetricsLog(const fs::path& path, const MetricsLogOptions& options) : path_(path) {
   const std::string shown = detail::printable(path.native());
   const std::string old = options.replace ? std::string() : read(path);
-  Kept kept;
+  KeptLines kept;
   if (options.resumed_at) {
-    kept = kept_of(old, options);
+    kept = kept_lines(old, options);
   } else if (!old.empty()) {
     fail<ValueError>(
         "{}: holds {} lines already; MetricsLogOptions::resumed_at goes on with them, replace removes them", shown,

@@ -19,8 +19,8 @@ Tensor in_float(const Tensor& x) {
 
 }  // namespace
 
-UphillWeights::UphillWeights(const nn::Module& model, const optim::Optimizer& optimizer,
-                             const SharpnessOptions& options) {
+PerturbedWeights::PerturbedWeights(const nn::Module& model, const optim::Optimizer& optimizer,
+                                   const SharpnessOptions& options) {
   if (!(options.rho > 0.0 && std::isfinite(options.rho))) {
     fail<ValueError>("sharpness_aware_step: rho is {}, expected a positive number", options.rho);
   }
@@ -43,23 +43,23 @@ UphillWeights::UphillWeights(const nn::Module& model, const optim::Optimizer& op
   // With gradients that are not finite the weights stay as they are, and the optimizer refuses the step.
   const double factor = squares > 0.0 && std::isfinite(squares) ? options.rho / std::sqrt(squares) : 0.0;
   for (Parameter& parameter : parameters) {
-    Tensor there = parameter.value();
-    kept_.push_back({there, there.clone()});
-    Tensor moved = in_float(there).clone();
+    Tensor value = parameter.value();
+    saved_.push_back({value, value.clone()});
+    Tensor moved = in_float(value).clone();
     const float* g = parameter.gradient().data<float>();
     for (float& p : moved.mutable_values<float>()) {
       const double size = options.adaptive ? static_cast<double>(p) * static_cast<double>(p) : 1.0;
       p = static_cast<float>(static_cast<double>(p) + factor * size * static_cast<double>(*g++));
     }
     const NoTape pause;
-    there.copy_from(there.dtype() == Dtype::f32 ? moved : to(moved, there.dtype()));
+    value.copy_from(value.dtype() == Dtype::f32 ? moved : to(moved, value.dtype()));
     parameter.discard_gradient();
   }
-  for (const nn::Buffer& buffer : model.buffers()) kept_.push_back({buffer.tensor, buffer.tensor.clone()});
+  for (const nn::Buffer& buffer : model.buffers()) saved_.push_back({buffer.tensor, buffer.tensor.clone()});
 }
 
-UphillWeights::~UphillWeights() {
-  for (Kept& kept : kept_) kept.there.copy_from(kept.before);
+PerturbedWeights::~PerturbedWeights() {
+  for (Saved& saved : saved_) saved.tensor.copy_from(saved.before);
 }
 
 }  // namespace temper::detail

@@ -17,18 +17,18 @@ namespace detail {
 
 /// Moves the optimizer's parameters along their gradients, to a larger loss, and drops the gradients. The destructor
 /// restores parameters and the model's buffers, bit by bit.
-class UphillWeights {
+class PerturbedWeights {
  public:
-  UphillWeights(const nn::Module& model, const optim::Optimizer& optimizer, const SharpnessOptions& options);
-  ~UphillWeights();
-  UphillWeights(const UphillWeights&) = delete;
-  UphillWeights& operator=(const UphillWeights&) = delete;
+  PerturbedWeights(const nn::Module& model, const optim::Optimizer& optimizer, const SharpnessOptions& options);
+  ~PerturbedWeights();
+  PerturbedWeights(const PerturbedWeights&) = delete;
+  PerturbedWeights& operator=(const PerturbedWeights&) = delete;
 
  private:
-  struct Kept {
-    Tensor there, before;
+  struct Saved {
+    Tensor tensor, before;
   };
-  std::vector<Kept> kept_;
+  std::vector<Saved> saved_;
 };
 
 }  // namespace detail
@@ -51,7 +51,7 @@ optim::StepReport sharpness_aware_step(const nn::Module& model, optim::Optimizer
   const RandomState random = random_state();
   loss();
   {
-    const detail::UphillWeights uphill(model, optimizer, options);
+    const detail::PerturbedWeights perturbed(model, optimizer, options);
     set_random_state(random);
     loss();
   }

@@ -14,7 +14,7 @@ class BertForMaskedLM : public nn::Module {
  public:
   explicit BertForMaskedLM(const BertConfig& config = {});
 
-  /// Logits [N, T, vocabulary] for every position.
+  /// Logits [N, T, vocabulary] for all positions.
   Tensor operator()(const Tensor& tokens, const BertInputs& inputs = {}) const;
   /// Logits [P, vocabulary] for the positions n * T + t, i64 [P], alone: much cheaper than for all, as few tokens are
   /// masked. Throws: ValueError for a position outside the batch.

@@ -1,10 +1,10 @@
-# Builds the program of an outside project and runs its short twin. Called with cmake -P and
+# Builds the program of a user's project and runs a short version of it. Called with cmake -P and
 #   MODE      package: installs the build in BUILD, then find_package and pkg-config
 #             subdirectory: add_subdirectory, with the libraries of BUILD
 #             subdirectory_whole: add_subdirectory, compiling everything again
 #   SOURCE    Temper's sources
 #   BUILD     Temper's build
-#   WORK      a folder for everything made here
+#   WORK      a folder for all files that this script creates
 #   COMPILER, FLAGS, PKG_CONFIG
 
 function(run)
@@ -17,7 +17,7 @@ function(run)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-# It trains a few steps and exits with 0 if the loss fell.
+# The program trains a few steps and exits with 0 if the loss decreased.
 function(check program)
   run(${CMAKE_COMMAND} -E env OMP_NUM_THREADS=1 ${program})
   if(NOT output MATCHES "^loss [0-9.]+ -> [0-9.]+\n$")
@@ -31,7 +31,7 @@ set(configure ${CMAKE_COMMAND} -G Ninja -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAK
 if(MODE STREQUAL "package")
   file(REMOVE_RECURSE ${WORK})
   run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/installed)
-  # Move it: an installed package must not know where it was built or first put.
+  # Moves the installed package, which must not depend on the folders of its build and installation.
   file(RENAME ${WORK}/installed ${WORK}/prefix)
   file(GLOB_RECURSE texts ${WORK}/prefix/*.cmake ${WORK}/prefix/*.pc ${WORK}/prefix/*.hpp)
   foreach(text IN LISTS texts)
@@ -59,13 +59,13 @@ if(MODE STREQUAL "package")
   run(${COMPILER} ${own_flags} ${SOURCE}/tests/consumer/check.cpp -o ${WORK}/check ${pc_flags})
   check(${WORK}/check)
 else()
-  # Unoptimized, the default of a project that asks for nothing.
+  # Without optimization, the default of a CMake project.
   run(${configure} -S ${SOURCE}/tests/consumer/subdirectory -B ${WORK}/build -DTEMPER_SOURCE_DIR=${SOURCE})
   if(MODE STREQUAL "subdirectory_whole")
     run(${CMAKE_COMMAND} --build ${WORK}/build)
   else()
-    # The whole library once more takes minutes. Here one file of each library and the user's programs are compiled as
-    # this project would, and the programs are linked as it would, with the libraries that the build has made already.
+    # Compiling the whole library again takes minutes. This variant compiles one file of each library and the programs with
+    # the options of this project, and links the programs with the libraries of the existing build.
     set(objects framework/CMakeFiles/temper_engine.dir/core/shape.cpp.o
       framework/CMakeFiles/temper_engine_avx2.dir/kernels/isa/table.cpp.o optim/CMakeFiles/temper_optim.dir/schedule.cpp.o
       optim/CMakeFiles/temper_optim_avx512.dir/kernels/isa/table.cpp.o

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Builds training programs as users do, against the installed package alone: README's second program, which is also
-run, killed and resumed, and a copy of every models/*/train.cpp.
+"""Builds training programs like users, with only the installed package: README's second program, which is also run, killed
+and resumed, and a copy of every models/*/train.cpp.
 
 usage: programs.py --source FOLDER --prefix INSTALLED --work FOLDER --compiler g++ [--flags FLAGS]
 """
@@ -21,11 +21,11 @@ MOST_LINES = 40
 
 
 def copy_programs(source, copies):
-    """Every training program in a folder of its own."""
+    """Copies every training program into its own folder."""
     for program in sorted(source.glob("models/*/train.cpp")):
         target = copies / program.parent.name
         target.mkdir(parents=True)
-        # One whose other files are no part of the installed models takes them along.
+        # Files of a program that are not in the installed models are copied too.
         own = f'#include "models/{program.parent.name}/' in program.read_text()
         for file in program.parent.glob("*.?pp") if own else [program]:
             shutil.copy(file, target)
@@ -38,7 +38,7 @@ def copy_programs(source, copies):
 
 
 def run_readme(program, work):
-    """Whole, and killed twice and resumed: the same bytes."""
+    """A run that is killed twice and resumed ends with the same bytes as an uninterrupted one."""
     data = jobs.make_data(work / "data")["images"]
     start = [str(program), "--data", data, "--threads", "1", "--batch-size", "8", "--log-every", "1", "--hidden", "16"]
     start += ["--epochs", "3", "--eval-every", "5", "--checkpoint-every", "1"]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the suite on CPUs that this machine is not, emulated: hours of computing.
+# Runs the suite on other CPUs, emulated by QEMU. Takes hours.
 # Usage: tests/cpu/run.sh [--jobs N] [CPU...]   by default Haswell (AVX2) and Nehalem (SSE4); qemu-x86_64 -cpu help
 set -euo pipefail
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the test suite on CPUs that this machine is not, emulated by QEMU. What is kept apart stands in apart.txt.
+"""Runs the test suite on other CPUs, emulated by QEMU, without the test cases listed in apart.txt.
 
 usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [--only NAME]... [CPU...]
 """
@@ -15,7 +15,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 SHARD = 8  # test cases
 TIMEOUT = 7200  # seconds a shard
-# Emulation costs a factor of 10 to 100. Where a test draws shapes at random, it draws fewer.
+# Emulation is 10 to 100 times slower, so tests with random shapes use fewer of them.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "TEMPER_RANDOM_SHAPES": "20", "TEMPER_PATIENCE": "20"}
 
 
@@ -31,7 +31,7 @@ def test_cases(program):
 
 
 def ranges(cases, leave_out):
-    """Neighbouring test cases, counted from 1 as doctest does: at most SHARD, none that is left out."""
+    """Ranges of neighbouring test cases, counted from 1 as in doctest: at most SHARD long, without those left out."""
     shard = []
     for number, case in enumerate(cases, 1):
         if case not in leave_out:
@@ -54,14 +54,14 @@ def wrapped(programs, cpu, folder):
 
 
 def shards(build, cpu, logs):
-    """(name, command) of every piece of the suite, and how many test cases were left out."""
+    """(name, command) of every part of the suite, and the number of test cases left out."""
     listed = apart()
     found = []
     left_out = set()
     built = {"programs.py"}
     for program in sorted((build / "tests").glob("test_*")):
         name = program.name.removeprefix("test_")
-        if name == "structure" or not program.is_file():  # it reads files and computes nothing
+        if name == "structure" or not program.is_file():  # reads files only
             continue
         built.add(name)
         cases = test_cases(program)

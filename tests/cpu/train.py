@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains a few steps on CPUs that this machine is not: emulated ones, with and without AVX2, without SSE4.
+"""Trains a few steps on emulated CPUs: with AVX2, without AVX2, and without SSE4.
 
 usage: train.py --programs build/test/bin
 """
@@ -12,12 +12,12 @@ import tempfile
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "programs"))
 import jobs
 
-# What each CPU of QEMU has, as the program calls it.
+# QEMU's CPUs, and the instruction set that the program must report on each.
 CPUS = {"core2duo": "SSE2", "Nehalem": "SSE2", "Haswell": "AVX2+FMA", "EPYC-Rome": "AVX2+FMA"}
 
 
 def train(programs, data, cpu, folder):
-    """A run of the MLP; what it printed."""
+    """Runs the MLP and returns its output."""
     command = [str(programs / "temper-mlp"), "--steps", "3", "--batch-size", "2", "--threads", "1", "--log-every", "1"]
     text = jobs.run(["qemu-x86_64", "-cpu", f"{cpu},check=off", *command, "--data", data, "--out", str(folder)])
     losses = [line["train/loss"] for line in jobs.metrics(folder) if "train/loss" in line]

@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""Compiles the C++ of Markdown files (syntax and types; nothing is linked or run).
+"""Compiles the C++ in Markdown files (syntax and types; nothing is linked or run).
 
 usage: snippets.py --compiler g++ [--flag=-I...]... --work FOLDER [--cmake FOLDER] FILE.md...
 
 A block marked ```cpp is compiled
-  - as it stands, if it is a whole program (it has a main);
-  - else inside a function, or, where that cannot be (it defines functions or classes), at file scope; both after
-    `#include <temper/temper.hpp>` and `using namespace temper;`. What it takes for granted stands in a comment that
-    readers do not see, right before the block:
+  - as it is, if it is a whole program (it has a main);
+  - else inside a function or, if it does not compile there (it defines functions or classes), at file scope; both after
+    `#include <temper/temper.hpp>` and `using namespace temper;`. What it uses is declared in a comment, which readers do
+    not see, right before the block:
         <!-- given: Tensor x; nn::Linear model(2, 3); -->
 
-A block marked ```cpp nocompile shows an error, and must be one; the comment <!-- error: TEXT --> before it says what the
-compiler's message must contain, GCC's | Clang's where they differ. A block marked ```cmake must stand word for word in
-a CMakeLists.txt below the folder given with --cmake, which the tests build.
+A block marked ```cpp nocompile must not compile. The comment <!-- error: TEXT --> before it has the text that the compiler's
+message must contain (GCC's | Clang's if they differ). A block marked ```cmake must be part of a CMakeLists.txt below the
+folder given with --cmake, which the tests build.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def snippets_of(file):
 
 
 def ways_to_compile(snippet):
-    """The texts of which one must compile."""
+    """The ways to compile the snippet, of which one must succeed."""
     here = f'#line {snippet.line} "{snippet.file}"\n'
     if re.search(r"\bint\s+main\s*\(", snippet.text):
         return [here + snippet.text]
@@ -77,7 +77,7 @@ class Compiler:
         subprocess.run([*self.command, "-x", "c++-header", str(header), "-o", f"{header}.gch"], check=True)
 
     def errors(self, text, name, prelude):
-        """What the compiler says against the text; empty when it is fine."""
+        """The compiler's errors; empty if there are none."""
         source = self.work / f"{name}.cpp"
         source.write_text(text)
         include = ["-include", str(self.work / "prelude.hpp")] if prelude else []
@@ -89,7 +89,7 @@ class Compiler:
 
 
 def check(snippet, number, compiler, cmake_texts):
-    """What is wrong with a snippet; empty when nothing is."""
+    """An error message for a snippet; empty if it is right."""
     words = snippet.mark.split()
     if words == ["cmake"]:
         if any(snippet.text in text for text in cmake_texts):

@@ -209,7 +209,7 @@ int ftruncate(int file, off_t size) noexcept {
   return in_folder(file) ? guarded(outcome_of("ftruncate"), call, -1) : call();
 }
 
-// fcntl.h has a structure of this name, which the function is said to hide.
+// fcntl.h has a structure of this name, so that -Wshadow warns about the function.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
 int flock(int file, int operation) noexcept {

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Fuzzes every reader, or those named, for 30 seconds each, or for so many runs. Needs clang (Debian's package `clang`).
+# Fuzzes all readers, or the named ones, for S seconds (default: 30) or N runs each. Needs clang (Debian's package `clang`).
 #   tests/fuzz/run.sh [--seconds S | --runs N] [NAME...]
-# What was found lies in build/fuzz/found/NAME-*; give such a file to build/fuzz/tests/fuzz/fuzz_NAME to see it again.
+# Failing inputs are saved as build/fuzz/found/NAME-*. To reproduce: build/fuzz/tests/fuzz/fuzz_NAME FILE.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 limit=(-max_total_time=30)
@@ -28,7 +28,7 @@ printf '%-14s %12s %10s %10s\n' reader runs runs/s features
 for name in "${names[@]}"; do
   mkdir -p "build/fuzz/corpus/$name"
   log=build/fuzz/$name.log
-  # New inputs go to the first folder; the seeds are only read.
+  # New inputs are saved in the first folder; the seeds are not changed.
   if ! OMP_NUM_THREADS=1 "build/fuzz/tests/fuzz/fuzz_$name" "${limit[@]}" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
       -print_final_stats=1 -artifact_prefix="build/fuzz/found/$name-" \
       "build/fuzz/corpus/$name" "tests/fuzz/corpus/$name" > "$log" 2>&1; then

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 
 class Input:
-    """How one input of a case is drawn."""
+    """Describes how one input of a case is drawn."""
 
     def __init__(self, draw, dtype=np.float32, constant=False):
         self.draw, self.dtype, self.constant = draw, dtype, constant
@@ -34,7 +34,7 @@ def uniform(low, high, *shape):
 
 
 def spaced(*shape):
-    """Distinct numbers around 0 in random order, far apart: nothing is near a kink or a tie."""
+    """Distinct numbers around 0 in random order, at distances that avoid kinks and ties."""
     count = int(np.prod(shape))
     return Input(lambda rng: (rng.permutation(count).reshape(shape) - count // 2 + 0.3) * 0.1)
 
@@ -44,7 +44,7 @@ def given(values, dtype=np.float32):
 
 
 def constant(source):
-    """No gradient is asked of it."""
+    """An input without a gradient."""
     return Input(source.draw, source.dtype, True)
 
 
@@ -233,7 +233,7 @@ def tanh(x): return torch.tanh(x)
 
 
 @op(*unary(normal, case(WIDE), case(normal(4, 17, scale=3))))
-def softplus(x): return F.softplus(x, threshold=700)  # by default linear past 20
+def softplus(x): return F.softplus(x, threshold=700)  # the default is linear above 20
 
 
 # Products ----------------------------------------------------------------------------------------
@@ -367,7 +367,7 @@ def rows(n, c, scale=1.0, mean=0.0): return normal(n, c, scale=scale, mean=mean)
 
 
 def norm_cases(*parameters):
-    """Ordinary rows, rows of small variance (they tell where eps stands), rows far from 0, rows of equal numbers."""
+    """Ordinary rows, rows of small variance (for the position of eps), rows far from 0, rows of equal numbers."""
     def make(x, c, **attributes): return case(x, *[normal(c, mean=mean) for mean in parameters], **attributes)
     return ([make(rows(1, 1), 1, differences=False)] + [make(rows(n, c), c) for n, c in
              [(3, 7), (2, 8), (4, 9), (1, 15), (2, 16), (5, 17), (3, 31), (2, 33), (0, 8), (17, 2)]] +
@@ -504,7 +504,7 @@ EXTREMES += [case(spaced(3, 0), axes=[0]), case(given([[1, 3, 3, 2], [4, 4, 4, 4
 
 
 @op(*EXTREMES)
-def max_(x, axes=None, keepdim=False): return x.amax(over(x, axes), keepdim)  # equal ones share the gradient
+def max_(x, axes=None, keepdim=False): return x.amax(over(x, axes), keepdim)  # equal elements share the gradient
 
 
 @op(*EXTREMES)
@@ -623,7 +623,7 @@ def attention_case(b, h, tq, tk, d, *more, spread=1.0, **attributes):
 
 
 def sure_mask(tq, tk):
-    """Every query sees at least the key of its own place."""
+    """A mask in which every query sees at least the key at its own position."""
     return Input(lambda rng: (rng.random((tq, tk)) < 0.5) | (np.arange(tk) == np.arange(tq)[:, None] % tk), np.bool_)
 
 
@@ -648,6 +648,6 @@ def scaled_dot_product_attention(q, k, v, keep=None, causal=False, scale=None):
     return F.softmax(scores, -1) @ v
 
 
-# Dropout at p = 0 is the identity; what it does otherwise is tested by its properties.
+# Dropout at p = 0 is the identity. Properties of other rates are tested in tests/ops/dropout.cpp.
 @op(*[case(normal(*shape), p=0.0) for shape in TAILS])
 def dropout(x, p): return x * 1

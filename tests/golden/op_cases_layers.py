@@ -1,6 +1,6 @@
-"""More cases like those of op_cases.py: functions of one number, gated units, positions, attention with all its options,
-convolutions of one and three axes and transposed ones, group norm, recurrent layers, more losses, images of another size. Images are
-NHWC, sequences NLC.
+"""More cases like those of op_cases.py: elementwise functions, gated units, rotary embeddings, attention with all options,
+1-D, 3-D and transposed convolutions, group norm, recurrent layers, more losses, resizing of images. Images are NHWC, sequences
+NLC.
 """
 
 import math
@@ -262,7 +262,7 @@ def group_norm(x, gain=None, bias=None, groups=1, eps=1e-5):
 def instance_norm(x, gain=None, bias=None):
     if x.numel() == 0:
         return x * gain + bias
-    # By hand: F.instance_norm of torch 2.15 has other gradients for one example whose channels come last.
+    # Written out, as F.instance_norm of torch 2.15 has wrong gradients for one example with channels last.
     axes = tuple(range(1, x.dim() - 1))
     y = (x - x.mean(axes, keepdim=True)) / (x.var(axes, unbiased=False, keepdim=True) + 1e-5).sqrt()
     y = y if gain is None else y * gain

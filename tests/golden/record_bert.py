@@ -130,7 +130,7 @@ class QuestionAnswering(nn.Module):
 
 
 def initialize(model, rng):
-    """Wider than BERT begins, and norms that are not 1 and 0, so that whatever is swapped or left out shows."""
+    """Wider weights than BERT's initial ones, and norms other than 1 and 0, so that swapped parts change results."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             values = rng.standard_normal(tuple(parameter.shape)) * (0.4 if name.endswith("weight") else 0.2)
@@ -143,7 +143,7 @@ LENGTHS = [9, 4, 1, 7]
 
 
 def batch(rng):
-    """Texts of these lengths, padded at their ends; the second half of each is of the other type."""
+    """Texts of these lengths, padded at the end; the second half of each has the other token type."""
     size = max(LENGTHS)
     tokens = rng.integers(0, SIZES["vocabulary"], (len(LENGTHS), size))
     mask = np.arange(size)[None, :] < np.asarray(LENGTHS)[:, None]
@@ -164,7 +164,7 @@ def finish(name, model, inputs, logits, loss, targets):
 
 
 def start(name, model, seed, copies):
-    """Weights in float32, stored; returns the batch, and what to call the model with."""
+    """Saves the weights in float32; returns the batch and the model's arguments."""
     rng = np.random.default_rng(seed)
     initialize(model, rng)
     stored = {key: value.numpy() for key, value in model.state_dict().items()}
@@ -205,7 +205,7 @@ def question_answering():
     _, inputs, tensors = start("question_answering", model, 3, {})
     logits = model(*tensors)
     starts, ends = np.asarray([3, 1, 0, 2]), np.asarray([8, 1, 0, 6])
-    # As Hugging Face's, the cross entropies go over all tokens, padding included.
+    # As in Hugging Face's model, the cross entropies are over all tokens, including padding.
     loss = sum(functional.cross_entropy(logits[:, :, i], torch.from_numpy(each)) for i, each in
                enumerate([starts, ends])) / 2
     finish("question_answering", model, inputs, logits, loss, {"starts": starts, "ends": ends})

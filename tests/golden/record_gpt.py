@@ -21,7 +21,7 @@ import safetensors_numpy
 
 
 class Conv1D(nn.Module):
-    """x W + b with W [in, out], the layout GPT-2 has its weights in."""
+    """x W + b with W [in, out], GPT-2's layout of weights."""
 
     def __init__(self, out, inputs):
         super().__init__()
@@ -88,7 +88,7 @@ class Gpt2(nn.Module):
 
 
 def initialize(model, rng):
-    """Wider than GPT-2 begins, and norms that are not 1 and 0, so that whatever is swapped or left out shows."""
+    """Wider weights than GPT-2's initial ones, and norms other than 1 and 0, so that swapped parts change results."""
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             values = rng.standard_normal(tuple(parameter.shape)) * (0.4 if "weight" in name else 0.2)
@@ -121,7 +121,7 @@ def record(folder, name, prefix, head, seed, length, **sizes):
 
 def main():
     folder = os.path.dirname(os.path.abspath(__file__))
-    # The second is named as a GPT2LMHeadModel, has its head stored too, and sees less than its context.
+    # The second has the names of a GPT2LMHeadModel, stores its head too, and gets fewer tokens than its context.
     record(folder, "plain", "", False, 1, 11, vocabulary=29, context=11, layers=2, heads=3, width=24)
     record(folder, "prefixed", "transformer.", True, 2, 7, vocabulary=17, context=9, layers=3, heads=2, width=16)
 

@@ -1,4 +1,4 @@
-"""Records what PyTorch's layers compute from weights that a formula gives, so that only results are stored.
+"""Records the results of PyTorch's layers. Weights and inputs are computed by a formula and not stored.
 
 Run with Debian's PyTorch: /usr/bin/python3 tests/golden/record_layers.py
 """
@@ -10,7 +10,7 @@ import torch
 
 
 def values(shape, first):
-    """sin(first), sin(first + 1), ...: what both sides fill weights and inputs with."""
+    """sin(first), sin(first + 1), ...: the values of weights and inputs here and in the test."""
     count = 1
     for size in shape:
         count *= size

@@ -1,9 +1,9 @@
-"""Records what small networks of PyTorch's layers compute from weights that a formula gives, in networks.json.
+"""Records the results of small networks of PyTorch's layers, with weights that a formula gives, in networks.json.
 
     python3 tests/golden/record_networks.py        (torch 2 or later, in float64)
 
-Parameter number i, counted from 1 in PyTorch's order, is 0.3 * sin of 100 i, 100 i + 1, ...; the file lists their names in
-that order, so that the other side finds them by name.
+Parameter i, counted from 1 in PyTorch's order, is 0.3 * sin of 100 i, 100 i + 1, ... The file lists the names in this order,
+by which the test finds the parameters.
 """
 
 import json
@@ -20,7 +20,7 @@ def values(shape, first):
 
 
 def record(module, run, x):
-    """run(x) gives the outputs; each is summed with weights of its own."""
+    """run(x) returns the outputs; the loss is the sum of outputs times fixed weights."""
     with torch.no_grad():
         for number, parameter in enumerate(module.parameters()):
             parameter.copy_(0.3 * values(parameter.shape, 100 * (number + 1)))
@@ -48,7 +48,7 @@ def recurrent(kind, lengths=None, **options):
 
 
 class UNet(nn.Module):
-    """One step down and up again, with group norm and a transposed convolution."""
+    """A U-Net with one downsampling and one upsampling step, group norm and a transposed convolution."""
 
     def __init__(self):
         super().__init__()

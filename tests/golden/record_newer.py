@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records optim_newer.json: what PyTorch 1.13 lacks, from today's packages, all in float64.
+"""Records optim_newer.json: optimizers and schedules that PyTorch 1.13 lacks, from current packages, in float64.
 
     python3 -m venv venv && venv/bin/pip install torch numpy schedulefree prodigyopt pytorch-optimizer timm
     venv/bin/python tests/golden/record_newer.py            # writes optim_newer.json beside this file
@@ -79,7 +79,7 @@ def plateau(lr, options, metrics):
 
 # Optimizers ---------------------------------------------------------------------------------------------------------
 
-# A tall matrix, a wide one, a vector. All numbers are multiples of 2^-10: float has them exactly.
+# A tall matrix, a wide one, a vector. All numbers are multiples of 2^-10, which are exact in float.
 SHAPES = [(6, 4), (3, 8), (5,)]
 STEPS = 20
 RECORDED = (1, 2, 3, 5, 10, 20)  # after so many steps
@@ -95,7 +95,7 @@ def inputs():
 
 
 def timm_nadamw():
-    """timm's module alone: the whole package needs torchvision."""
+    """Imports a single module of timm, as the whole package needs torchvision."""
     origin = pathlib.Path(importlib.util.find_spec("timm").origin).parent / "optim"
     package = types.ModuleType("timm_optim")
     package.__path__ = [str(origin)]
@@ -119,7 +119,7 @@ def trajectory(make, before=lambda parameters: None):
 
 
 def evaluated(make):
-    """Where Schedule-Free is for evaluation, after every step."""
+    """The weights that Schedule-Free evaluates with, after every step."""
     p0, gradients = inputs()
     parameters = [torch.nn.Parameter(torch.tensor(p)) for p in p0]
     optimizer = make(parameters)
@@ -158,8 +158,8 @@ class Formula:
 
 
 def cautious_adamw(lr, beta1, beta2, weight_decay, masks_steps=False, masks_decay=False):
-    """Liang et al. (2024): AdamW that moves where step and gradient have one sign. Chen et al. (2025): that decays where
-    step and weight have one sign."""
+    """Liang et al. (2024): AdamW that updates only where step and gradient have the same sign. Chen et al. (2025): decay only
+    where step and weight have the same sign."""
     m, v = [0.0] * len(SHAPES), [0.0] * len(SHAPES)
 
     def update(t, i, p, g):
@@ -198,7 +198,7 @@ def cautious_sgd(lr, momentum, weight_decay):
 
 
 def prodigy(**options):
-    """With gradients that mostly go one way, or there is no distance to estimate; the estimate is recorded too."""
+    """Uses gradients of mostly one direction, as Prodigy estimates a distance; the estimate is recorded too."""
     p0, gradients = inputs()
     parameters = [torch.nn.Parameter(torch.tensor(p)) for p in p0]
     optimizer = prodigyopt.Prodigy(parameters, **options)
@@ -213,8 +213,8 @@ def prodigy(**options):
 
 
 def soap():
-    """Of the first four rows of the first matrix: only a square one has bases that do not depend on who computes them,
-    as one gradient says nothing about the rest of the longer side."""
+    """Records the first four rows of the first matrix: only of a square matrix are the bases unique, as one gradient does not
+    determine the rest of the longer side."""
     p0, gradients = inputs()
     p = torch.nn.Parameter(torch.tensor(p0[0][:4]))
     optimizer = pytorch_optimizer.SOAP([p], lr=0.02, betas=(0.95, 0.9), shampoo_beta=0.8, weight_decay=0.01,
@@ -238,7 +238,7 @@ def newton_schulz_exact(x):
 
 
 def normuon(lr, momentum, row_beta, weight_decay):
-    """Li et al. (2025), by rows where there are as many as columns, else by columns; the scale is AdamW's."""
+    """Li et al. (2025): normalizes rows if there are at least as many as columns, else columns; with AdamW's scale."""
     m, v = [0.0] * len(SHAPES), [0.0] * len(SHAPES)
 
     def update(t, i, p, g):

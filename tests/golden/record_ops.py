@@ -1,4 +1,4 @@
-"""Records what PyTorch computes for the cases of the operations: those of op_cases.py in ops.safetensors, those of
+"""Records PyTorch's results for the cases of the operations: those of op_cases.py in ops.safetensors, those of
 op_cases_layers.py in ops_layers.safetensors.
 
     python3 tests/golden/record_ops.py ops             (recorded with torch 1.13.0, numpy 1.24)
@@ -9,7 +9,7 @@ adding a case at the end of a list changes no other. PyTorch computes in float64
 sum(y * r) for recorded random r; both are stored rounded to float32.
 
 Tensors are named OPERATION/CASE/x0 x1 ... (inputs), y0 ... (outputs), r0 ... (for outputs that have a gradient),
-dx0 ... (for inputs that have one). The metadata hold, under "cases", what each case is:
+dx0 ... (for inputs that have one). The metadata describe the cases under "cases":
     [{"op": "leaky_relu", "attributes": {"slope": 0.1}, "inputs": 1, "outputs": 1}, ...]
 """
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Records optim.json: optimizer trajectories and schedules of PyTorch in float64, long ones in float32, and those of
-Muon and Adafactor, which this PyTorch does not have, written out from their papers in numpy.
+"""Records optim.json: optimizer trajectories and schedules of PyTorch in float64, long ones in float32. Muon and Adafactor,
+which this PyTorch lacks, are written in numpy after their papers.
 
 Needs Debian's python3-torch. Run with /usr/bin/python3 from anywhere; `--check` compares instead of writing.
 """
@@ -62,7 +62,7 @@ def trajectory(kind, args):
 
 
 class Numbers:
-    """Between -1 and 1 over six decades, exact on every machine; the tests draw the same."""
+    """Numbers between -1 and 1 with magnitudes over six decades, the same on every machine and in the tests."""
 
     def __init__(self):
         self.state = 1
@@ -81,7 +81,7 @@ LONG = {
 
 
 def after_long(kind, args, steps=1000, count=40):
-    """Where PyTorch is in float32 after many steps."""
+    """PyTorch's parameters in float32 after many steps."""
     numbers = Numbers()
     p = torch.nn.Parameter(torch.tensor([numbers() for _ in range(count)], dtype=torch.float32))
     optimizer = kind([p], **args)

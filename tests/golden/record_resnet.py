@@ -61,7 +61,7 @@ class ResNet(nn.Module):
 
 
 def initialize(model, rng):
-    """Norms that are not 1 and 0, so that whatever is swapped or left out shows."""
+    """Sets norms other than 1 and 0, so that swapped or missing parts change results."""
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if tensor.dtype != torch.float32:

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Records scores.json: predictions and what scikit-learn says of them; of calibration, which it does not measure, numpy.
+"""Records scores.json: predictions and their scores by scikit-learn; the calibration error, which it lacks, by numpy.
 
 Needs Debian's python3-sklearn. Run with /usr/bin/python3 from anywhere; `--check` compares instead of writing.
 """
@@ -30,7 +30,7 @@ def calibration_error(p, labels, bins):
 
 
 def top_k(labels, logits, j, k):
-    if k == 2:  # scikit-learn takes one score an example then
+    if k == 2:  # scikit-learn expects one score per example
         return metrics.accuracy_score(labels, logits.argmax(1))
     return metrics.top_k_accuracy_score(labels, logits, k=j, labels=range(k))
 
@@ -38,7 +38,7 @@ def top_k(labels, logits, j, k):
 def classes(draw, n, k, skipped=()):
     logits = draw.normal(size=(n, k)).astype(np.float32).astype(np.float64)
     labels = draw.integers(0, k, n)
-    for c in skipped:  # a class that occurs nowhere
+    for c in skipped:  # a class without examples
         labels[labels == c] = (c + 1) % k
         logits[:, c] = -50
     logits[np.arange(n), labels] += draw.choice([0.0, 1.5], n)

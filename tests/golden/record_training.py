@@ -1,10 +1,9 @@
-"""Records training.json: 20 training steps of the MLP and the CNN, as PyTorch takes them in float64.
+"""Records training.json: 20 training steps of the MLP and the CNN with PyTorch in float64.
 
     python3 tests/golden/record_training.py          (recorded with torch 1.13.0)
 
-Weights, images and labels are not stored: both sides compute them by the formula below, which uses nothing that could
-round differently elsewhere. Stored are the losses, the norms of the gradients before clipping, and 8 elements of each
-parameter after the last step.
+Weights, images and labels are not stored: the test computes them by the same formula, which is exact on every machine. The
+file has the losses, the norms of the gradients before clipping, and 8 elements of each parameter after the last step.
 """
 
 import json
@@ -21,7 +20,7 @@ IMAGES, PATTERNS, LABELS, SAMPLES = 1000, 2000, 3000, 4000  # streams; parameter
 
 
 def mixed(stream, count):
-    """A 64-bit number for each i below count. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
+    """A 64-bit random number for each i < count. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number
     generators" (2014), the finalizer."""
     z = (np.uint64(stream) << np.uint64(32)) + np.arange(1, count + 1, dtype=np.uint64)
     z *= np.uint64(0x9E3779B97F4A7C15)
@@ -31,7 +30,7 @@ def mixed(stream, count):
 
 
 def unit(stream, count):
-    """Numbers in [0, 1) of 24 bits."""
+    """Random numbers in [0, 1) with 24 bits."""
     return (mixed(stream, count) >> np.uint64(40)).astype(np.float64) * 2.0**-24
 
 
@@ -40,13 +39,13 @@ def initialize(model):
     with torch.no_grad():
         for i, parameter in enumerate(model.parameters()):
             if parameter.dim() > 1:
-                bound = 1 / math.sqrt(parameter[0].numel())  # a bias has the bound of its weight, which comes first
+                bound = 1 / math.sqrt(parameter[0].numel())  # a bias has the same bound as its weight, which precedes it
             values = ((2 * unit(i, parameter.numel()) - 1) * bound).astype(np.float32)
             parameter.copy_(torch.from_numpy(values.astype(np.float64)).reshape(parameter.shape))
 
 
 def batch(step):
-    """Images in [-1, 1) are noise over the pattern of their class."""
+    """Images in [-1, 1): the pattern of their class plus noise."""
     labels = (mixed(LABELS + step, BATCH) % np.uint64(CLASSES)).astype(np.int64)
     noise = unit(IMAGES + step, BATCH * PIXELS).reshape(BATCH, PIXELS)
     patterns = np.stack([unit(PATTERNS + label, PIXELS) for label in range(CLASSES)])

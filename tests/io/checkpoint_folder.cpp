@@ -34,7 +34,7 @@ void damage(const std::filesystem::path& file) {
 }
 
 /// The valid checkpoints in the folder, under any name.
-int whole_ones(const std::filesystem::path& folder) {
+int valid_checkpoints(const std::filesystem::path& folder) {
   int count = 0;
   for (const char* name : {"next", "last", "previous"}) {
     try {
@@ -115,7 +115,7 @@ TEST_CASE("if any call of a save fails, two checkpoints stay, and the next save 
         failed = true;
       }
       const auto calls = static_cast<int>(temper_test::watched_calls().size());
-      CHECK(whole_ones(folder.path()) >= 2);
+      CHECK(valid_checkpoints(folder.path()) >= 2);
       const int newest = number_in(checkpoints.load().checkpoint);
       CHECK((newest == 3 || (failed && newest == 2)));
       checkpoints.save(numbered(4));
@@ -148,7 +148,7 @@ TEST_CASE("killed at any call of a save: two checkpoints stay, and the next save
     if (WEXITSTATUS(status) == 0) break;
     ++killed;
     REQUIRE(WEXITSTATUS(status) == temper_test::killed_status);
-    CHECK(whole_ones(folder.path()) >= 2);
+    CHECK(valid_checkpoints(folder.path()) >= 2);
     const int newest = number_in(checkpoints.load().checkpoint);
     CHECK((newest == 2 || newest == 3));
     checkpoints.save(numbered(4));

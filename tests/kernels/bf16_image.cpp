@@ -16,9 +16,9 @@ namespace {
 
 using Halves = Guarded<BFloat16>;
 
-/// Special values and extreme numbers, as bf16.
-std::vector<float> exact(Index n, unsigned seed, bool wild) {
-  std::vector<float> values = wild ? wild_numbers(n, seed) : numbers(n, seed);
+/// Random numbers that bf16 represents exactly, with special values among them if `special`.
+std::vector<float> exact(Index n, unsigned seed, bool special) {
+  std::vector<float> values = special ? special_numbers(n, seed) : numbers(n, seed);
   for (float& value : values) value = widened(narrowed<BFloat16>(value));
   return values;
 }
@@ -44,9 +44,9 @@ bool same(const Floats& a, const Floats& b) {
   return equal;
 }
 
-void check_batch_norm(const IsaTable& table, Index rows, Index cols, bool wild) {
-  const std::vector<float> x = exact(rows * cols, 1, wild), dy = exact(rows * cols, 2, wild);
-  const std::vector<float> residual = exact(rows * cols, 3, wild);
+void check_batch_norm(const IsaTable& table, Index rows, Index cols, bool special) {
+  const std::vector<float> x = exact(rows * cols, 1, special), dy = exact(rows * cols, 2, special);
+  const std::vector<float> residual = exact(rows * cols, 3, special);
   const Halves x16 = halves(x), dy16 = halves(dy), residual16 = halves(residual);
   const std::vector<float> scale = numbers(cols, 4), bias = numbers(cols, 5), slope = numbers(cols, 6);
   Floats mean(cols), squares(cols), mean16(cols), squares16(cols);
@@ -83,11 +83,11 @@ void check_batch_norm(const IsaTable& table, Index rows, Index cols, bool wild) 
   }
 }
 
-void check_pool(const IsaTable& table, Pool2d s, bool wild) {
+void check_pool(const IsaTable& table, Pool2d s, bool special) {
   s.out_h = (s.h + 2 * s.padding_h - s.kernel_h) / s.stride_h + 1;
   s.out_w = (s.w + 2 * s.padding_w - s.kernel_w) / s.stride_w + 1;
   const Index in = s.n * s.h * s.w * s.channels, out = s.n * s.out_h * s.out_w * s.channels;
-  const std::vector<float> x = exact(in, 7, wild), dy = exact(out, 8, wild);
+  const std::vector<float> x = exact(in, 7, special), dy = exact(out, 8, special);
   const Halves x16 = halves(x), dy16 = halves(dy);
   Floats y(out), dx(in);
   Halves y16(out), dx16(in);
@@ -179,21 +179,21 @@ void check_conv(const Conv2d& s) {
 
 TEST_CASE("batch normalization in bf16 is that in f32, rounded") {
   on_each_isa([](const IsaTable& table) {
-    for (const bool wild : {false, true}) {
-      for (Index cols = 1; cols <= 40; ++cols) check_batch_norm(table, 1 + cols % 7, cols, wild);
-      check_batch_norm(table, 64, 64, wild);
+    for (const bool special : {false, true}) {
+      for (Index cols = 1; cols <= 40; ++cols) check_batch_norm(table, 1 + cols % 7, cols, special);
+      check_batch_norm(table, 64, 64, special);
     }
   });
 }
 
 TEST_CASE("pooling in bf16 is that in f32, rounded") {
   on_each_isa([](const IsaTable& table) {
-    for (const bool wild : {false, true}) {
+    for (const bool special : {false, true}) {
       for (const Index channels : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33}) {
         check_pool(
             table,
             {.n = 2, .h = 6, .w = 4, .channels = channels, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2},
-            wild);
+            special);
         check_pool(table,
                    {.n = 2,
                     .h = 7,
@@ -204,9 +204,9 @@ TEST_CASE("pooling in bf16 is that in f32, rounded") {
                     .stride_h = 2,
                     .padding_h = 1,
                     .padding_w = 2},
-                   wild);
+                   special);
       }
-      check_pool(table, {.n = 1, .h = 18, .w = 17, .channels = 5, .kernel_h = 17, .kernel_w = 16}, wild);
+      check_pool(table, {.n = 1, .h = 18, .w = 17, .channels = 5, .kernel_h = 17, .kernel_w = 16}, special);
     }
   });
 }

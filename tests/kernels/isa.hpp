@@ -36,7 +36,7 @@ void on_each_isa(Body body) {
 template <class T>
 class Guarded {
  public:
-  explicit Guarded(Index n, T value = T{}) : memory_(static_cast<std::size_t>(n) + 2 * guard, fence()) {
+  explicit Guarded(Index n, T value = T{}) : memory_(static_cast<std::size_t>(n) + 2 * guard, guard_value()) {
     std::fill_n(data(), n, value);
   }
   explicit Guarded(const std::vector<T>& values) : Guarded(static_cast<Index>(values.size())) {
@@ -48,7 +48,7 @@ class Guarded {
   T operator[](Index i) const { return data()[i]; }
   bool intact() const {
     for (std::size_t i = 0; i < guard; ++i) {
-      if (!same(memory_[i], fence()) || !same(memory_[memory_.size() - 1 - i], fence())) return false;
+      if (!same(memory_[i], guard_value()) || !same(memory_[memory_.size() - 1 - i], guard_value())) return false;
     }
     return true;
   }
@@ -56,7 +56,7 @@ class Guarded {
  private:
   // Odd, so that the elements are not aligned to vectors; bytes may hold floats, which are aligned to themselves.
   static constexpr std::size_t guard = sizeof(T) == 1 ? 68 : 67;
-  static T fence() {
+  static T guard_value() {
     if constexpr (std::is_same_v<T, float>) return nan;
     if constexpr (std::is_same_v<T, BFloat16>) return {0x7fff};  // NaN
     if constexpr (!std::is_same_v<T, float> && !std::is_same_v<T, BFloat16>) return T(77);
@@ -81,11 +81,11 @@ inline std::vector<float> numbers(Index n, unsigned seed, float scale = 1.0f) {
 }
 
 /// The same with special values among them: zeros, infinities, NaN, denormals and extreme numbers.
-inline std::vector<float> wild_numbers(Index n, unsigned seed) {
-  constexpr float wild[] = {nan,   0.0f,  -0.0f,  infinity, -infinity, 1e-40f, -1e-40f, 3e38f, -3e38f, 1e4f,
-                            -1e4f, 88.7f, -87.3f, 100.0f,   -100.0f,   20.0f,  -20.0f,  1.0f,  -1.0f};
+inline std::vector<float> special_numbers(Index n, unsigned seed) {
+  constexpr float special[] = {nan,   0.0f,  -0.0f,  infinity, -infinity, 1e-40f, -1e-40f, 3e38f, -3e38f, 1e4f,
+                               -1e4f, 88.7f, -87.3f, 100.0f,   -100.0f,   20.0f,  -20.0f,  1.0f,  -1.0f};
   std::vector<float> result = numbers(n, seed, 2.0f);
-  for (std::size_t i = 0; i < result.size(); i += 2) result[i] = wild[i / 2 % std::size(wild)];
+  for (std::size_t i = 0; i < result.size(); i += 2) result[i] = special[i / 2 % std::size(special)];
   return result;
 }
 

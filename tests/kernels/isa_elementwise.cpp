@@ -19,7 +19,7 @@ double phi(double x) { return std::isinf(x) ? 0.0 : std::exp(-x * x / 2) / std::
 double cdf(double x) { return std::erfc(-x / std::numbers::sqrt2) / 2; }
 double logistic(double x) { return 1 / (1 + std::exp(-x)); }
 /// x * factor with the limit 0 instead of NaN where x is infinite and factor is 0.
-double fading(double x, double factor) { return factor == 0.0 ? 0.0 : x * factor; }
+double limit_product(double x, double factor) { return factor == 0.0 ? 0.0 : x * factor; }
 double gelu_tanh_inner(double x) { return std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x); }
 
 struct Function {
@@ -38,14 +38,15 @@ const std::vector<Function>& functions() {
                                                                                : x < 0 ? -1.0
                                                                                        : 0.0; }},
       {Unary::relu, [](double x) { return x < 0 ? 0.0 : x; }, [](double y) { return y <= 0 ? 0.0 : 1.0; }},
-      {Unary::gelu, [](double x) { return fading(x, cdf(x)); }, [](double x) { return cdf(x) + fading(x, phi(x)); }},
-      {Unary::gelu_tanh, [](double x) { return fading(x, 0.5 * (1 + std::tanh(gelu_tanh_inner(x)))); },
+      {Unary::gelu, [](double x) { return limit_product(x, cdf(x)); },
+       [](double x) { return cdf(x) + limit_product(x, phi(x)); }},
+      {Unary::gelu_tanh, [](double x) { return limit_product(x, 0.5 * (1 + std::tanh(gelu_tanh_inner(x)))); },
        [](double x) {
          const double t = std::tanh(gelu_tanh_inner(x)), c = std::sqrt(2 / std::numbers::pi);
          return 0.5 * (1 + t) + (t * t == 1 ? 0.0 : 0.5 * x * (1 - t * t) * c * (1 + 3 * 0.044715 * x * x));
        }},
-      {Unary::silu, [](double x) { return fading(x, logistic(x)); },
-       [](double x) { return logistic(x) + fading(x, logistic(x) * logistic(-x)); }},
+      {Unary::silu, [](double x) { return limit_product(x, logistic(x)); },
+       [](double x) { return logistic(x) + limit_product(x, logistic(x) * logistic(-x)); }},
       {Unary::sigmoid, logistic, [](double y) { return y * (1 - y); }},
       {Unary::tanh, [](double x) { return std::tanh(x); }, [](double y) { return 1 - y * y; }},
       {Unary::softplus,
@@ -75,10 +76,10 @@ const std::vector<Function>& functions() {
       {Unary::ceil, [](double x) { return std::ceil(x); }, [](double) { return 0.0; }},
       {Unary::round, [](double x) { return std::nearbyint(x); }, [](double) { return 0.0; }},
       {Unary::trunc, [](double x) { return std::trunc(x); }, [](double) { return 0.0; }},
-      {Unary::mish, [](double x) { return fading(x, std::tanh(std::log1p(std::exp(x)))); },
+      {Unary::mish, [](double x) { return limit_product(x, std::tanh(std::log1p(std::exp(x)))); },
        [](double x) {
          const double t = std::tanh(std::log1p(std::exp(x)));
-         return t + fading(x, logistic(x) * (1 - t * t));
+         return t + limit_product(x, logistic(x) * (1 - t * t));
        }},
       {Unary::softsign, [](double x) { return std::isinf(x) ? std::copysign(1.0, x) : x / (1 + std::abs(x)); },
        [](double x) { return 1 / (1 + std::abs(x)) / (1 + std::abs(x)); }},
@@ -111,7 +112,7 @@ TEST_CASE("the table has no null pointer") {
 }
 
 TEST_CASE("unary functions and their derivatives") {
-  const Floats x(wild_numbers(longest, 1)), dy(numbers(longest, 2));
+  const Floats x(special_numbers(longest, 1)), dy(numbers(longest, 2));
   REQUIRE(functions().size() == index(Unary::count));
   on_each_isa([&](const IsaTable& kernels) {
     for (const Function& f : functions()) {
@@ -152,7 +153,7 @@ TEST_CASE("activations with a bias, their derivatives and the sums of those") {
         CAPTURE(index(activation));
         CAPTURE(cols);
         const Index n = rows * cols;
-        const Floats x(wild_numbers(n, 1)), bias(numbers(cols, 2)), dy(numbers(n, 3));
+        const Floats x(special_numbers(n, 1)), bias(numbers(cols, 2)), dy(numbers(n, 3));
         for (const bool biased : {false, true}) {
           // The results of the separate kernels.
           Floats z(n), y(n), dz(n), got(n), slope(n), sums(cols), alone(n);
@@ -182,7 +183,7 @@ TEST_CASE("activations with a bias, their derivatives and the sums of those") {
 }
 
 TEST_CASE("parametric functions and their derivatives") {
-  const Floats x(wild_numbers(longest, 3)), dy(numbers(longest, 4));
+  const Floats x(special_numbers(longest, 3)), dy(numbers(longest, 4));
   on_each_isa([&](const IsaTable& kernels) {
     const auto check = [&](Parametric op, float a, float b, auto y, auto slope) {
       CAPTURE(index(op));
@@ -211,7 +212,7 @@ TEST_CASE("parametric functions and their derivatives") {
 }
 
 TEST_CASE("binary functions, operands moving or not") {
-  const Floats a(wild_numbers(longest, 5)), dy(numbers(longest, 7));
+  const Floats a(special_numbers(longest, 5)), dy(numbers(longest, 7));
   std::vector<float> others = numbers(longest, 6);
   for (std::size_t i = 3; i < others.size(); i += 5)
     others[i] = a[static_cast<Index>(i)];  // equal numbers, and NaN in both operands
@@ -279,7 +280,7 @@ TEST_CASE("binary functions, operands moving or not") {
 }
 
 TEST_CASE("comparisons and choice") {
-  const Floats a(wild_numbers(longest, 8));
+  const Floats a(special_numbers(longest, 8));
   std::vector<float> others = numbers(longest, 9);
   for (std::size_t i = 0; i < others.size(); i += 3) others[i] = a[static_cast<Index>(i)];
   const Floats b(others);
@@ -313,7 +314,7 @@ TEST_CASE("comparisons and choice") {
 }
 
 TEST_CASE("accumulate and affine") {
-  const Floats x(wild_numbers(longest, 10)), start(numbers(longest, 11));
+  const Floats x(special_numbers(longest, 10)), start(numbers(longest, 11));
   on_each_isa([&](const IsaTable& kernels) {
     check_elementwise(
         [&](Index first, Index n, float* out) {

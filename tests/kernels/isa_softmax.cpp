@@ -23,9 +23,9 @@ std::vector<double> reference(const float* x, Index n, Index stride, bool log) {
 /// Ordinary logits, or some whose exponentials overflow.
 std::vector<float> logits(Index n, unsigned seed, bool extreme) {
   std::vector<float> x = numbers(n, seed, 3.0f);
-  constexpr float wild[] = {88.0f, -88.0f, 1e4f, -1e4f, -infinity};
+  constexpr float special[] = {88.0f, -88.0f, 1e4f, -1e4f, -infinity};
   if (extreme) {
-    for (std::size_t i = 0; i < x.size(); i += 3) x[i] = wild[i / 3 % std::size(wild)];
+    for (std::size_t i = 0; i < x.size(); i += 3) x[i] = special[i / 3 % std::size(special)];
   }
   return x;
 }

@@ -26,7 +26,7 @@ Floats product(Index n) {
 }
 
 /// Runs the test case of this name in its own process with these environment variables.
-bool ends_well(const std::string& environment, const std::string& test) {
+bool passes(const std::string& environment, const std::string& test) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe");
   const std::string command =
       "env " + environment + " timeout 60 '" + program + "' --no-skip --test-case='" + test + "' | grep -q '1 passed'";
@@ -48,12 +48,12 @@ TEST_CASE("child: two threads wanted" * doctest::skip()) {
 
 TEST_CASE("no OpenMP setting makes oneDNN wait for threads that do not exist") {
   const std::string child = "child: two threads wanted";
-  CHECK(ends_well("OMP_NUM_THREADS=2", child));
-  CHECK(ends_well("OMP_NUM_THREADS=8 OMP_DYNAMIC=true", child));
-  CHECK(ends_well("OMP_NUM_THREADS=2 OMP_THREAD_LIMIT=1", child));
-  CHECK(ends_well("OMP_NUM_THREADS=8 OMP_THREAD_LIMIT=3", child));
-  CHECK(ends_well("OMP_NUM_THREADS=2 OMP_MAX_ACTIVE_LEVELS=0", child));
-  CHECK_FALSE(ends_well("OMP_NUM_THREADS=2", "child: no such test"));
+  CHECK(passes("OMP_NUM_THREADS=2", child));
+  CHECK(passes("OMP_NUM_THREADS=8 OMP_DYNAMIC=true", child));
+  CHECK(passes("OMP_NUM_THREADS=2 OMP_THREAD_LIMIT=1", child));
+  CHECK(passes("OMP_NUM_THREADS=8 OMP_THREAD_LIMIT=3", child));
+  CHECK(passes("OMP_NUM_THREADS=2 OMP_MAX_ACTIVE_LEVELS=0", child));
+  CHECK_FALSE(passes("OMP_NUM_THREADS=2", "child: no such test"));
 }
 
 TEST_CASE("a program is compiled once per shape and number of threads") {

@@ -139,7 +139,7 @@ TEST_CASE("workspaces are watched in tests") {
 }
 
 TEST_CASE("a wrong product and a wrong convolution are noticed wherever the mistake is") {
-  // What a program is given is right; what it is held against is another task's.
+  // The program gets the right operands, but its result is compared with that of another task.
   const Type f32 = Type::f32;
   const auto passes = [](const onednn::Task& done, const onednn::Task& wanted) {
     Program program(std::size_t{1} << 18);

@@ -9,7 +9,7 @@ namespace temper::test {
 namespace {
 
 /// Gives the first weight a gradient that has one non-finite number.
-void spoil(Program& program, float bad) {
+void set_bad_gradient(Program& program, float bad) {
   Parameter weight = program.model.parameters()[0];
   Tensor gradient = ones(weight.shape());
   gradient.mutable_data<float>()[4] = bad;
@@ -166,10 +166,10 @@ TEST_CASE("optimizers") {
                           [](Program& p) { return p.adamw.step({.divide_by = 0.0}); }),
       refuses<ValueError>(
           "AdamW: the gradient of '0.weight' is not finite at k = 1; nothing was updated",
-          [](Program& p) { return p.adamw.step(); }, [](Program& p) { spoil(p, NAN); }),
+          [](Program& p) { return p.adamw.step(); }, [](Program& p) { set_bad_gradient(p, NAN); }),
       refuses<ValueError>(
           "AdamW: the gradient of '0.weight' is not finite at k = 1; nothing was updated",
-          [](Program& p) { return p.adamw.step(); }, [](Program& p) { spoil(p, -HUGE_VALF); }),
+          [](Program& p) { return p.adamw.step(); }, [](Program& p) { set_bad_gradient(p, -HUGE_VALF); }),
       refuses<ValueError>("AdamW: lr is to be scaled by -1, expected a positive number",
                           [](Program& p) { p.adamw.scale_lr(-1.0); }),
       refuses<ValueError>("AdamW: there is no 'momentum'", [](Program& p) { return p.adamw.value("momentum", 0); }),

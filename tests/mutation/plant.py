@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """Plants bugs in a copy of the sources: plant.py BUGS.txt SOURCE [COPY]
 
-BUGS.txt has a bug after the other, of one or more places:
+BUGS.txt lists the bugs, each with one or more places:
 
     12 name: what goes wrong
     path/of/a/file.cpp
-    - the lines as they are
-    + the lines with the bug, where BUG is true while it is switched on
+    - the lines without the bug
+    + the lines with the bug, in which BUG is true if it is enabled
 
-The lines of a place must stand in the file exactly once; indentation does not matter. All bugs are planted at once, and the
-environment variable TEMPER_BUG=12 switches one on when a program starts. Without COPY it is only checked that every bug
-still finds its place. Files that have not changed are not written again, so that the copy builds quickly."""
+The lines of a place must occur in the file exactly once; indentation does not matter. All bugs are planted at once, and the
+environment variable TEMPER_BUG=12 enables one for a program. Without COPY, only checks that the places of all bugs are found.
+Files that have not changed are not written again, so that rebuilding the copy is quick."""
 
 import pathlib
 import re
@@ -23,7 +23,7 @@ SWITCH = """#pragma once
 
 namespace temper {
 
-// Internal linkage: units of different instruction sets may not share code.
+// Internal linkage: objects of different instruction sets must not share symbols.
 static const int planted_bug = std::getenv("TEMPER_BUG") ? std::atoi(std::getenv("TEMPER_BUG")) : 0;
 
 }  // namespace temper
@@ -31,7 +31,7 @@ static const int planted_bug = std::getenv("TEMPER_BUG") ? std::atoi(std::getenv
 
 
 def bugs_of(text):
-    """(number, name, file, old lines, new lines) of every place; the listing's faults end the program."""
+    """(number, name, file, old lines, new lines) of every place. Exits if the list is invalid."""
     number = name = file = None
     places, numbers = [], set()
     for line_number, line in enumerate(text.splitlines(), 1):
@@ -56,7 +56,7 @@ def bugs_of(text):
 
 
 def planted(text, place, faults):
-    """The file with a bug more; adds to `faults` when its place is not there, or there twice."""
+    """The file with the bug added. Adds to `faults` if its lines do not occur exactly once."""
     number, name, file, old, new = place
     lines = text.split("\n")
     found = [i for i in range(len(lines)) if [line.strip() for line in lines[i : i + len(old)]] == old]

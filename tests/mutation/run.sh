@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # tests/mutation/run.sh [number...]: tests the tests. Plants the bugs of bugs.txt in a copy of the sources, builds it once,
-# switches on one bug after the other, and runs the suite until a test fails. A bug that no test notices is an error.
+# enables one bug after the other, and runs the suite until a test fails. A bug that no test detects is an error.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,14 +16,14 @@ root=$root/build/mutants
 [[ -e $root/build/test/build.ninja ]] || configure test -DTEMPER_PROGRAMS=OFF
 build test "${programs[@]/#/test_}"
 
-# run <program>: whether it passes; its output is in $log.
+# run <program>: succeeds if the program passes. Its output is in $log.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 run() {
   OMP_NUM_THREADS=1 timeout 600 "$root/build/test/tests/test_$1" --abort-after=1 --no-colors >"$log" 2>&1
 }
 
-# The first test case in the log, and the subcase.
+# Prints the first test case in the log, and its subcase.
 failed_case() {
   awk '/^TEST CASE:/ { sub(/^TEST CASE: */, ""); name = $0; next }
        name != "" { if (/^  [^ ]/) name = name ", " substr($0, 3); print name; exit }' "$log"

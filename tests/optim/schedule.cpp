@@ -276,14 +276,14 @@ TEST_CASE("parse") {
 }
 
 TEST_CASE("an invalid text throws with the column and what was expected") {
-  const auto complaint = [](const std::string& text) { return error_of([&] { parse(text); }); };
-  CHECK(complaint("3e-4 * warmup(10 * ") ==
+  const auto parse_error = [](const std::string& text) { return error_of([&] { parse(text); }); };
+  CHECK(parse_error("3e-4 * warmup(10 * ") ==
         "schedule, column 20: expected a number, a schedule or '(', but the text ends\n"
         "  3e-4 * warmup(10 * \n"
         "                     ^");
   const auto begins = [&](const std::string& text, const std::string& start) {
     CAPTURE(text);
-    const std::string what = complaint(text);
+    const std::string what = parse_error(text);
     CAPTURE(what);
     CHECK(what.starts_with("schedule, column " + start));
   };

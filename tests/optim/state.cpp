@@ -30,14 +30,14 @@ std::vector<Parameter> model() {
 }
 
 /// Sets the gradients of step k. The bias has none in some steps.
-void give(std::vector<Parameter>& parameters, Step k) {
+void set_gradients(std::vector<Parameter>& parameters, Step k) {
   parameters[0].set_gradient(full({5, 3}, 0.1f + static_cast<float>(k % 7)));
   if (k % 3 != 1) parameters[1].set_gradient(full({5}, 0.2f - static_cast<float>(k % 5)));
 }
 
 void train(Optimizer& optimizer, std::vector<Parameter>& parameters, Step steps) {
   for (Step i = 0; i < steps; ++i) {
-    give(parameters, optimizer.k());
+    set_gradients(parameters, optimizer.k());
     optimizer.step();
   }
 }

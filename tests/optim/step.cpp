@@ -24,7 +24,7 @@ Parameter make_parameter(const std::string& name, std::initializer_list<float> v
   return Parameter(from(values, {static_cast<std::int64_t>(values.size())}), Role::weight).named(name);
 }
 
-void give(Parameter p, std::initializer_list<float> gradient) { p.set_gradient(from(gradient, p.shape())); }
+void set_gradient(Parameter p, std::initializer_list<float> gradient) { p.set_gradient(from(gradient, p.shape())); }
 
 std::vector<float> values(const Parameter& p) {
   const auto span = p.value().values<float>();
@@ -45,7 +45,7 @@ std::string error_of(const std::function<void()>& f) {
 TEST_CASE("step applies the gradients and clears them") {
   Parameter p = make_parameter("p", {1.0f, 2.0f});
   SGD sgd({p}, {.lr = 0.5});
-  give(p, {1.0f, -2.0f});
+  set_gradient(p, {1.0f, -2.0f});
   const std::uint32_t version = p.value().version();
   const StepReport report = sgd.step();
   CHECK(report.applied);
@@ -77,14 +77,14 @@ TEST_CASE("a parameter without a gradient is neither updated nor decayed, and co
   Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f}), fresh = make_parameter("r", {1.0f});
   AdamW both({p, q}, {.lr = 0.1, .weight_decay = 0.1});
   for (int i = 0; i < 3; ++i) {
-    give(p, {0.5f});
+    set_gradient(p, {0.5f});
     both.step();
   }
   CHECK(values(q) == std::vector{1.0f});
-  give(q, {0.5f});
+  set_gradient(q, {0.5f});
   CHECK(both.step().k == 3);
   AdamW alone({fresh}, {.lr = 0.1, .weight_decay = 0.1});
-  give(fresh, {0.5f});
+  set_gradient(fresh, {0.5f});
   alone.step();
   CHECK(values(q) == values(fresh));  // its first update, at k = 3
 }
@@ -111,7 +111,7 @@ TEST_CASE("steps without gradients or parameters") {
   CHECK(sgd.step().applied);
   CHECK_FALSE(none.gradient().defined());
   none.set_gradient(zeros({0, 3}));
-  give(p, {1.0f});
+  set_gradient(p, {1.0f});
   sgd.step();
   CHECK(values(p)[0] == near(0.9f));
 }
@@ -120,13 +120,13 @@ TEST_CASE("a frozen parameter is not updated, and is updated again once unfrozen
   Parameter p = make_parameter("p", {1.0f}), q = make_parameter("q", {1.0f});
   SGD sgd({p, q}, {.lr = 0.5});
   p.freeze();
-  give(p, {1.0f});
-  give(q, {1.0f});
+  set_gradient(p, {1.0f});
+  set_gradient(q, {1.0f});
   sgd.step();
   CHECK(values(p)[0] == 1.0f);
   CHECK(values(q)[0] == 0.5f);
   p.unfreeze();
-  give(p, {1.0f});
+  set_gradient(p, {1.0f});
   sgd.step();
   CHECK(values(p)[0] == 0.5f);
 }
@@ -134,14 +134,14 @@ TEST_CASE("a frozen parameter is not updated, and is updated again once unfrozen
 TEST_CASE("divide_by and clip_norm") {
   Parameter p = make_parameter("p", {0.0f, 0.0f}), q = make_parameter("q", {0.0f});
   SGD sgd({p, q}, {.lr = 1.0, .clip_norm = 1.0});
-  give(p, {6.0f, 0.0f});
-  give(q, {8.0f});
+  set_gradient(p, {6.0f, 0.0f});
+  set_gradient(q, {8.0f});
   const StepReport report = sgd.step({.divide_by = 2.0});
   CHECK(report.grad_norm == near(5.0));
   CHECK(report.clip == near(0.2, 1e-6));
   CHECK(values(p)[0] == near(-0.6));
   CHECK(values(q)[0] == near(-0.8));
-  give(p, {0.3f, 0.4f});
+  set_gradient(p, {0.3f, 0.4f});
   CHECK(sgd.step().clip == 1.0);
   CHECK(values(p)[1] == near(-0.4));
 }
@@ -149,7 +149,7 @@ TEST_CASE("divide_by and clip_norm") {
 TEST_CASE("the norm of huge gradients does not overflow") {
   Parameter p = make_parameter("p", {0.0f, 0.0f});
   SGD sgd({p}, {.lr = 1.0, .clip_norm = 1.0});
-  give(p, {3e37f, -3e37f});
+  set_gradient(p, {3e37f, -3e37f});
   CHECK(sgd.step().grad_norm == near(3e37 * std::sqrt(2.0)));
   CHECK(values(p)[0] == near(-std::sqrt(0.5)));
 }
@@ -169,8 +169,8 @@ TEST_CASE("a non-finite gradient is detected before anything is written") {
     {  // NonFinite::raise
       Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       AdamW adamw({a, b}, {.lr = 0.1});
-      give(a, {1.0f, 1.0f});
-      give(b, {1.0f, bad});
+      set_gradient(a, {1.0f, 1.0f});
+      set_gradient(b, {1.0f, bad});
       CHECK(error_of([&] { adamw.step(); }) ==
             "AdamW: the gradient of 'layer.b' is not finite at k = 0; nothing was updated");
       CHECK(values(a) == std::vector{1.0f, 1.0f});
@@ -180,8 +180,8 @@ TEST_CASE("a non-finite gradient is detected before anything is written") {
       // The failed step changed no state.
       Parameter c = make_parameter("c", {1.0f, 1.0f});
       AdamW other({c}, {.lr = 0.1});
-      give(a, {1.0f, 2.0f});
-      give(c, {1.0f, 2.0f});
+      set_gradient(a, {1.0f, 2.0f});
+      set_gradient(c, {1.0f, 2.0f});
       adamw.step();
       other.step();
       CHECK(values(a) == values(c));
@@ -189,8 +189,8 @@ TEST_CASE("a non-finite gradient is detected before anything is written") {
     {  // NonFinite::skip
       Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       AdamW adamw({a, b}, {.lr = 0.1, .nonfinite = NonFinite::skip});
-      give(a, {1.0f, 1.0f});
-      give(b, {1.0f, bad});
+      set_gradient(a, {1.0f, 1.0f});
+      set_gradient(b, {1.0f, bad});
       const StepReport report = adamw.step();
       CHECK_FALSE(report.applied);
       CHECK(report.bad == "layer.b");
@@ -201,7 +201,7 @@ TEST_CASE("a non-finite gradient is detected before anything is written") {
     {  // NonFinite::zero
       Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       SGD sgd({a, b}, {.lr = 0.5, .clip_norm = 100.0, .nonfinite = NonFinite::zero});
-      give(a, {1.0f, 1.0f});
+      set_gradient(a, {1.0f, 1.0f});
       const Tensor shared = from({1.0f, bad}, {2});
       b.set_gradient(shared);
       const StepReport report = sgd.step();
@@ -214,12 +214,12 @@ TEST_CASE("a non-finite gradient is detected before anything is written") {
     {  // NonFinite::unchecked
       Parameter a = make_parameter("layer.a", {1.0f, 1.0f}), b = make_parameter("layer.b", {1.0f, 1.0f});
       SGD sgd({a, b}, {.lr = 0.5, .nonfinite = NonFinite::unchecked});
-      give(b, {1.0f, bad});
+      set_gradient(b, {1.0f, bad});
       CHECK(sgd.step().grad_norm == -1.0);
       CHECK(values(b)[0] == 0.5f);
       CHECK_FALSE(std::isfinite(values(b)[1]));
       SGD clipping({a, b}, {.lr = 0.5, .clip_norm = 1.0, .nonfinite = NonFinite::unchecked});
-      give(a, {1.0f, bad});
+      set_gradient(a, {1.0f, bad});
       CHECK(error_of([&] { clipping.step(); }) != "no error");
     }
   }
@@ -232,8 +232,8 @@ TEST_CASE("groups have their own settings") {
   CHECK(sgd.lr(0) == 0.5);
   CHECK(sgd.lr(1) == 0.25);
   CHECK(sgd.value("weight_decay", 0, 1) == 0.0);
-  give(p, {1.0f});
-  give(q, {1.0f});
+  set_gradient(p, {1.0f});
+  set_gradient(q, {1.0f});
   sgd.step();
   CHECK(values(p)[0] == 0.25f);
   CHECK(values(q)[0] == 0.75f);
@@ -245,9 +245,9 @@ TEST_CASE("a group may have its own clip_norm, which applies to the norm of its 
       {{.parameters = {p}, .set = {{"clip_norm", 2.0 * linear_decay(4)}}}, {.parameters = {q}}, {.parameters = {r}}},
       {.lr = 1.0, .clip_norm = 1.0});
   const auto clipped = [&] {
-    give(p, {10.0f});
-    give(q, {3.0f});
-    give(r, {4.0f});
+    set_gradient(p, {10.0f});
+    set_gradient(q, {3.0f});
+    set_gradient(r, {4.0f});
     return sgd.step();
   };
   const StepReport report = clipped();
@@ -263,8 +263,8 @@ TEST_CASE("a group may have its own clip_norm, which applies to the norm of its 
   // Only the group's clip_norm.
   Parameter x = make_parameter("x", {0.0f}), y = make_parameter("y", {0.0f});
   SGD one({{.parameters = {x}, .set = {{"clip_norm", 1.0}}}, {.parameters = {y}}}, {.lr = 1.0});
-  give(x, {5.0f});
-  give(y, {5.0f});
+  set_gradient(x, {5.0f});
+  set_gradient(y, {5.0f});
   one.step();
   CHECK(values(x)[0] == near(-1.0));
   CHECK(values(y)[0] == -5.0f);
@@ -279,8 +279,8 @@ TEST_CASE("a group may have momentum if the optimizer's is 0, and only the group
     Parameter p = make_parameter("p", {1.0f, -2.0f}), q = make_parameter("q", {3.0f});
     const auto optimizer = make(p, q);
     for (int i = 0; i < 4; ++i) {
-      give(p, {1.0f, 0.5f * static_cast<float>(i)});
-      give(q, {1.0f});
+      set_gradient(p, {1.0f, 0.5f * static_cast<float>(i)});
+      set_gradient(q, {1.0f});
       optimizer->step();
     }
     CHECK(optimizer->state().tensors.contains(
@@ -299,7 +299,7 @@ TEST_CASE("a group may have momentum if the optimizer's is 0, and only the group
       Parameter p = make_parameter("p", {1.0f, -2.0f});
       T optimizer({p}, options);
       for (int i = 0; i < 4; ++i) {
-        give(p, {1.0f, 0.5f * static_cast<float>(i)});
+        set_gradient(p, {1.0f, 0.5f * static_cast<float>(i)});
         optimizer.step();
       }
       return values(p);
@@ -315,8 +315,8 @@ TEST_CASE("a group may have momentum if the optimizer's is 0, and only the group
     Parameter p = make_parameter("p", {1.0f, -2.0f}), q = make_parameter("q", {3.0f});
     T without({{.parameters = {p}, .set = {{what, 0.0}}}, {.parameters = {q}}}, all);
     for (int i = 0; i < 4; ++i) {
-      give(p, {1.0f, 0.5f * static_cast<float>(i)});
-      give(q, {1.0f});
+      set_gradient(p, {1.0f, 0.5f * static_cast<float>(i)});
+      set_gradient(q, {1.0f});
       without.step();
     }
     CHECK(values(p) == plain);
@@ -337,10 +337,10 @@ TEST_CASE("a group may have momentum if the optimizer's is 0, and only the group
 TEST_CASE("independent decay does not depend on the learning rate") {
   Parameter p = make_parameter("p", {1.0f});
   AdamW adamw({p}, {.lr = 0.0, .weight_decay = 0.25 * linear_decay(2), .decay = Decay::independent});
-  give(p, {1.0f});
+  set_gradient(p, {1.0f});
   adamw.step();
   CHECK(values(p)[0] == 0.75f);
-  give(p, {1.0f});
+  set_gradient(p, {1.0f});
   adamw.step();
   CHECK(values(p)[0] == 0.75f * 0.875f);
   CHECK(normalized_decay(0.05, {.batch_size = 100, .samples = 10000, .epochs = 4}) == near(0.0025));
@@ -352,7 +352,7 @@ TEST_CASE("small decays are not lost") {
     Parameter p = make_parameter("p", {1.5f});
     SGDW sgd({p}, {.lr = 2e-5, .weight_decay = 0.01, .rounding = rounding});
     for (int i = 0; i < 10000; ++i) {
-      give(p, {0.0f});
+      set_gradient(p, {0.0f});
       sgd.step();
     }
     return -std::log(values(p)[0] / 1.5f) / (10000 * 2e-7);
@@ -401,7 +401,7 @@ TEST_CASE("AdamWR: the normalized decay with restarts, by hand") {
   for (int k = 0; k < 50; ++k) {
     const double cycle = k < 20 ? 20 : 40, at = k < 20 ? k : k - 20;
     expected *= 1.0 - 0.05 * std::sqrt(10.0 / (100.0 * cycle / 10)) * 0.5 * (1 + std::cos(M_PI * at / cycle));
-    give(p, {0.0f});
+    set_gradient(p, {0.0f});
     adamw.step();
   }
   CHECK(values(p)[0] == near(expected, 1e-5));
@@ -418,7 +418,7 @@ TEST_CASE("scheduled betas: the bias corrections are running products") {
     b1 *= beta1;
     b2 *= beta2;
     x -= 0.1 * (m / (1 - b1)) / std::sqrt(v / (1 - b2));
-    give(p, {static_cast<float>(g)});
+    set_gradient(p, {static_cast<float>(g)});
     adam.step();
     CHECK(values(p)[0] == near(x, 1e-6));
   }
@@ -455,10 +455,10 @@ TEST_CASE("a value out of range is an error before anything changes") {
           Adam({{.parameters = {p}, .set = {{"beta2", 1.5}}}}, {});
         }) == "Adam: beta2 is 1.5, expected at least 0 and less than 1");
   Adam later({p}, {.lr = 0.1 - 0.1 * linear(1, {.end = 2.0})});
-  give(p, {1.0f});
+  set_gradient(p, {1.0f});
   later.step();
   const float before = values(p)[0];
-  give(p, {1.0f});
+  set_gradient(p, {1.0f});
   CHECK(error_of([&] { later.step(); }) ==
         "Adam: lr is -0.1 at k = 1, expected at least 0; it is 0.1 - 0.1 * linear(1, {.end = 2})");
   CHECK(values(p)[0] == before);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The whole suite on another release of Debian, in a root of its own: tests/platforms/run.sh trixie [options of ctest]
-# Takes root, debootstrap and the network. The first time takes as long as ./test.sh on a bare machine; root, packages and
-# build are kept in $TEMPER_ROOTS (/var/tmp/temper-roots). ONEDNN_MAX_CPU_ISA, TEMPER_ISA, TEMPER_RANDOM_SHAPES and CXX reach
-# the tests.
+# Runs the whole suite on another release of Debian, in a chroot: tests/platforms/run.sh trixie [options of ctest]
+# Needs root, debootstrap and the network. The first run takes as long as ./test.sh on a new machine; the chroot and the build
+# are kept in $TEMPER_ROOTS (default: /var/tmp/temper-roots). ONEDNN_MAX_CPU_ISA, TEMPER_ISA, TEMPER_RANDOM_SHAPES and CXX are
+# passed to the tests.
 set -euo pipefail
 
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -19,7 +19,7 @@ if [[ ! -e $root/.complete ]]; then
 fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc"
 
-# What git knows or would know, with times kept, so that only what has changed is built again.
+# Copies all files that git does not ignore, with their modification times, so that only changed ones are built again.
 mkdir -p "$root/temper"
 find "$root/temper" -mindepth 1 -maxdepth 1 ! -name build -exec rm -rf {} +
 git -C "$source" ls-files -z --cached --others --exclude-standard |
@@ -30,7 +30,7 @@ variables=(HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8)
 for name in ONEDNN_MAX_CPU_ISA TEMPER_ISA TEMPER_RANDOM_SHAPES CXX; do
   [[ ! -v $name ]] || variables+=("$name=${!name}")
 done
-# In a mount namespace of its own, so that nothing stays mounted.
+# In its own mount namespace, so that nothing stays mounted.
 # shellcheck disable=SC2016
 exec unshare --mount bash -c '
   root=$1

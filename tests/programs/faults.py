@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Lets every call with which a run saves, and goes on, fail once: each open, read, write, fsync, rename, close, truncate,
-lock, unlink and mkdir in its folder, in each way that such calls fail, and as the last thing before a kill.
+"""Makes every system call with which a run saves and resumes fail once: each open, read, write, fsync, rename, close,
+truncate, lock, unlink and mkdir in its folder, with each error that the call can have, and with a kill at the call.
 
 usage: faults.py --programs build/test/bin --shim libfault_shim.so [--part N] [--seed 1] [MODEL]
 
-After each fault: a run that ended with status 0 has the bytes of the undisturbed run, or nothing was said (silent); one
-that did not says why in one line that names a file (unnamed); no checkpoint that was complete before is gone (lost); no
-file that could not be read is taken for damaged; and the run goes on to the bytes of the undisturbed one. With --part N
-every fault is tried at N random calls instead of at all.
+Checks after each fault: a run that ended with status 0 has the bytes of the undisturbed run (else: silent); one that failed
+says why in one line that names a file (else: unnamed); no complete checkpoint is missing (else: lost); no file that could not
+be read was treated as damaged; and the resumed run ends with the bytes of the undisturbed one. With --part N every fault is
+tried at N random calls instead of all.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import time
 import jobs
 
 FAULTS = "EIO ENOSPC EDQUOT EINTR EMFILE ENOLCK short kill killed".split()
-ONLY = {"short": ("read", "pread", "write", "writev"), "ENOLCK": ("flock",)}  # the calls that can fail like that
+ONLY = {"short": ("read", "pread", "write", "writev"), "ENOLCK": ("flock",)}  # calls that can fail in this way
 STEPS = 5
 
 
@@ -45,7 +45,7 @@ class Sweep:
         self.problems = []
 
     def run(self, folder, *more, fault="none", at=-1):
-        """Status, and what the program said."""
+        """The program's exit status and output."""
         self.log.unlink(missing_ok=True)
         environment = os.environ | {
             "LD_PRELOAD": str(self.shim),
@@ -70,7 +70,7 @@ class Sweep:
             return False
 
     def check(self, name, fault, at, folder, status, said, before):
-        """`before`: how many steps were in complete checkpoints when this program began."""
+        """`before`: the steps of the complete checkpoints at the start of the program."""
         calls = self.calls()
         what = f"{name} {fault} at {at} ({calls[at] if at < len(calls) else 'its last call'})"
 
@@ -143,7 +143,7 @@ def main():
 
         sweep.sweep("run", empty, [], 0, arguments.part, draw)
 
-        # A run that was killed between the renames of its third checkpoint.
+        # A run killed between the renames of its third checkpoint.
         stopped = work / "stopped"
         sweep.run(work / "count")
         calls = enumerate(sweep.calls())

@@ -1,4 +1,4 @@
-"""What the tests of the training programs share: small jobs, made-up data for them, and checkpoints read and changed."""
+"""What the tests of the training programs share: small jobs, synthetic data, and reading and changing checkpoints."""
 
 import json
 import os
@@ -9,12 +9,12 @@ import subprocess
 import zlib
 
 STEPS = 24
-EPOCH = 8  # batches; so that a job goes through several epochs
-TIMEOUT = 300 * int(os.environ.get("TEMPER_PATIENCE", "1"))  # seconds a run may take; emulators need more
+EPOCH = 8  # batches per epoch, so that a job has several epochs
+TIMEOUT = 300 * int(os.environ.get("TEMPER_PATIENCE", "1"))  # seconds per run; more is needed for emulated CPUs
 COMMON = ["--steps", str(STEPS), "--threads", "1", "--log-every", "1", "--eval-every", "10"]
 
-# A program's job: which data, the options that make it small, and what its checkpoints cannot do without. A new model
-# needs a line here and one in LEARN of programs.py, and is tested as the others are.
+# A program's job: its data, the options for a short run, and the required parts of its checkpoints. A new model needs a
+# line here and one in LEARN of programs.py.
 JOBS = {
     "mlp": ("images", ["--batch-size", "8"], ["moments", "k", "loader", "averages"]),
     "cnn": ("images", ["--batch-size", "8"], ["moments", "k", "loader", "averages"]),
@@ -38,7 +38,7 @@ JOBS = {
 
 
 def make_images(folder):
-    """Images of 10 classes, each with stripes of its own distance, in the files of Fashion-MNIST."""
+    """Writes files like Fashion-MNIST's with images of 10 classes, whose stripes have different distances."""
     draw = random.Random(1)
     for name, count in (("train", 8 * EPOCH), ("t10k", 20)):
         labels = bytes(i % 10 for i in range(count))
@@ -91,7 +91,7 @@ def command(programs, model, data, out, *more):
 
 
 def run(arguments, expect=0, **options):
-    """Runs a program to its end; the output, or an error when it ends otherwise than expected (None: it may be refused)."""
+    """Runs a program and returns its output. Fails unless its exit status is the expected one (None: 0 or an error message)."""
     done = subprocess.run(arguments, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, **options)
     if done.returncode != expect and not (expect is None and done.returncode in (0, 1, 2)):
         raise AssertionError(f"{' '.join(map(str, arguments))}\nended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -99,7 +99,7 @@ def run(arguments, expect=0, **options):
 
 
 def metrics(folder):
-    """The lines of metrics.jsonl, without what depends on the machine's speed. The last one may be half-written."""
+    """The lines of metrics.jsonl without times. The last one may be incomplete."""
     lines = []
     for line in (pathlib.Path(folder) / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         try:
@@ -111,7 +111,7 @@ def metrics(folder):
 
 
 def read_safetensors(path):
-    """Header and tensors' bytes by name."""
+    """The header, and the bytes of the tensors by name."""
     raw = pathlib.Path(path).read_bytes()
     size = struct.unpack("<Q", raw[:8])[0]
     header = json.loads(raw[8 : 8 + size])
@@ -121,7 +121,7 @@ def read_safetensors(path):
 
 
 def write_safetensors(path, header, tensors):
-    """With the checksums that Temper asks for."""
+    """Writes the file with Temper's checksums."""
     metadata = {k: v for k, v in header["__metadata__"].items() if not k.startswith("temper.crc32")}
     metadata |= {f"temper.crc32:{k}": f"{zlib.crc32(v):08x}" for k, v in tensors.items()}
     described = "".join(
@@ -135,7 +135,7 @@ def write_safetensors(path, header, tensors):
 
 
 def state(folder):
-    """All that a finished run must have in common with the uninterrupted one."""
+    """Everything that must be equal for a resumed and an uninterrupted run."""
     header, tensors = read_safetensors(pathlib.Path(folder) / "checkpoints/last.safetensors")
     texts = {k: v for k, v in header["__metadata__"].items() if k not in ("note/seconds", "temper.crc32")}
     weights = (pathlib.Path(folder) / "model.safetensors").read_bytes()

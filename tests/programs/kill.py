@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Kills training programs (kill -9) at random instants, resumes them, and compares what they end with, byte by byte,
-with an uninterrupted run: weights, moments, averages, random counters, the loader's position, metrics.
+"""Kills training programs (kill -9) at random times, resumes them, and compares the results byte by byte with an uninterrupted
+run: weights, moments, averages, random generator, position of the loader, metrics.
 
 usage: kill.py --programs build/bin [--kills 10] [--seed 1] [MODEL...]
 
-Each model also runs with one part of its checkpoint put back to the beginning, which must show, or be refused.
+Each model is also resumed with one part of its checkpoint reset, which must change the result or be refused.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import time
 
 import jobs
 
-DROPPED = {  # which tensors are zeroed, or what a text becomes
+DROPPED = {  # the tensors that are zeroed, or the new value of a text
     "moments": lambda name: name.startswith("optimizer/") and not name.endswith(("/average", "/counters")),
     "averages": lambda name: name.startswith("optimizer/") and name.endswith("/average"),
     "buffers": lambda name: name.startswith("model/") and name.endswith(("running_mean", "running_var")),
@@ -39,7 +39,7 @@ def last_step(folder):
 
 
 def killed_run(start, folder, step, delay):
-    """Starts a program and kills it `delay` seconds after it noted a step. False when it ended before."""
+    """Starts a program and kills it `delay` seconds after it logged a step. Returns False if it ended before."""
     process = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while process.poll() is None and last_step(folder) < step:
         time.sleep(0.0005)
@@ -49,7 +49,7 @@ def killed_run(start, folder, step, delay):
 
 
 def resume(start, folder, expect=0):
-    """Goes on with a run. One that was killed before it wrote its configuration has nothing to go on with."""
+    """Resumes a run, or starts it again if it was killed before it wrote its configuration."""
     begun = (folder / "config.toml").exists()
     return jobs.run(start + (["--resume"] if begun else []), expect)
 
@@ -69,7 +69,7 @@ def without(part, checkpoint):
 def test(model, programs, data, work, kills, draw):
     options = ["--ema", "0.9"]
     whole = work / f"{model}-whole"
-    # Checkpoints every few steps here, every step there: they must not matter.
+    # With checkpoints every few steps or every step, which must not affect the result.
     began = time.monotonic()
     jobs.run(jobs.command(programs, model, data, whole, *options, "--checkpoint-every", "5"))
     expected = jobs.state(whole)
@@ -82,7 +82,7 @@ def test(model, programs, data, work, kills, draw):
     done = caught_writing = 0
     while done < kills:
         shutil.rmtree(folder, ignore_errors=True)
-        # A run is killed once or several times before it may end.
+        # Each run is killed once or several times.
         killed = 0
         for step in sorted(draw.sample(range(0, steps), draw.choice((1, 1, 2)))):
             again = start + (["--resume"] if (folder / "config.toml").exists() else [])
@@ -105,7 +105,7 @@ def test(model, programs, data, work, kills, draw):
             (folder / "checkpoints" / name).unlink(missing_ok=True)
         without(part, folder / "checkpoints/last.safetensors")
         (folder / "model.safetensors").unlink(missing_ok=True)
-        resume(start, folder, expect=None)  # what contradicts itself is refused
+        resume(start, folder, expect=None)  # a contradictory checkpoint may be refused
         if (folder / "model.safetensors").exists() and jobs.state(folder)["weights"] == expected["weights"]:
             failures.append(f"{model}: without {part}, the weights are still the same")
     print(f"{model}: {done} runs killed, {caught_writing} of them while a checkpoint was written;"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the training programs on small jobs: each learns, every option does something, stops and errors are orderly.
+"""Runs the training programs on small jobs, and checks that they learn, that every option works, how they stop, and errors.
 
 usage: programs.py --programs build/bin [TEST...]
 """
@@ -21,7 +21,7 @@ import time
 import jobs
 import kill
 
-# Each program's loss falls by this factor in a job of this many updates.
+# The factor by which each program's loss decreases at least in a job of this many updates.
 LEARN = {
     "mlp": (2.0, ["--steps", "60"]),
     "cnn": (2.0, ["--steps", "60"]),
@@ -32,7 +32,7 @@ LEARN = {
 
 
 class Bench:
-    """Where the tests run: programs, data, a folder for each run."""
+    """The programs, their data, and a folder for each run."""
 
     def __init__(self, programs, work):
         self.programs = programs.resolve()
@@ -48,13 +48,13 @@ class Bench:
         return jobs.command(self.programs, model, self.data, out or self.folder(), *options)
 
     def mlp(self, *options, out=None, expect=0, **more):
-        """A run of the MLP: its output and its folder."""
+        """Runs the MLP; returns its output and its folder."""
         out = out or self.folder()
         text = jobs.run(self.command("mlp", *options, out=out), expect, **more)
         return text, out
 
     def plain(self, *options, expect=0):
-        """The MLP without the options that the jobs share."""
+        """The command of the MLP without the options that the jobs share."""
         return jobs.run([str(self.programs / "temper-mlp"), "--data", self.data["images"], *options], expect)
 
 
@@ -72,7 +72,7 @@ def check(condition, text):
 
 
 def test_learning(bench):
-    """Every program's loss falls."""
+    """Every program's loss decreases."""
     for model in LEARN:
         if not (bench.programs / f"temper-{model}").exists():
             continue
@@ -90,12 +90,12 @@ def test_learning(bench):
 
 
 def test_folder(bench):
-    """A run leaves what the documentation says, in the form it says."""
+    """A run's folder has the files that the documentation describes."""
     output, out = bench.mlp("--checkpoint-every", "5")
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     expected = "config.toml metrics.jsonl model.txt model.safetensors report.html".split()
     expected += [f"checkpoints/{name}.safetensors" for name in ("last", "previous", "best")]
-    names.discard("samples.json")  # there if the model makes mistakes
+    names.discard("samples.json")  # only written if the model makes mistakes
     check(names == set(expected), f"the folder holds {sorted(names)}")
     entries = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     training = [e for e in entries if "train/loss" in e]
@@ -111,18 +111,18 @@ def test_folder(bench):
 
 
 def test_piped_output(bench):
-    """What is piped is clean lines."""
+    """Output to a pipe has no progress bars or control characters."""
     output, _ = bench.mlp()
     check(not re.search(r"[^\x20-\x7e\n]", output), f"control characters: {output!r}")
     check(all(line.strip() for line in output.splitlines()), "blank lines")
 
 
 def test_options(bench):
-    """Every option changes what it should, and nothing else."""
+    """Every option has its effect and no other."""
     _, reference = bench.mlp()
     base = weights(reference)
     changing = {
-        "--epochs": ["2"],  # and no --steps
+        "--epochs": ["2"],  # without --steps
         "--steps": ["5"],
         "--batch-size": ["16"],
         "--accumulate": ["2"],
@@ -146,7 +146,7 @@ def test_options(bench):
             command = drop(command, "--steps")
         jobs.run(command + [name, *value])
         check(weights(out) != base, f"{name} changes nothing")
-    output, out = bench.mlp("--dtype", "bf16")  # on some CPUs it cannot
+    output, out = bench.mlp("--dtype", "bf16")  # some CPUs cannot compute in bf16
     check((weights(out) != base) != ("training in f32" in output), "--dtype neither changes the weights nor says why")
     for name, method in (("--momentum", "sgd"), ("--l2", "adam")):
         out = [bench.mlp("--optimizer", method, *more)[1] for more in ([], [name, "0.5"])]
@@ -178,7 +178,7 @@ def test_options(bench):
 
 
 def test_accumulation(bench):
-    """Two batches of 4 make the update of one batch of 8, but for rounding."""
+    """Two batches of 4 give the update of one batch of 8, up to rounding."""
     runs = []
     for size, count in (("8", "1"), ("4", "2")):
         out = bench.folder()
@@ -190,7 +190,7 @@ def test_accumulation(bench):
 
 
 def test_schedule_text(bench):
-    """--lr takes a schedule."""
+    """--lr accepts a schedule."""
     _, out = bench.mlp("--lr", "2e-3 * warmup(2).then(cosine(20, {.end = 0.1}))")
     rates = [line["lr"] for line in jobs.metrics(out) if "lr" in line]
     check(rates[:3] == [0.001, 0.002, 0.002] and abs(rates[-1] - 0.0002) < 1e-9, f"rates {rates}")
@@ -199,7 +199,7 @@ def test_schedule_text(bench):
 
 
 def test_config(bench):
-    """A run's configuration gives the same run again; the command line counts more."""
+    """A run can be repeated from its configuration; the command line overrides it."""
     _, out = bench.mlp("--seed", "5", "--ema", "0.9", "--clip-norm", "0.5", "--decay", "cosine")
     again = bench.folder()
     bench.plain("--config", str(out / "config.toml"), "--out", str(again))
@@ -214,7 +214,7 @@ def test_config(bench):
 
 
 def test_dry_run(bench):
-    """--dry-run shows model, memory, schedule and the linter's findings, and leaves nothing."""
+    """--dry-run prints model, memory, schedule and the linter's warnings, and writes no files."""
     output, out = bench.mlp("--dry-run", "--ema", "0.9", "--warmup", "0")
     for part in ("Linear(784, 256)", "235146 numbers", "gradients", "moments", "average", "activations", "24 updates"):
         check(part in output, f"no '{part}' in:\n{output}")
@@ -230,7 +230,7 @@ def test_dry_run(bench):
 
 
 def test_folders(bench):
-    """No run is overwritten without being told to."""
+    """No run is overwritten without --overwrite."""
     command = [str(bench.programs / "temper-mlp"), "--data", bench.data["images"], "--steps", "2", "--threads", "1"]
     home = bench.folder()
     home.mkdir()
@@ -257,7 +257,7 @@ def wait_for(path, process):
 
 
 def test_interrupt(bench):
-    """Ctrl-C ends the step, saves and says how to go on; two of them kill."""
+    """Ctrl-C finishes the step, saves and prints how to resume; the second one ends the program."""
     out = bench.folder()
     command = bench.command("mlp", out=out)
     command[command.index("--steps") + 1] = "2000"
@@ -275,14 +275,14 @@ def test_interrupt(bench):
         check(jobs.metrics(out)[-1]["step"] == step, "metrics end at another step")
         header, _ = jobs.read_safetensors(out / "checkpoints/last.safetensors")
         check(header["__metadata__"]["note/step"] == str(step), "the checkpoint is of another step")
-    # It stopped and went on like that; it ends as if it had not.
+    # The stopped and resumed run ends like an uninterrupted one.
     whole = bench.folder()
     jobs.run(command[: command.index("--out")] + ["--out", str(whole)])
     jobs.run(command + ["--resume"])
     differ = jobs.differences(jobs.state(whole) | {"texts": 0}, jobs.state(out) | {"texts": 0})
     check(not differ, f"stopped twice, {differ} differ")
 
-    # The second signal does not wait. One that comes before the first step is taken at once, too.
+    # The second signal ends the program at once, and so does one before the first step.
     process = subprocess.Popen(command[: command.index("--out")] + ["--out", str(bench.folder())], stdout=subprocess.PIPE)
     time.sleep(0.05)
     process.send_signal(signal.SIGINT)
@@ -293,14 +293,14 @@ def test_interrupt(bench):
 
 
 def test_little_memory(bench):
-    """Without enough memory a run ends with a sentence about it, and its checkpoints stay whole."""
+    """Without enough memory a run ends with an error message, and its checkpoints stay valid."""
     program = str(bench.programs / "temper-mlp")
 
     def limit(mebibytes):
         return lambda: resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
 
     if subprocess.run([program, "--help"], preexec_fn=limit(256), capture_output=True).returncode != 0:
-        print("  left out: here no program starts within 256 MiB")  # of a sanitizer or an emulator
+        print("  skipped: no program starts within 256 MiB here")  # with a sanitizer or an emulator
         return
     out = bench.folder()
     command = bench.command("mlp", "--checkpoint-every", "5", out=out)
@@ -329,7 +329,7 @@ def test_little_memory(bench):
 
 
 def test_trace(bench):
-    """TEMPER_TRACE draws forward, backward, optimizer and loader, and prints a table; without it nothing is said."""
+    """TEMPER_TRACE records forward, backward, optimizer and loader, and prints a table; without it nothing is printed."""
     file = bench.work / "trace.json"
     for model in ("mlp", "gpt"):
         text = jobs.run(bench.command(model), env=os.environ | {"TEMPER_TRACE": str(file)})
@@ -345,7 +345,7 @@ def test_trace(bench):
         check(len(seen["optimizer"]) == 1 and "collate" in seen["loader"], f"{model}: {seen}")
         shapes = [e["args"]["shapes"] for e in events if e.get("cat") == "forward" and e["name"] == product]
         check(all(re.fullmatch(r"(\[[\d, ]*\](, )?)+ -> \[[\d, ]*\]", s) for s in shapes), f"{model}: {shapes[:3]}")
-        # Stretches on a track lie within each other or apart.
+        # Spans on a track are nested or disjoint.
         rows = {}
         for event in sorted((e for e in events if e["ph"] == "X"), key=lambda e: (e["ts"], -e["dur"])):
             open_until = rows.setdefault(event["tid"], [])
@@ -364,7 +364,7 @@ def test_trace(bench):
 
 
 def test_damaged_checkpoint(bench):
-    """A damaged newest checkpoint falls back to the one before, says so, and ends the same."""
+    """If the newest checkpoint is damaged, the run resumes from the previous one with a message, and ends the same."""
     whole, out = bench.folder(), bench.folder()
     bench.mlp("--checkpoint-every", "5", out=whole)
     bench.mlp("--checkpoint-every", "5", out=out)
@@ -383,7 +383,7 @@ def test_damaged_checkpoint(bench):
 
 
 def test_resumed_files(bench):
-    """A run that goes on keeps its vocabulary, and adds an event file that takes back what came after its checkpoint."""
+    """A resumed run keeps its vocabulary, and adds an event file that voids the events after its checkpoint."""
     out = bench.folder()
     command = bench.command("bert", "--checkpoint-every", "5", out=out)
     jobs.run(command)
@@ -395,7 +395,7 @@ def test_resumed_files(bench):
     out = bench.folder()
     options = ["--checkpoint-every", "5", "--tensorboard"]
     bench.mlp(*options, out=out)
-    (out / "checkpoints/last.safetensors").unlink()  # the one before is of step 20
+    (out / "checkpoints/last.safetensors").unlink()  # the previous one is of step 20
     bench.mlp(*options, "--resume", out=out)
     files = sorted((out / "tensorboard").iterdir(), key=lambda file: file.stat().st_mtime_ns)
     check(len(files) == 2, f"event files {files}")
@@ -405,7 +405,7 @@ def test_resumed_files(bench):
 
 
 def test_bf16(bench):
-    """Every program trains in bf16, and goes on from a checkpoint to the same bytes."""
+    """Every program trains in bf16, and a resumed run ends with the same bytes."""
     for model in LEARN:
         whole, out = bench.folder(), bench.folder()
         for folder in (whole, out):
@@ -418,8 +418,8 @@ def test_bf16(bench):
 
 
 def test_bf16_without_instructions(bench):
-    """Where the CPU cannot multiply in bf16, --dtype bf16 says so once and trains as f32 does."""
-    # oneDNN reads it, in its versions' two spellings, and then knows of no more than this.
+    """If the CPU cannot multiply in bf16, --dtype bf16 warns once and trains in f32."""
+    # Both spellings of oneDNN's variable that limits its instruction set; they differ between its versions.
     env = os.environ | {name: "AVX2" for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")}
     text, narrow = bench.mlp("--dtype", "bf16", env=env)
     said = text.count("--dtype bf16: this CPU has no instructions for it; training in f32\n")
@@ -430,7 +430,7 @@ def test_bf16_without_instructions(bench):
 
 
 def test_other_conditions(bench):
-    """Resuming under other conditions warns; with other options or data it refuses."""
+    """Resuming in another environment warns; with other options or data it is an error."""
     _, out = bench.mlp()
     command = bench.command("mlp", "--resume", out=out)
     command[command.index("--threads") + 1] = "2"
@@ -452,7 +452,7 @@ def test_other_conditions(bench):
 
 
 def test_rates(bench):
-    """A rate is the same number however it is written, with its warm-up and decay."""
+    """All notations of a learning rate, with warm-up and decay, give the same schedule."""
     for text in (" 2e-3", "2*1e-3", "0.002"):
         output, _ = bench.mlp("--lr", text, "--warmup", "5", "--dry-run")
         check("learning rate: 0.002 * warmup(5).then(linear_decay(19))" in output, f"'{text}':\n{output}")
@@ -469,7 +469,7 @@ def test_rates(bench):
 
 
 def test_config_texts(bench):
-    """A configuration reads back whatever its texts hold, and resuming reads it, too."""
+    """A configuration preserves all texts, also when resuming."""
     odd = bench.work / "images #1 'x\"y"
     odd.symlink_to(bench.data["images"])
     prompts = ["a\nb", "it's \"in\"", "# in", "[in]", "", "-in", "--seed", " in "]
@@ -502,7 +502,7 @@ def test_config_texts(bench):
 
 
 def test_config_keys(bench):
-    """A configuration holds nothing but what it may, and says which line is wrong."""
+    """An invalid configuration is an error that names the line."""
     for line, expected in (
         ("out = 'x'", "c.toml: --out belongs on the command line, not into a configuration"),
         ("resume = true", "c.toml: --resume belongs on the command line"),
@@ -518,7 +518,7 @@ def test_config_keys(bench):
 
 
 def test_newest_run(bench):
-    """--resume goes on with the run that was written to last, whatever its number, and whatever numbers are missing."""
+    """--resume continues the run that was written last, whatever its number, and whatever numbers are missing."""
     home = bench.folder()
     home.mkdir()
     command = [str(bench.programs / "temper-mlp"), "--data", bench.data["images"], "--steps", "2", "--threads", "1"]
@@ -531,14 +531,14 @@ def test_newest_run(bench):
     check("from runs/mlp-3/" in jobs.run(go_on, cwd=home), "without runs/mlp there is none")
     jobs.run(command, cwd=home)
     check("from runs/mlp/" in jobs.run(go_on, cwd=home), "the largest number is taken for the newest")
-    for name in ("mlp-x", "mlp-07", "mlps", "mlp-99"):  # no runs of mlp
+    for name in ("mlp-x", "mlp-07", "mlps", "mlp-99"):  # not names of runs of mlp
         (home / "runs" / name).mkdir()
     (home / "runs/mlp-x/config.toml").touch()
     check("from runs/mlp/" in jobs.run(go_on, cwd=home), "another folder is taken for a run")
 
 
 def wait_for_step(out, process, step):
-    """Until a line of that step is in the metrics; for step 0, a moment after they were begun."""
+    """Waits until the metrics have a line of that step; for step 0, until a moment after their file was created."""
     wait_for(out / "metrics.jsonl", process)
     time.sleep(0.2 if step == 0 else 0)
     while process.poll() is None and kill.last_step(out) < step:
@@ -546,7 +546,7 @@ def wait_for_step(out, process, step):
 
 
 def stopped_by(bench, number, *options, preexec=None, steps="5000"):
-    """A run that gets a signal after its first lines: its process, output and folder."""
+    """Sends a signal to a run after its first lines; returns its process, output and folder."""
     out = bench.folder()
     command = bench.command("mlp", *options, out=out)
     command[command.index("--steps") + 1] = steps
@@ -558,7 +558,7 @@ def stopped_by(bench, number, *options, preexec=None, steps="5000"):
 
 
 def test_signals(bench):
-    """A closed terminal or pipe stops a run in good order; what the caller ignores stays ignored."""
+    """A closed terminal or pipe stops a run with a checkpoint; signals that the caller ignores stay ignored."""
     status, text, out = stopped_by(bench, signal.SIGHUP)
     check(status == 129 and (out / "checkpoints/last.safetensors").exists(), f"SIGHUP ends with {status}: {text}")
     ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
@@ -578,7 +578,7 @@ def test_signals(bench):
 
 
 def test_stop_while_accumulating(bench):
-    """A stop waits for the batch at hand, not for all that make an update; the run then ends as if there was none."""
+    """A stop waits for the current batch, not for all of an update; the resumed run equals an uninterrupted one."""
     began = time.monotonic()
     status, text, out = stopped_by(bench, signal.SIGTERM, "--accumulate", "1000000", steps="2")
     check(status == 143 and time.monotonic() - began < 30, f"ended with {status}: {text}")
@@ -601,7 +601,7 @@ def test_stop_while_accumulating(bench):
 
 
 def test_prompt(bench):
-    """A prompt that the text's characters cannot say is refused before training; the default one gives way."""
+    """A prompt with characters that the text lacks is refused before training; the default prompt is replaced."""
     out = bench.folder()
     command = bench.command("gpt", out=out)
     command[command.index("--sample") + 1] = "# Title"
@@ -616,7 +616,7 @@ def test_prompt(bench):
 
 
 def test_overwrite_is_late(bench):
-    """--overwrite removes a run when the new one begins, not before its options were found to be good."""
+    """--overwrite removes a run when the new one starts, and only if the options are valid."""
     for model in ("gpt", "bert", "mlp"):
         out = bench.folder()
         jobs.run(bench.command(model, out=out))
@@ -627,7 +627,7 @@ def test_overwrite_is_late(bench):
 
 
 def test_other_data(bench):
-    """A resumed run keeps its tokenizer, and says when the data is another."""
+    """A resumed run keeps its tokenizer, and warns if the data has changed."""
     out = bench.folder()
     command = bench.command("gpt", out=out)
     jobs.run(command)
@@ -647,7 +647,7 @@ def test_other_data(bench):
 
 
 def test_made_by_hand(bench):
-    """A configuration or checkpoint that was edited is refused, with what is wrong."""
+    """An edited configuration or checkpoint is refused with what is wrong."""
     _, out = bench.mlp()
     config = out / "config.toml"
     original = config.read_text()
@@ -679,13 +679,13 @@ def test_made_by_hand(bench):
 
 
 def test_evaluation_once(bench):
-    """An evaluation that a kill followed at once stands in the metrics once."""
+    """If a run is killed right after an evaluation, the metrics of the resumed run have it only once."""
     _, out = bench.mlp()
     expected = jobs.state(out)
     last = out / "checkpoints/last.safetensors"
     header, tensors = jobs.read_safetensors(last)
     notes = header["__metadata__"]
-    notes["note/evaluation due"] = "1"  # as if a stop had put it off, and a kill came before the next checkpoint
+    notes["note/evaluation due"] = "1"  # as after a stop before the evaluation, and a kill before the next checkpoint
     notes["note/log lines"] = str(int(notes["note/log lines"]) - 1)
     jobs.write_safetensors(last, header, tensors)
     bench.mlp("--resume", out=out)
@@ -693,7 +693,7 @@ def test_evaluation_once(bench):
 
 
 def test_quoting(bench):
-    """The printed command can be pasted."""
+    """The command that a run prints for resuming works when pasted."""
     out = bench.work / "my run; it's"
     command = bench.command("mlp", out=out)
     command[command.index("--steps") + 1] = "5000"
@@ -707,13 +707,13 @@ def test_quoting(bench):
 
 
 def test_long_dry_run(bench):
-    """A plan of 2e9 updates takes no more memory than another."""
+    """A run of 2e9 updates needs no more memory than a short one."""
     output = bench.plain("--dry-run", "--steps", "2000000000", "--threads", "1")
     check("2000000000 updates" in output and "****" in output, output)
 
 
 def test_damaged_metrics(bench):
-    """Metrics that cannot be read end a resumed run before anything is changed; damaged lines are said."""
+    """If metrics cannot be read, resuming fails before anything is changed; damaged lines give a warning."""
     _, out = bench.mlp()
     log = out / "metrics.jsonl"
     lines = log.read_text().splitlines(keepends=True)
@@ -729,7 +729,7 @@ def test_damaged_metrics(bench):
 
 
 def test_early_end(bench):
-    """A run ends without a better evaluation, when its time is up, and at a loss beyond a bound."""
+    """A run ends early without better evaluations (--patience), at its time limit, and at a loss above a limit."""
     text, out = bench.mlp("--patience", "1", "--min-change", "10")
     check("no better evaluation in 1: the run ends, with the best weights" in text, text)
     check(jobs.metrics(out)[-1]["step"] == 20, "it ends at another step")
@@ -750,7 +750,7 @@ def test_early_end(bench):
 
 
 def test_kept_checkpoints(bench):
-    """--keep keeps older checkpoints, each a whole one."""
+    """--keep keeps older checkpoints, which are complete."""
     _, out = bench.mlp("--checkpoint-every", "5", "--keep", "3")
     names = sorted(path.name for path in (out / "checkpoints").glob("step-*"))
     check(names == [f"step-{step:010}.safetensors" for step in (15, 20, 24)], f"{names}")
@@ -760,7 +760,7 @@ def test_kept_checkpoints(bench):
 
 
 def test_bad_command_lines(bench):
-    """What cannot be meant is refused, with what may have been."""
+    """Invalid options are refused with a suggestion."""
     cases = [
         (["--warm-up", "5%"], "--warm-up: there is no such option; did you mean --warmup?"),
         (["--learning-rate=1"], "--learning-rate: there is no such option"),

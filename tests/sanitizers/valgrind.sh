@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tests/sanitizers/valgrind.sh [program options]: a training run of a few steps under valgrind: the library as it is shipped,
-# oneDNN included. Needs Fashion-MNIST, as ./run.sh mlp does.
+# tests/sanitizers/valgrind.sh [program options]: runs a few training steps under valgrind, with the release build and
+# oneDNN. Needs Fashion-MNIST, as ./run.sh mlp does.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -12,7 +12,7 @@ build release temper-cnn
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# What is definitely lost is an error; what oneDNN and OpenMP keep to the end of the program is not.
+# Only memory that is definitely lost is an error; memory that oneDNN and OpenMP keep until the end is not.
 OMP_NUM_THREADS=1 valgrind --quiet --error-exitcode=66 --leak-check=full --show-leak-kinds=definite \
   --errors-for-leak-kinds=definite --suppressions="$root/tests/sanitizers/valgrind.supp" \
   "$root/build/release/bin/temper-cnn" --steps 3 --batch-size 4 --threads 1 --out "$work/run" "$@"

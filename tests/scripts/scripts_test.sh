@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks run.sh and test.sh in a copy of the project's shell, on a PATH whose dpkg-query, apt-get, sudo, id, cmake,
-# ninja and ctest are fakes that write down how they were called. Usage: scripts_test.sh <project's folder>
+# Checks copies of run.sh and test.sh with fake commands dpkg-query, apt-get, sudo, id, cmake, ninja and ctest, which log
+# their arguments. Usage: scripts_test.sh <project's folder>
 set -euo pipefail
 
 origin=$1
@@ -30,7 +30,7 @@ known=" $(cat "$work/installed") "
 for package in "${@:3}"; do
   [[ $known == *" all "* || $known == *" $package "* ]] && printf 'installed=%s ' "$package"
 done
-exit 1  # as the real one does when a package is unknown
+exit 1  # like the real one for an unknown package
 END
 fake id <<'END'
 cat "$work/user"
@@ -40,7 +40,7 @@ echo 2
 END
 fake apt-get <<'END'
 echo "apt-get $DEBIAN_FRONTEND $*" >>"$work/calls"
-[[ $* == *" install "* ]] || exit 100  # as without network
+[[ $* == *" install "* ]] || exit 100  # like without network
 [[ ! -e $work/no-network ]] || { echo "E: Unable to locate package" && exit 100; }
 echo all >"$work/installed"
 END
@@ -79,14 +79,14 @@ expect() {
   printf 'FAILED: %s\n  expected: %s\n  got:      %s\n' "$1" "$2" "$3" >&2
   failures=$((failures + 1))
 }
-# call <command>...: leaves its exit code in `code`, its output in `out` and `err`, what it asked of the fakes in `calls`.
+# call <command>...: sets `code` to the exit code, `out` and `err` to the output, `calls` to the calls of fake commands.
 call() {
   : >"$work/calls"
   code=0
   PATH=$work/bin "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
   out=$(<"$work/out") err=$(<"$work/err") calls=$(<"$work/calls")
 }
-# machine <user id> <installed packages>: nothing is built on it.
+# machine <user id> <installed packages>: resets the fake machine, on which nothing is built.
 machine() {
   echo "$1" >"$work/user"
   echo "$2" >"$work/installed"
@@ -104,7 +104,7 @@ call "$run" --help
 expect "help" "0 *Models: cnn mlp*" "$code $out"
 expect "help does nothing" "" "$calls$err"
 
-# All is installed: the first time builds, the second does and says nothing.
+# All packages are installed: the first command builds, the second does nothing and prints nothing.
 call "$run"
 expect "the default model, and its exit code" "7 temper-cnn: <>" "$code $out"
 expect "says that it builds" "run.sh: building in *build/release*" "$err"
@@ -118,7 +118,7 @@ expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
-# Two commands at once would write into one folder.
+# Of two commands at once, the second waits for the first.
 flock "$project/build/release.lock" sleep 0.5 &
 sleep 0.1
 call "$run"
@@ -129,7 +129,7 @@ call "$run" report runs/a "runs/b c" -o page.html
 expect "the report" "7 temper-report: <runs/a> <runs/b c> <-o> <page.html>" "$code $out"
 expect "the report needs no data" "ninja *-j 2 temper-report" "$calls"
 
-# How far a build is.
+# The progress of a build.
 expect "progress at first" "3 of 231" "$(source "$project/cmake/setup.sh" && progress 3 231 9)"
 expect "progress" "57 of 231, 3:03 left" "$(source "$project/cmake/setup.sh" && progress 57 231 60)"
 expect "progress at the end" "231 of 231, 0:00 left" "$(source "$project/cmake/setup.sh" && progress 231 231 200)"
@@ -161,7 +161,7 @@ expect ".ci/run runs the tests" "0 ctest --test-dir */build/test --output-on-fai
 call "$test" -R optim
 expect "options of ctest" "0 ctest --test-dir */build/test --output-on-failure -j 2 -R optim" "$code $out$err"
 
-# As root: apt installs what is missing, even when the lists cannot be refreshed.
+# As root: installs missing packages, even if the package lists cannot be refreshed.
 some="g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
 some+=" libsentencepiece-dev libpng-dev libjpeg-dev libtomlplusplus-dev"
 missing="librandom123-dev dataset-fashion-mnist"
@@ -179,7 +179,7 @@ touch "$work/no-network"
 call "$test"
 expect "apt fails" "2 *E: Unable to locate package${newline}test.sh: apt could not install *; by hand: apt-get install *" "$code $err"
 
-# Neither root nor sudo: the line to type, nothing else.
+# Neither root nor sudo: only prints the command to run.
 machine 1000 "$some"
 for script in "$run" "$test"; do
   call "$script"
@@ -189,7 +189,7 @@ for script in "$run" "$test"; do
   expect "no root does nothing" "" "$calls$out"
 done
 
-# sudo that needs no password, and sudo that would ask where nobody can answer.
+# sudo without a password, and sudo that needs one without a terminal.
 fake sudo <<'END'
 [[ ! -e $work/password ]] || exit 1
 echo "sudo" >>"$work/calls"

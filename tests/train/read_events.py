@@ -1,7 +1,7 @@
-"""Prints the events of a folder, a line each: an independent reader of what framework/train/tensorboard.cpp writes.
+"""Prints the events of a folder, one per line: an independent reader for the files of framework/train/tensorboard.cpp.
 
-Parses with Google's runtime, from definitions typed here after TensorFlow's event.proto, summary.proto and tensor.proto,
-and computes the checks bit by bit."""
+Uses Google's protobuf package with definitions written after TensorFlow's event.proto, summary.proto and tensor.proto, and
+computes the checksums bit by bit."""
 
 import pathlib
 import struct

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def fit(argument, target, weight, degree):
-    """c with sum c[i] * argument^i near target, such that max |weight * error| is small."""
+    """Coefficients c that minimize max |weight * (sum c[i] * argument^i - target)|."""
     columns = np.vander(argument, degree + 1, increasing=True)
     emphasis = np.ones_like(target)
     for _ in range(200):

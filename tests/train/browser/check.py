@@ -1,7 +1,7 @@
 """Looks at the report's pages in a headless Chromium: check.py TEMPER_REPORT [SCREENSHOTS]
 
-Every page must come up without a message on the console, a request or an error, every chart must have points and show
-them, and the controls must do what they say. SCREENSHOTS is a folder for pictures of what was seen."""
+Every page must load without a message on the console, a request or an error. Every chart must have points and draw them,
+and the controls must work. SCREENSHOTS is a folder for screenshots."""
 
 import pathlib
 import subprocess
@@ -13,7 +13,7 @@ from chromium import Chromium
 
 WIDTHS = [360, 768, 1440, 3840]
 
-# Of every chart: what it is of, its points, and how many pixels of its canvas have a curve's colour (the grid is grey).
+# For each chart: its quantity, its points, and the number of pixels in the colour of a curve (the grid is grey).
 CHARTS = """charts.map(({quantity, u, plot}) => {
   const {width, height} = u.ctx.canvas;
   const copy = Object.assign(document.createElement("canvas"), {width, height}).getContext("2d", {willReadFrequently: true});
@@ -38,7 +38,7 @@ def expect(what, good, got=""):
 
 
 def faults(browser, empty=False):
-    """What is wrong with the page as it stands."""
+    """The problems of the page in its current state."""
     wrong = list(browser.problems)
     try:
         charts = browser.run(CHARTS)
@@ -69,7 +69,7 @@ def look(browser, page, name, empty=False, screenshots=None):
 
 
 def controls(browser, page):
-    """What the controls do, on the page of a run with all there is."""
+    """Tests the controls on the page of a run that has all kinds of data."""
     browser.size(1440, 900)
     browser.dark(False)
     browser.open(page.as_uri())
@@ -176,7 +176,7 @@ def main():
         expect("notices", len(notices) == 3 and "1 line could not be read, the first is line 61" in notices[0] and
                notices[1].startswith("train/loss: not finite in 19 of ") and notices[1].endswith("step 710"), notices)
 
-        # The checks must be able to fail: the same page with one thing wrong.
+        # The checks must fail for a page with an error.
         good = compared.read_text(encoding="utf-8")
         for what, old, new in [("no curves", "\ndraw();", "\n"), ("a message", "\ndraw();", "\ndraw(); console.warn('so');"),
                                ("an error", "\ndraw();", "\ndraw(); setTimeout(() => { throw new Error('late'); });"),

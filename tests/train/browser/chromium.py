@@ -1,4 +1,4 @@
-"""Drives a headless Chromium over the pipe of its DevTools protocol; needs nothing but Python."""
+"""Controls a headless Chromium over the pipe of its DevTools protocol. Needs only Python."""
 
 import base64
 import json
@@ -9,13 +9,13 @@ import time
 
 
 class Chromium:
-    """A browser with one page. `problems` gathers what the page wrote to the console, its errors and its requests."""
+    """A browser with one page. `problems` collects the page's console messages, errors and requests."""
 
     def __init__(self, program="chromium"):
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
 
-        # The protocol speaks on descriptors 3 and 4. Through copies, because a pipe may itself be 3 or 4.
+        # The protocol uses descriptors 3 and 4. Copies the pipes first, as these may have the numbers 3 and 4.
         def descriptors():
             a, b = os.dup(to_browser), os.dup(from_browser)
             a, b = os.dup2(a, 103), os.dup2(b, 104)
@@ -100,11 +100,11 @@ class Chromium:
         self.settle()
 
     def settle(self):
-        """Lets the page draw two frames."""
+        """Waits until the page has drawn two frames."""
         self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))")
 
     def run(self, script):
-        """The value of an expression in the page, of a promise too."""
+        """The value of a JavaScript expression in the page; waits for a promise."""
         answer = self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"].get("exception", {}).get("description", "error in " + script))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks at the reports of made-up runs in a headless Chromium, which it installs when it is missing.
+# Checks the reports of synthetic runs in a headless Chromium, which it installs if it is missing.
 # Usage: tests/train/browser/run.sh [FOLDER FOR SCREENSHOTS]
 set -euo pipefail
 

@@ -1,4 +1,4 @@
-"""Makes the folders of runs that never were, for the report's tests: python3 runs.py FOLDER"""
+"""Writes the folders of synthetic runs for the tests of the report: python3 runs.py FOLDER"""
 
 import base64
 import json
@@ -97,7 +97,7 @@ def images(count, channels=1):
 
 
 def make(root):
-    """Every run that the tests look at; the names say what is special."""
+    """Writes all runs for the tests. Their names say what is special about them."""
     text = {"kind": "text", "title": "Generated at temperature 0.8", "text": VERSE}
     write(root / "cnn", metrics(1, 5, 469, 1e-3), CONFIG.format(epochs=5, optimizer="adamw", lr="1e-3", seed=1),
           samples=images(24) + [text])
@@ -105,7 +105,7 @@ def make(root):
     write(root / "cnn-long", metrics(3, 8, 469, 2e-3, phase=1.3), CONFIG.format(epochs=8, optimizer="adamw", lr="2e-3", seed=2) + "decay-to=0.1\n")
     write(root / "empty", [], model="")
     write(root / "first-line", list(metrics(4, 1, 469, 1e-3))[:1], model="")
-    # A run that broke down: infinities, a line cut off by the kill, one damaged in the middle.
+    # A run that diverged: infinities, an incomplete last line, and a damaged line.
     broken = [dict(line, **({"train/loss": None, "grad_norm": None} if 700 < line["step"] < 900 else {})) for line in metrics(5, 2, 469, 1e-3)]
     write(root / "killed", broken[:60], tail="{damaged\n")
     with open(root / "killed/metrics.jsonl", "a", encoding="utf-8") as file:
