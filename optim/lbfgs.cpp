@@ -139,7 +139,8 @@ class LBFGS::Engine {
   void set_weights(const Vector& x) {
     const double* from = x.data();
     for (const Parameter& parameter : parameters_) {
-      for (float& value : Tensor(parameter.value()).mutable_values<float>()) value = static_cast<float>(*from++);
+      Tensor shared = parameter.value();
+      for (float& value : shared.mutable_values<float>()) value = static_cast<float>(*from++);
     }
   }
 

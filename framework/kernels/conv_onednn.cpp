@@ -119,6 +119,9 @@ bool window_in_padding(Index side, Index out, Index kernel, Index stride, Index 
   return false;
 }
 
+/// What a trial may take: some milliseconds.
+constexpr double most_flops = 0x1p26;
+
 /// A smaller height or width of the image, for which the output's leaves the same remainder by `block`.
 Index shrunk_side(Index side, Index out, Index stride, Index limit, Index block) {
   const Index smaller = side - (out - onednn::shrunk(out, limit, block)) * stride;
@@ -137,13 +140,22 @@ onednn::Key ConvTask::key() const {
 ConvTask ConvTask::small() const {
   ConvTask result = *this;
   Conv2d& s = result.shape_;
-  s.n = std::min<Index>(s.n, 3);
   const Index in = s.in / s.groups, out = s.out / s.groups;
-  s.groups = onednn::shrunk(s.groups, 128, 64);
-  s.in = s.groups * onednn::shrunk(in, 128, 64);
-  s.out = s.groups * onednn::shrunk(out, 128, 64);
+  const auto shrink_channels = [&](Index limit, Index block) {
+    s.groups = onednn::shrunk(shape_.groups, limit, block);
+    s.in = s.groups * onednn::shrunk(in, limit, block);
+    s.out = s.groups * onednn::shrunk(out, limit, block);
+  };
+  const auto shrink_width = [&](Index limit, Index block) {
+    s.w = shrunk_side(shape_.w, shape_.out_w(), s.stride_w, limit, block);
+  };
+  s.n = std::min<Index>(s.n, 2);
   s.h = shrunk_side(shape_.h, shape_.out_h(), s.stride_h, 8, 4);
-  s.w = shrunk_side(shape_.w, shape_.out_w(), s.stride_w, 64, 32);
+  shrink_width(64, 32);
+  shrink_channels(128, 64);
+  // Blocks are seldom larger than 16 pixels and 32 channels; where all those above would take long, these must do.
+  if (s.flops() > most_flops) shrink_width(32, 16);
+  if (s.flops() > most_flops) shrink_channels(64, 32);
   return result;
 }
 

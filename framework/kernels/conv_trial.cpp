@@ -9,15 +9,17 @@ namespace temper::kernels {
 namespace {
 
 using onednn::TrialArray;
-using Numbers = std::vector<double>;
+using Numbers = std::vector<float>;
+using Sums = std::vector<double>;
 
 std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 
 /// [rows, groups]: the products of every row of x [rows, channels] with r [channels], summed over the channels of each
 /// group.
-Numbers projected(const Numbers& x, const Numbers& r, Index groups) {
+template <class T>
+Sums projected(const std::vector<T>& x, const Numbers& r, Index groups) {
   const Index share = static_cast<Index>(r.size()) / groups;
-  Numbers sums(x.size() / at(share));
+  Sums sums(x.size() / at(share));
   for (Index i = 0; i < static_cast<Index>(sums.size()); ++i) {
     sums[at(i)] = onednn::dot(x.data() + i * share, r.data() + i % groups * share, share);
   }
@@ -25,9 +27,9 @@ Numbers projected(const Numbers& x, const Numbers& r, Index groups) {
 }
 
 /// x [rows, columns] as [columns, rows].
-Numbers turned(const Numbers& x, Index columns) {
+Sums turned(const Sums& x, Index columns) {
   const Index rows = static_cast<Index>(x.size()) / columns;
-  Numbers result(x.size());
+  Sums result(x.size());
   for (Index row = 0; row < rows; ++row) {
     for (Index column = 0; column < columns; ++column) result[at(column * rows + row)] = x[at(row * columns + column)];
   }
@@ -41,8 +43,8 @@ class Weights {
       : s_(s), in_(s.in / s.groups), out_(s.out / s.groups), taps_(s.kernel_h * s.kernel_w) {}
 
   /// [taps, input channels], for r [output channels].
-  Numbers over_outputs(const Numbers& weight, const Numbers& r) const {
-    Numbers sums(at(s_.in * taps_));
+  Sums over_outputs(const Numbers& weight, const Numbers& r) const {
+    Sums sums(at(s_.in * taps_));
     const Index row = in_ * taps_;
     for (Index o = 0; o < s_.out; ++o) {
       onednn::add_scaled(r[at(o)], weight.data() + o * row, row, sums.data() + o / out_ * row);
@@ -50,8 +52,8 @@ class Weights {
     return turned(sums, taps_);
   }
   /// [taps, output channels], for r [input channels].
-  Numbers over_inputs(const Numbers& weight, const Numbers& r) const {
-    Numbers sums(at(s_.out * taps_));
+  Sums over_inputs(const Numbers& weight, const Numbers& r) const {
+    Sums sums(at(s_.out * taps_));
     for (Index i = 0; i < s_.out * in_; ++i) {
       const Index o = i / in_;
       onednn::add_scaled(r[at(o / out_ * in_ + i % in_)], weight.data() + i * taps_, taps_, sums.data() + o * taps_);
@@ -90,14 +92,14 @@ bool ConvTask::right_forward(onednn::Program& program) const {
   arrays.emplace_back(from_, pixels * s.out);
   if (!onednn::behaves(program, arrays)) return false;
 
-  const Numbers factors = Weights(s).over_outputs(weight, r);
-  Numbers sums(at(pixels * s.in));
+  const Sums factors = Weights(s).over_outputs(weight, r);
+  Sums sums(at(pixels * s.in));
   each_tap(s, [&](Index from, Index tap, Index to) {
     onednn::add_products(x.data() + from * s.in, factors.data() + tap * s.in, s.in, sums.data() + to * s.in);
   });
-  Numbers expected = projected(sums, Numbers(at(s.in), 1.0), s.groups);
+  Sums expected = projected(sums, Numbers(at(s.in), 1.0f), s.groups);
   if (flag_) {
-    const Numbers added = projected(bias, r, s.groups);
+    const Sums added = projected(bias, r, s.groups);
     for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += added[i % added.size()];
   }
   return projected(arrays.back().values(), r, s.groups) == expected;
@@ -116,12 +118,12 @@ bool ConvTask::right_backward_data(onednn::Program& program) const {
   arrays.emplace_back(from_, pixels * s.in);
   if (!onednn::behaves(program, arrays)) return false;
 
-  const Numbers factors = Weights(s).over_inputs(weight, r);
-  Numbers sums(at(pixels * s.out));
+  const Sums factors = Weights(s).over_inputs(weight, r);
+  Sums sums(at(pixels * s.out));
   each_tap(s, [&](Index to, Index tap, Index from) {
     onednn::add_products(dy.data() + from * s.out, factors.data() + tap * s.out, s.out, sums.data() + to * s.out);
   });
-  return projected(arrays.back().values(), r, s.groups) == projected(sums, Numbers(at(s.out), 1.0), s.groups);
+  return projected(arrays.back().values(), r, s.groups) == projected(sums, Numbers(at(s.out), 1.0f), s.groups);
 }
 
 bool ConvTask::right_backward_weights(onednn::Program& program) const {
@@ -129,7 +131,7 @@ bool ConvTask::right_backward_weights(onednn::Program& program) const {
   const Index in = s.in / s.groups, pixels = s.n * s.out_h() * s.out_w();
   onednn::WholeNumbers numbers(pixels, from_, to_);
   const Numbers x = numbers.first(s.n * s.h * s.w * s.in), dy = numbers.second(pixels * s.out);
-  const Numbers before = numbers.added(s.weights()), r = numbers.weights(s.out);
+  const Numbers before = numbers.added(flag_ ? s.weights() : 0), r = numbers.weights(s.out);
 
   std::vector<TrialArray> arrays;
   arrays.emplace_back(from_, x);
@@ -141,11 +143,11 @@ bool ConvTask::right_backward_weights(onednn::Program& program) const {
   }
   if (!onednn::behaves(program, arrays)) return false;
 
-  const Numbers slopes = projected(dy, r, s.groups);
-  Numbers factors;  // those of its group for every input channel
+  const Sums slopes = projected(dy, r, s.groups);
+  Sums factors;  // those of its group for every input channel
   for (const double slope : slopes) factors.insert(factors.end(), at(in), slope);
   const Weights weights(s);
-  Numbers expected = flag_ ? weights.over_outputs(before, r) : Numbers(at(s.kernel_h * s.kernel_w * s.in));
+  Sums expected = flag_ ? weights.over_outputs(before, r) : Sums(at(s.kernel_h * s.kernel_w * s.in));
   each_tap(s, [&](Index from, Index tap, Index to) {
     onednn::add_products(x.data() + from * s.in, factors.data() + to * s.in, s.in, expected.data() + tap * s.in);
   });

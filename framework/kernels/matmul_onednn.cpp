@@ -19,13 +19,14 @@ memory::desc matrix(Index rows, Index columns, bool transposed, onednn::Type typ
 }
 
 /// Appends the product of a [rows, columns] matrix, stored by columns when `transposed`, and v [columns] to `result`.
-void append_product(const double* matrix, Index rows, Index columns, bool transposed, const double* v,
+template <class T>
+void append_product(const float* matrix, Index rows, Index columns, bool transposed, const T* v,
                     std::vector<double>& result) {
   const std::size_t before = result.size();
   result.resize(before + static_cast<std::size_t>(rows));
   double* const sums = result.data() + before;
   if (transposed) {
-    for (Index i = 0; i < columns; ++i) onednn::add_scaled(v[i], matrix + i * rows, rows, sums);
+    for (Index i = 0; i < columns; ++i) onednn::add_scaled(static_cast<double>(v[i]), matrix + i * rows, rows, sums);
   } else {
     for (Index i = 0; i < rows; ++i) sums[i] = onednn::dot(matrix + i * columns, v, columns);
   }
@@ -96,8 +97,9 @@ bool ProductTask::right(onednn::Program& program) const {
   const auto& [m, n, k, batch, transpose_a, transpose_b, accumulate, share_b] = shape_;
   const Index batches_b = share_b ? 1 : batch;
   onednn::WholeNumbers numbers(k, from_, to_);
-  const std::vector<double> a = numbers.first(batch * m * k), b = numbers.second(batches_b * k * n);
-  const std::vector<double> bias = numbers.added(n), before = numbers.added(batch * m * n), r = numbers.weights(n);
+  const std::vector<float> a = numbers.first(batch * m * k), b = numbers.second(batches_b * k * n);
+  const std::vector<float> bias = numbers.added(n), before = numbers.added(accumulate ? batch * m * n : 0);
+  const std::vector<float> r = numbers.weights(n);
 
   std::vector<TrialArray> arrays;
   arrays.emplace_back(from_, a);
@@ -117,7 +119,7 @@ bool ProductTask::right(onednn::Program& program) const {
     append_product(a.data() + i * m * k, m, k, transpose_a, br.data() + (share_b ? 0 : i * k), expected);
   }
   const double bias_r = has_bias_ ? onednn::dot(bias.data(), r.data(), n) : 0;
-  const std::vector<double> y = arrays.back().values();
+  const std::vector<float> y = arrays.back().values();
   for (Index row = 0; row < batch * m; ++row) {
     const double added = accumulate ? onednn::dot(before.data() + row * n, r.data(), n) : 0;
     const double got = onednn::dot(y.data() + row * n, r.data(), n);

@@ -87,43 +87,41 @@ std::uint32_t WholeNumbers::next() {
   return state_ >> 8;
 }
 
-std::vector<double> WholeNumbers::draw(Index count, double limit) {
-  std::vector<double> values(static_cast<std::size_t>(count));
+std::vector<float> WholeNumbers::draw(Index count, double limit) {
+  std::vector<float> values(static_cast<std::size_t>(count));
   const auto choices = static_cast<std::uint64_t>(2 * limit + 1);
+  const auto most = static_cast<float>(limit);
   const auto kept = static_cast<std::uint32_t>(share_ * 0x1p24);
-  for (double& value : values) {
-    value = static_cast<double>(static_cast<std::int64_t>(next() * choices >> 24)) - limit;
+  for (float& value : values) {
+    value = static_cast<float>(static_cast<std::int64_t>(next() * choices >> 24)) - most;
     if (share_ < 1 && next() >= kept) value = 0;
   }
   return values;
 }
 
-std::vector<double> WholeNumbers::added(Index count) {
-  std::vector<double> values(static_cast<std::size_t>(count));
-  for (double& value : values) value = static_cast<double>(next() % 15) - 7;
+std::vector<float> WholeNumbers::added(Index count) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = static_cast<float>(next() % 15) - 7;
   return values;
 }
 
-std::vector<double> WholeNumbers::weights(Index count) {
-  std::vector<double> values(static_cast<std::size_t>(count));
-  for (double& value : values) value = static_cast<double>(next() % 128 * 2 + 1);
+std::vector<float> WholeNumbers::weights(Index count) {
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = static_cast<float>(next() % 128 * 2 + 1);
   return values;
 }
 
 TrialArray::TrialArray(Type type, Index count)
-    : type_(type), count_(count), bytes_(static_cast<std::size_t>(count) * width_of(type) + 2 * operand_fence + 64) {
-  std::ranges::fill(bytes_, untouched);
-  before_ = bytes_;
-}
+    : type_(type),
+      count_(count),
+      bytes_(static_cast<std::size_t>(count) * width_of(type) + 2 * operand_fence + 64, untouched) {}
 
-TrialArray::TrialArray(Type type, const std::vector<double>& values)
+TrialArray::TrialArray(Type type, const std::vector<float>& values)
     : TrialArray(type, static_cast<Index>(values.size())) {
-  std::byte* to = start();
-  for (const double value : values) {
-    const auto number = static_cast<float>(value);
-    const BFloat16 half = narrowed<BFloat16>(number);
-    std::memcpy(to, type == Type::bf16 ? static_cast<const void*>(&half) : &number, width_of(type));
-    to += width_of(type);
+  if (type == Type::bf16) {
+    std::ranges::transform(values, reinterpret_cast<BFloat16*>(start()), narrowed<BFloat16>);
+  } else {
+    std::ranges::copy(values, reinterpret_cast<float*>(start()));
   }
   before_ = bytes_;
 }
@@ -140,43 +138,21 @@ void TrialArray::becomes_result() {
   std::fill(end(), bytes_.data() + bytes_.size(), result_fence);
 }
 
-std::vector<double> TrialArray::values() const {
-  std::vector<double> values(static_cast<std::size_t>(count_));
-  const std::byte* from = start();
-  for (double& value : values) {
-    if (type_ == Type::bf16) {
-      BFloat16 half;
-      std::memcpy(&half, from, sizeof half);
-      value = static_cast<double>(widened(half));
-    } else {
-      float number;
-      std::memcpy(&number, from, sizeof number);
-      value = static_cast<double>(number);
-    }
-    from += width_of(type_);
+std::vector<float> TrialArray::values() const {
+  std::vector<float> values(static_cast<std::size_t>(count_));
+  if (type_ == Type::bf16) {
+    std::transform(reinterpret_cast<const BFloat16*>(start()), reinterpret_cast<const BFloat16*>(end()), values.begin(),
+                   [](BFloat16 half) { return widened(half); });
+  } else {
+    std::copy(reinterpret_cast<const float*>(start()), reinterpret_cast<const float*>(end()), values.begin());
   }
   return values;
 }
 
+bool TrialArray::unchanged() const { return std::memcmp(bytes_.data(), before_.data(), bytes_.size()) == 0; }
+
 bool TrialArray::fences_hold() const {
   return all_are(result_fence, bytes_.data(), start()) && all_are(result_fence, end(), bytes_.data() + bytes_.size());
-}
-
-double dot(const double* a, const double* b, Index n) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (Index i = 0; i < n; ++i) sum += a[i] * b[i];
-  return sum;
-}
-
-void add_products(const double* a, const double* b, Index n, double* sums) {
-#pragma omp simd
-  for (Index i = 0; i < n; ++i) sums[i] += a[i] * b[i];
-}
-
-void add_scaled(double factor, const double* x, Index n, double* sums) {
-#pragma omp simd
-  for (Index i = 0; i < n; ++i) sums[i] += factor * x[i];
 }
 
 bool behaves(Program& program, std::vector<TrialArray>& arrays) {

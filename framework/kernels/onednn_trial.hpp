@@ -23,15 +23,15 @@ class WholeNumbers {
  public:
   WholeNumbers(Index terms, Type from, Type to);
   /// The two factors of each product.
-  std::vector<double> first(Index count) { return draw(count, first_limit_); }
-  std::vector<double> second(Index count) { return draw(count, second_limit_); }
+  std::vector<float> first(Index count) { return draw(count, first_limit_); }
+  std::vector<float> second(Index count) { return draw(count, second_limit_); }
   /// What is added to the sums: a bias, or what a result holds before.
-  std::vector<double> added(Index count);
+  std::vector<float> added(Index count);
   /// What results are multiplied with to compare them: none is zero.
-  std::vector<double> weights(Index count);
+  std::vector<float> weights(Index count);
 
  private:
-  std::vector<double> draw(Index count, double limit);
+  std::vector<float> draw(Index count, double limit);
   std::uint32_t next();
 
   double first_limit_ = 1, second_limit_ = 1, share_ = 1;
@@ -42,18 +42,18 @@ class WholeNumbers {
 class TrialArray {
  public:
   /// Something to read, or to add to.
-  TrialArray(Type type, const std::vector<double>& values);
+  TrialArray(Type type, const std::vector<float>& values);
   /// Something to write: holds NaN until then.
   TrialArray(Type type, Index count);
   TrialArray(TrialArray&&) = default;
 
   const void* data() const { return start(); }
-  std::vector<double> values() const;
+  std::vector<float> values() const;
   /// From now on it is written to, and has fences of its own.
   void becomes_result();
   bool fences_hold() const;
   /// Whether not a bit of it has changed.
-  bool unchanged() const { return bytes_ == before_; }
+  bool unchanged() const;
 
  private:
   std::byte* start() const;
@@ -64,14 +64,26 @@ class TrialArray {
   std::vector<std::byte> bytes_, before_;
 };
 
-// Sums of whole numbers that are exact in double are so in any order: these are taken in the fastest.
+// Sums of whole numbers that double holds exactly are the same in any order: these are taken in the fastest.
 
 /// The sum of a[i] * b[i].
-double dot(const double* a, const double* b, Index n);
+template <class A, class B>
+double dot(const A* a, const B* b, Index n) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (Index i = 0; i < n; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  return sum;
+}
 /// sums[i] += a[i] * b[i].
-void add_products(const double* a, const double* b, Index n, double* sums);
+inline void add_products(const float* a, const double* b, Index n, double* sums) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) sums[i] += static_cast<double>(a[i]) * b[i];
+}
 /// sums[i] += factor * x[i].
-void add_scaled(double factor, const double* x, Index n, double* sums);
+inline void add_scaled(double factor, const float* x, Index n, double* sums) {
+#pragma omp simd
+  for (Index i = 0; i < n; ++i) sums[i] += factor * static_cast<double>(x[i]);
+}
 
 /// Runs the program on the arrays, of which the last is its result. Whether it wrote that alone.
 bool behaves(Program& program, std::vector<TrialArray>& arrays);

@@ -74,7 +74,7 @@ class CopyTask : public onednn::Task {
   }
   bool right(Program& program) const override {
     onednn::WholeNumbers numbers(1, Type::f32, Type::f32);
-    const std::vector<double> values = numbers.first(size);
+    const std::vector<float> values = numbers.first(size);
     std::vector<TrialArray> arrays;
     arrays.emplace_back(Type::f32, values);
     arrays.emplace_back(Type::f32, size);
@@ -105,6 +105,24 @@ TEST_CASE("a trial notices wrong results, missing ones, and every write outside"
   }
   CHECK(chosen(++number, {}).empty());
   CHECK(chosen(++number, {Copy::throws}).empty());
+}
+
+TEST_CASE("the arrays of a trial hold whole numbers of either type, and know when they have changed") {
+  onednn::WholeNumbers numbers(100, Type::bf16, Type::f32);
+  const std::vector<float> values = numbers.first(size);
+  CHECK(std::ranges::min(values) < 0);
+  CHECK(std::ranges::max(values) > 0);
+  for (const Type type : {Type::f32, Type::bf16}) {
+    TrialArray array(type, values), result(type, size);
+    CHECK(array.values() == values);
+    CHECK(array.unchanged());
+    static_cast<std::byte*>(const_cast<void*>(array.data()))[size * 2 - 1] ^= std::byte{1};
+    CHECK_FALSE(array.unchanged());
+    CHECK(std::ranges::all_of(result.values(), [](float value) { return std::isnan(value); }));
+    CHECK_FALSE(result.fences_hold());  // it has those of an operand
+    result.becomes_result();
+    CHECK(result.fences_hold());
+  }
 }
 
 TEST_CASE("an implementation is tried once in a class of shapes, and what was found stays") {
@@ -182,7 +200,7 @@ TEST_CASE("a task's small one is of its class: it has the remainders, and is no 
   CHECK(onednn::shrunk(128, 128, 64) == 128);
   CHECK(onednn::shrunk(129, 128, 64) == 65);
   CHECK(onednn::shrunk(4096, 128, 64) == 64);
-  const kernels::ConvTask tiny(onednn::Op::conv_forward, {.n = 3, .h = 8, .w = 8, .in = 3, .out = 5}, true, Type::f32,
+  const kernels::ConvTask tiny(onednn::Op::conv_forward, {.n = 2, .h = 8, .w = 8, .in = 3, .out = 5}, true, Type::f32,
                                Type::f32);
   CHECK(tiny.small().key() == tiny.key());
   const kernels::ConvTask large(onednn::Op::conv_forward,
@@ -198,9 +216,26 @@ TEST_CASE("a task's small one is of its class: it has the remainders, and is no 
                                 true, Type::f32, Type::f32);
   const kernels::ConvTask its(
       onednn::Op::conv_forward,
-      {.n = 3, .h = 9, .w = 97, .in = 67, .out = 70, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2}, true,
+      {.n = 2, .h = 9, .w = 97, .in = 67, .out = 70, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2}, true,
       Type::f32, Type::f32);
   CHECK(large.small().key() == its.key());
+  // Where this would take long, sides and channels are still smaller.
+  const auto of = [](const kernels::Conv2d& s) {
+    return kernels::ConvTask(onednn::Op::conv_forward, s, false, Type::f32, Type::f32);
+  };
+  const auto wide = [&](Index n, Index h, Index w, Index in, Index out, Index kernel) {
+    return of({.n = n,
+               .h = h,
+               .w = w,
+               .in = in,
+               .out = out,
+               .kernel_h = kernel,
+               .kernel_w = kernel,
+               .padding_h = kernel / 2,
+               .padding_w = kernel / 2});
+  };
+  CHECK(wide(32, 56, 57, 128, 128, 3).small().key() == wide(2, 4, 25, 128, 128, 3).key());
+  CHECK(wide(32, 55, 63, 127, 128, 5).small().key() == wide(2, 7, 31, 63, 32, 5).key());
 }
 
 TEST_CASE("print the trials of the models' convolutions and products" * doctest::skip()) {
