@@ -13,6 +13,7 @@ import sys
 
 import compare
 import lengths
+import loading
 import overheads
 import quiet
 import report
@@ -85,7 +86,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "overheads", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "loader", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="where it was built")
     parser.add_argument("--quick", action="store_true", help="a few steps, to see that it works; keeps no results")
@@ -94,6 +95,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="how often everything is repeated")
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
                         help="how long to wait, all in all, for others to leave the processors alone")
+    parser.add_argument("--python", default="/usr/bin/python3", help="of loader: a Python that has PyTorch")
     parser.add_argument("--tolerance", type=float, default=0.1, help="of check: share of a ratio that may be lost")
     parser.add_argument("--record", action="store_true",
                         help="of check: takes the ratios that optim and compare measured last as what is expected")
@@ -115,6 +117,8 @@ def main():
         results = scale.run(programs, environment(), runner, options)
     elif options.what == "lengths":
         results = lengths.run(programs, environment(), runner, options)
+    elif options.what == "loader":
+        results = loading.run(programs, environment(), runner, options)
     elif options.what == "overheads":
         results = overheads.run(options.build, environment(), runner, options)
     else:
