@@ -36,9 +36,9 @@ pages in a headless Chromium.
 
 bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations),
 compare (training steps beside LibTorch's), scale (how a training step grows), lengths (what it costs that each step has
-another length), overheads (of an operation, of compiling, starting and building) or check (whether ratios are still as
-recorded). All but limits, scale, lengths and overheads
-need LibTorch. ./run.sh bench WHAT --help lists the options.
+another length), loader (examples a second beside PyTorch's DataLoader), overheads (of an operation, of compiling, starting
+and building) or check (whether ratios are still as recorded). optim, ops, compare and check need LibTorch, loader PyTorch.
+./run.sh bench WHAT --help lists the options.
 END
     exit 0
     ;;
@@ -47,11 +47,11 @@ esac
 # run_bench WHAT [options]: builds the benchmarks, with LibTorch's side if they compare with it, and runs them.
 run_bench() {
   local what=${1-}
-  [[ " limits optim ops compare scale lengths overheads check " == *" $what "* ]] ||
-    die "there is no benchmark '$what'; there are: limits, optim, ops, compare, scale, lengths, overheads, check"
+  [[ " limits optim ops compare scale lengths loader overheads check " == *" $what "* ]] ||
+    die "there is no benchmark '$what'; there are: limits, optim, ops, compare, scale, lengths, loader, overheads, check"
   need_packages "${build_packages[@]}" "${bench_packages[@]}"
   local cache=$root/build/bench/CMakeCache.txt
-  if [[ " limits scale lengths overheads " != *" $what "* ]]; then
+  if [[ " limits scale lengths loader overheads " != *" $what "* ]]; then
     need_packages "${bench_torch_packages[@]}"
     [[ -e $cache && $(<"$cache") == *TEMPER_BENCH_TORCH:BOOL=ON* ]] || configure bench -DTEMPER_BENCH_TORCH=ON
   fi
@@ -59,6 +59,10 @@ run_bench() {
     compare) build bench compare ;;
     scale) build bench compare-gpt-temper ;;
     lengths) build bench overheads-lengths ;;
+    loader)
+      [[ " $* " == *" --python"* ]] || need_packages "${bench_loader_packages[@]}"
+      build bench loader-temper
+      ;;
     overheads) build bench bench-ops overheads-tiny temper-mlp ;;
     check) build bench compare bench-optim ;;
     *) build bench "bench-$what" ;;

@@ -13,6 +13,7 @@ import sys
 
 import compare
 import lengths
+import loading
 import overheads
 import quiet
 import report
@@ -85,7 +86,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "overheads", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "loader", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="build folder")
     parser.add_argument("--quick", action="store_true", help="run a few steps as a test; stores no results")
@@ -94,6 +95,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="number of repetitions")
     parser.add_argument("--patience", type=float, default=0, metavar="MINUTES",
                         help="total time to spend on waiting for an idle machine and on repeating disturbed runs")
+    parser.add_argument("--python", default="/usr/bin/python3", help="loader: a Python that has PyTorch")
     parser.add_argument("--tolerance", type=float, default=0.1, help="check: fraction by which a ratio may be lower")
     parser.add_argument("--record", action="store_true",
                         help="check: record the latest stored ratios of optim and compare as the expected ones")
@@ -115,6 +117,8 @@ def main():
         results = scale.run(programs, environment(), runner, options)
     elif options.what == "lengths":
         results = lengths.run(programs, environment(), runner, options)
+    elif options.what == "loader":
+        results = loading.run(programs, environment(), runner, options)
     elif options.what == "overheads":
         results = overheads.run(options.build, environment(), runner, options)
     else:

@@ -110,8 +110,22 @@ def any_length(results):
     return [table(["lengths 1 to 512", ""], rows)]
 
 
+def loaders(results):
+    def rate(side, workers):
+        return f"{side[workers] / 1e3:.1f}" if workers in side else ""
+    rows = []
+    for r in results["rows"]:
+        # Numbers of workers are texts once they were kept as JSON.
+        ours, theirs = ({int(w): v for w, v in r[side].items()} for side in ("temper", "torch"))
+        rows.append([r["name"], *(rate(ours, w) for w in (0, 1, 2)), *(rate(theirs, w) for w in (0, 1, 2)),
+                     f"{r['ratio']:.1f}" if r["ratio"] else "", number(r["at_least"])])
+    head = ["1,000 examples a second", "Temper, 0 workers", "1", "2", "PyTorch, 0 workers", "1", "2", "ratio of the best", "at least"]
+    return [table(head, rows), f"PyTorch: {results['torch']}, whose workers are processes; one thread each."]
+
+
 BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results),
-          "overheads": lambda results, _: overheads(results), "lengths": lambda results, _: any_length(results)}
+          "overheads": lambda results, _: overheads(results), "lengths": lambda results, _: any_length(results),
+          "loader": lambda results, _: loaders(results)}
 
 
 def parts(what, results, limits=None):
@@ -139,7 +153,7 @@ def optimizer_growth(results):
 def write(path, folder):
     """Writes the tables of all results between the marks in RESULTS.md, and leaves the text around them as it is."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
-            for what in ("limits", "optim", "ops", "compare", "scale", "lengths", "overheads") if (folder / f"{what}.json").exists()}
+            for what in ("limits", "optim", "ops", "compare", "scale", "lengths", "loader", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"

@@ -25,6 +25,8 @@ bench_packages=(libbenchmark-dev python3)
 # shellcheck disable=SC2034
 bench_torch_packages=(libtorch-dev libopenblas0-pthread libopenblas0-openmp)
 # shellcheck disable=SC2034
+bench_loader_packages=(python3-torch python3-numpy)
+# shellcheck disable=SC2034
 test_packages=(doctest-dev doxygen pkgconf qemu-user python3-numpy python3-protobuf "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
 
 # need_packages <package>...: installs missing packages. Prints nothing and does not use the network if all are installed.

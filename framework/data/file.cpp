@@ -83,6 +83,10 @@ void MemorySource::read(std::uint64_t place, std::span<std::byte> out) {
   std::ranges::copy(bytes_.subspan(place, out.size()), out.begin());
 }
 
+std::uint64_t memory_of_machine() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE));
+}
+
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes) {
   FileSource file(path);
   return with_path(path, [&] {

@@ -66,6 +66,7 @@ class FileSource final : public ByteSource {
   void read(std::uint64_t place, std::span<std::byte> out) override;
   void expect_end() override;
   std::uint64_t size() const override { return size_; }
+  int descriptor() const { return descriptor_; }
 
  private:
   std::size_t read_some(std::uint64_t place, std::span<std::byte> out);
@@ -85,6 +86,9 @@ class MemorySource final : public ByteSource {
  private:
   std::span<const std::byte> bytes_;
 };
+
+/// Bytes of memory that this machine has: the most that a reader makes of a file, unless told otherwise.
+std::uint64_t memory_of_machine();
 
 /// A whole file. Throws: FileError when it has more than `max_bytes`, before any of it is read.
 std::vector<std::byte> read_file(const std::filesystem::path& path, std::uint64_t max_bytes);

@@ -46,8 +46,16 @@ struct LoaderEngine::Impl {
     if (options.batch_size < 1) fail<ValueError>("loader: batch_size {}, expected at least 1", options.batch_size);
     if (options.workers < 0) fail<ValueError>("loader: {} workers, expected 0 or more", options.workers);
     if (options.prefetch < 0) fail<ValueError>("loader: prefetch {}, expected 0 or more", options.prefetch);
-    batches = size / options.batch_size;
-    if (!options.drop_last && size % options.batch_size != 0) ++batches;
+    if (options.batch_sampler) {
+      if (options.batch_size != 1 || options.shuffle || options.drop_last) {
+        fail<ValueError>("loader: batch_sampler beside batch_size, shuffle or drop_last, expected it alone");
+      }
+      sampled = sample({.seed = options.seed.value_or(0)});
+      batches = std::ssize(sampled.ends);
+    } else {
+      batches = size / options.batch_size;
+      if (!options.drop_last && size % options.batch_size != 0) ++batches;
+    }
     claimed = batches;
     if (options.shuffle) {
       try {
@@ -73,6 +81,12 @@ struct LoaderEngine::Impl {
 
   /// Which examples a batch is made of; `room` is where they stand when there is no order to point into.
   std::span<const std::int64_t> indices_of(std::int64_t batch, std::vector<std::int64_t>& room) const {
+    if (options.batch_sampler) {
+      const auto at = static_cast<std::size_t>(batch);
+      const std::int64_t begin = batch == 0 ? 0 : sampled.ends[at - 1], end = sampled.ends[at];
+      return std::span(sampled.examples)
+          .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    }
     const std::int64_t first = batch * options.batch_size;
     const std::int64_t count = std::min(options.batch_size, size - first);
     if (options.shuffle) {
@@ -123,7 +137,35 @@ struct LoaderEngine::Impl {
     }
   }
 
+  BatchPlan sample(const Epoch& of) const {
+    BatchPlan all = options.batch_sampler(of);
+    std::int64_t before = 0;
+    for (const std::int64_t end : all.ends) {
+      if (end <= before || end > std::ssize(all.examples)) {
+        fail<ValueError>(
+            "loader: the batch sampler has a batch that ends at {} after one that ends at {}, of {} examples", end,
+            before, all.examples.size());
+      }
+      before = end;
+    }
+    if (before != std::ssize(all.examples)) {
+      fail<ValueError>("loader: the batch sampler's last batch ends at {} of {} examples", before, all.examples.size());
+    }
+    for (const std::int64_t i : all.examples) {
+      if (i < 0 || i >= size) fail<ValueError>("loader: the batch sampler asks for example {} of {}", i, size);
+    }
+    return all;
+  }
+
   void draw_order() {
+    if (options.batch_sampler) {
+      BatchPlan drawn = sample(epoch);
+      if (std::ssize(drawn.ends) != batches) {
+        fail<ValueError>("loader: the batch sampler makes {} batches of epoch {}, and made {} before",
+                         drawn.ends.size(), epoch.number, batches);
+      }
+      sampled = std::move(drawn);
+    }
     if (!options.shuffle) return;
     std::iota(order.begin(), order.end(), std::int64_t{0});
     const temper::detail::RandomStream random(state.seed, temper::detail::RandomUse::shuffle,
@@ -193,6 +235,7 @@ struct LoaderEngine::Impl {
   const LoaderOptions options;
   std::int64_t batches = 0;
   std::vector<std::int64_t> order;  // of a shuffled data set; this and the epoch change only while no worker is busy
+  BatchPlan sampled;                // of a batch sampler, likewise
   std::vector<std::int64_t> asked;  // the examples of a batch made on the thread that asks
   Epoch epoch;
   LoaderState state;

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include <temper/data/batch_sampler.hpp>
 #include <temper/data/dataset.hpp>
 
 namespace temper::data {
@@ -22,6 +23,9 @@ struct LoaderOptions {
   int workers = 1;         ///< threads that prepare batches; 0 prepares them on the thread that asks
   int prefetch = 4;        ///< batches that the workers prepare ahead
   std::optional<std::uint64_t> seed = std::nullopt;  ///< of order and transforms; by default the one of manual_seed
+  /// Which examples make which batches, instead of batch_size, shuffle and drop_last: by_length(lengths), or a function
+  /// of your own.
+  BatchSampler batch_sampler = nullptr;
 };
 
 /// Where a Loader stands. Three numbers for a checkpoint.
@@ -110,8 +114,10 @@ class Loader : detail::RequireDataset<D> {
  public:
   using Batch = ExampleOf<D>;
 
-  /// Throws: ValueError for a data set of negative size, a batch size below 1, or negative workers or prefetch;
-  /// OutOfMemoryError when there is none for the order of a shuffled data set.
+  /// Throws: ValueError for a data set of negative size, a batch size below 1, negative workers or prefetch, or a batch
+  /// sampler beside other options of the order or with an example that is not there; OutOfMemoryError when there is
+  /// none for the order of a shuffled data set. A loop throws ValueError when the sampler's epochs differ in their
+  /// number of batches.
   explicit Loader(D dataset, LoaderOptions options = {})
       : dataset_(std::make_shared<const D>(std::move(dataset))),
         engine_(dataset_.get(), static_cast<std::int64_t>(dataset_->size()), fields, &detail::collate<D>, options) {}

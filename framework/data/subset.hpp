@@ -129,6 +129,17 @@ std::array<Subset<D>, N> stratified_split(const D& dataset, std::span<const std:
   (std::make_index_sequence<N>());
 }
 
+/// The numbers of the examples of each part, in rising order, as random_split draws them, or with `labels`
+/// stratified_split: for the rows of a Table. Throws: as they.
+template <std::size_t N>
+std::array<std::vector<std::int64_t>, N> random_indices(std::int64_t size, const double (&shares)[N],
+                                                        std::uint64_t seed, std::span<const std::int64_t> labels = {}) {
+  auto parts = detail::split_indices(size, shares, labels, seed);
+  std::array<std::vector<std::int64_t>, N> indices;
+  for (std::size_t i = 0; i < N; ++i) indices[i] = std::move(parts[i]);
+  return indices;
+}
+
 /// One round of a cross-validation.
 template <Dataset D>
 struct Fold {

@@ -39,72 +39,140 @@ std::array<Tensor, 2> without_batch_axis(const std::array<Tensor, 2>& batch) {
 
 }  // namespace
 
-TextDataset::TextDataset(std::span<const std::int64_t> ids, const TextDatasetOptions& options)
-    : length_(options.length) {
-  const auto count = static_cast<std::int64_t>(ids.size());
+namespace detail {
+
+/// Tokens in memory or in a file.
+class TokenText {
+ public:
+  virtual ~TokenText() = default;
+  virtual std::int64_t size() const = 0;
+  /// The tokens from `begin` on, all of which are there.
+  virtual void copy(std::int64_t begin, std::span<std::int64_t> out) const = 0;
+};
+
+namespace {
+
+class InMemory final : public TokenText {
+ public:
+  /// With `before` in front of them, if it is one.
+  explicit InMemory(std::span<const std::int64_t> ids, std::int64_t before = -1) {
+    ids_.reserve(ids.size() + 1);
+    if (before >= 0) ids_.push_back(narrow(before));
+    std::ranges::transform(ids, std::back_inserter(ids_), narrow);
+  }
+  std::int64_t size() const override { return std::ssize(ids_); }
+  void copy(std::int64_t begin, std::span<std::int64_t> out) const override {
+    std::copy_n(ids_.data() + begin, out.size(), out.data());
+  }
+
+ private:
+  std::vector<std::int32_t> ids_;
+};
+
+class InFile final : public TokenText {
+ public:
+  explicit InFile(TokenFile file, std::int64_t before = -1) : file_(std::move(file)), before_(before) {}
+  std::int64_t size() const override { return file_.size() + in_front(); }
+  void copy(std::int64_t begin, std::span<std::int64_t> out) const override {
+    if (begin < in_front() && !out.empty()) {
+      out.front() = before_;
+      out = out.subspan(1);
+      ++begin;
+    }
+    file_.copy(begin - in_front(), out);
+  }
+
+ private:
+  std::int64_t in_front() const { return before_ >= 0 ? 1 : 0; }
+
+  TokenFile file_;
+  std::int64_t before_;
+};
+
+}  // namespace
+
+}  // namespace detail
+
+TextDataset::TextDataset(std::shared_ptr<const detail::TokenText> text, const TextDatasetOptions& options)
+    : text_(std::move(text)), length_(options.length) {
+  const std::int64_t count = text_->size();
   if (length_ < 1) fail<ValueError>("text: length {}, expected at least 1", length_);
-  if (count <= length_)
+  if (count <= length_) {
     fail<ValueError>("text: {} tokens, expected at least {} for length {}", count, length_ + 1, length_);
-  auto narrowed = std::make_shared<std::vector<std::int32_t>>(ids.size());
-  std::ranges::transform(ids, narrowed->begin(), narrow);
-  ids_ = std::move(narrowed);
+  }
   // One piece fewer than fit leaves every beginning below `length` free.
   size_ = std::max<std::int64_t>((count - length_) / length_, 1);
 }
+
+TextDataset::TextDataset(std::span<const std::int64_t> ids, const TextDatasetOptions& options)
+    : TextDataset(std::make_shared<const detail::InMemory>(ids), options) {}
+
+TextDataset::TextDataset(TokenFile file, const TextDatasetOptions& options)
+    : TextDataset(std::make_shared<const detail::InFile>(std::move(file)), options) {}
 
 std::array<Tensor, 2> TextDataset::get(std::int64_t i, const Epoch& epoch) const {
   return without_batch_axis(batch({&i, 1}, epoch));
 }
 
 std::array<Tensor, 2> TextDataset::batch(std::span<const std::int64_t> indices, const Epoch& epoch) const {
-  const auto beginnings = std::min(static_cast<std::int64_t>(ids_->size()) - size_ * length_, length_);
+  const std::int64_t beginnings = std::min(text_->size() - size_ * length_, length_);
   const temper::detail::RandomStream random(epoch.seed, temper::detail::RandomUse::transform,
                                             static_cast<std::uint64_t>(epoch.number));
   const auto begin = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(beginnings), 0));
   auto [inputs, targets] = empty_pair(indices, length_);
-  std::int64_t* input = inputs.mutable_data<std::int64_t>();
-  std::int64_t* target = targets.mutable_data<std::int64_t>();
+  std::span<std::int64_t> input = inputs.mutable_values<std::int64_t>(),
+                          target = targets.mutable_values<std::int64_t>();
+  const auto length = static_cast<std::size_t>(length_);
   for (const std::int64_t i : indices) {
     check_example(i, size_);
-    const std::int32_t* piece = ids_->data() + begin + i * length_;
-    input = std::copy_n(piece, length_, input);
-    target = std::copy_n(piece + 1, length_, target);
+    const std::int64_t piece = begin + i * length_;
+    text_->copy(piece, input.first(length));
+    text_->copy(piece + 1, target.first(length));
+    input = input.subspan(length);
+    target = target.subspan(length);
   }
   return {std::move(inputs), std::move(targets)};
 }
 
-TextEvaluation::TextEvaluation(std::span<const std::int64_t> ids, const TextEvaluationOptions& options)
-    : length_(options.length), stride_(options.stride == 0 ? options.length : options.stride) {
+TextEvaluation::TextEvaluation(std::shared_ptr<const detail::TokenText> text, const TextEvaluationOptions& options)
+    : text_(std::move(text)), length_(options.length), stride_(options.stride == 0 ? options.length : options.stride) {
   if (length_ < 1) fail<ValueError>("text: length {}, expected at least 1", length_);
   if (stride_ < 1 || stride_ > length_) {
     fail<ValueError>("text: stride {}, expected 0 to the length {}", options.stride, length_);
   }
-  auto narrowed = std::make_shared<std::vector<std::int32_t>>();
-  narrowed->reserve(ids.size() + 1);
-  if (options.before >= 0) narrowed->push_back(narrow(options.before));
-  std::ranges::transform(ids, std::back_inserter(*narrowed), narrow);
-  ids_ = std::move(narrowed);
-  if (ids_->size() < 2) fail<ValueError>("text: {} tokens, none to score", ids.size());
+  if (text_->size() < 2) {
+    fail<ValueError>("text: {} tokens, none to score", text_->size() - (options.before >= 0 ? 1 : 0));
+  }
   size_ = 1 + (std::max<std::int64_t>(scored() - length_, 0) + stride_ - 1) / stride_;
 }
 
-std::int64_t TextEvaluation::scored() const { return static_cast<std::int64_t>(ids_->size()) - 1; }
+TextEvaluation::TextEvaluation(std::span<const std::int64_t> ids, const TextEvaluationOptions& options)
+    : TextEvaluation(std::make_shared<const detail::InMemory>(ids, options.before), options) {}
+
+TextEvaluation::TextEvaluation(TokenFile file, const TextEvaluationOptions& options)
+    : TextEvaluation(std::make_shared<const detail::InFile>(std::move(file), options.before), options) {}
+
+std::int64_t TextEvaluation::scored() const { return text_->size() - 1; }
 
 std::array<Tensor, 2> TextEvaluation::get(std::int64_t i) const { return without_batch_axis(batch({&i, 1})); }
 
 std::array<Tensor, 2> TextEvaluation::batch(std::span<const std::int64_t> indices) const {
   auto [inputs, targets] = empty_pair(indices, length_);
-  std::int64_t* input = inputs.mutable_data<std::int64_t>();
-  std::int64_t* target = targets.mutable_data<std::int64_t>();
+  std::span<std::int64_t> input = inputs.mutable_values<std::int64_t>(),
+                          target = targets.mutable_values<std::int64_t>();
+  const auto length = static_cast<std::size_t>(length_);
   for (const std::int64_t i : indices) {
     check_example(i, size_);
-    const std::int64_t begin = i * stride_, there = std::min(length_, scored() - begin);
-    const std::int64_t scored_before = i == 0 ? 0 : length_ - stride_;
-    const std::int32_t* piece = ids_->data() + begin;
-    input = std::fill_n(std::copy_n(piece, there, input), length_ - there, 0);
-    target = std::fill_n(target, scored_before, ignored);
-    target = std::copy(piece + 1 + scored_before, piece + 1 + there, target);
-    target = std::fill_n(target, length_ - there, ignored);
+    const std::int64_t begin = i * stride_;
+    const auto there = static_cast<std::size_t>(std::min(length_, scored() - begin));
+    const auto scored_before = static_cast<std::size_t>(i == 0 ? 0 : length_ - stride_);
+    text_->copy(begin, input.first(there));
+    std::ranges::fill(input.subspan(there, length - there), 0);
+    text_->copy(begin + 1, target.first(there));
+    std::ranges::fill(target.first(scored_before), ignored);
+    std::ranges::fill(target.subspan(there, length - there), ignored);
+    input = input.subspan(length);
+    target = target.subspan(length);
   }
   return {std::move(inputs), std::move(targets)};
 }

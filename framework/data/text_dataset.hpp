@@ -4,11 +4,15 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include <temper/data/dataset.hpp>
+#include <temper/data/token_file.hpp>
 
 namespace temper::data {
+
+namespace detail {
+class TokenText;
+}  // namespace detail
 
 struct TextDatasetOptions {
   std::int64_t length = 256;  ///< tokens of an example
@@ -22,6 +26,8 @@ class TextDataset {
  public:
   /// Throws: ValueError for a length below 1, or fewer than length + 1 tokens.
   explicit TextDataset(std::span<const std::int64_t> ids, const TextDatasetOptions& options = {});
+  /// The same examples of a text in a file, which may be larger than memory.
+  explicit TextDataset(TokenFile file, const TextDatasetOptions& options = {});
 
   std::int64_t size() const { return size_; }
   /// Throws: ValueError for an example that is not there.
@@ -29,7 +35,9 @@ class TextDataset {
   std::array<Tensor, 2> batch(std::span<const std::int64_t> indices, const Epoch& epoch) const;
 
  private:
-  std::shared_ptr<const std::vector<std::int32_t>> ids_;
+  TextDataset(std::shared_ptr<const detail::TokenText> text, const TextDatasetOptions& options);
+
+  std::shared_ptr<const detail::TokenText> text_;
   std::int64_t length_;
   std::int64_t size_;
 };
@@ -46,6 +54,8 @@ class TextEvaluation {
  public:
   /// Throws: ValueError for a length below 1, a stride outside 0 to length, or a text with no token to score.
   explicit TextEvaluation(std::span<const std::int64_t> ids, const TextEvaluationOptions& options = {});
+  /// The same examples of a text in a file.
+  explicit TextEvaluation(TokenFile file, const TextEvaluationOptions& options = {});
 
   std::int64_t size() const { return size_; }
   /// How many tokens are scored.
@@ -55,7 +65,9 @@ class TextEvaluation {
   std::array<Tensor, 2> batch(std::span<const std::int64_t> indices) const;
 
  private:
-  std::shared_ptr<const std::vector<std::int32_t>> ids_;
+  TextEvaluation(std::shared_ptr<const detail::TokenText> text, const TextEvaluationOptions& options);
+
+  std::shared_ptr<const detail::TokenText> text_;
   std::int64_t length_;
   std::int64_t stride_;
   std::int64_t size_;

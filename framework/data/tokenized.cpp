@@ -50,6 +50,12 @@ Tokenized::Tokenized(std::span<const std::string> texts, std::span<const std::in
 
 std::int64_t Tokenized::size() const { return static_cast<std::int64_t>(storage_->labels.size()); }
 
+std::vector<std::int64_t> Tokenized::lengths() const {
+  std::vector<std::int64_t> lengths;
+  for (std::int64_t i = 0; i < size(); ++i) lengths.push_back(std::ssize(storage_->text(i)));
+  return lengths;
+}
+
 std::array<Tensor, 2> Tokenized::get(std::int64_t i) const {
   const std::span<const std::int32_t> text = storage_->text(i);
   Tensor ids = empty({static_cast<std::int64_t>(text.size())}, Dtype::i64), label = empty({}, Dtype::i64);

@@ -30,6 +30,8 @@ class Tokenized {
   /// Throws: ValueError for an example that is not there.
   std::array<Tensor, 2> get(std::int64_t i) const;
   std::array<Tensor, 2> batch(std::span<const std::int64_t> indices) const;
+  /// Tokens of each text, the special ones included: for by_length.
+  std::vector<std::int64_t> lengths() const;
 
  private:
   struct Storage;

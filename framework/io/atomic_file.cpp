@@ -120,6 +120,16 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
   }
 }
 
+void AtomicFile::write_at(std::uint64_t place, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count =
+        retried([&] { return ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(place)); });
+    if (count <= 0) fail_with("cannot write", count == 0 ? ENOSPC : errno);
+    place += static_cast<std::uint64_t>(count);
+    bytes = bytes.subspan(static_cast<std::size_t>(count));
+  }
+}
+
 void AtomicFile::commit() {
   // For power failures: first the contents must be on the disk, then the new name, then the folder with that name.
   if (retried([&] { return ::fsync(descriptor_); }) != 0) fail_with("cannot write", errno);

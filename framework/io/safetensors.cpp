@@ -1,6 +1,5 @@
 #include <temper/io/safetensors.hpp>
 
-#include <unistd.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -121,10 +120,6 @@ std::string header_text(const std::vector<Tensors::const_iterator>& order, const
 }
 
 // Reading ---------------------------------------------------------------------------------------
-
-std::uint64_t memory_of_machine() {
-  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE));
-}
 
 std::string read_header_text(detail::ByteSource& source) {
   constexpr std::uint64_t prefix = 8;

@@ -33,6 +33,7 @@ JOBS = {
         "--batch-size 8 --layers 1 --heads 2 --width 16 --hidden 16 --vocabulary 60 --pretrain 1".split(),
         ["moments", "k", "loader", "averages", "random"],
     ),
+    "stream": ("records", ["--batch-size", "8"], ["moments", "loader", "averages"]),
     "pair": ("images", ["--batch-size", "8"], ["moments", "loader", "averages", "random", "own number", "own tensor"]),
 }
 
@@ -75,10 +76,34 @@ def make_wordnet(folder):
     return folder
 
 
+def make_records(folder):
+    """Examples of tensors in record files, and a text of tokens, as save_records and TokenFileWriter write them."""
+    draw = random.Random(4)
+    files = 3
+    examples = []
+    for i in range(8 * EPOCH):
+        features = [i % 3 + draw.gauss(0, 1) for _ in range(4)]
+        # Two tensors: f32 of one axis, i64 of none.
+        examples.append(struct.pack("<BBBq4fBBq", 2, 0, 1, 4, *features, 2, 0, i % 3))
+    for file in range(files):
+        part = examples[file::files]
+        data = b"".join(part)
+        ends = b"".join(
+            struct.pack("<QI", 8 + sum(map(len, part[: i + 1])), zlib.crc32(record)) for i, record in enumerate(part)
+        )
+        footer = struct.pack("<QQ", len(part), 8 + len(data))
+        path = folder / f"{file:05}-of-{files:05}.records"
+        path.write_bytes(b"TMPRREC1" + data + ends + footer + b"TMPRREC1")
+    tokens = [draw.randrange(20) for _ in range(100)]
+    header = f"{{'descr': '<u2', 'fortran_order': False, 'shape': ({len(tokens)},), }}".ljust(117) + "\n"
+    (folder / "text.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + struct.pack("<100H", *tokens))
+    return folder
+
+
 def make_data(work):
     """The folder or file of each kind of data, below `work`."""
     data = {}
-    for kind, make in (("images", make_images), ("text", make_text), ("wordnet", make_wordnet)):
+    for kind, make in (("images", make_images), ("text", make_text), ("wordnet", make_wordnet), ("records", make_records)):
         folder = work / kind
         folder.mkdir(parents=True)
         data[kind] = str(make(folder))
