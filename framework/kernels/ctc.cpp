@@ -99,7 +99,8 @@ void ctc_backward(const Ctc& task, const float* log_probs, const float* scale, f
       std::fill_n(gradient, task.steps * task.classes, 0.0f);
       const Scratch<double> reached(std::max<Index>(1, example.steps) * example.states), rows(2 * example.states);
       for (Index step = 0; step < example.steps; ++step) {
-        example.advance(step, reached.row(std::max<Index>(0, step - 1), example.states), reached.row(step, example.states));
+        example.advance(step, reached.row(std::max<Index>(0, step - 1), example.states),
+                        reached.row(step, example.states));
       }
       const double total = example.result(reached.row(std::max<Index>(0, example.steps - 1), example.states));
       if (total == impossible) continue;

@@ -61,7 +61,8 @@ void max_pool2d_dilated_backward(const Pool2d& s, const float* dy, const std::in
     for (Index task = begin; task < end; ++task) {
       const Index image = task / panels, first = task % panels * panel, last = std::min(s.channels, first + panel);
       float* const to = dx + image * pixels * s.channels;
-      for (Index pixel = 0; pixel < pixels; ++pixel) std::fill(to + pixel * s.channels + first, to + pixel * s.channels + last, 0.0f);
+      for (Index pixel = 0; pixel < pixels; ++pixel)
+        std::fill(to + pixel * s.channels + first, to + pixel * s.channels + last, 0.0f);
       for (Index window = image * windows; window < (image + 1) * windows; ++window) {
         for (Index c = first; c < last; ++c) {
           const Index at = window * s.channels + c;

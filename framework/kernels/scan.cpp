@@ -15,7 +15,7 @@ namespace temper::kernels {
 namespace {
 
 constexpr Index grain = 1 << 14;
-constexpr Index panel = 256;         // columns that are summed side by side
+constexpr Index panel = 256;           // columns that are summed side by side
 constexpr Index piece_size = 1 << 16;  // elements of a panel that are summed by one task
 
 /// What sums are gathered in.
@@ -125,8 +125,8 @@ void cumprod(const Scan& s, const float* x, float* y) {
 }
 
 void cumprod_backward(const Scan& s, const float* x, const float* dy, float* dx) {
-  // With h = the sum over k >= j of dy[k] times the factors after j up to k, which has h[j] = dy[j] + x[j + 1] h[j + 1],
-  // dx[j] is h[j] times the product of what comes before j. Nothing is divided by, so zeros are no exception.
+  // With h = the sum over k >= j of dy[k] times the factors after j up to k, which has h[j] = dy[j] + x[j + 1] h[j +
+  // 1], dx[j] is h[j] times the product of what comes before j. Nothing is divided by, so zeros are no exception.
   for_lines(s, [=](const Line& line, Index) {
     double after = 0.0;
     const Scratch<double> h(line.n);

@@ -46,8 +46,8 @@ Y sum_of(Y a, X b) {
   }
 }
 
-/// Calls body(first, last, task, tasks) for columns first to last of each of `outer` blocks. Where these are too few for
-/// all threads, the places are shared out: place p belongs to task p % tasks. Who adds changes no bit.
+/// Calls body(first, last, task, tasks) for columns first to last of each of `outer` blocks. Where these are too few
+/// for all threads, the places are shared out: place p belongs to task p % tasks. Who adds changes no bit.
 template <class Body>
 void for_columns(Index outer, Index m, Index inner, Body body) {
   const Index panels = chunk_count(inner, panel), work = m * inner;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Elements picked by their places, and added up at them. What is added to one place is added in the order of the source,
-// by one thread: the same bits for any number of threads.
+// Elements picked by their places, and added up at them. What is added to one place is added in the order of the
+// source, by one thread: the same bits for any number of threads.
 
 #include "framework/kernels/isa/table.hpp"
 
@@ -21,8 +21,8 @@ void add_blocks_at(const X* x, const std::int64_t* index, const float* scale, In
 template <class X, class Y>
 void add_elements_at(const X* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, Y* y);
 
-/// y[o, index[o, j, i], i] = x[o, j, i] for elements of `bytes` (1, 2, 4 or 8); the last one at a place stays. `writer`,
-/// unless null, is [outer, n, inner] and gets the j of who wrote.
+/// y[o, index[o, j, i], i] = x[o, j, i] for elements of `bytes` (1, 2, 4 or 8); the last one at a place stays.
+/// `writer`, unless null, is [outer, n, inner] and gets the j of who wrote.
 void put_elements_at(const void* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, Index bytes,
                      void* y, std::int64_t* writer);
 

@@ -114,7 +114,8 @@ void reduce_segments_backward(Segment op, const float* x, const float* y, const 
       const auto same = [](float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); };
       for (Index c = 0; c < width; ++c) {
         float equals = op == Segment::mean ? count : sums ? 1.0f : 0.0f;
-        for (Index r = offsets[s]; !sums && r < offsets[s + 1]; ++r) equals += same(x[r * width + c], top[c]) ? 1.0f : 0.0f;
+        for (Index r = offsets[s]; !sums && r < offsets[s + 1]; ++r)
+          equals += same(x[r * width + c], top[c]) ? 1.0f : 0.0f;
         shares[c] = slope[c] / equals;
       }
       for (Index r = offsets[s]; r < offsets[s + 1]; ++r) {
@@ -149,7 +150,8 @@ template void embedding_bag(Segment, const Bags&, const BFloat16*, Index, BFloat
 template <class T>
 void embedding_bag_backward(Segment op, const Bags& b, const T* dy, const std::int64_t* which, Index width,
                             float* dweight) {
-  // A row may be in several bags: its sum runs in order on one thread, which has some of the columns, or some of the rows.
+  // A row may be in several bags: its sum runs in order on one thread, which has some of the columns, or some of the
+  // rows.
   const Index panels = chunk_count(width, panel);
   const Index tasks = panels < threads() ? std::clamp<Index>(b.count * width / grain, 1, threads()) : 1;
   parallel_for(panels * tasks, 1, [=](Index number, Index) {

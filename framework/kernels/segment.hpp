@@ -23,8 +23,8 @@ struct Bags {
   Index padding = -1;  ///< an id that counts as not there
 };
 
-/// y [bags, width] = of the rows weight[ids[i]]. `which` [bags, width] gets the place in ids of each largest number, -1 for
-/// none; it is null for the others. T is float or BFloat16.
+/// y [bags, width] = of the rows weight[ids[i]]. `which` [bags, width] gets the place in ids of each largest number, -1
+/// for none; it is null for the others. T is float or BFloat16.
 template <class T>
 void embedding_bag(Segment op, const Bags& bags, const T* weight, Index width, T* y, std::int64_t* which);
 /// dweight += ; dweight of T's rows is float.

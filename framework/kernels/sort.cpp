@@ -20,9 +20,7 @@ constexpr Index few = 512;  // up to here comparing is faster than counting
 template <class Key>
 struct Entry {
   Key key, place;
-  friend bool operator<(const Entry& a, const Entry& b) {
-    return a.key != b.key ? a.key < b.key : a.place < b.place;
-  }
+  friend bool operator<(const Entry& a, const Entry& b) { return a.key != b.key ? a.key < b.key : a.place < b.place; }
 };
 
 std::uint32_t key_of(float x) {

@@ -1,7 +1,7 @@
 #pragma once
 
-// Order along the middle axis of [outer, n, inner]. T is float or std::int64_t. NaN counts as the largest number, -0 as 0;
-// equal numbers stay in the order they had, so that there is one result.
+// Order along the middle axis of [outer, n, inner]. T is float or std::int64_t. NaN counts as the largest number, -0 as
+// 0; equal numbers stay in the order they had, so that there is one result.
 
 #include "framework/kernels/isa/table.hpp"
 

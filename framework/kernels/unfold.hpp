@@ -16,8 +16,8 @@ struct Windows2d {
 
 // T is float or BFloat16; all sums are float's.
 
-/// y [n, out_h * out_w, channels * kernel_h * kernel_w] = the elements of each window of x [n, h, w, channels], 0 where it
-/// reaches out of the image.
+/// y [n, out_h * out_w, channels * kernel_h * kernel_w] = the elements of each window of x [n, h, w, channels], 0 where
+/// it reaches out of the image.
 template <class T>
 void unfold(const Windows2d& shape, const T* x, T* y);
 /// x = the sums of what windows have at each place: the gradient of unfold.

@@ -34,7 +34,8 @@ std::string Conv2d::description() const {
   if (padding.even()) {
     if (!(padding == Padding2(0))) out += ", padding " + text({padding.h.before, padding.w.before});
   } else {
-    out += fmt::format(", padding {}, {} and {}, {}", padding.h.before, padding.h.after, padding.w.before, padding.w.after);
+    out += fmt::format(", padding {}, {} and {}, {}", padding.h.before, padding.h.after, padding.w.before,
+                       padding.w.after);
   }
   if (!(options_.dilation == Pair2(1))) out += ", dilation " + text(options_.dilation);
   if (options_.groups != 1) out += fmt::format(", {} groups", options_.groups);

@@ -35,8 +35,9 @@ Tensor optional(const Tensors& x, std::size_t i) { return i < x.size() ? x[i] : 
 
 /// A loss of an input and a target, called with the attributes as options.
 template <class Call>
-OpTest pair_loss(const std::string& name, Call call, reference::Reference reference, std::vector<ErrorCase> errors = {}) {
-  const Attributes plain{{"beta", 1.0},  {"quantile", 0.5}, {"alpha", 0.5},          {"gamma", 1.0},
+OpTest pair_loss(const std::string& name, Call call, reference::Reference reference,
+                 std::vector<ErrorCase> errors = {}) {
+  const Attributes plain{{"beta", 1.0},   {"quantile", 0.5}, {"alpha", 0.5},       {"gamma", 1.0},
                          {"margin", 1.0}, {"p", 1},          {"reduction", "mean"}};
   const std::string function = name == "bce_weights" ? "bce_with_logits" : name;
   errors.push_back(throws<ShapeError>(function + ": input [2, 3] and", [=] {
@@ -51,18 +52,20 @@ OpTest pair_loss(const std::string& name, Call call, reference::Reference refere
 
 std::vector<OpTest> regression_ops() {
   return {
-      pair_loss(
-          "smooth_l1_loss",
-          [](const Tensors& x, const Attributes& a) { return smooth_l1_loss(x[0], x[1], {a["beta"], reduction(a)}); },
-          reference::smooth_l1_loss,
-          {throws<ValueError>("smooth_l1_loss: beta -1, expected at least 0",
-                              [] { return smooth_l1_loss(ones({2}), ones({2}), {.beta = -1}); })}),
-      pair_loss(
-          "quantile_loss",
-          [](const Tensors& x, const Attributes& a) { return quantile_loss(x[0], x[1], {a["quantile"], reduction(a)}); },
-          reference::quantile_loss,
-          {throws<ValueError>("quantile_loss: quantile 1, expected between 0 and 1",
-                              [] { return quantile_loss(ones({2}), ones({2}), {.quantile = 1}); })}),
+      pair_loss("smooth_l1_loss",
+                [](const Tensors& x, const Attributes& a) {
+                  return smooth_l1_loss(x[0], x[1], {a["beta"], reduction(a)});
+                },
+                reference::smooth_l1_loss,
+                {throws<ValueError>("smooth_l1_loss: beta -1, expected at least 0",
+                                    [] { return smooth_l1_loss(ones({2}), ones({2}), {.beta = -1}); })}),
+      pair_loss("quantile_loss",
+                [](const Tensors& x, const Attributes& a) {
+                  return quantile_loss(x[0], x[1], {a["quantile"], reduction(a)});
+                },
+                reference::quantile_loss,
+                {throws<ValueError>("quantile_loss: quantile 1, expected between 0 and 1",
+                                    [] { return quantile_loss(ones({2}), ones({2}), {.quantile = 1}); })}),
       pair_loss(
           "log_cosh_loss",
           [](const Tensors& x, const Attributes& a) { return log_cosh_loss(x[0], x[1], {reduction(a)}); },
@@ -81,8 +84,7 @@ std::vector<OpTest> regression_ops() {
           "poisson_nll_loss",
           [](const Tensors& x, const Attributes& a) {
             return poisson_nll_loss(
-                x[0], x[1],
-                {a.value("log_input", true), a.value("full", false), a.value("eps", 1e-8f), reduction(a)});
+                x[0], x[1], {a.value("log_input", true), a.value("full", false), a.value("eps", 1e-8f), reduction(a)});
           },
           reference::poisson_nll_loss),
   };
@@ -121,32 +123,29 @@ std::vector<OpTest> class_ops() {
             return kl_div(x[0], x[1], {kl_reduction(a), a.value("log_target", false)});
           },
           reference::kl_div),
-      pair_loss(
-          "binary_cross_entropy",
-          [](const Tensors& x, const Attributes& a) {
-            return binary_cross_entropy(x[0], x[1], {reduction(a), optional(x, 2)});
-          },
-          reference::binary_cross_entropy,
-          {throws<ValueError>("binary_cross_entropy: input [1] has 1.5, expected 0 to 1",
-                              [] { return binary_cross_entropy(full({1}, 1.5f), ones({1})); })}),
-      pair_loss(
-          "bce_weights",
-          [](const Tensors& x, const Attributes& a) {
-            return bce_with_logits(x[0], x[1], {reduction(a), optional(x, 3), x[2]});
-          },
-          reference::bce_weights,
-          {throws<ShapeError>("bce_with_logits: pos_weight [2, 2] does not broadcast to input [2]",
-                              [] {
-                                return bce_with_logits(ones({2}), ones({2}), {.pos_weight = ones({2, 2})});
-                              })}),
-      pair_loss(
-          "focal_loss",
-          [](const Tensors& x, const Attributes& a) {
-            return focal_loss(x[0], x[1], {a["alpha"], a["gamma"], reduction(a)});
-          },
-          reference::focal_loss,
-          {throws<ValueError>("focal_loss: gamma -1 and alpha 0.25, expected gamma from 0 up",
-                              [] { return focal_loss(ones({2}), ones({2}), {.gamma = -1}); })}),
+      pair_loss("binary_cross_entropy",
+                [](const Tensors& x, const Attributes& a) {
+                  return binary_cross_entropy(x[0], x[1], {reduction(a), optional(x, 2)});
+                },
+                reference::binary_cross_entropy,
+                {throws<ValueError>("binary_cross_entropy: input [1] has 1.5, expected 0 to 1",
+                                    [] { return binary_cross_entropy(full({1}, 1.5f), ones({1})); })}),
+      pair_loss("bce_weights",
+                [](const Tensors& x, const Attributes& a) {
+                  return bce_with_logits(x[0], x[1], {reduction(a), optional(x, 3), x[2]});
+                },
+                reference::bce_weights,
+                {throws<ShapeError>("bce_with_logits: pos_weight [2, 2] does not broadcast to input [2]",
+                                    [] {
+                                      return bce_with_logits(ones({2}), ones({2}), {.pos_weight = ones({2, 2})});
+                                    })}),
+      pair_loss("focal_loss",
+                [](const Tensors& x, const Attributes& a) {
+                  return focal_loss(x[0], x[1], {a["alpha"], a["gamma"], reduction(a)});
+                },
+                reference::focal_loss,
+                {throws<ValueError>("focal_loss: gamma -1 and alpha 0.25, expected gamma from 0 up",
+                                    [] { return focal_loss(ones({2}), ones({2}), {.gamma = -1}); })}),
   };
 }
 
@@ -164,9 +163,7 @@ std::vector<OpTest> distance_ops() {
        [](const Tensors& x, const Attributes& a) { return cosine_similarity(x[0], x[1], {.axis = a["axis"]}); },
        reference::cosine_similarity,
        {throws<ShapeError>("cosine_similarity: axis 1 of inputs that broadcast to [3]",
-                           [] {
-                             return cosine_similarity(ones({3}), ones({3}));
-                           }),
+                           [] { return cosine_similarity(ones({3}), ones({3})); }),
         throws<ShapeError>("cosine_similarity: shapes [2, 3] and [2, 4] do not broadcast",
                            [] {
                              return cosine_similarity(ones({2, 3}), ones({2, 4}));
@@ -229,9 +226,8 @@ std::vector<OpTest> distance_ops() {
                            })}},
       {"triplet_margin_loss",
        [](const Tensors& x, const Attributes& a) {
-         return triplet_margin_loss(
-             x[0], x[1], x[2],
-             {.margin = a["margin"], .p = a["p"], .swap = a["swap"], .reduction = reduction(a)});
+         return triplet_margin_loss(x[0], x[1], x[2],
+                                    {.margin = a["margin"], .p = a["p"], .swap = a["swap"], .reduction = reduction(a)});
        },
        reference::triplet_margin_loss,
        {throws<ShapeError>("triplet_margin_loss: anchor [2, 3] and negative [3], expected the same shape",
@@ -295,10 +291,11 @@ std::vector<OpTest> segment_tests() {
        [](const Tensors& x, const Attributes& a) {
          const bool matrix = x[1].rank() == 2;
          const std::string mode = a["mode"];
-         EmbeddingBagOptions options{
-             .mode = mode == "mean" ? BagMode::mean : mode == "sum" ? BagMode::sum : BagMode::max,
-             .per_sample_weights = optional(x, matrix ? 2 : 3),
-             .include_last_offset = a.value("last", false)};
+         EmbeddingBagOptions options{.mode = mode == "mean"  ? BagMode::mean
+                                             : mode == "sum" ? BagMode::sum
+                                                             : BagMode::max,
+                                     .per_sample_weights = optional(x, matrix ? 2 : 3),
+                                     .include_last_offset = a.value("last", false)};
          if (a.contains("padding")) options.padding = a["padding"].get<std::int64_t>();
          return embedding_bag(x[1], x[0], matrix ? Tensor() : x[2], options);
        },
@@ -307,11 +304,11 @@ std::vector<OpTest> segment_tests() {
                            [] {
                              return embedding_bag(indices({0, 2}), ones({2, 3}), indices({0}));
                            }),
-        throws<ValueError>("embedding_bag: per_sample_weights, expected BagMode::sum with them",
-                           [] {
-                             return embedding_bag(indices({0}), ones({2, 3}), indices({0}),
-                                                  {.per_sample_weights = ones({1})});
-                           }),
+        throws<ValueError>(
+            "embedding_bag: per_sample_weights, expected BagMode::sum with them",
+            [] {
+              return embedding_bag(indices({0}), ones({2, 3}), indices({0}), {.per_sample_weights = ones({1})});
+            }),
         throws<ValueError>("embedding_bag: the first offset is 1, expected 0",
                            [] {
                              return embedding_bag(indices({0, 1}), ones({2, 3}), indices({1}));
@@ -404,7 +401,8 @@ TEST_CASE("segments and bags: the same bits for 1 to 3 threads, and long sums ke
   for (const Tensors& result : results) {
     for (std::size_t i = 0; i < result.size(); ++i) CHECK(same_bits(result[i], results[0][i]));
   }
-  const Tensor tenths = embedding_bag(zeros({1, 1'000'000}, Dtype::i64), full({1, 1}, 0.1f), {}, {.mode = BagMode::sum});
+  const Tensor tenths =
+      embedding_bag(zeros({1, 1'000'000}, Dtype::i64), full({1, 1}, 0.1f), {}, {.mode = BagMode::sum});
   CHECK(std::abs(tenths.item() / 1e5 - 1.0) < 2e-6);
 }
 

@@ -80,13 +80,9 @@ std::vector<OpTest> index_ops() {
        [](const Tensors& x, const Attributes&) { return masked_select(x[0], x[1]); },
        reference::masked_select,
        {throws<ShapeError>("masked_select: input [3] and mask [2], expected the same shape",
-                           [] {
-                             return masked_select(ones({3}), zeros({2}, Dtype::boolean));
-                           }),
+                           [] { return masked_select(ones({3}), zeros({2}, Dtype::boolean)); }),
         throws<ShapeError>("masked_select: mask [3] is f32, expected bool",
-                           [] {
-                             return masked_select(ones({3}), ones({3}));
-                           })}},
+                           [] { return masked_select(ones({3}), ones({3})); })}},
   };
 }
 
@@ -229,7 +225,10 @@ std::vector<OpTest> arrange_ops() {
       {"one_hot",
        [](const Tensors& x, const Attributes& a) { return one_hot(x[0], a["classes"].get<std::int64_t>()); },
        reference::one_hot,
-       {throws<ValueError>("one_hot: label 3 is outside the 3 classes", [] { return one_hot(indices({0, 3}), 3); }),
+       {throws<ValueError>("one_hot: label 3 is outside the 3 classes",
+                           [] {
+                             return one_hot(indices({0, 3}), 3);
+                           }),
         throws<ShapeError>("one_hot: labels [3] is f32, expected i64", [] { return one_hot(ones({3}), 3); })}},
   };
 }
@@ -266,7 +265,8 @@ TEST_CASE("NaN counts as the largest number, and infinities as what they are") {
 }
 
 TEST_CASE("whole numbers are sorted over their whole range") {
-  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+                         most = std::numeric_limits<std::int64_t>::max();
   std::vector<std::int64_t> values{0, most, -1, least, 1, 1'000'000'007, -4'000'000'000};
   for (std::int64_t i = 0; i < 600; ++i) values.push_back(i * 7919 % 601 - 300 + i % 3 * 5'000'000'000);
   const auto count = static_cast<std::int64_t>(values.size());
@@ -298,7 +298,8 @@ TEST_CASE("indices and running sums: the same bits for 1 to 3 threads") {
     Shape x;
     int axis;
   };
-  for (const auto& [shape, axis] : {Shapes{{5000, 9}, 0}, Shapes{{70000}, 0}, Shapes{{3, 400, 200}, 1}, Shapes{{40000, 3}, 0}}) {
+  for (const auto& [shape, axis] :
+       {Shapes{{5000, 9}, 0}, Shapes{{70000}, 0}, Shapes{{3, 400, 200}, 1}, Shapes{{40000, 3}, 0}}) {
     CAPTURE(to_string(shape));
     const Tensor x = normal(shape), source = normal(shape.resized(axis, 2 * shape[axis]));
     Tensor index = empty({source.size(axis)}, Dtype::i64), places = empty(source.shape(), Dtype::i64);

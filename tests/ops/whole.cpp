@@ -33,7 +33,9 @@ OpTest of_two(const std::string& name, Binary op, reference::Reference reference
           [op](const Tensors& x, const Attributes&) { return op(x[0], x[1]); },
           std::move(reference),
           {throws<ShapeError>(": shapes [2] and [3] do not broadcast: axis -1 has sizes 2 and 3",
-                              [op] { return op(indices({1, 2}), indices({1, 2, 3})); }),
+                              [op] {
+                                return op(indices({1, 2}), indices({1, 2, 3}));
+                              }),
            throws<ShapeError>(": b [2] is f32, expected i64", [op] { return op(arange(2), ones({2})); })}};
 }
 
@@ -105,8 +107,9 @@ std::vector<OpTest> integer_ops() {
       of_two("remainder", remainder, reference::rest(reference::floor_of)),
       of_two("fmod", fmod, reference::rest(reference::trunc_of)),
       of_two("floor_divide", floor_divide, reference::quotient(reference::floor_of)),
-      of_two("truncate_divide", [](const Tensor& a, const Tensor& b) { return div(a, b, Rounding::trunc); },
-             reference::quotient(reference::trunc_of)),
+      of_two(
+          "truncate_divide", [](const Tensor& a, const Tensor& b) { return div(a, b, Rounding::trunc); },
+          reference::quotient(reference::trunc_of)),
       {"cast",
        [](const Tensors& x, const Attributes& a) {
          const std::string dtype = a["to"];
@@ -116,7 +119,9 @@ std::vector<OpTest> integer_ops() {
        },
        reference::cast,
        {throws<ValueError>("to: input [2] has inf, which is no i64",
-                           [] { return to(from({1, HUGE_VALF}, {2}), Dtype::i64); }),
+                           [] {
+                             return to(from({1, HUGE_VALF}, {2}), Dtype::i64);
+                           }),
         throws<ValueError>("to: input is an undefined tensor", [] { return to(Tensor(), Dtype::f32); })}},
   };
   return ops;
@@ -174,24 +179,22 @@ OpTest statistic(const std::string& name, Call call, reference::Reference refere
 std::vector<OpTest> statistic_ops() {
   const auto keepdim = [](const Attributes& a) { return a.value("keepdim", false); };
   return {
-      statistic(
-          "var",
-          [=](const Tensor& x, const Axes& axes, const Attributes& a) {
-            return var(x, axes, {a["correction"], keepdim(a)});
-          },
-          reference::var,
-          {throws<ValueError>("var: 1 numbers of input [1] with correction 1, expected more",
-                              [] { return var(ones({1})); })}),
-      statistic(
-          "std",
-          [=](const Tensor& x, const Axes& axes, const Attributes& a) {
-            return temper::std(x, axes, {a["correction"], keepdim(a)});
-          },
-          reference::deviation,
-          {throws<ValueError>("std: 2 numbers of input [2, 3] with correction 5, expected more",
-                              [] {
-                                return temper::std(ones({2, 3}), 0, {.correction = 5});
-                              })}),
+      statistic("var",
+                [=](const Tensor& x, const Axes& axes, const Attributes& a) {
+                  return var(x, axes, {a["correction"], keepdim(a)});
+                },
+                reference::var,
+                {throws<ValueError>("var: 1 numbers of input [1] with correction 1, expected more",
+                                    [] { return var(ones({1})); })}),
+      statistic("std",
+                [=](const Tensor& x, const Axes& axes, const Attributes& a) {
+                  return temper::std(x, axes, {a["correction"], keepdim(a)});
+                },
+                reference::deviation,
+                {throws<ValueError>("std: 2 numbers of input [2, 3] with correction 5, expected more",
+                                    [] {
+                                      return temper::std(ones({2, 3}), 0, {.correction = 5});
+                                    })}),
       statistic(
           "norm",
           [=](const Tensor& x, const Axes& axes, const Attributes& a) {
@@ -205,10 +208,10 @@ std::vector<OpTest> statistic_ops() {
           [=](const Tensor& x, const Axes& axes, const Attributes& a) { return logsumexp(x, axes, {keepdim(a)}); },
           reference::logsumexp,
           {throws<ValueError>("logsumexp: input [0] has no numbers to sum", [] { return logsumexp(ones({0})); })}),
-      statistic(
-          "prod", [=](const Tensor& x, const Axes& axes, const Attributes& a) { return prod(x, axes, {keepdim(a)}); },
-          reference::prod,
-          {throws<ShapeError>("prod: input [3] is i64, expected f32", [] { return prod(arange(3)); })}),
+      statistic("prod",
+                [=](const Tensor& x, const Axes& axes, const Attributes& a) { return prod(x, axes, {keepdim(a)}); },
+                reference::prod,
+                {throws<ShapeError>("prod: input [3] is i64, expected f32", [] { return prod(arange(3)); })}),
   };
 }
 
@@ -229,7 +232,8 @@ TEST_CASE("truth values") { check(truth_ops()); }
 TEST_CASE("statistics") { check(statistic_ops()); }
 
 TEST_CASE("whole numbers wrap around, and are not divided by 0") {
-  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min(), most = std::numeric_limits<std::int64_t>::max();
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+                         most = std::numeric_limits<std::int64_t>::max();
   const Tensor x = indices({least, most}), minus_one = indices({-1});
   const auto is = [](const Tensor& y, std::initializer_list<std::int64_t> expected) {
     return std::ranges::equal(y.values<std::int64_t>(), expected);

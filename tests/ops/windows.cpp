@@ -89,9 +89,9 @@ std::vector<OpTest> window_ops() {
       {"conv2d_padding",
        [](const Tensors& x, const Attributes& a) {
          const auto& ends = a["padding"];
-         return conv2d(x[0], x[1], x[2],
-                       {.stride = pair(a, "stride", 1),
-                        .padding = {Padding{ends[0], ends[1]}, Padding{ends[2], ends[3]}}});
+         return conv2d(
+             x[0], x[1], x[2],
+             {.stride = pair(a, "stride", 1), .padding = {Padding{ends[0], ends[1]}, Padding{ends[2], ends[3]}}});
        },
        reference::conv2d_padding,
        {throws<ValueError>("conv2d: padding 0 x -1, expected at least 0",
@@ -112,7 +112,8 @@ TEST_CASE("dilated pooling: NaN comes through, padding is never the largest") {
   const Tensor y = max_pool2d(x, {.kernel = 2, .stride = 1, .dilation = 2});
   CHECK(std::isnan(y.item()));
   // Along one row only: all elements of a window in the padding.
-  const Tensor row = max_pool2d(full({1, 1, 2, 1}, -1.0f), {.kernel = 2, .stride = 1, .padding = 1, .dilation = {2, 1}});
+  const Tensor row =
+      max_pool2d(full({1, 1, 2, 1}, -1.0f), {.kernel = 2, .stride = 1, .padding = 1, .dilation = {2, 1}});
   CHECK(row.shape() == Shape{1, 1, 3, 1});
   CHECK(row.data<float>()[0] == -HUGE_VALF);
 }

@@ -238,9 +238,8 @@ T sum_of(const std::vector<T>& values) {
   return total;
 }
 inline const auto segment_sum = segments([](const auto& column) { return sum_of(column); });
-inline const auto segment_mean = segments([]<class T>(const std::vector<T>& column) {
-  return sum_of(column) * T(1.0 / static_cast<double>(column.size()));
-});
+inline const auto segment_mean = segments(
+    []<class T>(const std::vector<T>& column) { return sum_of(column) * T(1.0 / static_cast<double>(column.size())); });
 template <bool largest>
 inline const auto segment_extreme = segments([]<class T>(const std::vector<T>& column) {
   const auto lower = [](const T& a, const T& b) { return value_of(a) < value_of(b); };
@@ -300,7 +299,8 @@ inline const auto ctc_loss = []<class T>(const Arrays<T>& x, const Attributes& a
       reached = now;
     }
     const T total = states.size() == 1 ? reached[0] : T(reached.back() + reached[states.size() - 2]);
-    const double divisor = a.value("reduction", "mean") == std::string("mean") ? std::max(1.0, static_cast<double>(length)) : 1;
+    const double divisor =
+        a.value("reduction", "mean") == std::string("mean") ? std::max(1.0, static_cast<double>(length)) : 1;
     if (value_of(total) > 0) losses[n] = log(total) * T(-1 / divisor);
   }
   return reduced(losses, a, batch);

@@ -182,7 +182,9 @@ inline const auto strided_slice = []<class T>(const Arrays<T>& x, const Attribut
   const std::size_t axis = axis_of(a["axis"], x[0].shape.size());
   Sizes shape = x[0].shape;
   const std::int64_t size = shape[axis], step = a["step"];
-  const auto inside = [size](std::int64_t place) { return std::clamp<std::int64_t>(place < 0 ? place + size : place, 0, size); };
+  const auto inside = [size](std::int64_t place) {
+    return std::clamp<std::int64_t>(place < 0 ? place + size : place, 0, size);
+  };
   const std::int64_t begin = inside(a["begin"]), end = inside(a["end"]);
   shape[axis] = end > begin ? (end - begin + step - 1) / step : 0;
   return arranged<T>(shape, [&](Sizes index) {

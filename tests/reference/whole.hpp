@@ -20,12 +20,10 @@ template <class F>
 auto number_wise(F f) {
   return elementwise([f](const auto& x, const Attributes& a) { return std::decay_t<decltype(x)>(f(value_of(x), a)); });
 }
-inline const auto integer_clamp = number_wise([](double x, const Attributes& a) {
-  return std::clamp(x, a["min"].get<double>(), a["max"].get<double>());
-});
-inline const auto integer_affine = number_wise([](double x, const Attributes& a) {
-  return a["factor"].get<double>() * x + a["shift"].get<double>();
-});
+inline const auto integer_clamp = number_wise(
+    [](double x, const Attributes& a) { return std::clamp(x, a["min"].get<double>(), a["max"].get<double>()); });
+inline const auto integer_affine =
+    number_wise([](double x, const Attributes& a) { return a["factor"].get<double>() * x + a["shift"].get<double>(); });
 inline const auto logical_not = number_wise([](double x, const Attributes&) { return x == 0 ? 1.0 : 0.0; });
 inline const auto cast = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const std::string to = a["to"];
@@ -108,7 +106,8 @@ inline const auto var = []<class T>(const Arrays<T>& x, const Attributes& a) {
   return reduction([&]<class U>(const std::vector<U>& group) { return variance(group, a["correction"]); })(x, a);
 };
 inline const auto deviation = []<class T>(const Arrays<T>& x, const Attributes& a) {
-  return reduction([&]<class U>(const std::vector<U>& group) { return U(sqrt(variance(group, a["correction"]))); })(x, a);
+  return reduction([&]<class U>(const std::vector<U>& group) { return U(sqrt(variance(group, a["correction"]))); })(x,
+                                                                                                                    a);
 };
 
 inline const auto norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
@@ -128,8 +127,7 @@ inline const auto norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
   })(x, a);
 };
 
-inline const auto logsumexp =
-    reduction([]<class T>(const std::vector<T>& group) { return log_sum_exp(group); });
+inline const auto logsumexp = reduction([]<class T>(const std::vector<T>& group) { return log_sum_exp(group); });
 inline const auto prod = reduction([]<class T>(const std::vector<T>& group) {
   T product = 1;
   for (const T& value : group) product = product * value;

@@ -21,7 +21,8 @@ struct WindowAxis {
 
 inline std::array<WindowAxis, 2> window_axes(const Attributes& a, std::int64_t h, std::int64_t w) {
   const auto kernel = pair_of(a["kernel"]), stride = pair_of(a.value("stride", Attributes(1)));
-  const auto padding = pair_of(a.value("padding", Attributes(0))), dilation = pair_of(a.value("dilation", Attributes(1)));
+  const auto padding = pair_of(a.value("padding", Attributes(0))),
+             dilation = pair_of(a.value("dilation", Attributes(1)));
   return {WindowAxis{h, kernel[0], stride[0], padding[0], dilation[0]},
           WindowAxis{w, kernel[1], stride[1], padding[1], dilation[1]}};
 }
@@ -108,7 +109,8 @@ inline const auto avg_pool_options = []<class T>(const Arrays<T>& x, const Attri
 inline const auto conv2d_padding = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const Sizes ends = a["padding"].get<Sizes>();
   Arrays<T> padded = x;
-  padded[0] = pad(x, Attributes{{"before", {0, ends[0], ends[2], 0}}, {"after", {0, ends[1], ends[3], 0}}, {"value", 0.0}})[0];
+  padded[0] =
+      pad(x, Attributes{{"before", {0, ends[0], ends[2], 0}}, {"after", {0, ends[1], ends[3], 0}}, {"value", 0.0}})[0];
   return conv2d(padded, Attributes{{"stride", a["stride"]}});
 };
 

@@ -7,9 +7,9 @@
 namespace temper {
 
 // Operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. The four of
-// arithmetic, neg, exp, log, sqrt, abs and clamp also take bf16; the four, maximum, minimum, neg, abs and clamp also take
-// i64, whose sums and products wrap around. Tensors of different dtypes do not mix, see to(). All throw: ShapeError for
-// other dtypes and for shapes that do not broadcast.
+// arithmetic, neg, exp, log, sqrt, abs and clamp also take bf16; the four, maximum, minimum, neg, abs and clamp also
+// take i64, whose sums and products wrap around. Tensors of different dtypes do not mix, see to(). All throw:
+// ShapeError for other dtypes and for shapes that do not broadcast.
 
 /// a + b, a - b, a * b and a / b, element by element. A quotient of i64 is f32; whole ones are div(a, b, Rounding).
 Tensor add(const Tensor& a, const Tensor& b);

@@ -49,9 +49,8 @@ Tensor triangle(const Tensor& x, std::int64_t diagonal, bool lower) {
 Tensor recorded_triangle(const char* name, const Tensor& x, std::int64_t diagonal, bool lower) {
   require_defined(name, "input", x);
   if (x.rank() < 2) fail<ShapeError>("{}: input {}, expected [..., rows, columns]", name, x.shape());
-  return record(name, triangle(x, diagonal, lower), {x}, [=](const Tensor& dy, Gradients& gradients) {
-    gradients.give(0, triangle(dy, diagonal, lower));
-  });
+  return record(name, triangle(x, diagonal, lower), {x},
+                [=](const Tensor& dy, Gradients& gradients) { gradients.give(0, triangle(dy, diagonal, lower)); });
 }
 
 /// x along an axis, from `first` on and then from its beginning.
@@ -171,7 +170,8 @@ Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, int axis) {
   require_defined("repeat_interleave", "input", x);
   const int along = require_axis("repeat_interleave", "input", x, axis);
   require_repeats("repeat_interleave", repeats);
-  return index_select(x, along, repeated_places(x.size(along), std::max<std::int64_t>(1, repeats), repeats > 0 ? 1 : 0));
+  return index_select(x, along,
+                      repeated_places(x.size(along), std::max<std::int64_t>(1, repeats), repeats > 0 ? 1 : 0));
 }
 
 Tensor tril(const Tensor& x, std::int64_t diagonal) { return recorded_triangle("tril", x, diagonal, true); }
@@ -181,7 +181,8 @@ Tensor diagonal(const Tensor& x, std::int64_t offset) {
   require_defined("diagonal", "input", x);
   if (x.rank() < 2) fail<ShapeError>("diagonal: input {}, expected [..., rows, columns]", x.shape());
   const std::int64_t rows = x.size(-2), columns = x.size(-1), near = std::clamp(offset, -rows, columns);
-  const std::int64_t length = std::min(rows - std::max<std::int64_t>(0, -near), columns - std::max<std::int64_t>(0, near));
+  const std::int64_t length =
+      std::min(rows - std::max<std::int64_t>(0, -near), columns - std::max<std::int64_t>(0, near));
   Strided from = kernels::dense(x.shape());
   const int row = x.rank() - 2;
   from.offset = near >= 0 ? near : -near * columns;
@@ -220,7 +221,8 @@ Tensor linspace(double from, double to, std::int64_t count) {
   const double step = count > 1 ? (to - from) / static_cast<double>(count - 1) : 0.0;
   // From both ends, so that both are met.
   for (std::int64_t i = 0; i < count; ++i) {
-    const double value = 2 * i < count ? from + step * static_cast<double>(i) : to - step * static_cast<double>(count - 1 - i);
+    const double value =
+        2 * i < count ? from + step * static_cast<double>(i) : to - step * static_cast<double>(count - 1 - i);
     values[i] = static_cast<float>(value);
   }
   return y;

@@ -17,8 +17,8 @@ Tensor squeeze(const Tensor& x, int axis);
 /// A new axis of size 1; -1 puts it last. Shares memory.
 Tensor unsqueeze(const Tensor& x, int axis);
 
-/// Every `step`th element from begin to end (exclusive) of an axis, step > 0; negative ends count from its end, and ends
-/// outside it are moved to it, as in Python.
+/// Every `step`th element from begin to end (exclusive) of an axis, step > 0; negative ends count from its end, and
+/// ends outside it are moved to it, as in Python.
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end, std::int64_t step);
 /// The elements along the axes in reverse order.
 Tensor flip(const Tensor& x, const Axes& axes);

@@ -135,19 +135,21 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Bin
   detail::require_pair(name, input, target);
   detail::require_reducible(name, input, options.reduction);
   for (const float value : input.values<float>()) {
-    if (!(value >= 0.0f && value <= 1.0f)) fail<ValueError>("{}: input {} has {}, expected 0 to 1", name, input.shape(), value);
+    if (!(value >= 0.0f && value <= 1.0f))
+      fail<ValueError>("{}: input {} has {}, expected 0 to 1", name, input.shape(), value);
   }
   const Tensor x = stop_gradient(input), t = stop_gradient(target);
   const Tensor losses = -(t * bounded_log(x) + (1 - t) * bounded_log(1 - x));
   static_cast<void>(weighted(name, losses, options.weight));  // throws before anything is recorded
-  const Tensor recorded =
-      record(name, losses, {input, target}, [x = save(input), t = save(target, {0})](const Tensor& dy, Gradients& gradients) {
-        if (gradients.wants(0)) {
-          const Tensor variance = clamp((1 - *x) * *x, 1e-12f, infinity);
-          gradients.give(0, dy * ((*x - *t) / variance));
-        }
-        if (gradients.wants(1)) gradients.give(1, dy * (bounded_log(1 - *x) - bounded_log(x)));
-      });
+  const Tensor recorded = record(name, losses, {input, target},
+                                 [x = save(input), t = save(target, {0})](const Tensor& dy, Gradients& gradients) {
+                                   if (gradients.wants(0)) {
+                                     const Tensor variance = clamp((1 - *x) * *x, 1e-12f, infinity);
+                                     gradients.give(0, dy * ((*x - *t) / variance));
+                                   }
+                                   if (gradients.wants(1))
+                                     gradients.give(1, dy * (bounded_log(1 - *x) - bounded_log(x)));
+                                 });
   return summarized(weighted(name, recorded, options.weight), options.reduction);
 }
 

@@ -16,8 +16,8 @@ struct NllOptions {
   Tensor weight = {};  ///< f32 [classes]: what the loss of each class is multiplied by; by default 1
 };
 /// -x[label]: x [..., classes] are logarithms of probabilities, f32 or bf16, labels [...] i64; a scalar, or [...] with
-/// Reduction::none, f32. The mean is over the rows that are not ignored, each counted by its label's weight. Throws also:
-/// ValueError for a label outside the classes and a mean of labels whose weights sum to 0.
+/// Reduction::none, f32. The mean is over the rows that are not ignored, each counted by its label's weight. Throws
+/// also: ValueError for a label outside the classes and a mean of labels whose weights sum to 0.
 Tensor nll_loss(const Tensor& x, const Tensor& labels, const NllOptions& options = {});
 
 /// What becomes of the single terms of kl_div.

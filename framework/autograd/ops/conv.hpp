@@ -8,7 +8,7 @@ namespace temper {
 struct Conv2dOptions {
   Pair2 stride = 1;
   Padding2 padding = 0;  ///< zeros added around the image
-  Pair2 dilation = 1;  ///< distance between the taps of the kernel
+  Pair2 dilation = 1;    ///< distance between the taps of the kernel
   std::int64_t groups = 1;
 };
 

@@ -95,15 +95,16 @@ Tensor gathered(const Tensor& x, int axis, const Tensor& index) {
 
 Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   const int along = checked_list("index_select", x, axis, index);
-  return record("index_select", taken(x, along, index), {x},
-                [view = detail::view_of(x.shape(), along), index = save(index)](const Tensor& dy, Gradients& gradients) {
-                  detail::SummedGradient dx(gradients, 0);  // places may repeat
-                  detail::with_type(dy.dtype(), [&]<class T>() {
-                    kernels::add_blocks_at(dy.data<T>(), index->data<std::int64_t>(), nullptr, view.outer, view.size,
-                                           index->numel(), view.inner, dx.data());
-                  });
-                  dx.close();
-                });
+  return record(
+      "index_select", taken(x, along, index), {x},
+      [view = detail::view_of(x.shape(), along), index = save(index)](const Tensor& dy, Gradients& gradients) {
+        detail::SummedGradient dx(gradients, 0);  // places may repeat
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          kernels::add_blocks_at(dy.data<T>(), index->data<std::int64_t>(), nullptr, view.outer, view.size,
+                                 index->numel(), view.inner, dx.data());
+        });
+        dx.close();
+      });
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
@@ -137,28 +138,27 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& sou
   };
   Tensor y = detail::copy(x);
   put(bytes_of(source), index, y, nullptr);
-  return record(
-      name, y, {x, source}, [along, view, put, index = save(index)](const Tensor& dy, Gradients& gradients) {
-        if (gradients.wants(0)) {
-          Tensor dx = detail::copy(dy);
-          put(bytes_of(zeros(index->shape(), dy.dtype())), index, dx, nullptr);
-          gradients.give(0, dx);
-        }
-        if (!gradients.wants(1)) return;
-        Tensor writer = empty(dy.shape(), Dtype::i64), places = zeros(dy.shape(), dy.dtype());
-        put(bytes_of(zeros(index->shape(), dy.dtype())), index, places, writer.mutable_data<std::int64_t>());
-        Tensor dsource = gathered(dy, along, index);
-        const std::int64_t* const to = index->data<std::int64_t>();
-        const std::int64_t m = index->size(along), *const last = writer.data<std::int64_t>();
-        detail::with_type(dy.dtype(), [&]<class T>() {
-          T* const slopes = dsource.mutable_data<T>();
-          for (std::int64_t i = 0; i < dsource.numel(); ++i) {
-            const std::int64_t block = i / (m * view.inner), j = i / view.inner % m;
-            if (last[(block * view.size + to[i]) * view.inner + i % view.inner] != j) slopes[i] = T{};
-          }
-        });
-        gradients.give(1, dsource);
-      });
+  return record(name, y, {x, source}, [along, view, put, index = save(index)](const Tensor& dy, Gradients& gradients) {
+    if (gradients.wants(0)) {
+      Tensor dx = detail::copy(dy);
+      put(bytes_of(zeros(index->shape(), dy.dtype())), index, dx, nullptr);
+      gradients.give(0, dx);
+    }
+    if (!gradients.wants(1)) return;
+    Tensor writer = empty(dy.shape(), Dtype::i64), places = zeros(dy.shape(), dy.dtype());
+    put(bytes_of(zeros(index->shape(), dy.dtype())), index, places, writer.mutable_data<std::int64_t>());
+    Tensor dsource = gathered(dy, along, index);
+    const std::int64_t* const to = index->data<std::int64_t>();
+    const std::int64_t m = index->size(along), *const last = writer.data<std::int64_t>();
+    detail::with_type(dy.dtype(), [&]<class T>() {
+      T* const slopes = dsource.mutable_data<T>();
+      for (std::int64_t i = 0; i < dsource.numel(); ++i) {
+        const std::int64_t block = i / (m * view.inner), j = i / view.inner % m;
+        if (last[(block * view.size + to[i]) * view.inner + i % view.inner] != j) slopes[i] = T{};
+      }
+    });
+    gradients.give(1, dsource);
+  });
 }
 
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
@@ -189,8 +189,7 @@ void for_nonzero(const Tensor& x, Visit visit) {
   const auto zero = [](auto value) { return value == 0; };
   switch (x.dtype()) {
     case Dtype::f32: return each(x.values<float>(), [](float value) { return value == 0.0f; });
-    case Dtype::bf16:
-      return each(x.values<BFloat16>(), [](BFloat16 value) { return (value.bits & 0x7fff) == 0; });
+    case Dtype::bf16: return each(x.values<BFloat16>(), [](BFloat16 value) { return (value.bits & 0x7fff) == 0; });
     case Dtype::i64: return each(x.values<std::int64_t>(), zero);
     case Dtype::boolean: return each(x.values<bool>(), [](bool value) { return !value; });
   }

@@ -11,11 +11,12 @@ namespace temper {
 /// dtype. Blocks taken several times add up their gradients.
 Tensor index_select(const Tensor& x, int axis, const Tensor& index);
 
-/// x with the blocks of `source` added at the places index [m] names, in their order: y[index[j], ...] += source[j, ...]
-/// for axis 0. `source` has m blocks along the axis and is as x otherwise; f32, bf16 (summed in f32) or i64.
+/// x with the blocks of `source` added at the places index [m] names, in their order: y[index[j], ...] += source[j,
+/// ...] for axis 0. `source` has m blocks along the axis and is as x otherwise; f32, bf16 (summed in f32) or i64.
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source);
 
-/// x with each element of `source` put where `index`, of the same shape, says: y[i, index[i, j]] = source[i, j] for axis
+/// x with each element of `source` put where `index`, of the same shape, says: y[i, index[i, j]] = source[i, j] for
+/// axis
 /// 1. All have the sizes of x but along the axis. Any dtype. Of several elements for one place the last stays, and has
 /// the gradient.
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& source);

@@ -16,7 +16,8 @@ using kernels::Integer;
 namespace {
 
 bool divides(Integer op) {
-  return op == Integer::floor_divide || op == Integer::truncate_divide || op == Integer::remainder || op == Integer::fmod;
+  return op == Integer::floor_divide || op == Integer::truncate_divide || op == Integer::remainder ||
+         op == Integer::fmod;
 }
 
 std::int64_t whole(const char* name, double number) {
@@ -39,7 +40,8 @@ Tensor detail::integer(const char* name, Integer op, const Tensor& a, const Tens
   require(name, "a", a, Dtype::i64);
   require(name, "b", b, Dtype::i64);
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  if (divides(op) && shape.numel() > 0 && std::ranges::find(b.values<std::int64_t>(), 0) != b.values<std::int64_t>().end()) {
+  if (divides(op) && shape.numel() > 0 &&
+      std::ranges::find(b.values<std::int64_t>(), 0) != b.values<std::int64_t>().end()) {
     fail<ValueError>("{}: b {} has a 0, by which no whole number can be divided", name, b.shape());
   }
   Tensor y = empty(shape, Dtype::i64);
@@ -82,8 +84,8 @@ Tensor quotient(const char* name, Integer op, const Tensor& a, const Tensor& b) 
 /// Records what is left of a after the whole multiples of b that `whole` counts.
 Tensor rest(const char* name, Integer op, Integer whole, const Tensor& a, const Tensor& b) {
   return record(name, quotient(name, op, a, b), {a, b},
-                [whole, shape = a.shape(), a = save(a, {1}), b = save(b, {1}),
-                 b_shape = b.shape()](const Tensor& dy, Gradients& gradients) {
+                [whole, shape = a.shape(), a = save(a, {1}), b = save(b, {1}), b_shape = b.shape()](
+                    const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) detail::give_reduced(gradients, 0, shape, dy);
                   if (!gradients.wants(1)) return;
                   Tensor slope = quotient("quotient", whole, a, b);

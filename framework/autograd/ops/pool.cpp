@@ -81,7 +81,8 @@ Tensor overhang(const kernels::Pool2d& s) {
   float* to = factors.mutable_data<float>();
   for (std::int64_t row = 0; row < s.out_h; ++row) {
     for (std::int64_t column = 0; column < s.out_w; ++column) {
-      const std::int64_t area = covered(row, s.kernel_h, s.stride_h, padded_h) * covered(column, s.kernel_w, s.stride_w, padded_w);
+      const std::int64_t area =
+          covered(row, s.kernel_h, s.stride_h, padded_h) * covered(column, s.kernel_w, s.stride_w, padded_w);
       *to++ = static_cast<float>(s.kernel_h * s.kernel_w) / static_cast<float>(area);
     }
   }
@@ -119,8 +120,7 @@ Tensor max_pool2d_relu(const Tensor& x, const PoolOptions& options) {
 }
 
 Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {
-  kernels::Pool2d shape =
-      check("avg_pool2d", x, options.kernel, options.stride, options.padding, options.ceil_mode);
+  kernels::Pool2d shape = check("avg_pool2d", x, options.kernel, options.stride, options.padding, options.ceil_mode);
   shape.count_padding = options.count_include_pad;
   Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}, x.dtype());
   detail::with_type(x.dtype(), [&]<class T>() { kernels::avg_pool2d(shape, x.data<T>(), y.mutable_data<T>()); });

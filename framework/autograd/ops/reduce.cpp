@@ -150,7 +150,9 @@ Tensor place(const char* name, Reduce op, const Tensor& x, int axis, ArgOptions 
 
 }  // namespace
 
-Tensor argmax(const Tensor& x, int axis, ArgOptions options) { return place("argmax", Reduce::largest, x, axis, options); }
+Tensor argmax(const Tensor& x, int axis, ArgOptions options) {
+  return place("argmax", Reduce::largest, x, axis, options);
+}
 Tensor argmin(const Tensor& x, int axis, ArgOptions options) {
   return place("argmin", Reduce::smallest, x, axis, options);
 }

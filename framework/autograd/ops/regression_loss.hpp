@@ -6,8 +6,8 @@
 namespace temper {
 
 // Losses of an input and a target of the same shape, beside those of loss.hpp; both f32; a scalar, or that shape with
-// Reduction::none. All throw: ShapeError when shapes or dtypes differ; ValueError for the mean of nothing, and for options
-// out of range.
+// Reduction::none. All throw: ShapeError when shapes or dtypes differ; ValueError for the mean of nothing, and for
+// options out of range.
 
 struct SmoothL1Options {
   float beta = 1.0f;  ///< up to here the loss is a parabola; 0 for l1_loss

@@ -4,7 +4,8 @@
 
 namespace temper {
 
-// Running results along an axis, gathered in f64. All throw: ShapeError when there is no such axis, and for other dtypes.
+// Running results along an axis, gathered in f64. All throw: ShapeError when there is no such axis, and for other
+// dtypes.
 
 struct CumsumOptions {
   bool reverse = false;    ///< from the end of the axis

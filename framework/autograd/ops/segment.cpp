@@ -16,8 +16,8 @@ void require_rising(const char* name, const Tensor& offsets, std::int64_t count,
   std::int64_t before = 0, place = 0;
   for (const std::int64_t offset : offsets.values<std::int64_t>()) {
     if (offset < before || offset > count) {
-      fail<ValueError>("{}: offset {} is {}, after {}; expected not to fall, and at most the {} {}", name, place, offset,
-                       before, count, what);
+      fail<ValueError>("{}: offset {} is {}, after {}; expected not to fall, and at most the {} {}", name, place,
+                       offset, before, count, what);
     }
     before = offset;
     ++place;
@@ -47,9 +47,9 @@ Tensor segments(const char* name, Segment op, const Tensor& x, const Tensor& off
                   };
                   const Tensor slope = wide(dy), in = wide(x), out = wide(y);
                   Tensor dx = empty(shape);
-                  kernels::reduce_segments_backward(op, detail::data_or_null<float>(in), detail::data_or_null<float>(out),
-                                                    slope.data<float>(), offsets->data<std::int64_t>(), count, rows,
-                                                    width, dx.mutable_data<float>());
+                  kernels::reduce_segments_backward(
+                      op, detail::data_or_null<float>(in), detail::data_or_null<float>(out), slope.data<float>(),
+                      offsets->data<std::int64_t>(), count, rows, width, dx.mutable_data<float>());
                   gradients.give(0, dx);
                 });
 }
@@ -149,7 +149,8 @@ Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offs
   const Tensor& scale = options.per_sample_weights;
   if (scale.defined()) {
     detail::require(bag_name, "per_sample_weights", scale);
-    if (options.mode != BagMode::sum) fail<ValueError>("{}: per_sample_weights, expected BagMode::sum with them", bag_name);
+    if (options.mode != BagMode::sum)
+      fail<ValueError>("{}: per_sample_weights, expected BagMode::sum with them", bag_name);
     if (!(scale.shape() == ids.shape())) {
       fail<ShapeError>("{}: per_sample_weights {} and ids {}, expected the same shape", bag_name, scale.shape(),
                        ids.shape());
@@ -158,7 +159,7 @@ Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offs
   const Segment op = segment_of(options.mode);
   const std::int64_t count = bounds.numel() - 1, width = weight.size(1);
   const auto bags_of = [count, padding = options.padding.value_or(-1)](const Tensor& names, const Tensor& ends,
-                                                                     const Tensor& factors) {
+                                                                       const Tensor& factors) {
     return kernels::Bags{.ids = names.data<std::int64_t>(),
                          .offsets = ends.data<std::int64_t>(),
                          .scale = detail::data_or_null<float>(factors),
@@ -184,8 +185,8 @@ Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offs
                     }
                     if (!gradients.wants(1)) return;
                     Tensor dscale = empty(ids->shape());
-                    kernels::embedding_bag_scale_backward(bags_of(ids, bounds, Tensor()), weight->data<T>(), dy.data<T>(),
-                                                          width, dscale.mutable_data<float>());
+                    kernels::embedding_bag_scale_backward(bags_of(ids, bounds, Tensor()), weight->data<T>(),
+                                                          dy.data<T>(), width, dscale.mutable_data<float>());
                     gradients.give(1, dscale);
                   });
                 });

@@ -26,8 +26,9 @@ enum class BagMode { mean, sum, max };
 
 struct EmbeddingBagOptions {
   BagMode mode = BagMode::mean;
-  Tensor per_sample_weights = {};  ///< f32, of the shape of ids: what each row is multiplied by; with BagMode::sum alone
-  bool include_last_offset = false;  ///< offsets end with the number of ids
+  Tensor per_sample_weights =
+      {};  ///< f32, of the shape of ids: what each row is multiplied by; with BagMode::sum alone
+  bool include_last_offset = false;          ///< offsets end with the number of ids
   std::optional<std::int64_t> padding = {};  ///< an id that counts as not there, and gets no gradient
 };
 

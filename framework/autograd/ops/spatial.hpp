@@ -25,8 +25,8 @@ struct Padding {
   friend bool operator==(const Padding&, const Padding&) = default;
 };
 
-/// What is added around an image: `.padding = 1` on all sides, `{2, 1}` above and below and at the left and right, `{{0,
-/// 1}, {0, 2}}` one below and two at the right.
+/// What is added around an image: `.padding = 1` on all sides, `{2, 1}` above and below and at the left and right,
+/// `{{0, 1}, {0, 2}}` one below and two at the right.
 struct Padding2 {
   template <std::integral Number>
   constexpr Padding2(Number all) : Padding2(Pair2(all)) {}

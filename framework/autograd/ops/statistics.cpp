@@ -60,13 +60,13 @@ Spread spread(const char* name, const Tensor& x, const Axes& axes, const VarOpti
 Tensor var(const Tensor& x, const Axes& axes, const VarOptions& options) {
   const Spread s = spread("var", x, axes, options);
   const Tensor y = detail::converted(s.variance.view(s.to.result(options.keepdim)), x.dtype());
-  return record("var", y, {x},
-                [x = save(x), mean = s.mean, kept = s.to.kept, divisor = s.divisor](const Tensor& dy,
-                                                                                   Gradients& gradients) {
-                  give(gradients, dy, kept, [&](const Tensor& slope) {
-                    return (detail::converted(x, Dtype::f32) - mean) * (slope * (2.0f / divisor));
-                  });
-                });
+  return record(
+      "var", y, {x},
+      [x = save(x), mean = s.mean, kept = s.to.kept, divisor = s.divisor](const Tensor& dy, Gradients& gradients) {
+        give(gradients, dy, kept, [&](const Tensor& slope) {
+          return (detail::converted(x, Dtype::f32) - mean) * (slope * (2.0f / divisor));
+        });
+      });
 }
 
 Tensor std(const Tensor& x, const Axes& axes, const VarOptions& options) {
@@ -74,8 +74,8 @@ Tensor std(const Tensor& x, const Axes& axes, const VarOptions& options) {
   const Tensor deviation = sqrt(s.variance);
   const Tensor y = detail::converted(deviation.view(s.to.result(options.keepdim)), x.dtype());
   return record("std", y, {x},
-                [x = save(x), mean = s.mean, deviation = save(deviation), kept = s.to.kept, divisor = s.divisor](const Tensor& dy,
-                                                                                              Gradients& gradients) {
+                [x = save(x), mean = s.mean, deviation = save(deviation), kept = s.to.kept, divisor = s.divisor](
+                    const Tensor& dy, Gradients& gradients) {
                   give(gradients, dy, kept, [&](const Tensor& slope) {
                     // Where the deviation is 0, so are all differences.
                     const Tensor factor = slope / (clamp(*deviation, smallest, largest) * divisor);
@@ -96,8 +96,8 @@ Tensor norm(const Tensor& x, double p, const Axes& axes, ReduceOptions options) 
   if (to.count == 0) return sum(x, axes, options);
   // Divided by the largest, which no power takes out of the range then; at least by something.
   const Tensor scale = clamp(max(size, axes, {.keepdim = true}), smallest, largest), ratio = size / scale;
-  const Tensor kept = p == 2.0 ? scale * sqrt(summed(square(ratio), axes))
-                               : scale * pow(summed(pow(ratio, p), axes), 1.0 / p);
+  const Tensor kept =
+      p == 2.0 ? scale * sqrt(summed(square(ratio), axes)) : scale * pow(summed(pow(ratio, p), axes), 1.0 / p);
   const Tensor y = detail::converted(kept.view(to.result(options.keepdim)), x.dtype());
   return record("norm", y, {x}, [x = save(x), kept = save(kept), p](const Tensor& dy, Gradients& gradients) {
     give(gradients, dy, kept->shape(), [&](const Tensor& slope) {

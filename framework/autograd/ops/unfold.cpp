@@ -15,7 +15,8 @@ Windows2d windows(const char* name, const Shape& image, const UnfoldOptions& opt
   detail::check_at_least(name, "dilation", dilation, 1);
   detail::check_at_least(name, "padding", padding, 0);
   detail::check_at_least(name, "stride", stride, 1);
-  const auto count = [](std::int64_t size, std::int64_t taps, std::int64_t gap, std::int64_t around, std::int64_t step) {
+  const auto count = [](std::int64_t size, std::int64_t taps, std::int64_t gap, std::int64_t around,
+                        std::int64_t step) {
     const std::int64_t room = size + 2 * around - gap * (taps - 1) - 1;
     return room < 0 ? 0 : room / step + 1;
   };
@@ -65,7 +66,8 @@ Tensor fold(const Tensor& x, Pair2 output, const UnfoldOptions& options) {
   detail::check_at_least("fold", "kernel", options.kernel, 1);
   const std::int64_t taps = options.kernel.h * options.kernel.w;
   if (x.rank() != 3 || x.size(2) == 0 || x.size(2) % taps != 0) {
-    fail<ShapeError>("fold: input {}, expected [N, windows, C * {} * {}]", x.shape(), options.kernel.h, options.kernel.w);
+    fail<ShapeError>("fold: input {}, expected [N, windows, C * {} * {}]", x.shape(), options.kernel.h,
+                     options.kernel.w);
   }
   const Windows2d s = windows("fold", {x.size(0), output.h, output.w, x.size(2) / taps}, options);
   if (x.size(1) != s.out_h * s.out_w) {

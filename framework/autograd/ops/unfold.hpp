@@ -12,9 +12,9 @@ struct UnfoldOptions {
   Pair2 stride = 1;
 };
 
-/// The elements of each window: x [N, H, W, C] f32 or bf16 -> [N, windows, C * kernel.h * kernel.w], windows by rows, the
-/// elements of one in the order C, rows, columns, that of a convolution's weight. Throws: ShapeError when the window does
-/// not fit, ValueError for options out of range.
+/// The elements of each window: x [N, H, W, C] f32 or bf16 -> [N, windows, C * kernel.h * kernel.w], windows by rows,
+/// the elements of one in the order C, rows, columns, that of a convolution's weight. Throws: ShapeError when the
+/// window does not fit, ValueError for options out of range.
 Tensor unfold(const Tensor& x, const UnfoldOptions& options);
 
 /// The sum of windows at their places in images of `output`: the way back, and unfold's gradient. x [N, windows, C *
