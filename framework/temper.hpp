@@ -2,6 +2,7 @@
 
 // Everything a training program needs.
 
+#include <temper/autograd/distributions.hpp>
 #include <temper/autograd/gradcheck.hpp>
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/recompute.hpp>

@@ -189,14 +189,14 @@ void SumOfRows::finish(float* y, bool accumulate) const {
   if (parts_.data() != nullptr) sum_rows(parts_.data(), chunk_count(rows_, chunk_rows_), cols_, y, accumulate);
 }
 
-void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, std::int64_t* y) {
+void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, bool last, std::int64_t* y) {
   parallel_for(outer * inner, std::max<Index>(1, grain / n), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
       const float* line = x + i / inner * n * inner + i % inner;
       Index best = 0;
       for (Index k = 1; k < n && !std::isnan(line[best * inner]); ++k) {
         const float value = line[k * inner], top = line[best * inner];
-        if (op == Reduce::largest ? !(value <= top) : !(value >= top)) best = k;
+        if ((op == Reduce::largest ? !(value <= top) : !(value >= top)) || (last && value == top)) best = k;
       }
       y[i] = best;
     }

@@ -44,7 +44,8 @@ class SumOfRows {
   Scratch<float> parts_;
 };
 
-/// The position of the first largest or smallest of x[outer, n, inner] along n > 0; of the first NaN when there is one.
-void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, std::int64_t* y);
+/// The position of the first largest or smallest of x[outer, n, inner] along n > 0, or of the last one when `last`; of
+/// the first NaN when there is one.
+void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, bool last, std::int64_t* y);
 
 }  // namespace temper::kernels

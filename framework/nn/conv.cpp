@@ -31,15 +31,22 @@ std::string Conv2d::description() const {
   std::string out = fmt::format("Conv2d({}, {}, kernel {}", weight.shape()[1] * options_.groups, weight.shape()[0],
                                 text(options_.kernel));
   if (!(options_.stride == Pair2(1))) out += ", stride " + text(options_.stride);
-  if (!(options_.padding == Pair2(0))) out += ", padding " + text(options_.padding);
+  const Padding2& padding = options_.padding;
+  if (padding.even()) {
+    if (!(padding == Padding2(0))) out += ", padding " + text({padding.h.before, padding.w.before});
+  } else {
+    out += fmt::format(", padding {}, {} and {}, {}", padding.h.before, padding.h.after, padding.w.before,
+                       padding.w.after);
+  }
   if (!(options_.dilation == Pair2(1))) out += ", dilation " + text(options_.dilation);
   if (options_.groups != 1) out += fmt::format(", {} groups", options_.groups);
   return out + (bias.defined() ? ")" : ", no bias)");
 }
 
-Tensor Conv2d::forward(const Tensor& x) const {
+Tensor Conv2d::forward(const Tensor& x) const { return with_weight(x, weight); }
+Tensor Conv2d::with_weight(const Tensor& x, const Tensor& other_weight) const {
   const Conv2dOptions options{options_.stride, options_.padding, options_.dilation, options_.groups};
-  return conv2d(x, weight, optional(bias), options);
+  return conv2d(x, other_weight, optional(bias), options);
 }
 
 }  // namespace temper::nn

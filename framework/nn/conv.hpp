@@ -8,7 +8,7 @@ namespace temper::nn {
 struct Conv2dLayerOptions {
   Pair2 kernel = 1;
   Pair2 stride = 1;
-  Pair2 padding = 0;
+  Padding2 padding = 0;
   Pair2 dilation = 1;
   std::int64_t groups = 1;
   bool bias = true;
@@ -27,6 +27,9 @@ class Conv2d : public Layer {
 
   void members(Members& members) const override;
   std::string description() const override;
+
+  /// The layer with another tensor for its weight, one that is computed: see nn::WeightNorm.
+  Tensor with_weight(const Tensor& x, const Tensor& other_weight) const;
 
   Parameter weight;
   Parameter bias;  ///< undefined without bias

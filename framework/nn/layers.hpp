@@ -3,6 +3,7 @@
 // All layers.
 
 #include <temper/nn/activation.hpp>
+#include <temper/nn/activations.hpp>
 #include <temper/nn/attention.hpp>
 #include <temper/nn/bf16.hpp>
 #include <temper/nn/conv.hpp>
@@ -14,4 +15,5 @@
 #include <temper/nn/norm.hpp>
 #include <temper/nn/pool.hpp>
 #include <temper/nn/recurrent.hpp>
+#include <temper/nn/reparametrize.hpp>
 #include <temper/nn/sequential.hpp>

@@ -23,7 +23,10 @@ std::string Linear::description() const {
   return fmt::format("Linear({}, {}{})", weight.shape()[1], weight.shape()[0], bias.defined() ? "" : ", no bias");
 }
 
-Tensor Linear::forward(const Tensor& x) const { return linear(x, weight, optional_bias()); }
+Tensor Linear::forward(const Tensor& x) const { return with_weight(x, weight); }
+Tensor Linear::with_weight(const Tensor& x, const Tensor& other_weight) const {
+  return linear(x, other_weight, optional_bias());
+}
 
 Tensor Linear::optional_bias() const { return bias.defined() ? bias.value() : Tensor(); }
 

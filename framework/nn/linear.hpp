@@ -21,6 +21,9 @@ class Linear : public Layer {
   Parameter weight;
   Parameter bias;  ///< undefined without bias
 
+  /// The output with another tensor as the weight, for one that is computed: see nn::WeightNorm.
+  Tensor with_weight(const Tensor& x, const Tensor& other_weight) const;
+
   // The layer and an activation of its output, fused: fewer passes over memory.
 
   Tensor relu(const Tensor& x) const;

@@ -1,8 +1,11 @@
 """Records PyTorch's results for the cases of the operations: those of op_cases.py in ops.safetensors, those of
-op_cases_layers.py in ops_layers.safetensors.
+op_cases_layers.py in ops_layers.safetensors, and so on.
 
     python3 tests/golden/record_ops.py ops             (recorded with torch 1.13.0, numpy 1.24)
-    python3 tests/golden/record_ops.py ops_layers      (recorded with the torch that its metadata name)
+    python3 tests/golden/record_ops.py ops_layers      (recorded with the torch that its metadata name, as all below)
+    python3 tests/golden/record_ops.py ops_elements
+    python3 tests/golden/record_ops.py ops_losses
+    python3 tests/golden/record_ops.py ops_images
 
 Inputs are float32 numbers, drawn from a generator seeded by the operation's name and the number of the case, so that
 adding a case at the end of a list changes no other. PyTorch computes in float64 the outputs y and the gradients dx of
@@ -23,7 +26,10 @@ import torch
 
 import safetensors_numpy
 import op_cases
+import op_cases_elements
+import op_cases_images
 import op_cases_layers
+import op_cases_losses
 
 
 def record(name, number, function, inputs, attributes, tensors):
@@ -60,7 +66,8 @@ def record(name, number, function, inputs, attributes, tensors):
     return {"op": name, "attributes": attributes, "inputs": len(xs), "outputs": len(ys)}
 
 
-FILES = {"ops": op_cases.OPS, "ops_layers": op_cases_layers.OPS}
+FILES = {"ops": op_cases.OPS, "ops_layers": op_cases_layers.OPS, "ops_elements": op_cases_elements.OPS,
+         "ops_losses": op_cases_losses.OPS, "ops_images": op_cases_images.OPS}
 
 
 def main():

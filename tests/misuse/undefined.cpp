@@ -12,18 +12,11 @@
 
 #include <temper/temper.hpp>
 
+#include "tests/misuse/undefined.hpp"
+
 namespace temper::test {
 
 namespace {
-
-using Arguments = std::vector<Tensor>;
-
-struct Operation {
-  std::string name;
-  std::vector<std::string> names;  ///< names in errors of the arguments that must be defined
-  Arguments arguments;             ///< valid arguments
-  std::function<void(const Arguments&)> call;
-};
 
 using Unary = Tensor (*)(const Tensor&);
 using Binary = Tensor (*)(const Tensor&, const Tensor&);
@@ -268,6 +261,9 @@ std::vector<Operation> operations() {
        [](const Arguments& x) { rotary_embedding(x[0], x[1]); }},
   };
   all.insert(all.end(), more.begin(), more.end());
+  for (auto* family : {element_operations, loss_operations}) {
+    for (Operation& operation : family()) all.push_back(std::move(operation));
+  }
   return all;
 }
 

@@ -36,9 +36,9 @@ OpTest of_one(const std::string& name, Unary op, reference::Reference reference)
   return {name,
           [op](const Tensors& x, const Attributes&) { return op(x[0]); },
           std::move(reference),
-          {throws<ShapeError>(name + ": input [2, 3] is i64, expected f32",
+          {throws<ShapeError>(name + ": input [2, 3] is bool, expected f32",
                               [op] {
-                                return op(zeros({2, 3}, Dtype::i64));
+                                return op(zeros({2, 3}, Dtype::boolean));
                               }),
            throws<ValueError>("undefined tensor", [op] { return op(Tensor()); })}};
 }
@@ -80,8 +80,8 @@ std::vector<OpTest> arithmetic_ops() {
        },
        reference::clamp,
        {throws<ValueError>("clamp: from 2 to 1, expected low <= high", [] { return clamp(ones({3}), 2, 1); }),
-        throws<ShapeError>("clamp: input [3] is i64, expected f32",
-                           [] { return clamp(zeros({3}, Dtype::i64), 0, 1); })}},
+        throws<ShapeError>("clamp: input [3] is bool, expected f32",
+                           [] { return clamp(zeros({3}, Dtype::boolean), 0, 1); })}},
       {"where",
        [](const Tensors& x, const Attributes&) { return where(x[0], x[1], x[2]); },
        reference::where,

@@ -15,9 +15,9 @@ OpTest of_one(const std::string& name, Tensor (*op)(const Tensor&), reference::R
   return {name,
           [op](const Tensors& x, const Attributes&) { return op(x[0]); },
           std::move(reference),
-          {throws<ShapeError>("input [2, 3] is i64, expected f32",
+          {throws<ShapeError>("input [2, 3] is bool, expected f32",
                               [op] {
-                                return op(zeros({2, 3}, Dtype::i64));
+                                return op(zeros({2, 3}, Dtype::boolean));
                               }),
            throws<ValueError>("is an undefined tensor", [op] { return op(Tensor()); })}};
 }

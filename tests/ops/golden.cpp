@@ -31,7 +31,9 @@ const std::vector<GoldenCase>& golden_cases() {
   static const std::vector<GoldenCase> cases = [] {
     std::vector<GoldenCase> all;
     for (const char* path :
-         {TEMPER_TEST_DIR "/golden/ops.safetensors", TEMPER_TEST_DIR "/golden/ops_layers.safetensors"}) {
+         {TEMPER_TEST_DIR "/golden/ops.safetensors", TEMPER_TEST_DIR "/golden/ops_layers.safetensors",
+          TEMPER_TEST_DIR "/golden/ops_elements.safetensors", TEMPER_TEST_DIR "/golden/ops_losses.safetensors",
+          TEMPER_TEST_DIR "/golden/ops_images.safetensors"}) {
       load(path, all);
     }
     return all;

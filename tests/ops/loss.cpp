@@ -118,7 +118,9 @@ std::vector<OpTest> loss_ops() {
           reference::l1_loss),
       of_pairs(
           "bce_with_logits",
-          [](const Tensor& x, const Tensor& t, LossOptions options) { return bce_with_logits(x, t, options); },
+          [](const Tensor& x, const Tensor& t, LossOptions options) {
+            return bce_with_logits(x, t, {options.reduction});
+          },
           reference::bce_with_logits),
       {"huber_loss",
        [](const Tensors& x, const Attributes& a) {

@@ -1,7 +1,7 @@
 #pragma once
 
 // The table of operations. An entry has the call of the engine for a recorded case, the reference implementation, and
-// the calls that must fail. The cases are in tests/golden/op_cases.py and op_cases_layers.py.
+// the calls that must fail. The cases are in tests/golden/op_cases*.py.
 
 #include <concepts>
 #include <functional>
@@ -70,6 +70,11 @@ std::vector<OpTest> attention_ops();
 std::vector<OpTest> function_ops();
 std::vector<OpTest> layer_ops();
 std::vector<OpTest> einsum_ops();
+std::vector<OpTest> place_ops();
+std::vector<OpTest> whole_ops();
+std::vector<OpTest> more_loss_ops();
+std::vector<OpTest> segment_ops();
+std::vector<OpTest> window_ops();
 
 /// Checks all cases of each operation, each in a subcase:
 /// - the reference's gradient agrees with its own central differences within 1e-6 of the largest gradient;

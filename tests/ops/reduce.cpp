@@ -28,8 +28,8 @@ OpTest reduction(const std::string& name, Reduce op, reference::Reference refere
                               [op] {
                                 return op(ones({2, 3}), {1, -1}, {});
                               }),
-           throws<ShapeError>(name + ": input [3] is i64, expected f32",
-                              [op] { return op(zeros({3}, Dtype::i64), {}, {}); })}};
+           throws<ShapeError>(name + ": input [3] is bool, expected f32",
+                              [op] { return op(zeros({3}, Dtype::boolean), {}, {}); })}};
 }
 
 }  // namespace

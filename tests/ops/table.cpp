@@ -17,8 +17,9 @@ namespace temper::test {
 
 std::vector<OpTest> all_ops() {
   std::vector<OpTest> all;
-  for (auto* family : {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops,
-                       attention_ops, function_ops, layer_ops, einsum_ops}) {
+  for (auto* family :
+       {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops, attention_ops,
+        function_ops, layer_ops, einsum_ops, place_ops, whole_ops, more_loss_ops, segment_ops, window_ops}) {
     for (OpTest& test : family()) all.push_back(std::move(test));
   }
   return all;
@@ -62,8 +63,9 @@ TEST_CASE("print the table of operations" * doctest::skip()) {
 
 TEST_CASE("an operation without a bf16 kernel throws and says so") {
   // These move elements of any type.
-  const std::set<std::string> movers = {"reshape", "flatten", "permute", "transpose",
-                                        "slice",   "concat",  "stack",   "split"};
+  const std::set<std::string> movers = {"reshape", "flatten",  "permute",   "transpose",     "slice", "concat", "stack",
+                                        "split",   "squeeze",  "unsqueeze", "strided_slice", "flip",  "roll",   "tril",
+                                        "triu",    "diagonal", "nonzero",   "count_nonzero", "cast",  "argsort"};
   for (const OpTest& test : all_ops()) {
     if (std::ranges::find(bf16_ops(), test.name, &Bf16Op::name) != bf16_ops().end()) continue;
     CAPTURE(test.name);

@@ -1,15 +1,20 @@
 #include <temper/autograd/ops/arithmetic.hpp>
 
+#include <temper/autograd/ops/cast.hpp>
+
 #include "framework/autograd/ops/elementwise_internal.hpp"
+#include "framework/autograd/ops/integer_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 
 namespace temper {
 
 using detail::give_reduced;
+using detail::is_integer;
 using detail::require;
 using kernels::Binary;
 using kernels::BinaryBackward;
+using kernels::Integer;
 using kernels::Unary;
 
 namespace {
@@ -67,6 +72,7 @@ Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tenso
 }  // namespace
 
 Tensor detail::affine(const char* name, const Tensor& x, double factor, double shift) {
+  if (is_integer(x)) return integer_affine(name, x, factor, shift);
   require_float(name, "input", x);
   const auto slope = static_cast<float>(factor);
   return record(name, temper::affine(x, slope, static_cast<float>(shift)), {x},
@@ -76,6 +82,7 @@ Tensor detail::affine(const char* name, const Tensor& x, double factor, double s
 }
 
 Tensor detail::over(const Tensor& x, double number) {
+  if (is_integer(x)) return over(to(x, Dtype::f32), number);
   require_float("div", "input", x);
   const auto divide = [divisor = static_cast<float>(number)](const Tensor& in) {
     Tensor y = empty(in.shape(), in.dtype());
@@ -89,10 +96,12 @@ Tensor detail::over(const Tensor& x, double number) {
 }
 
 Tensor detail::under(const Tensor& x, double number) {
+  if (is_integer(x)) return under(to(x, Dtype::f32), number);
   return parametric("div", kernels::Parametric::under, x, static_cast<float>(number), 0.0f);
 }
 
 Tensor add(const Tensor& a, const Tensor& b) {
+  if (is_integer(a)) return detail::integer("add", Integer::add, a, b);
   const Tensor y = computed(Binary::add, a, b, checked_alike("add", a, b));
   return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
@@ -101,6 +110,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
+  if (is_integer(a)) return detail::integer("sub", Integer::sub, a, b);
   const Tensor y = computed(Binary::sub, a, b, checked_alike("sub", a, b));
   return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
@@ -109,6 +119,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
+  if (is_integer(a)) return detail::integer("mul", Integer::mul, a, b);
   const Tensor y = computed(Binary::mul, a, b, checked_alike("mul", a, b));
   return record(
       "mul", y, {a, b},
@@ -119,6 +130,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
+  if (is_integer(a) && is_integer(b)) return div(to(a, Dtype::f32), to(b, Dtype::f32));
   const Tensor y = computed(Binary::div, a, b, checked_alike("div", a, b));
   return record("div", y, {a, b},
                 [sa = a.shape(), a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
@@ -129,10 +141,12 @@ Tensor div(const Tensor& a, const Tensor& b) {
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
+  if (is_integer(a)) return detail::integer("maximum", Integer::maximum, a, b);
   return extreme("maximum", Binary::maximum, BinaryBackward::maximum_a, a, b);
 }
 
 Tensor minimum(const Tensor& a, const Tensor& b) {
+  if (is_integer(a)) return detail::integer("minimum", Integer::minimum, a, b);
   return extreme("minimum", Binary::minimum, BinaryBackward::minimum_a, a, b);
 }
 
@@ -168,14 +182,19 @@ Tensor pow(const Tensor& base, double exponent) {
   });
 }
 
-Tensor neg(const Tensor& x) { return detail::unary("neg", Unary::neg, x); }
+Tensor neg(const Tensor& x) {
+  return is_integer(x) ? detail::integer_affine("neg", x, -1.0, 0.0) : detail::unary("neg", Unary::neg, x);
+}
 Tensor exp(const Tensor& x) { return detail::unary("exp", Unary::exp, x); }
 Tensor log(const Tensor& x) { return detail::unary("log", Unary::log, x); }
 Tensor sqrt(const Tensor& x) { return detail::unary("sqrt", Unary::sqrt, x); }
-Tensor abs(const Tensor& x) { return detail::unary("abs", Unary::abs, x); }
+Tensor abs(const Tensor& x) {
+  return is_integer(x) ? detail::integer("abs", Integer::maximum, x, neg(x)) : detail::unary("abs", Unary::abs, x);
+}
 
 Tensor clamp(const Tensor& x, float low, float high) {
   if (!(low <= high)) fail<ValueError>("clamp: from {} to {}, expected low <= high", low, high);
+  if (is_integer(x)) return detail::integer_clamp(x, low, high);
   return detail::parametric("clamp", kernels::Parametric::clamp, x, low, high);
 }
 

@@ -7,10 +7,11 @@
 namespace temper {
 
 // Operands are f32 and broadcast by NumPy's rule: axes are aligned at the end, and a size of 1 stretches. The four of
-// arithmetic, neg, exp, log, sqrt, abs and clamp also take bf16; tensors of the two do not mix, see to(). All throw:
+// arithmetic, neg, exp, log, sqrt, abs and clamp also take bf16; the four, maximum, minimum, neg, abs and clamp also
+// take i64, whose sums and products wrap around. Tensors of different dtypes do not mix, see to(). All throw:
 // ShapeError for other dtypes and for shapes that do not broadcast.
 
-/// a + b, a - b, a * b and a / b, element by element.
+/// a + b, a - b, a * b and a / b, element by element. A quotient of i64 is f32; whole ones are div(a, b, Rounding).
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);
@@ -48,7 +49,7 @@ Tensor under(const Tensor& x, double number);
 }  // namespace detail
 
 /// A C++ number as an operand, on either side: `1 - x`, `2.5 * x`. With bf16 tensors it is f32 as well, and only the
-/// result is rounded.
+/// result is rounded. With i64 tensors it must be a whole number, except in a division. Throws also: ValueError else.
 template <class T>
 concept Number = std::integral<T> || std::floating_point<T>;
 

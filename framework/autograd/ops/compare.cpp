@@ -1,7 +1,9 @@
 #include <temper/autograd/ops/compare.hpp>
 
+#include "framework/autograd/ops/elements_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
+#include "framework/kernels/integer.hpp"
 
 namespace temper {
 
@@ -32,7 +34,13 @@ Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b, 
 }
 
 Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b, const Shape& shape) {
-  Tensor y = empty(shape);
+  Tensor y = empty(shape, a.dtype());
+  if (a.dtype() != Dtype::f32) {
+    kernels::choose_elements(condition.data<bool>(), condition.shape(), detail::bytes_of(a), a.shape(),
+                             detail::bytes_of(b), b.shape(), detail::element_bytes(a), detail::mutable_bytes_of(y),
+                             shape);
+    return y;
+  }
   kernels::choose(condition.data<bool>(), condition.shape(), a.data<float>(), a.shape(), b.data<float>(), b.shape(),
                   y.mutable_data<float>(), shape);
   return y;
@@ -51,12 +59,12 @@ Tensor greater_equal(const Tensor& a, const Tensor& b) {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   detail::require("where", "condition", condition, Dtype::boolean);
-  detail::require("where", "a", a);
-  detail::require("where", "b", b);
+  detail::require_defined("where", "a", a);
+  detail::require("where", "b", b, a.dtype());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   return record("where", chosen(condition, a, b, shape), {a, b},
                 [condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
-                  const Tensor zero = scalar(0.0f);
+                  const Tensor zero = zeros({}, dy.dtype());
                   if (gradients.wants(0)) {
                     detail::give_reduced(gradients, 0, a, chosen(condition, dy, zero, dy.shape()));
                   }

@@ -14,7 +14,7 @@ Tensor less_equal(const Tensor& a, const Tensor& b);
 Tensor greater(const Tensor& a, const Tensor& b);
 Tensor greater_equal(const Tensor& a, const Tensor& b);
 
-/// a where the bool condition is true, else b (both f32).
+/// a where the bool condition is true, else b: any dtype, the same for both.
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 }  // namespace temper

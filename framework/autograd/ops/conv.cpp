@@ -1,5 +1,6 @@
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/conv.hpp>
+#include <temper/autograd/ops/shape.hpp>
 #include <temper/autograd/tape.hpp>
 
 #include "framework/autograd/ops/spatial_internal.hpp"
@@ -14,7 +15,8 @@ namespace {
 kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
   detail::check_image("conv2d", x);
   detail::check_at_least("conv2d", "stride", options.stride, 1);
-  detail::check_at_least("conv2d", "padding", options.padding, 0);
+  detail::check_at_least("conv2d", "padding", {options.padding.h.before, options.padding.w.before}, 0);
+  detail::check_at_least("conv2d", "padding", {options.padding.h.after, options.padding.w.after}, 0);
   detail::check_at_least("conv2d", "dilation", options.dilation, 1);
   const std::int64_t groups = options.groups;
   if (groups < 1) fail<ValueError>("conv2d: groups {}, expected at least 1", groups);
@@ -45,8 +47,8 @@ kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias,
                               .kernel_w = weight.size(3),
                               .stride_h = options.stride.h,
                               .stride_w = options.stride.w,
-                              .padding_h = options.padding.h,
-                              .padding_w = options.padding.w,
+                              .padding_h = options.padding.h.before,
+                              .padding_w = options.padding.w.before,
                               .dilation_h = options.dilation.h,
                               .dilation_w = options.dilation.w,
                               .groups = groups};
@@ -63,6 +65,11 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     return conv2d(to(x, Dtype::bf16), weight, bias, options);
   }
   const kernels::Conv2d shape = check(x, weight, bias, options);
+  if (!options.padding.even()) {
+    Conv2dOptions unpadded = options;
+    unpadded.padding = 0;
+    return conv2d(pad(x, {{0, 0}, options.padding.h, options.padding.w, {0, 0}}), weight, bias, unpadded);
+  }
   Tensor y = empty({shape.n, shape.out_h(), shape.out_w(), shape.out}, x.dtype());
   detail::with_type(x.dtype(), [&]<class T>() {
     kernels::conv2d(shape, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<float>() : nullptr,

@@ -2,6 +2,10 @@
 
 #include <optional>
 
+#include <temper/autograd/ops/activation.hpp>
+#include <temper/autograd/ops/arithmetic.hpp>
+
+#include "framework/autograd/ops/loss_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/linear_loss.hpp"
@@ -252,8 +256,33 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions&
   return pointwise("huber_loss", PointwiseLoss::huber, input, target, options.delta, options.reduction);
 }
 
-Tensor bce_with_logits(const Tensor& input, const Tensor& target, const LossOptions& options) {
-  return pointwise("bce_with_logits", PointwiseLoss::bce_with_logits, input, target, 0.0f, options.reduction);
+namespace {
+
+void require_weight(const char* name, const char* argument, const Tensor& weight, const Tensor& input) {
+  if (!weight.defined()) return;
+  require(name, argument, weight);
+  if (!(broadcast_shapes(name, input.shape(), weight.shape()) == input.shape())) {
+    fail<ShapeError>("{}: {} {} does not broadcast to input {}", name, argument, weight.shape(), input.shape());
+  }
+}
+
+}  // namespace
+
+Tensor bce_with_logits(const Tensor& input, const Tensor& target, const BceOptions& options) {
+  constexpr const char* name = "bce_with_logits";
+  const auto& [reduction, weight, pos_weight] = options;
+  if (!weight.defined() && !pos_weight.defined()) {
+    return pointwise(name, PointwiseLoss::bce_with_logits, input, target, 0.0f, reduction);
+  }
+  detail::require_pair(name, input, target);
+  detail::require_reducible(name, input, reduction);
+  require_weight(name, "weight", weight, input);
+  require_weight(name, "pos_weight", pos_weight, input);
+  Tensor losses = pointwise(name, PointwiseLoss::bce_with_logits, input, target, 0.0f, Reduction::none);
+  // A target of 1 has the loss softplus(-x).
+  if (pos_weight.defined()) losses = losses + (pos_weight - 1) * (target * softplus(-input));
+  if (weight.defined()) losses = losses * weight;
+  return detail::summarized(losses, reduction);
 }
 
 }  // namespace temper

@@ -51,7 +51,13 @@ Tensor l1_loss(const Tensor& input, const Tensor& target, const LossOptions& opt
 /// (x - t)^2 / 2 where |x - t| <= delta, else delta * (|x - t| - delta / 2). Throws also: ValueError unless delta > 0.
 /// Source: Huber, "Robust estimation of a location parameter" (1964).
 Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options = {});
-/// -t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid: the input is a logit, the target a probability.
-Tensor bce_with_logits(const Tensor& input, const Tensor& target, const LossOptions& options = {});
+struct BceOptions {
+  Reduction reduction = Reduction::mean;
+  Tensor weight = {};      ///< f32, broadcasts to the input: what each loss is multiplied by
+  Tensor pos_weight = {};  ///< f32, broadcasts to the input: what the loss of a target of 1 is multiplied by
+};
+/// -t log s(x) - (1 - t) log(1 - s(x)) with s the sigmoid: the input is a logit, the target a probability. Throws also:
+/// ShapeError for weights that do not broadcast.
+Tensor bce_with_logits(const Tensor& input, const Tensor& target, const BceOptions& options = {});
 
 }  // namespace temper

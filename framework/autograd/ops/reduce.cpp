@@ -4,11 +4,15 @@
 #include <climits>
 
 #include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/autograd/ops/reduce_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
+#include "framework/kernels/integer.hpp"
 #include "framework/kernels/reduce.hpp"
 
 namespace temper {
 
+using detail::reduced;
+using detail::Reduced;
 using detail::require;
 using detail::require_axis;
 using kernels::Reduce;
@@ -28,17 +32,7 @@ Axes::Axes(std::span<const std::int64_t> axes) : count_(static_cast<int>(axes.si
     axes_[i] = static_cast<int>(std::clamp<std::int64_t>(axes[i], INT_MIN, INT_MAX));
 }
 
-namespace {
-
-/// The shape after a reduction, with the reduced axes kept as size 1, and without them.
-struct Reduced {
-  Shape kept, dropped;
-  std::int64_t count = 1;  // numbers reduced to one
-
-  const Shape& result(ReduceOptions options) const { return options.keepdim ? kept : dropped; }
-};
-
-Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
+detail::Reduced detail::reduced(const char* name, const Tensor& x, const Axes& axes) {
   std::array<bool, Shape::max_rank> chosen{};
   if (axes.count() == 0) chosen.fill(true);
   for (const int axis : axes) {
@@ -61,6 +55,21 @@ Reduced reduced(const char* name, const Tensor& x, const Axes& axes) {
   return result;
 }
 
+namespace {
+
+/// A reduction of i64 over the axes where `to.kept` has size 1.
+Tensor whole(kernels::Integer op, const Tensor& x, const Reduced& to, const Shape& shape) {
+  Tensor left = x;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (to.kept[axis] == left.size(axis)) continue;
+    const auto [outer, size, inner] = detail::view_of(left.shape(), axis);
+    Tensor y = empty(left.shape().resized(axis, 1), Dtype::i64);
+    kernels::reduce_integers(op, left.data<std::int64_t>(), outer, size, inner, y.mutable_data<std::int64_t>());
+    left = y;
+  }
+  return left.same(x) ? detail::copy(x).view(shape) : left.view(shape);
+}
+
 Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& shape, float scale) {
   Tensor y = empty(shape);
   detail::with_type(x.dtype(), [&]<class T>() {
@@ -77,10 +86,15 @@ Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& 
 }
 
 Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, ReduceOptions options) {
-  require(name, "input", x);
+  detail::require_defined(name, "input", x);
+  if (x.dtype() != Dtype::i64) require(name, "input", x);
   const Reduced to = reduced(name, x, axes);
   if (to.count == 0) fail<ValueError>("{}: input {} has nothing to choose from", name, x.shape());
-  Tensor y = empty(to.result(options));
+  if (x.dtype() == Dtype::i64) {
+    return whole(op == Reduce::largest ? kernels::Integer::maximum : kernels::Integer::minimum, x, to,
+                 to.result(options.keepdim));
+  }
+  Tensor y = empty(to.result(options.keepdim));
   kernels::reduce_to(op, x.data<float>(), x.shape(), 1.0f, y.mutable_data<float>(), to.kept);
   return record(name, y, {x}, [x = save(x), y = save(y), kept = to.kept](const Tensor& dy, Gradients& gradients) {
     // 1 / n for each of the n elements that equal the result, else 0.
@@ -98,16 +112,18 @@ Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, R
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
-  detail::require_float("sum", "input", x);
+  detail::require_defined("sum", "input", x);
+  if (x.dtype() != Dtype::i64) detail::require_float("sum", "input", x);
   const Reduced to = reduced("sum", x, axes);
-  return total("sum", x, to, to.result(options), 1.0f);
+  if (x.dtype() == Dtype::i64) return whole(kernels::Integer::add, x, to, to.result(options.keepdim));
+  return total("sum", x, to, to.result(options.keepdim), 1.0f);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require_float("mean", "input", x);
   const Reduced to = reduced("mean", x, axes);
   if (to.count == 0) fail<ValueError>("mean: input {} has no numbers to average", x.shape());
-  return total("mean", x, to, to.result(options), static_cast<float>(1.0 / static_cast<double>(to.count)));
+  return total("mean", x, to, to.result(options.keepdim), static_cast<float>(1.0 / static_cast<double>(to.count)));
 }
 
 Tensor max(const Tensor& x, const Axes& axes, ReduceOptions options) {
@@ -118,15 +134,27 @@ Tensor min(const Tensor& x, const Axes& axes, ReduceOptions options) {
   return extreme("min", Reduce::smallest, x, axes, options);
 }
 
-Tensor argmax(const Tensor& x, int axis, ReduceOptions options) {
-  detail::require_float("argmax", "input", x);
-  const int along = require_axis("argmax", "input", x, axis);
+namespace {
+
+Tensor place(const char* name, Reduce op, const Tensor& x, int axis, ArgOptions options) {
+  detail::require_float(name, "input", x);
+  const int along = require_axis(name, "input", x, axis);
   const auto [outer, size, inner] = detail::view_of(x.shape(), along);
-  if (size == 0) fail<ValueError>("argmax: input {} has nothing to choose from along axis {}", x.shape(), axis);
+  if (size == 0) fail<ValueError>("{}: input {} has nothing to choose from along axis {}", name, x.shape(), axis);
   Tensor y = empty(options.keepdim ? x.shape().resized(along, 1) : x.shape().without_axis(along), Dtype::i64);
   const Tensor values = detail::converted(x, Dtype::f32);
-  kernels::arg_extreme(Reduce::largest, values.data<float>(), outer, size, inner, y.mutable_data<std::int64_t>());
+  kernels::arg_extreme(op, values.data<float>(), outer, size, inner, options.select_last_index,
+                       y.mutable_data<std::int64_t>());
   return y;
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int axis, ArgOptions options) {
+  return place("argmax", Reduce::largest, x, axis, options);
+}
+Tensor argmin(const Tensor& x, int axis, ArgOptions options) {
+  return place("argmin", Reduce::smallest, x, axis, options);
 }
 
 }  // namespace temper

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <temper/autograd/ops/axes.hpp>
+#include <temper/autograd/ops/spatial.hpp>
 #include <temper/tensor/tensor.hpp>
 
 namespace temper {
@@ -40,11 +41,6 @@ std::vector<Tensor> split(const Tensor& x, std::int64_t size, int axis = 0);
 /// x broadcast to a shape. f32 or bf16.
 Tensor expand(const Tensor& x, const Shape& shape);
 
-/// Number of elements added before and after an axis.
-struct Padding {
-  std::int64_t before = 0;
-  std::int64_t after = 0;
-};
 /// x with `value` around it; one Padding for each axis; f32 or bf16.
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value = 0.0f);
 Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value = 0.0f);

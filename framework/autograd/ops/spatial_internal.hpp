@@ -30,10 +30,11 @@ inline void check_at_least(const char* operation, const char* option, const Pair
 }
 
 /// Throws unless the window, spread by its dilation, fits into the padded image.
-inline void check_window(const char* operation, const Tensor& x, const Pair2& kernel, const Pair2& padding,
+inline void check_window(const char* operation, const Tensor& x, const Pair2& kernel, const Padding2& padding,
                          const Pair2& dilation) {
   const std::int64_t h = dilation.h * (kernel.h - 1) + 1, w = dilation.w * (kernel.w - 1) + 1;
-  const std::int64_t padded_h = x.size(1) + 2 * padding.h, padded_w = x.size(2) + 2 * padding.w;
+  const std::int64_t padded_h = x.size(1) + padding.h.before + padding.h.after;
+  const std::int64_t padded_w = x.size(2) + padding.w.before + padding.w.after;
   if (h > padded_h || w > padded_w) {
     fail<ShapeError>("{}: kernel {} x {}{} does not fit into input {}, {} x {} with its padding", operation, kernel.h,
                      kernel.w, dilation == Pair2(1) ? "" : fmt::format(", dilated to {} x {},", h, w), x.shape(),

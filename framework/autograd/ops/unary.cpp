@@ -1,9 +1,11 @@
 #include <temper/autograd/ops/unary.hpp>
 
 #include "framework/autograd/ops/elementwise_internal.hpp"
+#include "framework/autograd/ops/integer_internal.hpp"
 
 namespace temper {
 
+using kernels::Integer;
 using kernels::Unary;
 
 Tensor sin(const Tensor& x) { return detail::unary("sin", Unary::sin, x); }
@@ -22,8 +24,13 @@ Tensor expm1(const Tensor& x) { return detail::unary("expm1", Unary::expm1, x); 
 Tensor log1p(const Tensor& x) { return detail::unary("log1p", Unary::log1p, x); }
 Tensor rsqrt(const Tensor& x) { return detail::unary("rsqrt", Unary::rsqrt, x); }
 Tensor reciprocal(const Tensor& x) { return detail::unary("reciprocal", Unary::reciprocal, x); }
-Tensor square(const Tensor& x) { return detail::unary("square", Unary::square, x); }
-Tensor sign(const Tensor& x) { return detail::unary("sign", Unary::sign, x); }
+Tensor square(const Tensor& x) {
+  return detail::is_integer(x) ? detail::integer("square", Integer::mul, x, x)
+                               : detail::unary("square", Unary::square, x);
+}
+Tensor sign(const Tensor& x) {
+  return detail::is_integer(x) ? detail::integer_clamp(x, -1.0f, 1.0f) : detail::unary("sign", Unary::sign, x);
+}
 Tensor floor(const Tensor& x) { return detail::unary("floor", Unary::floor, x); }
 Tensor ceil(const Tensor& x) { return detail::unary("ceil", Unary::ceil, x); }
 Tensor round(const Tensor& x) { return detail::unary("round", Unary::round, x); }

@@ -4,8 +4,8 @@
 
 namespace temper {
 
-// Elementwise functions of one tensor of any shape, f32 or bf16. NaN gives NaN, and so do numbers outside a function's
-// domain. All throw: ShapeError for other dtypes.
+// Elementwise functions of one tensor of any shape, f32 or bf16; square and sign also i64. NaN gives NaN, and so do
+// numbers outside a function's domain. All throw: ShapeError for other dtypes.
 
 /// Of angles in radians, and their inverses.
 Tensor sin(const Tensor& x);
