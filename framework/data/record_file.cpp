@@ -10,9 +10,9 @@
 #include <temper/data/records.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
 #include "framework/data/file_kind_internal.hpp"
 #include "framework/data/records_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper::detail {
 

@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/bytes_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/data/npy_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 #include "framework/io/numpy_internal.hpp"
 #include "framework/io/safetensors_internal.hpp"
 #include "framework/io/zip_internal.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 

@@ -7,10 +7,10 @@
 #include <temper/autograd/ops/index.hpp>
 #include <temper/core/parallel.hpp>
 
-#include "framework/autograd/ops/elements_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/layout.hpp"
 #include "framework/kernels/strided.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 
@@ -26,10 +26,10 @@ namespace {
 /// Records the elements of x that `from` says, no two the same.
 Tensor strided(const char* name, const Tensor& x, const Strided& from, const Shape& shape) {
   Tensor y = empty(shape, x.dtype());
-  kernels::copy_from_strided(bytes_of(x), from, shape, element_bytes(x), mutable_bytes_of(y));
+  kernels::copy_from_strided(bytes_of(x).data(), from, shape, element_bytes(x), mutable_bytes_of(y).data());
   return record(name, y, {x}, [from, x = x.shape()](const Tensor& dy, Gradients& gradients) {
     Tensor dx = dy.numel() == x.numel() ? empty(x, dy.dtype()) : zeros(x, dy.dtype());
-    kernels::copy_to_strided(bytes_of(dy), dy.shape(), from, element_bytes(dy), mutable_bytes_of(dx));
+    kernels::copy_to_strided(bytes_of(dy).data(), dy.shape(), from, element_bytes(dy), mutable_bytes_of(dx).data());
     gradients.give(0, dx);
   });
 }
@@ -41,8 +41,8 @@ Tensor triangle(const Tensor& x, std::int64_t diagonal, bool lower) {
   const std::int64_t rows = x.size(-2), columns = x.size(-1);
   // Far enough, and no sum overflows.
   const std::int64_t near = std::clamp(diagonal, -rows - 1, columns + 1);
-  kernels::triangle(bytes_of(x), x.numel() / std::max<std::int64_t>(1, rows * columns), rows, columns, near, lower,
-                    element_bytes(x), mutable_bytes_of(y));
+  kernels::triangle(bytes_of(x).data(), x.numel() / std::max<std::int64_t>(1, rows * columns), rows, columns, near,
+                    lower, element_bytes(x), mutable_bytes_of(y).data());
   return y;
 }
 
@@ -58,8 +58,8 @@ Tensor rolled(const Tensor& x, int axis, std::int64_t first) {
   const detail::AxisView view = detail::view_of(x.shape(), axis);
   const std::int64_t bytes = view.inner * element_bytes(x), line = view.size * bytes;
   Tensor y = empty(x.shape(), x.dtype());
-  const auto* const from = static_cast<const std::byte*>(bytes_of(x));
-  auto* const to = static_cast<std::byte*>(mutable_bytes_of(y));
+  const auto* const from = bytes_of(x).data();
+  auto* const to = mutable_bytes_of(y).data();
   kernels::copy_blocks(from + first * bytes, line, to, line, (view.size - first) * bytes, view.outer);
   kernels::copy_blocks(from, line, to + (view.size - first) * bytes, line, first * bytes, view.outer);
   return y;

@@ -1,9 +1,9 @@
 #include <temper/autograd/ops/compare.hpp>
 
-#include "framework/autograd/ops/elements_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/integer.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 
@@ -36,9 +36,9 @@ Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b, 
 Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b, const Shape& shape) {
   Tensor y = empty(shape, a.dtype());
   if (a.dtype() != Dtype::f32) {
-    kernels::choose_elements(condition.data<bool>(), condition.shape(), detail::bytes_of(a), a.shape(),
-                             detail::bytes_of(b), b.shape(), detail::element_bytes(a), detail::mutable_bytes_of(y),
-                             shape);
+    kernels::choose_elements(condition.data<bool>(), condition.shape(), detail::bytes_of(a).data(), a.shape(),
+                             detail::bytes_of(b).data(), b.shape(), detail::element_bytes(a),
+                             detail::mutable_bytes_of(y).data(), shape);
     return y;
   }
   kernels::choose(condition.data<bool>(), condition.shape(), a.data<float>(), a.shape(), b.data<float>(), b.shape(),

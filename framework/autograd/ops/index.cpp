@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "framework/autograd/ops/elements_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/layout.hpp"
 #include "framework/kernels/scatter.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 
@@ -62,8 +62,8 @@ void require_sums(const char* name, const Tensor& x) {
 Tensor taken(const Tensor& x, int axis, const Tensor& index) {
   const AxisView view = detail::view_of(x.shape(), axis);
   Tensor y = empty(x.shape().resized(axis, index.numel()), x.dtype());
-  kernels::take_blocks(bytes_of(x), index.data<std::int64_t>(), view.outer, view.size, index.numel(),
-                       view.inner * detail::element_bytes(x), mutable_bytes_of(y));
+  kernels::take_blocks(bytes_of(x).data(), index.data<std::int64_t>(), view.outer, view.size, index.numel(),
+                       view.inner * detail::element_bytes(x), mutable_bytes_of(y).data());
   return y;
 }
 
@@ -134,19 +134,19 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& sou
   const auto put = [view, m = index.size(along)](const void* from, const Tensor& places, Tensor& y,
                                                  std::int64_t* writer) {
     kernels::put_elements_at(from, places.data<std::int64_t>(), view.outer, view.size, m, view.inner,
-                             detail::element_bytes(y), mutable_bytes_of(y), writer);
+                             detail::element_bytes(y), mutable_bytes_of(y).data(), writer);
   };
   Tensor y = detail::copy(x);
-  put(bytes_of(source), index, y, nullptr);
+  put(bytes_of(source).data(), index, y, nullptr);
   return record(name, y, {x, source}, [along, view, put, index = save(index)](const Tensor& dy, Gradients& gradients) {
     if (gradients.wants(0)) {
       Tensor dx = detail::copy(dy);
-      put(bytes_of(zeros(index->shape(), dy.dtype())), index, dx, nullptr);
+      put(bytes_of(zeros(index->shape(), dy.dtype())).data(), index, dx, nullptr);
       gradients.give(0, dx);
     }
     if (!gradients.wants(1)) return;
     Tensor writer = empty(dy.shape(), Dtype::i64), places = zeros(dy.shape(), dy.dtype());
-    put(bytes_of(zeros(index->shape(), dy.dtype())), index, places, writer.mutable_data<std::int64_t>());
+    put(bytes_of(zeros(index->shape(), dy.dtype())).data(), index, places, writer.mutable_data<std::int64_t>());
     Tensor dsource = gathered(dy, along, index);
     const std::int64_t* const to = index->data<std::int64_t>();
     const std::int64_t m = index->size(along), *const last = writer.data<std::int64_t>();

@@ -6,10 +6,10 @@
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/compare.hpp>
 
-#include "framework/autograd/ops/elements_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/ops/reduce_internal.hpp"
 #include "framework/kernels/integer.hpp"
+#include "framework/tensor/bytes_internal.hpp"
 
 namespace temper {
 
@@ -40,8 +40,9 @@ Tensor element(const Tensor& like, double value) {
 /// mask ? a : b
 Tensor chosen(const Tensor& mask, const Tensor& a, const Tensor& b, const Shape& shape) {
   Tensor y = empty(shape, a.dtype());
-  kernels::choose_elements(mask.data<bool>(), mask.shape(), detail::bytes_of(a), a.shape(), detail::bytes_of(b),
-                           b.shape(), detail::element_bytes(a), detail::mutable_bytes_of(y), shape);
+  kernels::choose_elements(mask.data<bool>(), mask.shape(), detail::bytes_of(a).data(), a.shape(),
+                           detail::bytes_of(b).data(), b.shape(), detail::element_bytes(a),
+                           detail::mutable_bytes_of(y).data(), shape);
   return y;
 }
 

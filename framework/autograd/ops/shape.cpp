@@ -2,7 +2,6 @@
 
 #include <array>
 
-#include "framework/autograd/ops/elements_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/layout.hpp"
