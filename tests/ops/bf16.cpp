@@ -130,6 +130,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "repeat_interleave"},
       {.name = "cumsum"},
       {.name = "argmin"},
+      {.name = "last_arg"},
       {.name = "var"},
       {.name = "std"},
       {.name = "norm", .roundings = 2},
