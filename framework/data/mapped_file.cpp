@@ -25,8 +25,7 @@ void MappedFile::check() const {
   struct stat status {};
   if (::fstat(file_.descriptor(), &status) != 0) fail<ReadError>("{}: cannot read: {}", name_, std::strerror(errno));
   if (static_cast<std::uint64_t>(status.st_size) < bytes_.size()) {
-    fail<FileError>("{}: was truncated while in use: {} bytes, it had {}", name_, status.st_size,
-                    bytes_.size());
+    fail<FileError>("{}: was truncated while in use: {} bytes, it had {}", name_, status.st_size, bytes_.size());
   }
 }
 

@@ -57,6 +57,7 @@ TableTransform::TableTransform(const Table& training, const TableTransformOption
     fail<ValueError>("TableTransform: .standardize_target without .regression, expected a target that is a number");
   }
   if (options.regression && target_.empty()) fail<ValueError>("TableTransform: .regression without a .target");
+  if (!target_.empty()) training.find(target_);  // before what is wrong with other columns
   std::vector<std::string> columns = options.columns;
   if (columns.empty()) {
     for (const Table::Column& column : training.columns()) {

@@ -102,7 +102,7 @@ TEST_CASE("by_length: every example once, in batches of little padding, anew eac
     plain.back().erase(plain.back().begin(), plain.back().begin() + begin);
   }
   CHECK(padding(plain, lengths) > 0.4);
-  CHECK(padding(batches, lengths) < 0.06);
+  CHECK(padding(batches, lengths) < 0.08);  // 13 buckets: half of a bucket's range in a mean of half of all
   CHECK(sampler({.seed = 1, .number = 1}).examples == first.examples);
   CHECK(sampler({.seed = 1, .number = 2}).examples != first.examples);
   CHECK(sampler({.seed = 2, .number = 1}).examples != first.examples);
