@@ -108,7 +108,7 @@ std::vector<OpTest> integer_ops() {
       of_two("fmod", fmod, reference::rest(reference::trunc_of)),
       of_two("floor_divide", floor_divide, reference::quotient(reference::floor_of)),
       of_two(
-          "truncate_divide", [](const Tensor& a, const Tensor& b) { return div(a, b, Rounding::trunc); },
+          "truncate_divide", [](const Tensor& a, const Tensor& b) { return div(a, b, RoundingMode::trunc); },
           reference::quotient(reference::trunc_of)),
       {"cast",
        [](const Tensors& x, const Attributes& a) {

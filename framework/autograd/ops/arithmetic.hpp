@@ -11,7 +11,7 @@ namespace temper {
 // take i64, whose sums and products wrap around. Tensors of different dtypes do not mix, see to(). All throw:
 // ShapeError for other dtypes and for shapes that do not broadcast.
 
-/// a + b, a - b, a * b and a / b, element by element. A quotient of i64 is f32; whole ones are div(a, b, Rounding).
+/// a + b, a - b, a * b and a / b, element by element. A quotient of i64 is f32; whole ones are div(a, b, RoundingMode).
 Tensor add(const Tensor& a, const Tensor& b);
 Tensor sub(const Tensor& a, const Tensor& b);
 Tensor mul(const Tensor& a, const Tensor& b);

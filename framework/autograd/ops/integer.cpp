@@ -99,8 +99,8 @@ Tensor rest(const char* name, Integer op, Integer whole, const Tensor& a, const 
 
 }  // namespace
 
-Tensor div(const Tensor& a, const Tensor& b, Rounding rounding) {
-  const Integer op = rounding == Rounding::floor ? Integer::floor_divide : Integer::truncate_divide;
+Tensor div(const Tensor& a, const Tensor& b, RoundingMode rounding) {
+  const Integer op = rounding == RoundingMode::floor ? Integer::floor_divide : Integer::truncate_divide;
   return record("div", quotient("div", op, a, b), {a, b},
                 [a = a.shape(), b = b.shape()](const Tensor&, Gradients& gradients) {
                   if (gradients.wants(0)) gradients.give(0, zeros(a));
