@@ -22,6 +22,7 @@ class Normal {
   Tensor log_prob(const Tensor& value) const;
   Tensor entropy() const;
 
+  /// Those it was made with, broadcast.
   const Tensor& mean() const { return mean_; }
   const Tensor& deviation() const { return deviation_; }
 
