@@ -28,6 +28,7 @@ struct TableOptions {
 /// null or None are missing. Blanks around names, numbers and categories are removed, but not around texts.
 class Table {
  public:
+  /// A column's name, and the type that its fields are read as.
   struct Column {
     std::string name;
     ColumnType type = ColumnType::number;

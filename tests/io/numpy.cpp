@@ -368,7 +368,7 @@ TEST_CASE("npz: damaged archives") {
           a.members[0].method = 8;
           a.members[0].unpacked = 1'000'000'000;
         }).starts_with("zip: 'a.npy' would be 1000000000 bytes out of "));
-  CHECK(changed([](Archive& a) { a.members[0].method = 8; }).starts_with("'a': zip: damaged after 0 bytes: "));
+  CHECK(changed([](Archive& a) { a.members[0].method = 8; }) == "'a': zip: ends after 6 bytes, expected 84");
   CHECK(changed([](Archive& a) { a.members[0].extra = "\1"; }) == "zip: ends within the directory");
   // Two members that share their bytes: small files that would unpack to large ones.
   Archive twice = archive();

@@ -83,7 +83,8 @@ Tensor quotient(const char* name, Integer op, const Tensor& a, const Tensor& b) 
 
 /// Records what is left of a after the whole multiples of b that `whole` counts.
 Tensor rest(const char* name, Integer op, Integer whole, const Tensor& a, const Tensor& b) {
-  return record(name, quotient(name, op, a, b), {a, b},
+  Tensor y = quotient(name, op, a, b);  // first, since it checks a and b
+  return record(name, std::move(y), {a, b},
                 [whole, shape = a.shape(), a = save(a, {1}), b = save(b, {1}), b_shape = b.shape()](
                     const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) detail::give_reduced(gradients, 0, shape, dy);
@@ -101,11 +102,11 @@ Tensor rest(const char* name, Integer op, Integer whole, const Tensor& a, const 
 
 Tensor div(const Tensor& a, const Tensor& b, RoundingMode rounding) {
   const Integer op = rounding == RoundingMode::floor ? Integer::floor_divide : Integer::truncate_divide;
-  return record("div", quotient("div", op, a, b), {a, b},
-                [a = a.shape(), b = b.shape()](const Tensor&, Gradients& gradients) {
-                  if (gradients.wants(0)) gradients.give(0, zeros(a));
-                  if (gradients.wants(1)) gradients.give(1, zeros(b));
-                });
+  Tensor y = quotient("div", op, a, b);
+  return record("div", std::move(y), {a, b}, [a = a.shape(), b = b.shape()](const Tensor&, Gradients& gradients) {
+    if (gradients.wants(0)) gradients.give(0, zeros(a));
+    if (gradients.wants(1)) gradients.give(1, zeros(b));
+  });
 }
 
 Tensor remainder(const Tensor& a, const Tensor& b) {
