@@ -1,4 +1,4 @@
-"""More cases like those of op_cases.py: losses, and what they are made of."""
+"""More cases like those of op_cases.py: losses, distributions, and weights that are normalized."""
 
 import math
 
@@ -196,3 +196,78 @@ def sequences(n, steps, classes, targets, inputs=None, **attributes):
     sequences(2, 10, 33, [[31, 32, 31, 1], [7, 7, 7]], [10, 9]))
 def ctc_loss(x, targets, inputs, lengths, blank=0, reduction="mean", zero_infinity=False):
     return F.ctc_loss(F.log_softmax(x, -1).transpose(0, 1), targets, inputs, lengths, blank, reduction, zero_infinity)
+
+
+# Distributions -------------------------------------------------------------------------------------
+
+PAIRED = [((1,), (1,)), ((7,), (7,)), ((16,), ()), ((3, 5), (5,)), ((3, 5), (3, 1)), ((2, 3, 4), (3, 4)), ((), ()), ((33,), (1,)),
+          ((0, 3), (3,)), ((4, 17), (17,)), ((5,), (5,)), ((2, 9), (2, 9))]
+
+
+@op(*[case(normal(*shape), normal(*other), positive(*other)) for shape, other in PAIRED])
+def normal_log_prob(x, mean, deviation): return torch.distributions.Normal(mean, deviation).log_prob(x)
+
+
+@op(*[case(uniform(-0.95, 0.95, *shape), normal(*other), positive(*other)) for shape, other in PAIRED])
+def tanh_normal_log_prob(x, mean, deviation):
+    before = torch.atanh(x)
+    return torch.distributions.Normal(mean, deviation).log_prob(before) - torch.log(1 - x * x)
+
+
+@op(*[case(positive(*shape), positive(*other)) for shape, other in PAIRED])
+def normal_entropy(mean, deviation): return torch.distributions.Normal(*torch.broadcast_tensors(mean, deviation)).entropy()
+
+
+@op(*[case(normal(*shape), positive(*shape), normal(*other), positive(*other)) for shape, other in PAIRED])
+def normal_kl(a, b, c, d):
+    N = torch.distributions.Normal
+    return torch.distributions.kl_divergence(N(a, b), N(c, d))
+
+
+CHOICES = [((), 2), ((1,), 3), ((7,), 5), ((3, 4), 9), ((16,), 17), ((6,), 4), ((2, 2, 3), 6), ((33,), 2), ((5,), 31), ((4, 1), 8),
+           ((9,), 7), ((2,), 64)]
+
+
+@op(*[case(normal(*shape, classes), ids(classes, *shape)) for shape, classes in CHOICES], case(normal(5, 3), ids(3, 4, 5)),
+    case(normal(2, 5, 3), ids(3, 5)))
+def categorical_log_prob(logits, x): return torch.distributions.Categorical(logits=logits).log_prob(x)
+
+
+@op(*[case(normal(*shape, classes)) for shape, classes in CHOICES])
+def categorical_entropy(logits): return torch.distributions.Categorical(logits=logits).entropy()
+
+
+@op(*[case(normal(*shape, classes), normal(*shape, classes)) for shape, classes in CHOICES])
+def categorical_kl(a, b):
+    C = torch.distributions.Categorical
+    return torch.distributions.kl_divergence(C(logits=a), C(logits=b))
+
+
+@op(*[case(normal(*other), constant(Input(lambda rng, shape=shape: rng.integers(0, 2, shape)))) for shape, other in PAIRED])
+def bernoulli_log_prob(logits, x): return torch.distributions.Bernoulli(logits=logits).log_prob(x)
+
+
+@op(*[case(normal(*shape, scale=2)) for shape, _ in PAIRED])
+def bernoulli_entropy(logits): return torch.distributions.Bernoulli(logits=logits).entropy()
+
+
+@op(*[case(normal(*shape), normal(*other)) for shape, other in PAIRED])
+def bernoulli_kl(a, b):
+    B = torch.distributions.Bernoulli
+    return torch.distributions.kl_divergence(B(logits=a), B(logits=b))
+
+
+# Weights -------------------------------------------------------------------------------------------
+
+WEIGHTS = [((2, 3), 0), ((3, 2), 1), ((4, 7), 0), ((5, 2, 3, 3), 0), ((5, 2, 3, 3), 1), ((16, 9), 0), ((17, 33), 0), ((3, 4, 5), 2),
+           ((1, 8), 0), ((31, 2), 0), ((2, 1, 2, 2), 0), ((6, 16), -1)]
+
+
+@op(*[case(away_from_zero(*shape), normal(*[n if i == axis % len(shape) else 1 for i, n in enumerate(shape)]), axis=axis)
+      for shape, axis in WEIGHTS])
+def weight_norm(v, g, axis):
+    return v * (g / torch.linalg.vector_norm(v, 2, [i for i in range(v.dim()) if i != axis % v.dim()], keepdim=True))
+
+
+@op(*[case(normal(*shape), constant(uniform(0.2, 1, shape[0])), constant(uniform(0.2, 1, int(np.prod(shape[1:]))))) for shape, _ in WEIGHTS])
+def spectral_norm(w, u, v): return w / (u @ (w.flatten(1) @ v))

@@ -75,6 +75,7 @@ std::vector<OpTest> whole_ops();
 std::vector<OpTest> more_loss_ops();
 std::vector<OpTest> segment_ops();
 std::vector<OpTest> window_ops();
+std::vector<OpTest> distribution_ops();
 
 /// Checks all cases of each operation, each in a subcase:
 /// - the reference's gradient agrees with its own central differences within 1e-6 of the largest gradient;

@@ -19,7 +19,8 @@ std::vector<OpTest> all_ops() {
   std::vector<OpTest> all;
   for (auto* family :
        {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops, attention_ops,
-        function_ops, layer_ops, einsum_ops, place_ops, whole_ops, more_loss_ops, segment_ops, window_ops}) {
+        function_ops, layer_ops, einsum_ops, place_ops, whole_ops, more_loss_ops, segment_ops, window_ops,
+        distribution_ops}) {
     for (OpTest& test : family()) all.push_back(std::move(test));
   }
   return all;

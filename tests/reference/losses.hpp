@@ -306,4 +306,117 @@ inline const auto ctc_loss = []<class T>(const Arrays<T>& x, const Attributes& a
   return reduced(losses, a, batch);
 };
 
+/// f(elements, attributes) of the elements of all inputs, which broadcast.
+template <class F>
+auto of_elements(F f) {
+  return [f]<class T>(const Arrays<T>& x, const Attributes&) {
+    Sizes shape = x[0].shape;
+    for (const Array<T>& each : x) shape = broadcast(shape, each.shape);
+    return arranged<T>(shape, [&](const Sizes& index) {
+      std::vector<T> elements;
+      for (const Array<T>& each : x) elements.push_back(each.at(index));
+      return T(f(elements));
+    });
+  };
+}
+
+/// The logarithm of the normal density: x, mean, deviation.
+template <class T>
+T normal_density(const T& x, const T& mean_of, const T& deviation_of) {
+  const T distance = (x - mean_of) / deviation_of;
+  return T(-0.5) * distance * distance - log(deviation_of) - T(0.5 * std::log(2 * M_PI));
+}
+inline const auto normal_log_prob =
+    of_elements([](const auto& x) { return normal_density(x[0], x[1], x[2]); });
+inline const auto tanh_normal_log_prob = of_elements([]<class T>(const std::vector<T>& x) {
+  return T(normal_density(T(atanh(x[0])), x[1], x[2]) - log(T(T(1) - x[0] * x[0])));
+});
+inline const auto normal_entropy = of_elements([]<class T>(const std::vector<T>& x) {
+  return T(log(x[1]) + T(0.5 + 0.5 * std::log(2 * M_PI)) + T(0) * x[0]);
+});
+/// Mean and deviation of p, then of q.
+inline const auto normal_kl = of_elements([]<class T>(const std::vector<T>& x) {
+  const T ratio = x[1] / x[3], distance = (x[0] - x[2]) / x[3];
+  return T(T(0.5) * (ratio * ratio + distance * distance - T(1)) - log(ratio));
+});
+
+/// f(logarithms of probabilities, those of the second input) of each row of logits [..., classes].
+template <class F>
+auto of_logits(F f) {
+  return [f]<class T>(const Arrays<T>& x, const Attributes&) {
+    Sizes shape = x[0].shape;
+    const std::int64_t classes = shape.back();
+    shape.pop_back();
+    Array<T> y(shape);
+    const auto row = [&](const Array<T>& logits, std::int64_t number) {
+      const auto begin = logits.values.begin() + number * classes;
+      return log_softmax_of(std::vector<T>(begin, begin + classes));
+    };
+    for (std::int64_t i = 0; i < y.numel(); ++i) y[i] = f(row(x[0], i), row(x.back(), i));
+    return Arrays<T>{y};
+  };
+}
+inline const auto categorical_entropy = of_logits([]<class T>(const std::vector<T>& p, const std::vector<T>&) {
+  T total = 0;
+  for (const T& logarithm : p) total += exp(logarithm) * logarithm;
+  return T(-total);
+});
+inline const auto categorical_kl = of_logits([]<class T>(const std::vector<T>& p, const std::vector<T>& q) {
+  T total = 0;
+  for (std::size_t i = 0; i < p.size(); ++i) total += exp(p[i]) * (p[i] - q[i]);
+  return total;
+});
+/// Logits [..., classes], classes [...], which broadcast to the rows or have more axes before.
+inline const auto categorical_log_prob = []<class T>(const Arrays<T>& x, const Attributes&) {
+  const std::int64_t classes = x[0].size(-1);
+  Array<T> logarithms = x[0];
+  for (std::int64_t row = 0; row < x[0].numel() / classes; ++row) {
+    const auto begin = logarithms.values.begin() + row * classes;
+    std::ranges::copy(log_softmax_of(std::vector<T>(begin, begin + classes)), begin);
+  }
+  Sizes batch = x[0].shape;
+  batch.pop_back();
+  return arranged<T>(broadcast(x[1].shape, batch), [&](Sizes index) {
+    index.push_back(whole(x[1].at(index)));
+    return logarithms.at(index);
+  });
+};
+
+inline const auto bernoulli_log_prob = of_elements([]<class T>(const std::vector<T>& x) {
+  return T(-(softplus_of(x[0]) - x[1] * x[0]));
+});
+inline const auto bernoulli_entropy = of_elements([]<class T>(const std::vector<T>& x) {
+  return T(softplus_of(x[0]) - sigmoid(x[0]) * x[0]);
+});
+inline const auto bernoulli_kl = of_elements([]<class T>(const std::vector<T>& x) {
+  const T chance = sigmoid(x[0]);
+  return T(chance * (softplus_of(T(-x[1])) - softplus_of(T(-x[0]))) +
+           (T(1) - chance) * (softplus_of(x[1]) - softplus_of(x[0])));
+});
+
+/// v, and a length for each index along "axis".
+inline const auto weight_norm = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  const std::size_t axis = axis_of(a["axis"], x[0].shape.size());
+  std::vector<std::vector<T>> elements(static_cast<std::size_t>(x[0].shape[axis]));
+  for_each_index(x[0].shape, [&](const Sizes& index) {
+    elements[static_cast<std::size_t>(index[axis])].push_back(x[0].at(index));
+  });
+  std::vector<T> factors;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    factors.push_back(x[1][static_cast<std::int64_t>(i)] / length_of(elements[i], 2));
+  }
+  return arranged<T>(x[0].shape, [&](const Sizes& index) {
+    return x[0].at(index) * factors[static_cast<std::size_t>(index[axis])];
+  });
+};
+/// weight / (u W v)
+inline const auto spectral_norm = []<class T>(const Arrays<T>& x, const Attributes&) {
+  const std::int64_t columns = x[2].numel();
+  T total = 0;
+  for (std::int64_t i = 0; i < x[0].numel(); ++i) total += x[1][i / columns] * x[0][i] * x[2][i % columns];
+  Array<T> y = x[0];
+  for (T& value : y.values) value = value / total;
+  return Arrays<T>{y};
+};
+
 }  // namespace temper::reference
