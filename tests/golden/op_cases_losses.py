@@ -214,7 +214,7 @@ def tanh_normal_log_prob(x, mean, deviation):
     return torch.distributions.Normal(mean, deviation).log_prob(before) - torch.log(1 - x * x)
 
 
-@op(*[case(positive(*shape), positive(*other)) for shape, other in PAIRED])
+@op(*[case(constant(normal(*shape)), positive(*other)) for shape, other in PAIRED])
 def normal_entropy(mean, deviation): return torch.distributions.Normal(*torch.broadcast_tensors(mean, deviation)).entropy()
 
 
@@ -254,6 +254,7 @@ def bernoulli_entropy(logits): return torch.distributions.Bernoulli(logits=logit
 @op(*[case(normal(*shape), normal(*other)) for shape, other in PAIRED])
 def bernoulli_kl(a, b):
     B = torch.distributions.Bernoulli
+    a, b = torch.broadcast_tensors(a, b)  # which PyTorch's does not do here
     return torch.distributions.kl_divergence(B(logits=a), B(logits=b))
 
 

@@ -358,7 +358,7 @@ auto of_logits(F f) {
 }
 inline const auto categorical_entropy = of_logits([]<class T>(const std::vector<T>& p, const std::vector<T>&) {
   T total = 0;
-  for (const T& logarithm : p) total += exp(logarithm) * logarithm;
+  for (const T& log_p : p) total += exp(log_p) * log_p;
   return T(-total);
 });
 inline const auto categorical_kl = of_logits([]<class T>(const std::vector<T>& p, const std::vector<T>& q) {
