@@ -37,6 +37,10 @@ count=0 survivors=0
 printf '%6s  %-30s %s\n' number name 'killed by'
 while read -r number name; do
   (($# == 0)) || [[ " $* " == *" $number "* ]] || continue
+  if [[ $name == bf16_* ]] && ! grep -qw avx512_bf16 /proc/cpuinfo; then
+    printf '%6s  %-30s %s\n' "$number" "$name" "left out: this CPU has no instructions for bf16"
+    continue
+  fi
   count=$((count + 1))
   killer=
   for program in "${programs[@]}"; do
