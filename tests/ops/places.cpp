@@ -298,8 +298,10 @@ TEST_CASE("indices and running sums: the same bits for 1 to 3 threads") {
     Shape x;
     int axis;
   };
-  for (const auto& [shape, axis] :
+  for (const Shapes& sizes :
        {Shapes{{5000, 9}, 0}, Shapes{{70000}, 0}, Shapes{{3, 400, 200}, 1}, Shapes{{40000, 3}, 0}}) {
+    const Shape& shape = sizes.x;  // no structured binding: Clang 14 lets no lambda capture one
+    const int axis = sizes.axis;
     CAPTURE(to_string(shape));
     const Tensor x = normal(shape), source = normal(shape.resized(axis, 2 * shape[axis]));
     Tensor index = empty({source.size(axis)}, Dtype::i64), places = empty(source.shape(), Dtype::i64);

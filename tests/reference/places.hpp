@@ -89,7 +89,7 @@ Array<T> by_lines(const Array<T>& x, const Attributes& a, std::int64_t size, Lin
 }
 
 /// The first "k" numbers in order, or all, and where they stood; or that alone.
-inline const auto ordered(bool places_alone) {
+inline auto ordered(bool places_alone) {
   return [places_alone]<class T>(const Arrays<T>& x, const Attributes& a) {
     const bool down = a.value("descending", a.value("largest", false));
     const std::int64_t size = a.value("k", x[0].shape[axis_of(a["axis"], x[0].shape.size())]);
@@ -233,7 +233,7 @@ inline const auto tile = []<class T>(const Arrays<T>& x, const Attributes& a) {
   });
 };
 
-inline const auto triangle(bool lower) {
+inline auto triangle(bool lower) {
   return [lower]<class T>(const Arrays<T>& x, const Attributes& a) {
     const std::int64_t diagonal = a["diagonal"];
     return arranged<T>(x[0].shape, [&](const Sizes& index) {

@@ -70,7 +70,8 @@ inline const auto fold = []<class T>(const Arrays<T>& inputs, const Attributes& 
 /// One output per window: summary(what of it lies in the image, how many of its elements lie in the padded image).
 template <class T, class Summary>
 Arrays<T> of_windows(const Array<T>& x, const Attributes& a, bool ceil_mode, Summary summary) {
-  const auto [rows, columns] = window_axes(a, x.size(1), x.size(2));
+  const std::array<WindowAxis, 2> axes = window_axes(a, x.size(1), x.size(2));
+  const WindowAxis &rows = axes[0], &columns = axes[1];
   const std::int64_t across = columns.count(ceil_mode);
   Array<T> y({x.size(0), rows.count(ceil_mode), across, x.size(3)});
   Array<std::vector<T>> windows(y.shape);

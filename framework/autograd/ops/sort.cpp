@@ -23,17 +23,18 @@ void require_ordered(const char* name, const Tensor& x) {
 
 /// The first k in order, unrecorded; values are undefined unless wanted.
 Sorted ordered(const Tensor& x, const Order& order, bool values_wanted) {
-  const auto [outer, n, inner] = detail::view_of(x.shape(), order.axis);
+  const detail::AxisView view = detail::view_of(x.shape(), order.axis);
   const Shape shape = x.shape().resized(order.axis, order.k);
   const Tensor numbers = x.dtype() == Dtype::bf16 ? detail::converted(x, Dtype::f32) : x;
   Tensor values, indices = empty(shape, Dtype::i64);
   if (values_wanted) values = empty(shape, numbers.dtype());
   const auto run = [&]<class T>() {
     T* const to = detail::mutable_data_or_null<T>(values);
-    if (order.k == n) {
-      kernels::sort(numbers.data<T>(), outer, n, inner, order.descending, to, indices.mutable_data<std::int64_t>());
+    if (order.k == view.size) {
+      kernels::sort(numbers.data<T>(), view.outer, view.size, view.inner, order.descending, to,
+                    indices.mutable_data<std::int64_t>());
     } else {
-      kernels::top(numbers.data<T>(), outer, n, inner, order.k, order.descending, to,
+      kernels::top(numbers.data<T>(), view.outer, view.size, view.inner, order.k, order.descending, to,
                    indices.mutable_data<std::int64_t>());
     }
   };
