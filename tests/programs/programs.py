@@ -315,14 +315,13 @@ def test_little_memory(bench):
         done = subprocess.run(more, preexec_fn=limit(mebibytes), capture_output=True, text=True, timeout=300)
         if "error while loading shared libraries" in done.stderr:
             continue
-        if "libgomp: Out of memory" in done.stderr:  # OpenMP's runtime then ends the process itself
-            ended.append(1)
-            continue
         ended.append(done.returncode)
         check(done.returncode in (0, 1), f"{mebibytes} MiB: ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         if done.returncode == 1:
             said = done.stderr.splitlines()[-1]
-            check(re.match(r"temper-mlp: .*(not enough memory|cannot start worker)", said), f"{mebibytes} MiB: {said}")
+            # Without memory for its own data, OpenMP's runtime ends the process itself.
+            expected = r"temper-mlp: .*(not enough memory|cannot start worker)|libgomp: Out of memory"
+            check(re.match(expected, said), f"{mebibytes} MiB: {said}")
         for checkpoint in (out / "checkpoints").iterdir():
             jobs.read_safetensors(checkpoint)
         if done.returncode == 0:
