@@ -64,15 +64,20 @@ PAIRS = [((7,), (7,)), ((16,), (16,)), ((17,), (17,)), ((31,), (31,)), ((33,), (
          ((8, 17), (8, 1)), ((5, 1), (1, 9)), ((4, 1, 7), (3, 1)), ((2, 3, 4, 5), (3, 1, 5)), ((31,), (2, 31)),
          ((0, 3), (3,)), ((1, 1), (1,)), ((3, 1, 15), (3, 4, 15)), ((), ())]
 
-OPS = {}
+def registry():
+    """A dictionary of operations, and the decorator that enters the function below it with its cases: (inputs, attributes)."""
+    operations = {}
+
+    def op(*cases, name=None):
+        def register(function):
+            operations[name or function.__name__.rstrip("_")] = (function, list(cases))
+            return function
+        return register
+
+    return operations, op
 
 
-def op(*cases):
-    """Names the function below as an operation with these cases: (inputs, attributes)."""
-    def register(function):
-        OPS[function.__name__.rstrip("_")] = (function, list(cases))
-        return function
-    return register
+OPS, op = registry()
 
 
 def case(*inputs, **attributes):

@@ -9,17 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from op_cases import (PAIRS, TAILS, Input, away_from_zero, binary, case, constant, given, ids, mask, normal, positive,
-                      spaced, uniform)
+                      registry, spaced, uniform)
 
-OPS = {}
-
-
-def op(*cases, name=None):
-    """Names the function below as an operation with these cases."""
-    def register(function):
-        OPS[name or function.__name__.rstrip("_")] = (function, list(cases))
-        return function
-    return register
+OPS, op = registry()
 
 
 # Places --------------------------------------------------------------------------------------------

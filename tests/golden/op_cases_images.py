@@ -3,17 +3,9 @@
 import torch
 import torch.nn.functional as F
 
-from op_cases import case, nchw, nhwc, normal, spaced
+from op_cases import case, nchw, nhwc, normal, registry, spaced
 
-OPS = {}
-
-
-def op(*cases, name=None):
-    """Names the function below as an operation with these cases."""
-    def register(function):
-        OPS[name or function.__name__.rstrip("_")] = (function, list(cases))
-        return function
-    return register
+OPS, op = registry()
 
 
 WINDOWS = [((1, 1, 1, 1), dict(kernel=[1, 1])), ((1, 3, 3, 1), dict(kernel=[2, 2])), ((2, 4, 5, 3), dict(kernel=[3, 2])),

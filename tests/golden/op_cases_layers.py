@@ -9,18 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from op_cases import (TAILS, Input, attention_case, away_from_zero, case, constant, given, ids, mask, nchw, nhwc, normal,
-                      positive, spaced, sure_mask, unary, uniform)
+from op_cases import (TAILS, Input, attention_case, away_from_zero, case, constant, given, ids, mask, nchw, nhwc,
+                      normal, positive, registry, spaced, sure_mask, unary, uniform)
 
-OPS = {}
-
-
-def op(*cases, name=None):
-    """Names the function below as an operation with these cases."""
-    def register(function):
-        OPS[name or function.__name__.rstrip("_")] = (function, list(cases))
-        return function
-    return register
+OPS, op = registry()
 
 
 # Functions of one number ---------------------------------------------------------------------------

@@ -6,17 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from op_cases import Input, away_from_zero, case, constant, given, ids, normal, positive, spaced, uniform
+from op_cases import Input, away_from_zero, case, constant, given, ids, normal, positive, registry, spaced, uniform
 
-OPS = {}
-
-
-def op(*cases, name=None):
-    """Names the function below as an operation with these cases."""
-    def register(function):
-        OPS[name or function.__name__.rstrip("_")] = (function, list(cases))
-        return function
-    return register
+OPS, op = registry()
 
 
 SHAPES = [((1,), "mean"), ((7,), "mean"), ((16,), "sum"), ((33,), "none"), ((3, 5), "mean"), ((3, 17), "none"), ((), "mean"),
