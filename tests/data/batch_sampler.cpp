@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <random>
 #include <set>
 #include <string>
@@ -15,11 +14,13 @@
 #include <temper/data/sentencepiece.hpp>
 #include <temper/data/tokenized.hpp>
 
+#include "tests/data/counting.hpp"
+
 using namespace temper;
+using namespace temper_test;
 
 namespace {
 
-using Numbers = std::vector<std::int64_t>;
 using Lists = std::vector<Numbers>;
 
 Numbers some_lengths(std::size_t count, std::int64_t most = 200) {
@@ -40,17 +41,6 @@ Lists batches_of(const data::BatchPlan& all) {
   return lists;
 }
 
-Numbers sorted(Numbers numbers) {
-  std::ranges::sort(numbers);
-  return numbers;
-}
-
-Numbers range(std::int64_t count) {
-  Numbers all(static_cast<std::size_t>(count));
-  std::iota(all.begin(), all.end(), std::int64_t{0});
-  return all;
-}
-
 /// What share of the places in padded batches holds no token.
 double padding(const Lists& batches, const Numbers& lengths) {
   double places = 0, tokens = 0;
@@ -64,17 +54,6 @@ double padding(const Lists& batches, const Numbers& lengths) {
   }
   return 1 - tokens / places;
 }
-
-/// Example i is {i}, one at a time.
-struct Counting {
-  std::int64_t count;
-  std::int64_t size() const { return count; }
-  std::array<Tensor, 1> get(std::int64_t i) const {
-    Tensor index = empty({}, Dtype::i64);
-    *index.mutable_data<std::int64_t>() = i;
-    return {index};
-  }
-};
 
 template <class Loader>
 Lists epoch_of(Loader& loader) {

@@ -4,45 +4,18 @@
 
 #include <algorithm>
 #include <array>
-#include <numeric>
 #include <vector>
 
 #include <temper/core/errors.hpp>
 #include <temper/data/loader.hpp>
 #include <temper/data/tensor_dataset.hpp>
 
+#include "tests/data/counting.hpp"
+
 using namespace temper;
+using namespace temper_test;
 
 namespace {
-
-using Numbers = std::vector<std::int64_t>;
-
-/// Example i is {i}, one at a time.
-struct Counting {
-  std::int64_t count;
-  std::int64_t size() const { return count; }
-  std::array<Tensor, 1> get(std::int64_t i) const {
-    Tensor index = empty({}, Dtype::i64);
-    *index.mutable_data<std::int64_t>() = i;
-    return {index};
-  }
-};
-
-template <class D>
-Numbers numbers_of(data::Loader<D> loader) {
-  Numbers all;
-  for (const auto& [indices] : loader) {
-    const auto values = indices.template values<std::int64_t>();
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  return all;
-}
-
-Numbers range(std::int64_t count) {
-  Numbers all(static_cast<std::size_t>(count));
-  std::iota(all.begin(), all.end(), std::int64_t{0});
-  return all;
-}
 
 template <class... Parts>
 Numbers joined(const Parts&... parts) {

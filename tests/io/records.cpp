@@ -7,7 +7,6 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,16 +16,19 @@
 #include <temper/data/tensor_dataset.hpp>
 
 #include "framework/data/records_internal.hpp"
+#include "tests/data/counting.hpp"
 #include "tests/data/files.hpp"
 #include "tests/data/fuzz.hpp"
 
 using namespace temper;
 using temper_test::error_of;
 using temper_test::Folder;
+using temper_test::Numbers;
+using temper_test::numbers_of;
+using temper_test::range;
+using temper_test::sorted;
 
 namespace {
-
-using Numbers = std::vector<std::int64_t>;
 
 std::span<const std::byte> bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 std::string text_of(std::span<const std::byte> bytes) {
@@ -53,27 +55,6 @@ struct Ragged {
   std::int64_t size() const { return count; }
   std::array<Tensor, 2> get(std::int64_t i) const { return {indices({i}).view({}), ones({i % 5})}; }
 };
-
-template <class Loader>
-Numbers numbers_of(Loader& loader) {
-  Numbers all;
-  for (const auto& batch : loader) {
-    const auto values = std::get<0>(batch).template values<std::int64_t>();
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  return all;
-}
-
-Numbers sorted(Numbers numbers) {
-  std::ranges::sort(numbers);
-  return numbers;
-}
-
-Numbers range(std::int64_t count) {
-  Numbers all(static_cast<std::size_t>(count));
-  std::iota(all.begin(), all.end(), std::int64_t{0});
-  return all;
-}
 
 data::TensorDataset<1> counting(std::int64_t count) { return data::TensorDataset(arange(count)); }
 
