@@ -119,8 +119,8 @@ call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
 # Of two commands at once, the second waits for the first.
-flock "$project/build/release.lock" sleep 0.5 &
-sleep 0.1
+flock "$project/build/release.lock" sleep 3 &
+until ! flock --nonblock "$project/build/release.lock" true; do sleep 0.05; done  # the first has it
 call "$run"
 expect "waits for the other build" "7 temper-cnn: <>*waiting for another build in */build/release" "$code $out$err"
 wait
