@@ -39,9 +39,10 @@ void Run::Impl::set_search_rates() {
     optim::Optimizer& each = *parts->optimizers[i].value;
     const double base = each.definition().hypers[0].value(each.k());
     if (!(base > 0)) {
-      fail<ValueError>("--find-lr: the learning rate of update {} is {}, of which no other can be made; give --lr a "
-                       "number, or a schedule that does not begin at 0",
-                       each.k() + 1, base);
+      fail<ValueError>(
+          "--find-lr: the learning rate of update {} is {}, of which no other can be made; give --lr a "
+          "number, or a schedule that does not begin at 0",
+          each.k() + 1, base);
     }
     const double factor = search->test.rate() / base;
     each.scale_lr(factor / search->factors[i], "find-lr");

@@ -45,11 +45,11 @@ struct TrainOptions {
 
   int patience = 0;         ///< early stopping: end after so many evaluations without a better one; 0: never
   double min_change = 0.0;  ///< how much better an evaluation must be to count for `patience`
-  std::string stop_at{};    ///< stop, for --resume to go on, after so many updates or this part of the run; empty: do not
-  std::string max_time{};   ///< end the run, and save, after so much training: "90s", "45m", "2h"; empty: never
-  double max_loss = 0.0;    ///< fail when a batch's loss is larger; 0: only when it is not finite
-  bool dry_run = false;     ///< show what a run would do, and stop
-  bool find_lr = false;     ///< before training, show the loss over learning rates, and put everything back
+  std::string stop_at{};  ///< stop, for --resume to go on, after so many updates or this part of the run; empty: do not
+  std::string max_time{};  ///< end the run, and save, after so much training: "90s", "45m", "2h"; empty: never
+  double max_loss = 0.0;   ///< fail when a batch's loss is larger; 0: only when it is not finite
+  bool dry_run = false;    ///< show what a run would do, and stop
+  bool find_lr = false;    ///< before training, show the loss over learning rates, and put everything back
 
   /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
   std::pair<Step, double> checkpoint_interval() const;

@@ -98,7 +98,8 @@ void Run::Impl::write_histograms(Step at, std::string lines) {
   const std::filesystem::path path = *folder / "histograms.jsonl";
   const int descriptor =
       detail::retried([&] { return ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666); });
-  if (descriptor < 0) fail<FileError>("{}: cannot be opened: {}", detail::printable(path.native()), std::strerror(errno));
+  if (descriptor < 0)
+    fail<FileError>("{}: cannot be opened: {}", detail::printable(path.native()), std::strerror(errno));
   char last = '\n';
   const off_t size = ::lseek(descriptor, 0, SEEK_END);
   const bool torn = size > 0 && ::pread(descriptor, &last, 1, size - 1) == 1 && last != '\n';

@@ -1,5 +1,6 @@
-// PROGRAM sweep: trains with many values of some options. Every run is a process of its own, in a folder of its own, one
-// after the other: a run uses all cores, two at once would only take turns, and each figure of speed would be wrong.
+// PROGRAM sweep: trains with many values of some options. Every run is a process of its own, in a folder of its own,
+// one after the other: a run uses all cores, two at once would only take turns, and each figure of speed would be
+// wrong.
 
 #include "framework/run/sweep_internal.hpp"
 
@@ -121,17 +122,16 @@ std::string values_text(const Sweep& sweep, const Trial& trial) {
 
 /// Draws the runs and reads every one's command line, so that whatever is wrong is said before the first begins.
 Sweep plan(const Program& program, const Options& options, const CommandReader& reader) {
-  Sweep sweep{.program = program.name,
-              .arguments = options.arguments,
-              .rounds = options.rounds,
-              .factor = options.factor};
+  Sweep sweep{
+      .program = program.name, .arguments = options.arguments, .rounds = options.rounds, .factor = options.factor};
   std::vector<Tried> tried;
   for (const std::string& text : options.tries) {
     tried.push_back(read_tried(text, [&](const std::string& name) { return reader.whole_number(name); }));
     const std::string& name = tried.back().name;
     for (const std::string& word : options.arguments) {
       if (word.substr(0, word.find('=')) != fmt::format("--{}", name)) continue;
-      fail<ValueError>("--try '{}': there is --{}, too, with one value; give one of them", detail::printable(text), name);
+      fail<ValueError>("--try '{}': there is --{}, too, with one value; give one of them", detail::printable(text),
+                       name);
     }
     if (std::ranges::find(sweep.tried, name) != sweep.tried.end()) {
       fail<ValueError>("--try '{}': {} is tried already", detail::printable(text), name);
@@ -171,8 +171,7 @@ class Runner {
   /// Makes all rounds; the exit status when it is stopped, else 0. Throws: ValueError when no run of a round is left.
   int run() {
     forgive();
-    const std::vector<Round> rounds =
-        rounds_of(std::ssize(sweep_.trials), sweep_.rounds, sweep_.factor);
+    const std::vector<Round> rounds = rounds_of(std::ssize(sweep_.trials), sweep_.rounds, sweep_.factor);
     for (std::size_t round = 0; round < rounds.size(); ++round) {
       const std::vector<std::size_t> chosen = best_of(round, rounds[round].runs);
       std::size_t done = 0;
@@ -254,7 +253,8 @@ class Runner {
     const Trial& best = sweep_.trials[order[0]];
     std::string again = command_;
     for (const std::string& word : arguments_of(sweep_, best)) again += fmt::format(" {}", shell_quoted(word));
-    print("the best run's weights and report are in {}, the report of all in {}", trial_folder(order[0]).native(), report);
+    print("the best run's weights and report are in {}, the report of all in {}", trial_folder(order[0]).native(),
+          report);
     print("to train so again: {}", again);
   }
 
@@ -266,8 +266,8 @@ class Runner {
     return sweep_.larger ? a > b : a < b;
   }
 
-  /// Runs that failed are tried again while none of their round has gone on without them: what was wrong, such as a full
-  /// disk, may be over.
+  /// Runs that failed are tried again while none of their round has gone on without them: what was wrong, such as a
+  /// full disk, may be over.
   void forgive() {
     std::size_t furthest = 0;
     for (const Trial& trial : sweep_.trials) furthest = std::max(furthest, trial.results.size());

@@ -79,7 +79,8 @@ SweepFolder SweepFolder::open(const std::string& program, const std::string& out
       newest = time;
       folder.path_ = path;
     }
-    if (!newest) fail<ValueError>("--resume: there is no sweep in {}; --out FOLDER names another", numbered(program, 1));
+    if (!newest)
+      fail<ValueError>("--resume: there is no sweep in {}; --out FOLDER names another", numbered(program, 1));
   }
   if (!detail::path_exists(folder.path_ / file_name)) {
     fail<ValueError>("--resume: {} holds no sweep", shown(folder.path_));
@@ -129,10 +130,14 @@ void SweepFolder::save(const Sweep& sweep) const {
     if (!trial.failed.empty()) json["failed"] = trial.failed;
     trials.push_back(std::move(json));
   }
-  const Json json = {{"program", sweep.program},     {"arguments", sweep.arguments},
-                     {"tried", sweep.tried},         {"rounds", sweep.rounds},
-                     {"factor", sweep.factor},       {"metric", sweep.metric},
-                     {"better", sweep.larger ? "larger" : "smaller"}, {"trials", trials}};
+  const Json json = {{"program", sweep.program},
+                     {"arguments", sweep.arguments},
+                     {"tried", sweep.tried},
+                     {"rounds", sweep.rounds},
+                     {"factor", sweep.factor},
+                     {"metric", sweep.metric},
+                     {"better", sweep.larger ? "larger" : "smaller"},
+                     {"trials", trials}};
   const std::string text = json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
   detail::AtomicFile file(path_ / file_name);
   file.write(std::as_bytes(std::span(text)));

@@ -106,7 +106,8 @@ Tried read_tried(const std::string& text, const std::function<bool(const std::st
   if (tried.log) values.resize(values.size() - 4);
   const auto high = number(std::string_view(values).substr(dots + 2));
   if (!high || !(*low < *high)) {
-    fail<ValueError>("--try '{}': expected a range LOW..HIGH of two numbers, the smaller first, or LOW..HIGH:log", shown);
+    fail<ValueError>("--try '{}': expected a range LOW..HIGH of two numbers, the smaller first, or LOW..HIGH:log",
+                     shown);
   }
   if (tried.log && !(*low > 0)) {
     fail<ValueError>("--try '{}': a logarithmic range from {}, expected one that begins above 0", shown, *low);

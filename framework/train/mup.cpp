@@ -29,8 +29,8 @@ struct Widths {
 Widths widths_of(const Parameter& parameter, const Parameter& base) {
   const Shape &shape = parameter.shape(), &narrow = base.shape();
   const auto times = [&](int axis) { return static_cast<double>(shape[axis]) / static_cast<double>(narrow[axis]); };
-  bool good = shape.rank() == narrow.rank() && shape.rank() > 0 && narrow.numel() > 0 &&
-              parameter.role() == base.role();
+  bool good =
+      shape.rank() == narrow.rank() && shape.rank() > 0 && narrow.numel() > 0 && parameter.role() == base.role();
   for (int axis = 2; good && axis < shape.rank(); ++axis) good = shape[axis] == narrow[axis];  // of a kernel
   if (!good) {
     fail<ValueError>("{} {}, in the base {} {}", to_string(parameter.role()), shape, to_string(base.role()), narrow);
@@ -81,8 +81,8 @@ optim::Groups mup(const nn::Module& model, const nn::Module& base, MupRule rule,
       }
       const Widths wide = widths_of(parameter, found->second);
       const double rate = rule == MupRule::adam ? 1 / wide.in : wide.out / wide.in;
-      const double wanted = root_mean_square(found->second.value()) * std::min(1.0, std::sqrt(wide.out / wide.in)) /
-                            std::sqrt(wide.in);
+      const double wanted =
+          root_mean_square(found->second.value()) * std::min(1.0, std::sqrt(wide.out / wide.in)) / std::sqrt(wide.in);
       const double is = root_mean_square(parameter.value());
       all.push_back({parameter, is > 0 ? wanted / is : 1.0, rate});
     } catch (const ValueError& error) {

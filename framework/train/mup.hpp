@@ -69,7 +69,8 @@ class CoordinateCheck {
   /// The size of a layer's activations. `step` counts from 0. Throws: ValueError when it was not measured.
   double size(const std::string& layer, std::int64_t width, std::size_t step) const;
   /// The slope of the logarithm of a layer's size over that of the width, by least squares, at the last step that all
-  /// widths have: 0 is flat, 1 as wide, as large. Throws: ValueError with fewer than two widths, or for an unknown layer.
+  /// widths have: 0 is flat, 1 as wide, as large. Throws: ValueError with fewer than two widths, or for an unknown
+  /// layer.
   double growth(const std::string& layer) const;
   /// The largest of all layers. Throws: as above.
   double growth() const;

@@ -41,8 +41,8 @@ class NoiseScale {
   struct State {
     double squared_norm = 0, variance = 0, weight = 0;  ///< of the two means, and of their own weights
   };
-  const State& state() const { return state_; }             ///< the sums now
-  void restore(const State& state) { state_ = state; }      ///< goes on from a state
+  const State& state() const { return state_; }         ///< the sums now
+  void restore(const State& state) { state_ = state; }  ///< goes on from a state
 
  private:
   double decay_;

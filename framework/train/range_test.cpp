@@ -30,7 +30,8 @@ RangeTest::RangeTest(const RangeTestOptions& options) : options_(options) {
     fail<ValueError>("RangeTest: rates from {} to {}, expected two positive ones, the smaller first", from, to);
   }
   if (updates < 2) fail<ValueError>("RangeTest: {} updates, expected at least 2", updates);
-  if (!(diverged > 1)) fail<ValueError>("RangeTest: it would end at {} times the smallest loss, expected more than 1", diverged);
+  if (!(diverged > 1))
+    fail<ValueError>("RangeTest: it would end at {} times the smallest loss, expected more than 1", diverged);
 }
 
 double RangeTest::rate() const {
@@ -111,7 +112,8 @@ std::string RangeTest::findings() const {
     return fmt::format("{}; there is no suggestion: {}", text, why);
   }
   return fmt::format(
-      "{}; suggested: --lr {:.2g}, a tenth of the rate at which the loss is smallest ({:.2g}); it falls fastest at {:.2g}",
+      "{}; suggested: --lr {:.2g}, a tenth of the rate at which the loss is smallest ({:.2g}); it falls fastest at "
+      "{:.2g}",
       text, *rate, *rate * 10, *steepest());
 }
 
@@ -143,7 +145,8 @@ std::string RangeTest::text() const {
     text += fmt::format("{:>10} |{}\n", label, rows[r]);
   }
   std::string axis(width + 12, ' '), line(width, '-');
-  for (double decade = std::ceil(std::log10(rates_.front()) - 1e-9); decade <= std::log10(rates_.back()) + 1e-9; ++decade) {
+  for (double decade = std::ceil(std::log10(rates_.front()) - 1e-9); decade <= std::log10(rates_.back()) + 1e-9;
+       ++decade) {
     const std::size_t at = column(std::pow(10.0, decade));
     const std::string mark = fmt::format("{:.0e}", std::pow(10.0, decade));
     line[at] = '+';

@@ -95,10 +95,11 @@ bool valid_chart(const Json& sample) {
   };
   return has_text(sample, "caption") && sample.contains("x") && has_numbers(sample["x"]) &&
          has_text(sample["x"], "name") &&
-         all("series", [&](const Json& curve) {
-           return has_numbers(curve) && has_text(curve, "name") &&
-                  curve["values"].size() == sample["x"]["values"].size();
-         }) &&
+         all("series",
+             [&](const Json& curve) {
+               return has_numbers(curve) && has_text(curve, "name") &&
+                      curve["values"].size() == sample["x"]["values"].size();
+             }) &&
          all("marks", [](const Json& mark) {
            return mark.is_object() && mark.contains("x") && mark["x"].is_number() && has_text(mark, "label");
          });

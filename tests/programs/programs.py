@@ -805,17 +805,17 @@ def test_histograms(bench):
 def test_stop_at(bench):
     """--stop-at stops a run after an evaluation; --resume goes on to the weights of a run that was never stopped."""
     plain, out = bench.folder(), bench.folder()
-    jobs.run(bench.command("bert", out=plain))
-    for at, step in (("5", 5), ("40%", 11), ("40%", 11), ("20", 20)):
+    jobs.run(bench.command("mlp", out=plain))
+    for at, step in (("5", 5), ("40%", 10), ("40%", 10), ("20", 20)):
         again = ["--resume"] if (out / "config.toml").exists() else []
-        text = jobs.run(bench.command("bert", *again, "--stop-at", at, out=out))
+        text = jobs.run(bench.command("mlp", *again, "--stop-at", at, out=out))
         check(f"stopped after step {step}/" in text and "to go on: " in text, text)
         result = json.loads((out / "result.json").read_text())
         check(result["step"] == step, f"{at}: the result is of step {result['step']}, not {step}")
         best = result["metrics"][0]
         check(best["better"] == "larger" and 0 <= best["value"] <= 1, f"the result is {result}")
         check(not (out / "model.safetensors").exists(), "the weights of a run that is not over were written")
-    jobs.run(bench.command("bert", "--resume", out=out))
+    jobs.run(bench.command("mlp", "--resume", out=out))
     check(weights(out) == weights(plain), "the weights differ from those of a run that was never stopped")
 
 

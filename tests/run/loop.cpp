@@ -246,5 +246,6 @@ TEST_CASE("a range test of a loop that logs no loss, or of a rate of 0, says so"
   CHECK_THROWS_WITH_AS(train(options), doctest::Contains("the loop logged no 'train/loss' in its step"), ValueError);
   options.lr = "0";
   options.overwrite = true;
-  CHECK_THROWS_WITH_AS(train(options), doctest::Contains("the learning rate of update 1 is 0, of which no other"), ValueError);
+  CHECK_THROWS_WITH_AS(train(options), doctest::Contains("the learning rate of update 1 is 0, of which no other"),
+                       ValueError);
 }

@@ -111,9 +111,9 @@ TEST_CASE("ranges are drawn one from each of as many equal parts as there are ru
 
 TEST_CASE("what cannot be drawn is an error") {
   CHECK_THROWS_WITH_AS(draw({}, 3, 1), doctest::Contains("expected --try OPTION=VALUES at least once"), ValueError);
-  CHECK_THROWS_WITH_AS(draw({tried("lr=0.5..1")}, 0, 1),
-                       doctest::Contains("--try lr=0.5..1 is a range, of which any number of values can be tried; --runs"),
-                       ValueError);
+  CHECK_THROWS_WITH_AS(
+      draw({tried("lr=0.5..1")}, 0, 1),
+      doctest::Contains("--try lr=0.5..1 is a range, of which any number of values can be tried; --runs"), ValueError);
   std::string many = "heads=0";
   for (int i = 1; i < 200; ++i) many += "," + std::to_string(i);
   CHECK_THROWS_WITH_AS(draw({tried(many), tried("lr" + many.substr(5))}, 5, 1),

@@ -114,7 +114,8 @@ TEST_CASE("a row of an embedding is no sum over the vocabulary") {
 
 TEST_CASE("a base of another network is refused with all that does not fit, and nothing changes") {
   const nn::Sequential base(nn::Linear(8, 16), nn::ReLU(), nn::Conv2d(1, 4, {.kernel = 3}));
-  const nn::Sequential model(nn::Linear(8, 64), nn::ReLU(), nn::Conv2d(1, 4, {.kernel = 5}), nn::ReLU(), nn::Linear(4, 4));
+  const nn::Sequential model(nn::Linear(8, 64), nn::ReLU(), nn::Conv2d(1, 4, {.kernel = 5}), nn::ReLU(),
+                             nn::Linear(4, 4));
   const double before = size_of(model, "0.bias");
   try {
     mup(model, base, MupRule::adam);
@@ -122,8 +123,9 @@ TEST_CASE("a base of another network is refused with all that does not fit, and 
   } catch (const ValueError& error) {
     const std::string text = error.what();
     CAPTURE(text);
-    for (const char* part : {"mup: the base is another network, nothing was changed:", "2.weight: weight [4, 1, 5, 5], in the base",
-                             "4.weight: the base has no such parameter", "4.bias"}) {
+    for (const char* part :
+         {"mup: the base is another network, nothing was changed:", "2.weight: weight [4, 1, 5, 5], in the base",
+          "4.weight: the base has no such parameter", "4.bias"}) {
       CHECK(text.find(part) != std::string::npos);
     }
     CHECK(text.find("0.weight") == std::string::npos);
@@ -159,7 +161,8 @@ TEST_CASE("a coordinate check fits the slope of sizes over widths") {
   const Tensor ones_of = ones({4});
   for (const std::int64_t width : {16, 64, 256}) {
     // The first puts out the root of the width, the second a tenth of it, the width itself.
-    const nn::Sequential model(Times(static_cast<float>(std::sqrt(width))), Times(0.1f * static_cast<float>(std::sqrt(width))));
+    const nn::Sequential model(Times(static_cast<float>(std::sqrt(width))),
+                               Times(0.1f * static_cast<float>(std::sqrt(width))));
     check.add(width, model, [&] { model(ones_of); });
   }
   CHECK(check.layers() == std::vector<std::string>{"0", "1", "output"});

@@ -74,10 +74,11 @@ TEST_CASE("squares of gradients are added over all parameters that have one") {
 }
 
 TEST_CASE("bad arguments of a noise scale throw") {
-  CHECK_THROWS_WITH_AS(NoiseScale(1), "NoiseScale: the averages decay by 1, expected a number from 0 to below 1", ValueError);
-  NoiseScale noise;
-  CHECK_THROWS_WITH_AS(noise.add(1, 8, 1, 8), "NoiseScale: batches of 8 and 8 examples, expected a small and a larger one",
+  CHECK_THROWS_WITH_AS(NoiseScale(1), "NoiseScale: the averages decay by 1, expected a number from 0 to below 1",
                        ValueError);
+  NoiseScale noise;
+  CHECK_THROWS_WITH_AS(noise.add(1, 8, 1, 8),
+                       "NoiseScale: batches of 8 and 8 examples, expected a small and a larger one", ValueError);
   CHECK_THROWS_AS(noise.add(1, 0, 1, 8), ValueError);
   CHECK_THROWS_AS(noise.add(-1, 4, 1, 8), ValueError);
   CHECK_THROWS_AS(noise.add(1, 4, NAN, 8), ValueError);

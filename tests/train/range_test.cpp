@@ -109,8 +109,8 @@ TEST_CASE("a range test's sample for the report has the curves and the suggestio
 }
 
 TEST_CASE("bad options of a range test throw") {
-  CHECK_THROWS_WITH_AS(RangeTest({.from = 0}), "RangeTest: rates from 0 to 10, expected two positive ones, the smaller first",
-                       ValueError);
+  CHECK_THROWS_WITH_AS(RangeTest({.from = 0}),
+                       "RangeTest: rates from 0 to 10, expected two positive ones, the smaller first", ValueError);
   CHECK_THROWS_AS(RangeTest({.from = 1, .to = 1}), ValueError);
   CHECK_THROWS_WITH_AS(RangeTest({.updates = 1}), "RangeTest: 1 updates, expected at least 2", ValueError);
   CHECK_THROWS_AS(RangeTest({.diverged = 1}), ValueError);

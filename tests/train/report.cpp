@@ -264,8 +264,9 @@ TEST_CASE("histograms: a list a tensor, of which a resumed run's lines replace o
   folder.write("metrics.jsonl", "{\"step\":1,\"train/loss\":1.0}\n");
   std::string lines;
   const auto add = [&](int step, const char* name, int count) {
-    lines += fmt::format("{{\"step\":{},\"kind\":\"weight\",\"name\":\"{}\",\"low\":-1,\"high\":2,\"counts\":[{},0]}}\n", step,
-                         name, count);
+    lines +=
+        fmt::format("{{\"step\":{},\"kind\":\"weight\",\"name\":\"{}\",\"low\":-1,\"high\":2,\"counts\":[{},0]}}\n",
+                    step, name, count);
   };
   for (int step = 1; step <= 300; ++step) {
     add(step, "a", 1);
