@@ -50,14 +50,15 @@ shared() {
   c++ -Wl,--as-needed "$consumer/check.cpp" $flags -o "$work/shared/as-needed"
   LD_LIBRARY_PATH=$work/shared/prefix/lib trains "$work/shared/as-needed"
 }
-absolute() {  # install folders as Nix and Guix have them
-  library absolute -DCMAKE_BUILD_TYPE=Release "-DCMAKE_INSTALL_LIBDIR=$work/absolute/out/lib" \
-    "-DCMAKE_INSTALL_INCLUDEDIR=$work/absolute/out/include"
+absolute() {  # install folders as Nix and Guix have them; CMake refuses those inside the source folder
+  local out flags
+  out=$(mktemp -d)
+  library absolute -DCMAKE_BUILD_TYPE=Release "-DCMAKE_INSTALL_LIBDIR=$out/lib" "-DCMAKE_INSTALL_INCLUDEDIR=$out/include"
   cmake --install "$work/absolute/build"
-  local flags
-  flags=$(PKG_CONFIG_PATH=$work/absolute/out/lib/pkgconfig pkg-config --cflags --libs temper)
+  flags=$(PKG_CONFIG_PATH=$out/lib/pkgconfig pkg-config --cflags --libs temper)
   # shellcheck disable=SC2086
   c++ "$consumer/check.cpp" -Wl,--as-needed $flags -o "$work/absolute/check"
+  rm -r "$out"
   trains "$work/absolute/check"
 }
 multi() {  # several configurations in one build
