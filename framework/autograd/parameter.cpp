@@ -75,18 +75,19 @@ void Parameter::make_sparse() {
 
 void Parameter::set_row_gradient(RowGradient gradient) {
   const auto& [rows, values] = gradient;
-  if (!sparse()) fail<ValueError>("gradient of parameter '{}' {}: it is not sparse, see set_gradient()", name_, shape());
+  if (!sparse())
+    fail<ValueError>("gradient of parameter '{}' {}: it is not sparse, see set_gradient()", name_, shape());
   if (!rows.defined() || !values.defined() || rows.dtype() != Dtype::i64 || values.dtype() != Dtype::f32 ||
       rows.rank() != 1 || !(values.shape() == Shape{rows.numel(), shape()[1]})) {
-    fail<ShapeError>("gradient of parameter '{}' {}: got rows {} and values {}, expected i64 [n] and f32 [n, {}]", name_,
-                     shape(), rows.defined() ? to_string(rows.shape()) : "undefined",
+    fail<ShapeError>("gradient of parameter '{}' {}: got rows {} and values {}, expected i64 [n] and f32 [n, {}]",
+                     name_, shape(), rows.defined() ? to_string(rows.shape()) : "undefined",
                      values.defined() ? to_string(values.shape()) : "undefined", shape()[1]);
   }
   std::int64_t before = -1;
   for (const std::int64_t row : rows.values<std::int64_t>()) {
     if (row <= before || row >= shape()[0]) {
-      fail<ValueError>("gradient of parameter '{}' {}: row {} after {}, expected ascending rows below {}", name_, shape(),
-                       row, before, shape()[0]);
+      fail<ValueError>("gradient of parameter '{}' {}: row {} after {}, expected ascending rows below {}", name_,
+                       shape(), row, before, shape()[0]);
     }
     before = row;
   }

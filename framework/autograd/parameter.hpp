@@ -35,8 +35,8 @@ class ParameterState {
   ParameterState(const ParameterState&) = delete;
   ParameterState& operator=(const ParameterState&) = delete;
 
-  Tensor value;     // its body knows this parameter, see parameter_of
-  Tensor gradient;  // undefined when there is none
+  Tensor value;      // its body knows this parameter, see parameter_of
+  Tensor gradient;   // undefined when there is none
   RowGradient rows;  // of a sparse one, instead of `gradient`
   std::shared_ptr<Owed> owed;
   Role role;
@@ -62,8 +62,8 @@ class Parameter {
     return state_->value;
   }
   operator const Tensor&() const { return value(); }
-  /// The value as it is in memory. Only of a sparse parameter with Rows::exact it may differ from value(): rows may wait
-  /// for updates. embedding() and embedding_bag() catch up on those they read.
+  /// The value as it is in memory. Only of a sparse parameter with Rows::exact it may differ from value(): rows may
+  /// wait for updates. embedding() and embedding_bag() catch up on those they read.
   const Tensor& stored() const { return state().value; }
   const Shape& shape() const { return state().value.shape(); }
   Role role() const { return state().role; }
@@ -103,8 +103,8 @@ class Parameter {
   /// Replaces the gradient of a sparse parameter. Throws: ValueError when the parameter is not sparse, and unless the
   /// rows ascend and exist; ShapeError unless they are i64 [n] with f32 [n, D].
   void set_row_gradient(RowGradient gradient);
-  /// For optimizers: who is asked to catch up before the value is read; null for nobody. Throws: ValueError when somebody
-  /// else is already.
+  /// For optimizers: who is asked to catch up before the value is read; null for nobody. Throws: ValueError when
+  /// somebody else is already.
   void owe(std::shared_ptr<detail::Owed> owed);
 
   /// A frozen parameter gets no gradient, so no optimizer changes it: operations take it as a constant, and a backward

@@ -13,8 +13,8 @@ namespace temper::kernels {
 
 namespace {
 
-/// Sorts numbers by their upper halves, which have `bits` bits, leaving the order of equal ones. The result is in one of
-/// the two buffers.
+/// Sorts numbers by their upper halves, which have `bits` bits, leaving the order of equal ones. The result is in one
+/// of the two buffers.
 std::uint64_t* sorted_by_upper_half(std::uint64_t* from, std::uint64_t* to, Index count, int bits) {
   constexpr int most_bits = 11;
   const int passes = (bits + most_bits - 1) / most_bits;

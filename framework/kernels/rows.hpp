@@ -19,8 +19,8 @@ class Places {
   /// Those, ascending.
   const std::int64_t* ids() const { return ids_.data(); }
 
-  /// values [rows, width] = for each id the sum of x[source[place]] over its places, in order; times factor[place]. Without
-  /// `source` that is x[place], without `factor` 1.
+  /// values [rows, width] = for each id the sum of x[source[place]] over its places, in order; times factor[place].
+  /// Without `source` that is x[place], without `factor` 1.
   template <class T>
   void sum(const T* x, Index width, const std::int32_t* source, const float* factor, float* values) const;
   /// The same, of those elements of x whose `which` says that it is this place they are from.

@@ -36,8 +36,8 @@ struct EmbeddingBagOptions {
   bool sparse = false;                       ///< the gradient is one of rows; see Parameter::make_sparse
 };
 
-/// A vector for each bag of ids, the mean, sum or largest of their rows: ids [bags, n] i64 to [bags, D]; or ids [N] with
-/// the offsets at which bags begin. Parameter weight as Embedding's.
+/// A vector for each bag of ids, the mean, sum or largest of their rows: ids [bags, n] i64 to [bags, D]; or ids [N]
+/// with the offsets at which bags begin. Parameter weight as Embedding's.
 class EmbeddingBag : public Layer {
  public:
   /// Throws: as Embedding's.
