@@ -21,13 +21,6 @@ using namespace temper;
 
 namespace {
 
-Tensor indices(std::span<const std::int64_t> values) {
-  Tensor x = empty({static_cast<std::int64_t>(values.size())}, Dtype::i64);
-  std::ranges::copy(values, x.mutable_values<std::int64_t>().begin());
-  return x;
-}
-Tensor indices(std::initializer_list<std::int64_t> values) { return indices(std::span(values.begin(), values.size())); }
-
 /// Ids of which a few are frequent.
 Tensor drawn(std::int64_t count, std::int64_t rows, unsigned seed) {
   std::mt19937 generator(seed);
@@ -92,7 +85,7 @@ TEST_CASE("the rows of a sparse parameter's gradient have the bits of the dense 
                      width, dtype);
           check_rows(
               [&](const Parameter& table) {
-                return embedding_bag(ids.reshape({30, 100}), table, {}, {.mode = mode, .padding = 1});
+                return embedding_bag(reshape(ids, {30, 100}), table, {}, {.mode = mode, .padding = 1});
               },
               5000, width, dtype);
         }
@@ -128,7 +121,7 @@ TEST_CASE("uses of one sparse table add up, on one tape, in a recomputed block a
   const Tensor a = indices({4, 1, 1}), b = indices({0, 4, 9});
   check_rows(
       [&](const Parameter& table) {
-        return embedding(a, table) + embedding(b, table) * embedding_bag(b.reshape({3, 1}), table);
+        return embedding(a, table) + embedding(b, table) * embedding_bag(reshape(b, {3, 1}), table);
       },
       10, 3);
   check_rows(
@@ -244,7 +237,7 @@ TEST_CASE("no gradient of the table's size is made") {
   const std::size_t before = pool_stats().live;
   for (int i = 0; i < 2; ++i) {
     Tape tape;
-    tape.backward(sum(embedding(ids, table) + embedding_bag(ids.reshape({2000, 1}), table)));
+    tape.backward(sum(embedding(ids, table) + embedding_bag(reshape(ids, {2000, 1}), table)));
   }
   CHECK(pool_stats().peak - before < std::size_t{16} << 20);
 }
