@@ -59,7 +59,7 @@ void catch_up(const Piece& row, std::span<const Now> missed) {
       },
       [](const Now& now) {
         const auto scalars = now.get<Scalars>();
-        return optim_kernels::IdleScalars{.decay = scalars.decay, .beta2 = scalars.beta2};
+        return detail::Idle{.decay = scalars.decay, .beta2 = scalars.beta2};
       });
 }
 

@@ -9,6 +9,7 @@
 #include "optim/engine_internal.hpp"
 #include "optim/kernels/denormals.hpp"
 #include "optim/kernels/table.hpp"
+#include "optim/rows_internal.hpp"
 
 namespace temper::optim {
 
@@ -18,6 +19,28 @@ namespace {
 constexpr std::size_t most_missed = 1024;
 
 }  // namespace
+
+namespace detail {
+
+void idle_updates(std::span<const Idle> updates, float* p, float* v, std::int64_t n) {
+  // A few elements at a time stay in registers over all updates.
+  constexpr std::int64_t lanes = 16;
+  const auto each = [&](float* x, auto step) {
+    for (std::int64_t i = 0; x != nullptr && i < n; i += lanes) {
+      std::array<float, lanes> some{};
+      const auto count = static_cast<std::size_t>(std::min(lanes, n - i));
+      std::copy_n(x + i, count, some.begin());
+      for (const Idle& update : updates) {
+        for (float& element : some) element = step(element, update);
+      }
+      std::copy_n(some.begin(), count, x + i);
+    }
+  };
+  each(p, [](float x, const Idle& update) { return x - update.decay * x; });
+  each(v, [](float x, const Idle& update) { return update.beta2 * x; });
+}
+
+}  // namespace detail
 
 /// What a parameter with Rows::exact knows of its optimizer.
 class Optimizer::Engine::Debts final : public temper::detail::Owed {

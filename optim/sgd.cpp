@@ -29,7 +29,7 @@ void catch_up(const Piece& row, std::span<const Now> missed) {
         optim_kernels::current().sgd(scalars, columns, row.n);
         return buffer != nullptr ? scalars.keep : 0.0f;
       },
-      [](const Now& now) { return optim_kernels::IdleScalars{.decay = now.get<Scalars>().decay, .beta2 = 0.0f}; });
+      [](const Now& now) { return detail::Idle{.decay = now.get<Scalars>().decay, .beta2 = 0.0f}; });
 }
 
 template <class Options>

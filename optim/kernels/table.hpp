@@ -44,11 +44,6 @@ struct AdamColumns {
   float* lost;   // rounding errors, for compensated rounding
 };
 
-/// An update of a row that has no gradient, and no momentum left.
-struct IdleScalars {
-  float decay, beta2;
-};
-
 /// Number of elements that share the quantization scales ("units") of their 8-bit moments.
 inline constexpr Index narrow_block = 256;
 
@@ -159,10 +154,6 @@ struct Table {
   void (*adam)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
   /// PyTorch's order of operations: p = p * decay - rate * m / (sqrt(v) / root + eps).
   void (*adam_torch)(const AdamScalars& scalars, const AdamColumns& columns, Index n);
-
-  // idle.cpp
-  /// For each of `count` updates in turn: p -= decay * p;  v = beta2 * v. Either may be null.
-  void (*idle)(const IdleScalars* updates, Index count, float* p, float* v, Index n);
 
   // adam_narrow.cpp
   void (*adam_bf16)(const AdamScalars& scalars, const NarrowColumns& columns, Index n);
