@@ -34,6 +34,7 @@ void Optimizer::Engine::clip_rows(Active& active) {
   if (active.size == 0) return;
   const std::int64_t columns = shape.rank() > 1 ? shape.numel() / shape[0] : active.size;
   const std::int64_t rows = active.size / columns;
+  if (active.slot->debts) pay(*active.slot, std::span(active.rows, static_cast<std::size_t>(rows)));
   float* const g = own_gradient(active);
   parallel_for(rows, std::max<std::int64_t>(1, detail::piece_size / columns),
                [&](std::int64_t first, std::int64_t last) {
