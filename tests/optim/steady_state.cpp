@@ -46,3 +46,19 @@ TEST_CASE("from the third step on, a step does not call operator new and request
   check(sgd);
   set_threads(before);
 }
+
+TEST_CASE("nor does a step of a sparse parameter") {
+  for (const Rows mode : {Rows::lazy, Rows::exact}) {
+    Parameter table(zeros({1000, 16}), Role::embedding);
+    table.make_sparse();
+    AdamW adamw({table}, {.rows = mode});
+    for (std::int64_t step = 0; step < 6; ++step) {
+      RowGradient gradient{empty({3}, Dtype::i64), full({3, 16}, 0.5f)};
+      for (std::int64_t i = 0; i < 3; ++i) gradient.rows.mutable_data<std::int64_t>()[i] = 100 * i + step;
+      table.set_row_gradient(std::move(gradient));
+      const std::int64_t allocations_before = allocations;
+      adamw.step({.measure = true});
+      if (step >= 2) CHECK(allocations == allocations_before);
+    }
+  }
+}

@@ -33,6 +33,7 @@ JOBS = {
         "--batch-size 8 --layers 1 --heads 2 --width 16 --hidden 16 --vocabulary 60 --pretrain 1".split(),
         ["moments", "k", "loader", "averages", "random"],
     ),
+    "word2vec": ("text", ["--batch-size", "8", "--width", "8"], ["moments", "k", "loader", "averages"]),
     "stream": ("records", ["--batch-size", "8"], ["moments", "loader", "averages"]),
     "pair": ("images", ["--batch-size", "8"], ["moments", "loader", "averages", "random", "own number", "own tensor"]),
 }
