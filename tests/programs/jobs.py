@@ -33,6 +33,11 @@ JOBS = {
         "--batch-size 8 --layers 1 --heads 2 --width 16 --hidden 16 --vocabulary 60 --pretrain 1".split(),
         ["moments", "k", "loader", "averages", "random"],
     ),
+    "tabular": (
+        "table",
+        "--batch-size 8 --target kind --members 2 --blocks 1 --width 8 --embedding-width 4 --bins 4".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
     "stream": ("records", ["--batch-size", "8"], ["moments", "loader", "averages"]),
     "pair": ("images", ["--batch-size", "8"], ["moments", "loader", "averages", "random", "own number", "own tensor"]),
 }
@@ -76,6 +81,19 @@ def make_wordnet(folder):
     return folder
 
 
+def make_table(folder):
+    """Numbers and categories on which the class depends."""
+    draw = random.Random(5)
+    lines = ["size,colour,weight,kind"]
+    for i in range(96):  # 64 of them for training, 8 batches
+        kind = i % 3
+        size = "" if i % 10 == 0 else f"{kind + draw.gauss(0, 0.5):.3f}"
+        lines.append(f"{size},{'red' if draw.random() < kind / 2 else 'blue'},{draw.uniform(0, 9):.2f},{'abc'[kind]}")
+    path = folder / "table.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
 def make_records(folder):
     """Examples of tensors in record files, and a text of tokens, as save_records and TokenFileWriter write them."""
     draw = random.Random(4)
@@ -103,7 +121,8 @@ def make_records(folder):
 def make_data(work):
     """The folder or file of each kind of data, below `work`."""
     data = {}
-    for kind, make in (("images", make_images), ("text", make_text), ("wordnet", make_wordnet), ("records", make_records)):
+    makers = {"images": make_images, "text": make_text, "wordnet": make_wordnet, "records": make_records, "table": make_table}
+    for kind, make in makers.items():
         folder = work / kind
         folder.mkdir(parents=True)
         data[kind] = str(make(folder))
