@@ -1,6 +1,7 @@
 """What the tests of the training programs share: small jobs, synthetic data, and reading and changing checkpoints."""
 
 import json
+import math
 import os
 import pathlib
 import random
@@ -37,6 +38,16 @@ JOBS = {
         "table",
         "--batch-size 8 --target kind --members 2 --blocks 1 --width 8 --embedding-width 4 --bins 4".split(),
         ["moments", "k", "loader", "averages", "random"],
+    ),
+    "forecast": (
+        "series",
+        "--batch-size 8 --season 6 --lookback 8 --horizon 3 --width 8 --layers 2 --dropout 0.1".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
+    "cartpole": (
+        None,
+        "--environments 3 --horizon 8 --minibatches 2 --width 8 --episodes 2 --go-on".split(),
+        ["moments", "averages", "random", "cart"],
     ),
     "stream": ("records", ["--batch-size", "8"], ["moments", "loader", "averages"]),
     "pair": ("images", ["--batch-size", "8"], ["moments", "loader", "averages", "random", "own number", "own tensor"]),
@@ -94,6 +105,16 @@ def make_table(folder):
     return path
 
 
+def make_series(folder):
+    """A wave with noise, of which some steps are missing."""
+    draw = random.Random(6)
+    values = [f"{10 + 0.05 * i + 3 * math.sin(i * math.pi / 3) + draw.gauss(0, 0.1):.3f}" for i in range(110)]
+    lines = ["step,value", *(f"{i},{'' if i % 25 == 7 else value}" for i, value in enumerate(values))]
+    path = folder / "series.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
 def make_records(folder):
     """Examples of tensors in record files, and a text of tokens, as save_records and TokenFileWriter write them."""
     draw = random.Random(4)
@@ -121,7 +142,8 @@ def make_records(folder):
 def make_data(work):
     """The folder or file of each kind of data, below `work`."""
     data = {}
-    makers = {"images": make_images, "text": make_text, "wordnet": make_wordnet, "records": make_records, "table": make_table}
+    makers = {"images": make_images, "text": make_text, "wordnet": make_wordnet, "records": make_records, "table": make_table,
+              "series": make_series}
     for kind, make in makers.items():
         folder = work / kind
         folder.mkdir(parents=True)
@@ -131,7 +153,8 @@ def make_data(work):
 
 def command(programs, model, data, out, *more):
     kind, options, _ = JOBS[model]
-    return [str(programs / f"temper-{model}"), *COMMON, *options, "--data", data[kind], "--out", str(out), *more]
+    where = ["--data", data[kind]] if kind else []
+    return [str(programs / f"temper-{model}"), *COMMON, *options, *where, "--out", str(out), *more]
 
 
 def run(arguments, expect=0, **options):

@@ -29,9 +29,10 @@ LEARN = {
     "gpt": (1.7, ["--steps", "120", "--lr", "1e-2"]),
     "bert": (1.5, ["--steps", "150", "--lr", "1e-2", "--pretrain", "0", "--word-dropout", "0"]),
     "tabular": (1.7, ["--steps", "150", "--dropout", "0", "--lr", "2e-2", "--patience", "0"]),
+    "forecast": (1.7, ["--steps", "150", "--lr", "1e-2"]),
 }
 
-F32_ALONE = {"tabular"}  # programs without --dtype
+F32_ALONE = {"tabular", "forecast"}  # programs without --dtype
 
 
 class Bench:
@@ -765,6 +766,17 @@ def test_predictions(bench):
     check("holds no run" in said, said)
     said = jobs.run([command[0], "--data", bench.data["table"], "--target", "sort"], 1)
     check("--target: " in said and "has no column 'sort'" in said, said)
+
+
+def test_balance(bench):
+    """temper-cartpole keeps the pole upright for 475 of 500 steps, and ends there."""
+    if not (bench.programs / "temper-cartpole").exists():
+        return
+    out = bench.folder()
+    text = jobs.run([str(bench.programs / "temper-cartpole"), "--threads", "1", "--out", str(out)])
+    lengths = [line["test/episode length"] for line in jobs.metrics(out) if "test/episode length" in line]
+    check(lengths[-1] >= 475 and all(length < 475 for length in lengths[:-1]), f"mean lengths {lengths}")
+    check("solved after" in text and "microseconds of the CPU for a step of a cart" in text, text)
 
 
 def test_early_end(bench):
