@@ -103,6 +103,7 @@ fi
 case $model in
   gpt | word2vec) data_packages=("${bible_packages[@]}") ;;
   bert) data_packages=("${wordnet_packages[@]}") ;;
+  tabular) data_packages=() ;; # any CSV file
   *) data_packages=("${fashion_packages[@]}") ;;
 esac
 need_packages "${build_packages[@]}" "${data_packages[@]}"

@@ -349,6 +349,7 @@ void check_contradictions(const Parser& line, const TrainOptions& options) {
 Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
   Parser line(program, own);
   line.parse(arguments);
+  for (const std::string& name : program.resuming) line.options.resume = line.options.resume || line.given(name);
   std::string folder = line.options.out, file = line.file();
   if (line.options.resume) {
     if (line.given("--config")) {
@@ -378,6 +379,7 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
     all.insert(all.end(), from_file.begin(), from_file.end());
   }
   whole.parse(all);
+  whole.options.resume = line.options.resume;
   check_contradictions(line, whole.options);
   const std::string config = whole.config();
   if (whole.options.resume) {
