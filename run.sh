@@ -100,7 +100,7 @@ fi
 [[ " ${models[*]} " == *" $model "* ]] || die "there is no model '$model'; there are: ${models[*]}"
 
 case $model in
-  gpt) data_packages=("${bible_packages[@]}") ;;
+  gpt | llama) data_packages=("${bible_packages[@]}") ;;
   bert) data_packages=("${wordnet_packages[@]}") ;;
   *) data_packages=("${fashion_packages[@]}") ;;
 esac
