@@ -135,8 +135,8 @@ Tensor LlamaAttention::operator()(const Tensor& x, std::int64_t layer, KeyValueC
 
 LlamaBlock::LlamaBlock(const LlamaConfig& config, Tensor table)
     : norm1(config.width, config.eps),
-      attention(config, std::move(table)),
       norm2(config.width, config.eps),
+      attention(config, std::move(table)),
       gate_proj(config.width, config.hidden, {.bias = config.feed_forward_bias}),
       up_proj(config.width, config.hidden, {.bias = config.feed_forward_bias}),
       down_proj(config.hidden, config.width, {.bias = config.feed_forward_bias}) {

@@ -48,6 +48,7 @@ class LlamaAttention : public nn::Layer {
   Tensor operator()(const Tensor& x, std::int64_t layer, KeyValueCache& cache) const;
   using nn::Layer::operator();
 
+  /// Of queries, keys and values, and of what the heads give.
   nn::Linear q_proj, k_proj, v_proj, o_proj;
 
  protected:
@@ -72,9 +73,10 @@ class LlamaBlock : public nn::Layer {
   void members(nn::Members& members) const override;
   std::string description() const override { return "LlamaBlock"; }
 
-  nn::RMSNorm norm1;
+  /// In front of attention, and of the feed-forward part.
+  nn::RMSNorm norm1, norm2;
   LlamaAttention attention;
-  nn::RMSNorm norm2;
+  /// The feed-forward part: down_proj(silu(gate_proj(x)) * up_proj(x)).
   nn::Linear gate_proj, up_proj, down_proj;
 
  protected:
