@@ -101,7 +101,7 @@ fi
 [[ " ${models[*]} " == *" $model "* ]] || die "there is no model '$model'; there are: ${models[*]}"
 
 case $model in
-  gpt | word2vec) data_packages=("${bible_packages[@]}") ;;
+  gpt | llama | word2vec) data_packages=("${bible_packages[@]}") ;;
   bert) data_packages=("${wordnet_packages[@]}") ;;
   tabular) data_packages=() ;; # any CSV file
   *) data_packages=("${fashion_packages[@]}") ;;

@@ -28,6 +28,7 @@ LEARN = {
     "resnet": (1.5, ["--steps", "100", "--lr", "0.05"]),
     "gpt": (1.7, ["--steps", "120", "--lr", "1e-2"]),
     "word2vec": (1.3, ["--steps", "300", "--lr", "0.05"]),
+    "llama": (1.7, ["--steps", "120", "--lr", "1e-2"]),
     "bert": (1.5, ["--steps", "150", "--lr", "1e-2", "--pretrain", "0", "--word-dropout", "0"]),
     "tabular": (1.7, ["--steps", "150", "--dropout", "0", "--lr", "2e-2", "--patience", "0"]),
     "forecast": (1.7, ["--steps", "150", "--lr", "1e-2"]),
