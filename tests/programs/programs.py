@@ -99,7 +99,7 @@ def test_folder(bench):
     """A run's folder has the files that the documentation describes."""
     output, out = bench.mlp("--checkpoint-every", "5")
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    expected = "config.toml metrics.jsonl model.txt model.safetensors report.html".split()
+    expected = "config.toml metrics.jsonl model.txt model.safetensors report.html result.json".split()
     expected += [f"checkpoints/{name}.safetensors" for name in ("last", "previous", "best")]
     names.discard("samples.json")  # only written if the model makes mistakes
     check(names == set(expected), f"the folder holds {sorted(names)}")
@@ -802,6 +802,47 @@ def test_early_end(bench):
     check("step 1: the loss is 2." in text and "beyond --max-loss 0.001; a lower --lr" in text, text)
 
 
+def test_find_lr(bench):
+    """--find-lr draws the loss over learning rates, and the run is that without it, byte by byte."""
+    for model in jobs.JOBS:
+        if not (bench.programs / f"temper-{model}").exists():
+            continue
+        plain, out = bench.folder(), bench.folder()
+        jobs.run(bench.command(model, "--ema", "0.9", out=plain))
+        text = jobs.run(bench.command(model, "--ema", "0.9", "--find-lr", out=out))
+        check("loss, * smoothed, over the learning rate" in text and "everything is as it was" in text, text)
+        differ = jobs.differences(jobs.state(plain), jobs.state(out))
+        check(not differ, f"{model}: {differ} differ after --find-lr")
+        check('"Learning rate range test"' in (out / "report.html").read_text(), f"{model}: no picture in the report")
+        phases = 2 if model == "bert" else 1
+        check(len(json.loads((out / "find_lr.json").read_text())) == phases, f"{model}: not a test a phase")
+        print(f"  {model}: {text[text.index('updates with rates') - 3:].splitlines()[0]}")
+    # With batches that make one update together, and one of which stays behind when the test ends.
+    plain, out = bench.folder(), bench.folder()
+    more = ["--accumulate", "3"]
+    jobs.run(bench.command("cnn", *more, out=plain))
+    jobs.run(bench.command("cnn", *more, "--find-lr", out=out))
+    differ = jobs.differences(jobs.state(plain), jobs.state(out))
+    check(not differ, f"with --accumulate: {differ} differ after --find-lr")
+
+
+def test_stop_at(bench):
+    """--stop-at stops a run after an evaluation; --resume goes on to the weights of a run that was never stopped."""
+    plain, out = bench.folder(), bench.folder()
+    jobs.run(bench.command("bert", out=plain))
+    for at, step in (("5", 5), ("40%", 11), ("40%", 11), ("20", 20)):
+        again = ["--resume"] if (out / "config.toml").exists() else []
+        text = jobs.run(bench.command("bert", *again, "--stop-at", at, out=out))
+        check(f"stopped after step {step}/" in text and "to go on: " in text, text)
+        result = json.loads((out / "result.json").read_text())
+        check(result["step"] == step, f"{at}: the result is of step {result['step']}, not {step}")
+        best = result["metrics"][0]
+        check(best["better"] == "larger" and 0 <= best["value"] <= 1, f"the result is {result}")
+        check(not (out / "model.safetensors").exists(), "the weights of a run that is not over were written")
+    jobs.run(bench.command("bert", "--resume", out=out))
+    check(weights(out) == weights(plain), "the weights differ from those of a run that was never stopped")
+
+
 def test_kept_checkpoints(bench):
     """--keep keeps older checkpoints, which are complete."""
     _, out = bench.mlp("--checkpoint-every", "5", "--keep", "3")
@@ -843,6 +884,11 @@ def test_bad_command_lines(bench):
         (["--resume", "--overwrite"], "--resume: "),
         (["--resume", "--config", "x"], "--resume reads the run's own configuration"),
         (["--resume"], "holds no run"),
+        (["--find-lr", "--resume"], "--find-lr looks for a rate before a new run trains; leave --resume out"),
+        (["--find-lr", "--dry-run"], "leave --dry-run out, or --find-lr"),
+        (["--stop-at", "half"], "--stop-at: 'half' is neither a number of steps (500) nor a part of the run (10%)"),
+        (["--stop-at", "0"], "--stop-at: '0' is neither"),
+        (["--stop-at", "101%"], "--stop-at: '101%' is neither"),
         (["--config", "nowhere"], "nowhere"),
     ]
     for arguments, expected in cases:
