@@ -1,6 +1,7 @@
 // The way back: from the loss through what was recorded to the parameters.
 
 #include <algorithm>
+#include <utility>
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/recorder_internal.hpp"
@@ -150,17 +151,33 @@ void Recorder::walk(std::size_t rest) {
 }
 
 void Recorder::deliver() {
-  const auto to_deliver = [](const Slot& slot) { return slot.delivers && slot.gradient.defined(); };
+  const auto to_deliver = [](const Slot& slot) {
+    return slot.delivers && (slot.gradient.defined() || slot.rows.defined());
+  };
   // All that may fail first.
+  row_sums_.clear();
   for (Slot& slot : slots_) {
     if (!to_deliver(slot)) continue;
     if (thread_scopes.receivers != nullptr) thread_scopes.receivers->emplace_back(slot.parameter);
     const std::lock_guard lock(slot.parameter->gathering);
-    make_unique(slot.parameter->gradient);
+    if (slot.rows.defined()) {
+      row_sums_.emplace_back(slot.parameter->rows.rows, add_rows(slot.parameter->rows, slot.rows));
+    } else {
+      make_unique(slot.parameter->gradient);
+    }
   }
+  auto row_sum = row_sums_.begin();
   for (Slot& slot : slots_) {
     if (!to_deliver(slot)) continue;
     const std::lock_guard lock(slot.parameter->gathering);
+    if (slot.rows.defined()) {
+      RowGradient& rows = slot.parameter->rows;
+      auto& [waited, with_rows] = *row_sum++;
+      const bool same = rows.defined() ? waited.defined() && waited.id() == rows.rows.id() : !waited.defined();
+      rows = same ? std::move(with_rows) : add_rows(rows, slot.rows);  // another thread may have added some meanwhile
+      if (!slot.watched) slot.rows = RowGradient();
+      continue;
+    }
     Tensor& sum = slot.parameter->gradient;
     if (sum.defined()) {
       make_unique(sum);
@@ -170,6 +187,7 @@ void Recorder::deliver() {
     }
     if (!slot.watched) slot.gradient = Tensor();
   }
+  row_sums_.clear();
 }
 
 Tensor Recorder::gradient(const Tensor& x) const {
@@ -179,10 +197,12 @@ Tensor Recorder::gradient(const Tensor& x) const {
     fail<TapeError>("gradient: tensor {} was not watched by this tape", x.shape());
   }
   const Slot& slot = slots_[index(known)];
+  if (slot.rows.defined()) return slot.rows.dense(slot.shape[0]);
   return slot.gradient.defined() ? slot.gradient : zeros(slot.shape, gathered_in(slot));
 }
 
 void Recorder::check_given(const Slot& slot, const Tensor& gradient) const {
+  require_dense(slot);
   const Dtype given = gradient.dtype();
   if (!(gradient.shape() == slot.shape) || (given != Dtype::f32 && given != slot.dtype)) {
     fail<TapeError>("{}: backward gave a gradient of {} {}, expected {} {}", node_name(), given, gradient.shape(),
@@ -211,12 +231,32 @@ void Recorder::give(std::int32_t slot_number, Tensor gradient) {
   }
 }
 
+void Recorder::require_dense(const Slot& slot) const {
+  if (!gathers_rows(slot)) return;
+  fail<TapeError>(
+      "{}: its gradient of parameter {} is dense, and that is sparse; only embedding and embedding_bag take sparse "
+      "parameters (a table used otherwise as well, as tied weights are, cannot be one)",
+      node_name(), slot.shape);
+}
+
+void Recorder::give_rows(std::int32_t slot_number, RowGradient gradient) {
+  Slot& slot = slots_[index(slot_number)];
+  const auto& [rows, values] = gradient;
+  if (!gathers_rows(slot) || !rows.defined() || !(values.shape() == Shape{rows.numel(), slot.shape[1]})) {
+    fail<TapeError>("{}: backward gave a gradient of rows, {}, for {} {}, expected [n, width] for a sparse parameter",
+                    nodes_.back().name, values.defined() ? to_string(values.shape()) : "undefined", slot.dtype,
+                    slot.shape);
+  }
+  slot.rows = add_rows(slot.rows, gradient);
+}
+
 Gradients::Target Recorder::into(std::int32_t slot_number) {
   if (recorded_walk_ != nullptr) {
     fail<TapeError>("{}: backward is marked differentiable, but asked for a buffer instead of giving what it recorded",
                     node_name());
   }
   Slot& slot = slots_[index(slot_number)];
+  require_dense(slot);
   Tensor& sum = slot.gradient;
   const bool accumulate = sum.defined();
   if (accumulate) {
@@ -262,6 +302,12 @@ bool Gradients::wants(int input) const { return recorder_.wanted(slot_of(input))
 
 void Gradients::give(int input, Tensor gradient) {
   if (wants(input)) recorder_.give(slot_of(input), std::move(gradient));
+}
+
+bool Gradients::sparse(int input) const { return recorder_.sparse(slot_of(input)); }
+
+void Gradients::give_rows(int input, RowGradient gradient) {
+  if (wants(input)) recorder_.give_rows(slot_of(input), std::move(gradient));
 }
 
 Gradients::Target Gradients::into(int input) {

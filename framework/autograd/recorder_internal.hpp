@@ -19,6 +19,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <temper/autograd/recompute.hpp>
@@ -51,6 +52,8 @@ class Recorder {
   bool wants(std::int32_t slot) const { return slot >= 0 && slots_[index(slot)].leads_on; }
   void give(std::int32_t slot_number, Tensor gradient);
   Gradients::Target into(std::int32_t slot_number);
+  bool sparse(std::int32_t slot) const { return slot >= 0 && gathers_rows(slots_[index(slot)]); }
+  void give_rows(std::int32_t slot_number, RowGradient gradient);
   void link(Saved& saved);
   void unlink(Saved& saved);
   /// `to` takes the place of `from` in the list.
@@ -94,6 +97,7 @@ class Recorder {
     bool delivers = false;                      // the gradient goes to the parameter
     bool leads_on = false;
     bool reached = false;  // by a gradient from the loss
+    RowGradient rows{};    // the sum so far, of a sparse parameter
   };
 
   struct Node {
@@ -122,6 +126,8 @@ class Recorder {
 
   static std::size_t index(std::int32_t slot) { return static_cast<std::size_t>(slot); }
   static Dtype gathered_in(const Slot& slot) { return slot.parameter ? Dtype::f32 : slot.dtype; }
+  static bool gathers_rows(const Slot& slot) { return slot.parameter && slot.parameter->sparse; }
+  void require_dense(const Slot& slot) const;
   static void destroy(Node& node) {
     if (node.closure.object != nullptr) node.closure.destroy(node.closure.object);
     node.closure.object = nullptr;
@@ -183,6 +189,8 @@ class Recorder {
   std::uint64_t block_first_call_ = 0;
   std::vector<Saved> block_inputs_;           // what the block that runs has used of what is older
   std::vector<std::uint64_t> block_numbers_;  // what it took from the random generator
+  // While delivering: what waited at each sparse parameter, and the sum with that.
+  std::vector<std::pair<Tensor, RowGradient>> row_sums_;
 };
 
 }  // namespace temper::detail

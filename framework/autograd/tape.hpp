@@ -59,6 +59,11 @@ class Gradients {
   /// The buffer the gradient of an input is gathered in, for kernels that can add to it without a temporary.
   Target into(int input);
 
+  /// Whether an input is a sparse parameter, which takes give_rows() alone.
+  bool sparse(int input) const;
+  /// Hands over the gradient of a sparse parameter.
+  void give_rows(int input, RowGradient gradient);
+
  private:
   friend class detail::Recorder;
   Gradients(detail::Recorder& recorder, const std::int32_t* slots, int count)
@@ -99,7 +104,7 @@ class Tape {
   void backward(const Tensor& loss, std::span<const Parameter> parameters);
 
   /// After backward: the gradient of a watched tensor, zeros when the loss does not depend on it. Of the tensor's
-  /// dtype, for a parameter f32.
+  /// dtype, for a parameter f32; of a sparse one, too, it has the parameter's whole shape.
   Tensor gradient(const Tensor& x) const;
 
   /// While the tape records: the gradient of `y`, a scalar recorded on it, by `x`, a parameter, a watched tensor or

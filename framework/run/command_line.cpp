@@ -284,6 +284,8 @@ class Parser {
     add("--eval-every", o.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
     add("--checkpoint-every", o.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
     add("--log-every", o.log_every, "updates between lines of metrics.jsonl")->check(between(1));
+    add("--histograms", o.histograms, "updates between histograms of weights, gradients and activations; 0: none")
+        ->check(between(0));
     add("--tensorboard", o.tensorboard, "also write event files, in the folder tensorboard of the run");
     add("--keep", o.keep, "older checkpoints to keep")->check(between(0));
     add("--patience", o.patience, "evaluations without a better one that end the run; 0: none do")->check(between(0));
@@ -297,6 +299,10 @@ class Parser {
     app_.add_flag("--resume", o.resume, "go on with the run in the folder");
     app_.add_flag("--overwrite", o.overwrite, "replace the run in the folder");
     app_.add_flag("--dry-run", o.dry_run, "print model, memory and schedule, and stop");
+    app_.add_option("--stop-at", o.stop_at,
+                    "stop in good order after so many updates (500) or this part of the run (10%); --resume goes on");
+    app_.add_flag("--find-lr", o.find_lr,
+                  "before training: show the loss over growing learning rates, suggest one, put everything back");
     app_.add_option("--config", file_, "read options from a file, such as the config.toml of a run");
   }
 
@@ -344,11 +350,18 @@ void check_contradictions(const Parser& line, const TrainOptions& options) {
   }
   options.checkpoint_interval();
   options.max_seconds();
+  options.stop_step(true, 0, 1);
 }
 
 Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
   Parser line(program, own);
   line.parse(arguments);
+  for (const std::string& name : program.resuming) line.options.resume = line.options.resume || line.given(name);
+  for (const char* other : {"--resume", "--dry-run"}) {
+    if (line.given("--find-lr") && line.given(other)) {
+      fail<UsageError>("--find-lr looks for a rate before a new run trains; leave {} out, or --find-lr", other);
+    }
+  }
   std::string folder = line.options.out, file = line.file();
   if (line.options.resume) {
     if (line.given("--config")) {
@@ -378,6 +391,7 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
     all.insert(all.end(), from_file.begin(), from_file.end());
   }
   whole.parse(all);
+  whole.options.resume = line.options.resume;
   check_contradictions(line, whole.options);
   const std::string config = whole.config();
   if (whole.options.resume) {

@@ -183,7 +183,7 @@ class Run {
   void sample_text(const std::string& title, const std::string& text);
   void sample_image(const std::string& title, const std::string& caption, const Tensor& pixels);
 
-  /// Writes the report and prints the results. run_program calls it at the end.
+  /// Writes the report and prints the results, if anything was trained. run_program calls it at the end.
   void finish();
 
  private:

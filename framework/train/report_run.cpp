@@ -1,5 +1,6 @@
 // A run's folder as JSON for the page.
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -82,30 +83,54 @@ bool has_size(const Json& object, const char* key) {
   return object.contains(key) && object[key].is_number_integer() && object[key] >= 1 && object[key] <= 4096;
 }
 
+/// An object with a list of numbers, null where one is not finite.
+bool has_numbers(const Json& object) {
+  return object.is_object() && object.contains("values") && object["values"].is_array() &&
+         std::ranges::all_of(object["values"], [](const Json& value) { return value.is_number() || value.is_null(); });
+}
+
+bool valid_chart(const Json& sample) {
+  const auto all = [&](const char* key, const auto& good) {
+    return sample.contains(key) && sample[key].is_array() && std::ranges::all_of(sample[key], good);
+  };
+  return has_text(sample, "caption") && sample.contains("x") && has_numbers(sample["x"]) &&
+         has_text(sample["x"], "name") &&
+         all("series", [&](const Json& curve) {
+           return has_numbers(curve) && has_text(curve, "name") &&
+                  curve["values"].size() == sample["x"]["values"].size();
+         }) &&
+         all("marks", [](const Json& mark) {
+           return mark.is_object() && mark.contains("x") && mark["x"].is_number() && has_text(mark, "label");
+         });
+}
+
 bool valid_sample(const Json& sample) {
   if (!sample.is_object() || !has_text(sample, "kind") || !has_text(sample, "title")) return false;
   if (sample["kind"] == "text") return has_text(sample, "text");
+  if (sample["kind"] == "chart") return valid_chart(sample);
   return sample["kind"] == "image" && has_text(sample, "pixels") && has_text(sample, "caption") &&
          has_size(sample, "width") && has_size(sample, "height") && has_size(sample, "channels");
 }
 
-/// The valid samples; adds a notice about others.
-Json samples_of(const fs::path& path, std::vector<std::string>& notices) {
-  Json kept = Json::array();
-  if (!fs::exists(path)) return kept;
+/// Adds the valid samples of a file; a notice about others.
+void add_samples(Json& all, const fs::path& path, std::vector<std::string>& notices) {
+  if (!fs::exists(path)) return;
+  const std::string file = path.filename().native();
   const Json samples = Json::parse(read_text(path), nullptr, false);
   if (!samples.is_array()) {
-    notices.push_back("samples.json could not be read");
-    return kept;
+    notices.push_back(file + " could not be read");
+    return;
   }
+  std::size_t kept = 0;
   for (const Json& sample : samples) {
-    if (valid_sample(sample)) kept.push_back(sample);
+    if (!valid_sample(sample)) continue;
+    all.push_back(sample);
+    ++kept;
   }
-  if (kept.size() < samples.size()) {
+  if (kept < samples.size()) {
     notices.push_back(
-        fmt::format("samples.json: {} of {} samples could not be read", samples.size() - kept.size(), samples.size()));
+        fmt::format("{}: {} of {} samples could not be read", file, samples.size() - kept, samples.size()));
   }
-  return kept;
 }
 
 /// JSON text that is safe within a <script> element: a `<` is escaped, as it could begin "</script>".
@@ -142,7 +167,8 @@ std::string run_json(const fs::path& folder, const std::string& name) {
   } catch (const FileError& error) {
     notices.push_back(fmt::format("config.toml could not be read: {}", error.what()));
   }
-  Json samples = samples_of(folder / "samples.json", notices);
+  Json samples = Json::array();
+  for (const char* file : {"find_lr.json", "samples.json"}) add_samples(samples, folder / file, notices);
   return script_text({{"name", name},
                       {"folder", folder.native()},
                       {"steps_per_epoch", number(metrics.steps_per_epoch)},

@@ -94,6 +94,12 @@ void SummedGradient::close() {
   }
 }
 
+void pay_rows(const Tensor& weight, const Tensor& ids) {
+  if (const auto parameter = parameter_of(weight); parameter && parameter->owed) {
+    parameter->owed->pay(ids.values<std::int64_t>());
+  }
+}
+
 AxisView view_of(const Shape& shape, int axis) {
   AxisView view{1, shape[axis], 1};
   for (int i = 0; i < axis; ++i) view.outer *= shape[i];

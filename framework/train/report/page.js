@@ -209,7 +209,7 @@ function sampleCards(run) {
     const own = run.samples.filter((s) => s.title === name);
     const images = own.filter((s) => s.kind === "image");
     return el("div", { class: "card" }, el("h3", {}, name), own.filter((s) => s.kind === "text").map((s) => el("pre", { class: "text" }, s.text)),
-      images.length > 0 && el("div", { class: "images" }, images.map(image)));
+      own.filter((s) => s.kind === "chart").map(chart), images.length > 0 && el("div", { class: "images" }, images.map(image)));
   }));
 }
 
