@@ -11,6 +11,7 @@ import pathlib
 import statistics
 import sys
 
+import cliffs
 import compare
 import lengths
 import loading
@@ -93,7 +94,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "sparse", "compare", "scale", "lengths", "loader", "overheads", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "sparse", "compare", "scale", "lengths", "cliffs", "loader", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="build folder")
     parser.add_argument("--quick", action="store_true", help="run a few steps as a test; stores no results")
@@ -124,6 +125,8 @@ def main():
         results = scale.run(programs, environment(), runner, options)
     elif options.what == "lengths":
         results = lengths.run(programs, environment(), runner, options)
+    elif options.what == "cliffs":
+        results = cliffs.run(programs, environment(), runner, options)
     elif options.what == "loader":
         results = loading.run(programs, environment(), runner, options)
     elif options.what == "overheads":
