@@ -25,6 +25,8 @@ std::vector<std::int64_t> numbers(const Tensor& x) {
   return {values.begin(), values.end()};
 }
 
+std::int64_t number(const Tensor& x) { return numbers(x).front(); }
+
 /// Words 0, 1, 2, ... in turn, each as often.
 std::vector<std::int64_t> in_turn(std::int64_t length, std::int64_t words) {
   std::vector<std::int64_t> text;
@@ -72,7 +74,7 @@ TEST_CASE("pairs: within the window, nearer ones more often, the same whenever t
   for (std::int64_t i = 3; i + 3 < pairs.size(); ++i) {
     const auto [word, contexts] = pairs.get(i, first);
     REQUIRE(contexts.shape() == Shape{5});
-    CHECK(word.item<std::int64_t>() == i % 100);
+    CHECK(number(word) == i % 100);
     const std::int64_t away = (numbers(contexts)[0] - i % 100 + 150) % 100 - 50;
     CHECK(std::abs(away) <= 3);
     CHECK(away != 0);
@@ -88,7 +90,7 @@ TEST_CASE("pairs: within the window, nearer ones more often, the same whenever t
   const auto [words, contexts] = pairs.batch(some, first);
   for (std::size_t n = 0; n < some.size(); ++n) {
     const auto [word, own] = pairs.get(some[n], first);
-    CHECK(numbers(words)[n] == word.item<std::int64_t>());
+    CHECK(numbers(words)[n] == number(word));
     CHECK(std::ranges::equal(
         contexts.rows(static_cast<std::int64_t>(n), static_cast<std::int64_t>(n) + 1).values<std::int64_t>(),
         own.values<std::int64_t>()));
@@ -106,7 +108,7 @@ TEST_CASE("pairs: frequent words are left out, and negatives are drawn with the 
   std::vector<double> as_word(3), as_negative(3);
   for (std::int64_t i = 0; i < pairs.size(); ++i) {
     const auto [word, contexts] = pairs.get(i, first);
-    as_word[static_cast<std::size_t>(word.item<std::int64_t>())] += 1.0;
+    as_word[static_cast<std::size_t>(number(word))] += 1.0;
     for (std::size_t n = 1; n < 3; ++n) as_negative[static_cast<std::size_t>(numbers(contexts)[n])] += 1.0;
   }
   double powers = 0.0;
@@ -125,7 +127,7 @@ TEST_CASE("pairs: bad options and texts") {
   CHECK_THROWS_WITH_AS(Pairs({0}, {1}, {}), "Pairs: a text of 1 words, expected at least 2", ValueError);
   CHECK_THROWS_WITH_AS(Pairs({0, 2}, {1, 1}, {}), "Pairs: word 2 of the text has no count", ValueError);
   const Pairs alone({0, 0}, {1000}, {});  // a text of one word alone ends, too
-  CHECK(alone.get(1, first)[0].item<std::int64_t>() == 0);
+  CHECK(number(alone.get(1, first)[0]) == 0);
 }
 
 TEST_CASE("word2vec: scores are products, and their loss is negative sampling's") {

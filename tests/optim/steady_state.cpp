@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <vector>
 
 #include <temper/core/parallel.hpp>
@@ -56,9 +57,9 @@ TEST_CASE("nor does a step of a sparse parameter") {
       RowGradient gradient{empty({3}, Dtype::i64), full({3, 16}, 0.5f)};
       for (std::int64_t i = 0; i < 3; ++i) gradient.rows.mutable_data<std::int64_t>()[i] = 100 * i + step;
       table.set_row_gradient(std::move(gradient));
-      const std::int64_t allocations_before = allocations;
+      const std::int64_t allocations_before = temper_test::allocations();
       adamw.step({.measure = true});
-      if (step >= 2) CHECK(allocations == allocations_before);
+      if (step >= 2) CHECK(temper_test::allocations() == allocations_before);
     }
   }
 }
