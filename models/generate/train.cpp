@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 #include <temper/models/generate/diffusion.hpp>
@@ -109,7 +108,7 @@ int main(int argc, char** argv) {
                   .description = "Trains a variational autoencoder or a denoising diffusion on Fashion-MNIST."};
   program.defaults = {.steps = 1000,
                       .batch_size = 64,
-                      .lr = "2e-3",
+                      .lr = "1e-3",
                       .warmup = "5%",
                       .weight_decay = 0.0,
                       .clip_norm = 1.0,

@@ -26,7 +26,7 @@ Vae::Code Vae::encode(const Tensor& images) const {
     throw ShapeError("Vae: images " + to_string(images.shape()) + ", expected [N, 28, 28, 1]");
   }
   const Tensor code = code_(flatten(relu(down2_(relu(down1_(images))))));
-  return {slice(code, 1, 0, config_.latent), exp(slice(code, 1, config_.latent, 2 * config_.latent) * 0.5)};
+  return {slice(code, 1, 0, config_.latent), slice(code, 1, config_.latent, 2 * config_.latent)};
 }
 
 Tensor Vae::decode(const Tensor& codes) const {
@@ -35,10 +35,12 @@ Tensor Vae::decode(const Tensor& codes) const {
 }
 
 Tensor Vae::loss(const Tensor& images) const {
-  const auto [mean, deviation] = encode(images);
-  const distributions::Normal posterior(mean, deviation), prior(zeros({1}), ones({1}));
-  const Tensor pixels = bce_with_logits(decode(posterior.rsample()), images, {.reduction = Reduction::sum});
-  return (pixels + sum(distributions::kl_divergence(posterior, prior))) / static_cast<double>(images.size(0));
+  const auto [mean, log_variance] = encode(images);
+  const Tensor codes = mean + exp(log_variance * 0.5) * normal(mean.shape());
+  const Tensor pixels = bce_with_logits(decode(codes), images, {.reduction = Reduction::sum});
+  // From the logarithm, so that variances too small for their reciprocals have gradients, too.
+  const Tensor divergence = sum(square(mean) + exp(log_variance) - 1 - log_variance) * 0.5;
+  return (pixels + divergence) / static_cast<double>(images.size(0));
 }
 
 Tensor Vae::sample(std::int64_t count) const {

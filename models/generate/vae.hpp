@@ -22,7 +22,7 @@ class Vae : public nn::Module {
 
   /// What an image is described by: [N, latent] each.
   struct Code {
-    Tensor mean, deviation;
+    Tensor mean, log_variance;
   };
   Code encode(const Tensor& images) const;
   /// Logits of the pixels [N, 28, 28, 1] of codes [N, latent]; their sigmoid is the image.
