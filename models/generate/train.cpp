@@ -51,8 +51,9 @@ Tensor grid(const Tensor& images, std::int64_t columns) {
 template <class Model, class Loss, class Sample>
 void train(Run& run, const Options& options, const Model& model, const std::string& metric, Loss loss, Sample sample) {
   const std::string& folder = run.options().data;
-  data::Loader loader(data::FashionMnist(data::Split::train, {.path = folder}), run.loader_options());
-  const data::FashionMnist held_out(data::Split::test, {.path = folder});
+  const data::FashionMnistOptions from_0_to_1{.path = folder, .mean = 0.0f, .deviation = 1.0f};
+  data::Loader loader(data::FashionMnist(data::Split::train, from_0_to_1), run.loader_options());
+  const data::FashionMnist held_out(data::Split::test, from_0_to_1);
   const std::int64_t size = std::min(options.evaluated, held_out.size()), count = options.columns * options.columns;
   if (size < 1) throw ValueError("--evaluated: " + std::to_string(options.evaluated) + ", expected at least 1");
   if (options.columns < 1) throw ValueError("--columns: " + std::to_string(options.columns) + ", expected at least 1");

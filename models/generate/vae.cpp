@@ -35,6 +35,11 @@ Tensor Vae::decode(const Tensor& codes) const {
 }
 
 Tensor Vae::loss(const Tensor& images) const {
+  for (const float pixel : images.values<float>()) {
+    if (!(pixel >= 0 && pixel <= 1)) {
+      throw ValueError("Vae: a pixel is " + std::to_string(pixel) + ", expected 0 to 1");
+    }
+  }
   const auto [mean, log_variance] = encode(images);
   const Tensor codes = mean + exp(log_variance * 0.5) * normal(mean.shape());
   const Tensor pixels = bce_with_logits(decode(codes), images, {.reduction = Reduction::sum});
