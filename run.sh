@@ -104,7 +104,8 @@ fi
 case $model in
   gpt | llama | word2vec) data_packages=("${bible_packages[@]}") ;;
   bert) data_packages=("${wordnet_packages[@]}") ;;
-  tabular) data_packages=() ;; # any CSV file
+  tabular | cartpole) data_packages=() ;; # any CSV file; none
+  forecast) data_packages=("${series_packages[@]}") ;;
   *) data_packages=("${fashion_packages[@]}") ;;
 esac
 need_packages "${build_packages[@]}" "${data_packages[@]}"

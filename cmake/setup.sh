@@ -20,6 +20,9 @@ fashion_packages=(dataset-fashion-mnist)
 bible_packages=(bible-kjv bible-kjv-text)
 # shellcheck disable=SC2034
 wordnet_packages=(wordnet-base)
+# Weekly CO2 on Mauna Loa is one of its data sets.
+# shellcheck disable=SC2034
+series_packages=(python3-statsmodels)
 # shellcheck disable=SC2034
 bench_packages=(libbenchmark-dev python3)
 # OpenBLAS is the fastest BLAS library for LibTorch; which of its two builds is faster depends on the workload.

@@ -192,10 +192,20 @@ void train(Run& run, const Options& options) {
       });
 
   const Errors ours = errors_of(model, test);
-  const Errors naive = errors_of([&](const Tensor& past) { return seasonal_naive(past, horizon, season); }, test);
+  const auto naive = [&](const Tensor& past) { return seasonal_naive(past, horizon, season); };
   std::ostringstream text;
-  text << options.network << ": MASE " << ours.mase << ", RMSE " << ours.rmse * unit << "\n"
-       << "seasonal naive: MASE " << naive.mase << ", RMSE " << naive.rmse * unit << "\n";
+  const auto line = [&](const std::string& name, const Errors& errors) {
+    text << name << ": MASE " << errors.mase << ", RMSE " << errors.rmse * unit << "\n";
+  };
+  line(options.network, ours);
+  line("seasonal naive", errors_of(naive, test));
+  if (lookback > season) {
+    // The level has changed by as much as the last step differs from the one a season before.
+    const auto with_drift = [&](const Tensor& past) {
+      return naive(past) + slice(past, 1, -1, lookback) - slice(past, 1, lookback - 1 - season, lookback - season);
+    };
+    line("seasonal naive with the season's drift", errors_of(with_drift, test));
+  }
   run.sample_text("Test", text.str());
   run.sample_image("Test",
                    "the series in grey, forecasts of " + std::to_string(horizon) +

@@ -56,6 +56,11 @@ JOBS = {
         "--environments 3 --horizon 8 --minibatches 2 --width 8 --episodes 2 --go-on".split(),
         ["moments", "averages", "random", "cart"],
     ),
+    "generate": (
+        "images",
+        "--batch-size 8 --network diffusion --channels 8 --sampling-steps 2 --columns 1 --evaluated 8".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
     "stream": ("records", ["--batch-size", "8"], ["moments", "loader", "averages"]),
     "pair": ("images", ["--batch-size", "8"], ["moments", "loader", "averages", "random", "own number", "own tensor"]),
 }

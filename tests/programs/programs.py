@@ -31,10 +31,11 @@ LEARN = {
     "llama": (1.7, ["--steps", "120", "--lr", "1e-2"]),
     "bert": (1.5, ["--steps", "150", "--lr", "1e-2", "--pretrain", "0", "--word-dropout", "0"]),
     "tabular": (1.7, ["--steps", "150", "--dropout", "0", "--lr", "2e-2", "--patience", "0"]),
+    "generate": (1.5, ["--steps", "60", "--lr", "1e-2", "--ema", "0"]),
     "forecast": (1.7, ["--steps", "150", "--lr", "1e-2"]),
 }
 
-F32_ALONE = {"tabular", "forecast"}  # programs without --dtype
+F32_ALONE = {"tabular", "forecast", "generate"}  # programs without --dtype
 
 
 class Bench:
