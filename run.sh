@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh report RUN... draws its report,
-# ./run.sh bench WHAT measures. See ./run.sh --help.
+# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh sweep MODEL searches for good options,
+# ./run.sh report RUN... draws its report, ./run.sh bench WHAT measures. See ./run.sh --help.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,6 +19,7 @@ case ${1-} in
   -h | --help)
     cat <<END
 Usage: ./run.sh [MODEL] [options]
+       ./run.sh sweep MODEL --try OPTION=VALUES... [--runs N] [options]
        ./run.sh report FOLDER... [-o FILE]
        ./run.sh bench WHAT [options]
        ./run.sh docs [--check]
@@ -28,6 +29,9 @@ Installs what is missing (Debian packages, with apt), builds, and trains MODEL, 
 Models: ${models[*]}
 
 ./run.sh MODEL --help lists the options of a model. ./test.sh runs the tests.
+
+sweep trains with many values of some options and compares them: ./run.sh sweep mlp --try lr=1e-4..1e-2:log --runs 27.
+./run.sh sweep MODEL --help lists what it takes.
 
 report writes an HTML page about a run, or about several beside each other: ./run.sh report runs/cnn runs/resnet
 
@@ -95,6 +99,11 @@ if [[ ${1-} == docs ]]; then
 fi
 
 model=cnn
+sweep=()
+if [[ ${1-} == sweep ]]; then
+  sweep=(sweep)
+  shift
+fi
 if (($#)) && [[ $1 != -* ]]; then
   model=$1
   shift
@@ -112,4 +121,4 @@ need_packages "${build_packages[@]}" "${data_packages[@]}"
 build release "temper-$model"
 # The command that the program prints when it explains how to resume a run.
 export TEMPER_COMMAND="./run.sh $model"
-exec "$root/build/release/bin/temper-$model" "$@"
+exec "$root/build/release/bin/temper-$model" "${sweep[@]}" "$@"

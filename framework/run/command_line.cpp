@@ -162,6 +162,7 @@ class Parser {
  public:
   Parser(const Program& program, const Own& own) : options(program.defaults), app_(program.description, program.name) {
     app_.option_defaults()->always_capture_default();
+    app_.footer("`sweep` in place of the first option trains with many values of some; `sweep --help` says how.");
     add_shared();
     if (!program.only.empty()) {
       for (CLI::Option* option : app_.get_options()) {
@@ -213,7 +214,7 @@ class Parser {
   /// The options in effect, as a configuration. Throws: UsageError for a text that TOML cannot represent.
   std::string config() const {
     std::string text;
-    for (const auto& [name, value] : written_) {
+    for (const auto& [name, value, whole] : written_) {
       if (!has(name)) continue;
       try {
         if (const std::string shown = value(); !shown.empty()) text += name.substr(2) + " = " + shown + "\n";
@@ -230,6 +231,13 @@ class Parser {
     const CLI::Option* option = app_.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
   }
+  /// Whether an option that belongs to configurations takes whole numbers. Throws: UsageError for any other name.
+  bool whole(const std::string& name) const {
+    if (!has(name)) fail_unknown(app_, name, "");
+    const auto found = std::ranges::find(written_, name, &Written::name);
+    if (found == written_.end()) fail<UsageError>("{} is about a start of the program, not about the training", name);
+    return found->whole;
+  }
   /// The file of --config; empty when it is not given.
   const std::string& file() const { return file_; }
 
@@ -240,11 +248,12 @@ class Parser {
   struct Written {
     std::string name;
     std::function<std::string()> value;
+    bool whole;  // a whole number
   };
 
   template <class T>
   CLI::Option* add(const std::string& name, T& value, const std::string& help) {
-    written_.push_back({name, [&value] { return toml(value); }});
+    written_.push_back({name, [&value] { return toml(value); }, std::is_integral_v<T> && !std::is_same_v<T, bool>});
     if constexpr (std::is_same_v<T, bool>) {
       return app_.add_flag(name, value, help);
     } else {
@@ -404,6 +413,23 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
 }
 
 }  // namespace
+
+struct CommandReader::Impl {
+  const Program& program;
+  Own own;
+};
+
+CommandReader::CommandReader(const Program& program, const std::function<void(OwnOptions&)>& own)
+    : impl_(new Impl{program, Own(own)}) {}
+CommandReader::~CommandReader() = default;
+
+Command CommandReader::read(const std::vector<std::string>& arguments) const {
+  return temper::read(impl_->program, arguments, impl_->own);
+}
+
+bool CommandReader::whole_number(const std::string& name) const {
+  return Parser(impl_->program, impl_->own).whole(name);
+}
 
 Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& add) {
   const Own own(add);

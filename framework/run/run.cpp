@@ -129,6 +129,7 @@ bool Run::begin(detail::RunParts parts) {
   run.open_folder();
   run.gathered = 0;
   run.gathered_count = 0;
+  run.noise = NoiseScale();
   run.last_update.buffers.clear();
   if (options.accumulate > 1 && !run.parts->models.empty()) {
     for (const nn::Buffer& buffer : run.model().buffers()) {
@@ -220,6 +221,7 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   note("train/loss", loss.mean.item(), loss.count);
   run.examples += examples;
   run.gathered_count += loss.count;
+  if (run.gathered == 0 && run.options.accumulate > 1) run.note_first_batch(loss.count);
   if (++run.gathered < run.options.accumulate) {
     if (!run.stop_requested()) return true;
     run.restore_last_update();
@@ -231,9 +233,24 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   if (!report.applied && report.bad.empty()) {
     fail<ValueError>("step {}: there is nothing to train: all parameters of the optimizer are frozen", run.step() + 1);
   }
+  run.note_noise(report);
   run.gathered = 0;
   run.gathered_count = 0;
   return after_step(&report);
+}
+
+/// The gradient that waits is the sum over `count` terms.
+void Run::Impl::note_first_batch(double count) {
+  first_squares = 0;
+  for (const optim::Group& group : optimizer().groups()) first_squares += gradient_squares(group.parameters);
+  first_squares /= count * count;
+  first_count = count;
+}
+
+void Run::Impl::note_noise(const optim::StepReport& report) {
+  if (options.accumulate == 1 || !report.applied || !(first_count > 0 && first_count < gathered_count)) return;
+  if (report.grad_norm < 0 || !std::isfinite(first_squares)) return;
+  noise.add(first_squares, first_count, report.grad_norm * report.grad_norm, gathered_count);
 }
 
 bool Run::after_step(const optim::StepReport* report) {
@@ -243,6 +260,9 @@ bool Run::after_step(const optim::StepReport* report) {
   ++run.made;
   run.bar->advance();
   if (run.logs) run.log_step(report);
+  // A loop's gradients are spent, and its activations are its own affair.
+  const bool looks = run.options.histograms > 0 && run.step() % run.options.histograms == 0;
+  if (report == nullptr && looks) run.write_histograms(run.step(), {});
   if (run.hooks.after_step) run.hooks.after_step(run.step(), run.last_loss);
   run.time_is_up = run.seconds() >= run.max_seconds;
 

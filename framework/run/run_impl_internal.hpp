@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <temper/run/run.hpp>
+#include <temper/train/noise_scale.hpp>
 #include <temper/train/range_test.hpp>
 
 #include "framework/run/run_folder_internal.hpp"
@@ -98,6 +99,8 @@ struct Run::Impl {
   double checkpoint_seconds = 0;
   std::int64_t gathered = 0;  // batches since the last update
   double gathered_count = 0;  // number of terms that their losses are means of
+  NoiseScale noise;           // of the gradient, from the first of the batches and all of them
+  double first_squares = 0, first_count = 0;
   LastUpdate last_update;
   std::string data_checksum;  // of some examples
   bool log_failed = false;    // a write of the log failed, and a warning was printed
@@ -134,6 +137,8 @@ struct Run::Impl {
   void save(bool evaluation_due);
   /// Makes the phase ready for its next step: the last thing before it.
   void begin_steps();
+  void note_first_batch(double count);
+  void note_noise(const optim::StepReport& report);
   void begin_search();
   void set_search_rates();
   /// What advance() does during the range test; false when it is over.
@@ -154,6 +159,7 @@ struct Run::Impl {
   void keep_checkpoint();
   void evaluate();
   void log_metrics(const Metrics& metrics);
+  void write_histograms(Step at, std::string lines);
   void write_result(const Metrics& metrics) const;
   void keep_best(const Metrics& metrics);
   bool stop_requested() const { return stop && stop->requested(); }

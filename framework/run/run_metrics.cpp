@@ -77,6 +77,7 @@ void Run::Impl::log_step(const optim::StepReport* report) {
   if (report != nullptr) {
     add("grad_norm", report->grad_norm);
     add("update_ratio", report->update_ratio);
+    if (const auto scale = noise.value()) add("noise_scale", *scale);
   }
   if (examples > 0) add("throughput", elapsed > 0 ? items / elapsed : 0.0);
   add("memory_mb", static_cast<double>(pool_stats().peak) / megabyte);

@@ -15,6 +15,13 @@ namespace {
 constexpr double newest = 0.05;  // weight of a loss in the average that decides when the test ends
 constexpr std::size_t fewest = 10;
 
+/// The upper edge of a picture: a little above the first losses. What is beyond has diverged, and is drawn there.
+double edge(const std::vector<double>& smooth) {
+  const auto lowest = std::ranges::min_element(smooth);
+  const double low = *lowest, top = *std::max_element(smooth.begin(), lowest + 1);
+  return top > low ? top + 0.15 * (top - low) : low + std::max(1e-6, std::abs(low) * 0.01);
+}
+
 }  // namespace
 
 RangeTest::RangeTest(const RangeTestOptions& options) : options_(options) {
@@ -113,9 +120,7 @@ std::string RangeTest::text() const {
   if (losses_.size() < 2) return findings() + "\n";
   const std::vector<double> smooth = smoothed();
   const double low = *std::ranges::min_element(smooth);
-  // What is above the first losses has diverged, and is drawn at the upper edge.
-  const double top = *std::ranges::max_element(smooth.begin(), smooth.begin() + (std::ranges::min_element(smooth) - smooth.begin() + 1));
-  const double high = top > low ? top + 0.15 * (top - low) : low + std::max(1e-6, std::abs(low) * 0.01);
+  const double high = edge(smooth);
   std::vector<std::string> rows(height, std::string(width, ' '));
   const auto column = [&](double rate) {
     const double part = std::log(rate / rates_.front()) / std::log(rates_.back() / rates_.front());
@@ -151,15 +156,17 @@ std::string RangeTest::text() const {
 std::string RangeTest::sample() const {
   nlohmann::json marks = nlohmann::json::array();
   if (const auto rate = suggestion()) marks.push_back({{"x", *rate}, {"label", fmt::format("--lr {:.2g}", *rate)}});
-  const std::vector<double> smooth = smoothed();
-  std::vector<double> drawn;  // an outlier would flatten the picture
-  for (const double loss : losses_) drawn.push_back(std::min(loss, limit()));
+  std::vector<double> smooth = smoothed(), losses = losses_;
+  const double high = smooth.empty() ? 0.0 : edge(smooth);
+  for (std::vector<double>* curve : {&smooth, &losses}) {
+    for (double& loss : *curve) loss = std::min(loss, high);
+  }
   return nlohmann::json{
       {"kind", "chart"},
       {"title", "Learning rate range test"},
       {"caption", findings()},
       {"x", {{"name", "learning rate"}, {"log", true}, {"values", rates_}}},
-      {"series", {{{"name", "loss"}, {"values", drawn}, {"faint", true}}, {{"name", "smoothed"}, {"values", smooth}}}},
+      {"series", {{{"name", "loss"}, {"values", losses}, {"faint", true}}, {{"name", "smoothed"}, {"values", smooth}}}},
       {"marks", marks}}
       .dump();
 }

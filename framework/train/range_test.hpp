@@ -38,9 +38,9 @@ class RangeTest {
   /// The update cannot be made: the test is over, as after a loss that is not finite.
   void diverge();
 
-  bool diverged() const { return diverged_; }
-  const std::vector<double>& rates() const { return rates_; }
-  const std::vector<double>& losses() const { return losses_; }
+  bool diverged() const { return diverged_; }                     ///< whether the loss grew too large, or was not finite
+  const std::vector<double>& rates() const { return rates_; }    ///< of the updates so far
+  const std::vector<double>& losses() const { return losses_; }  ///< before each of them
   /// The losses, smoothed over neighbours on both sides so that nothing is delayed: by a Gaussian whose deviation is 3
   /// of 100 updates. Losses above the limit at which the test ends count as the limit.
   std::vector<double> smoothed() const;

@@ -102,7 +102,7 @@ def test_folder(bench):
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     expected = "config.toml metrics.jsonl model.txt model.safetensors report.html result.json".split()
     expected += [f"checkpoints/{name}.safetensors" for name in ("last", "previous", "best")]
-    names.discard("samples.json")  # only written if the model makes mistakes
+    expected.append("samples.json")
     check(names == set(expected), f"the folder holds {sorted(names)}")
     entries = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     training = [e for e in entries if "train/loss" in e]
@@ -158,7 +158,7 @@ def test_options(bench):
     for name, method in (("--momentum", "sgd"), ("--l2", "adam")):
         out = [bench.mlp("--optimizer", method, *more)[1] for more in ([], [name, "0.5"])]
         check(weights(out[0]) != weights(out[1]), f"{name} changes nothing")
-    for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--tensorboard", None)):
+    for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--histograms", "5"), ("--tensorboard", None)):
         out = bench.mlp(name, *([value] if value else []))[1]
         check(weights(out) == base, f"{name} changes the weights")
     events = list((pathlib.Path(out) / "tensorboard").glob("events.out.tfevents.*"))
@@ -825,6 +825,33 @@ def test_find_lr(bench):
     jobs.run(bench.command("cnn", *more, "--find-lr", out=out))
     differ = jobs.differences(jobs.state(plain), jobs.state(out))
     check(not differ, f"with --accumulate: {differ} differ after --find-lr")
+
+
+def test_histograms(bench):
+    """--histograms writes how weights, gradients and activations are distributed, and changes nothing else."""
+    for model in jobs.JOBS:
+        if not (bench.programs / f"temper-{model}").exists():
+            continue
+        plain, out = bench.folder(), bench.folder()
+        jobs.run(bench.command(model, out=plain))
+        jobs.run(bench.command(model, "--histograms", "6", "--stop-at", "14", out=out))
+        with open(out / "histograms.jsonl", "a") as file:
+            file.write('{"step":18,"ki')  # as a run that is killed leaves it
+        jobs.run(bench.command(model, "--histograms", "6", "--resume", out=out))
+        differ = jobs.differences(jobs.state(plain), jobs.state(out))  # --stop-at evaluates once more
+        check(not {"weights", "checkpoint"} & set(differ), f"{model}: {differ} differ with --histograms")
+        lines = []
+        for line in (out / "histograms.jsonl").read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                check(line == '{"step":18,"ki', f"{model}: {line}")
+        kinds = {"weight"} if model in ("pair", "stream") else {"weight", "gradient", "activation"}
+        check({line["kind"] for line in lines} == kinds, f"{model}: kinds are {set(line['kind'] for line in lines)}")
+        steps = {line["step"] for line in lines}
+        check({6, 12, 18, 24} <= steps and all(step % 6 == 0 for step in steps), f"{model}: steps {steps}")
+        check(all(sum(line["counts"]) > 0 and line["low"] <= line["mean"] <= line["high"] for line in lines), f"{model}: {lines[0]}")
+        check('"histograms":[{"kind":"weight"' in (out / "report.html").read_text(), f"{model}: none in the report")
 
 
 def test_stop_at(bench):

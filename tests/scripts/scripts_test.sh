@@ -118,6 +118,11 @@ expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
+call "$run" sweep mlp --try "lr=1, 2"
+expect "a sweep is forwarded" "7 temper-mlp: <sweep> <--try> <lr=1, 2>" "$code $out"
+call "$run" sweep resnet9
+expect "a sweep of an unknown model" "run.sh: there is no model 'resnet9'; there are: cnn mlp" "$err"
+
 # Of two commands at once, the second waits for the first.
 flock "$project/build/release.lock" sleep 3 &
 until ! flock --nonblock "$project/build/release.lock" true; do sleep 0.05; done  # the first has it

@@ -3,7 +3,7 @@
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) if (value != null) element.setAttribute(name, value);
-  element.append(...children.flat().filter((child) => child != null && child !== false));
+  element.append(...children.flat(3).filter((child) => child != null && child !== false));
   return element;
 }
 
@@ -39,4 +39,47 @@ function drawChart(sample) {
 
 function chart(sample) {
   return el("figure", { class: "chart" }, drawChart(sample), el("figcaption", {}, sample.caption));
+}
+
+/** Counts of guesses a label, darker where more of the label's examples are. */
+function matrix(sample) {
+  const share = (row, count) => count / Math.max(1, row.reduce((a, b) => a + b, 0));
+  return el("div", { class: "scroll" }, el("table", { class: "matrix" },
+    el("thead", {}, el("tr", {}, el("th", {}, "label \\ guess"), sample.names.map((name) => el("th", { class: "number" }, name)))),
+    el("tbody", {}, sample.rows.map((row, i) => el("tr", {}, el("th", { scope: "row" }, sample.names[i]),
+      row.map((count, j) => el("td", { class: i === j ? "number right" : "number", style: `--share: ${share(row, count).toFixed(3)}` }, count ? grouped(count) : "")))))));
+}
+
+/** A tensor's histograms over the steps: a column a step, a row a range of values. */
+function heat({ name, snapshots }) {
+  const rows = 40, wide = 6, low = Math.min(...snapshots.map((s) => s.low)), high = Math.max(...snapshots.map((s) => s.high)), span = high - low || 1;
+  const canvas = el("canvas", { width: snapshots.length * wide, height: rows * 2, role: "img", "aria-label": name });
+  const context = canvas.getContext("2d");
+  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() || "#1f6feb";
+  snapshots.forEach((s, column) => {
+    const cells = new Array(rows).fill(0), size = (s.high - s.low) / s.counts.length;
+    s.counts.forEach((count, i) => {
+      // A cell's count is spread over the rows that it covers.
+      const first = (s.low + i * size - low) / span * rows, last = (s.low + (i + 1) * size - low) / span * rows;
+      for (let r = Math.floor(first); r <= Math.min(rows - 1, Math.ceil(last)); ++r) {
+        const covered = last > first ? Math.max(0, Math.min(last, r + 1) - Math.max(first, r)) / (last - first) : r === Math.min(rows - 1, Math.floor(first)) ? 1 : 0;
+        cells[r] += count * covered;
+      }
+    });
+    const most = Math.max(...cells, 1);
+    cells.forEach((count, r) => {
+      context.globalAlpha = Math.sqrt(count / most);
+      context.fillRect(column * wide, (rows - 1 - r) * 2, wide, 2);
+    });
+  });
+  const last = snapshots.at(-1);
+  return el("figure", { class: "heat" }, canvas, el("figcaption", {}, `${name}: ${digits(last.low, 3)} to ${digits(last.high, 3)} at step ${grouped(last.step)}`));
+}
+
+function histograms() {
+  const some = runs.filter((run) => run.histograms.length);
+  if (!some.length) return null;
+  const kinds = [...new Set(some[0].histograms.map((h) => h.kind))];
+  return [el("h2", {}, comparing ? `Histograms of ${some[0].name}` : "Histograms"), kinds.map((kind) => el("details", { class: "card", open: kind === kinds[0] ? "" : null },
+    el("summary", {}, `${kind}s, over the steps`), el("div", { class: "heats" }, some[0].histograms.filter((h) => h.kind === kind && h.snapshots.length).map(heat))))];
 }
