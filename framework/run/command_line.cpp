@@ -365,6 +365,7 @@ void check_contradictions(const Parser& line, const TrainOptions& options) {
 Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
   Parser line(program, own);
   line.parse(arguments);
+  for (const std::string& name : program.resuming) line.options.resume = line.options.resume || line.given(name);
   for (const char* other : {"--resume", "--dry-run"}) {
     if (line.given("--find-lr") && line.given(other)) {
       fail<UsageError>("--find-lr looks for a rate before a new run trains; leave {} out, or --find-lr", other);
@@ -399,6 +400,7 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
     all.insert(all.end(), from_file.begin(), from_file.end());
   }
   whole.parse(all);
+  whole.options.resume = line.options.resume;
   check_contradictions(line, whole.options);
   const std::string config = whole.config();
   if (whole.options.resume) {

@@ -25,6 +25,8 @@ struct Program {
   std::vector<std::string> without{};  ///< shared options that it does not have: {"--data"}
   std::vector<std::string> only{};     ///< unless empty: the only shared options that it has
   std::vector<std::string> free{};     ///< its own options that may change when a run is resumed
+  /// Those of `free` that use a finished run, such as --predict: each means --resume.
+  std::vector<std::string> resuming{};
 };
 
 /// A program's own options. The initial value of an option's variable is its default.

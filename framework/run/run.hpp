@@ -190,7 +190,7 @@ class Run {
   void sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
                      const std::vector<std::string>& names = {});
 
-  /// Writes the report and prints the results. run_program calls it at the end.
+  /// Writes the report and prints the results, if anything was trained. run_program calls it at the end.
   void finish();
 
  private:

@@ -73,11 +73,12 @@ void Run::sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
 
 void Run::finish() {
   Impl& run = *impl_;
+  if (run.phase < 0) return;  // a program without a training loop, or one that only uses a finished run
   if (run.resumed) {
     fail<FileError>("{}: of phase {}, the program has phases 0 to {}; was it made by this program?",
                     run.resumed->file.native(), run.resumed->checkpoint.notes["phase"], run.phase);
   }
-  if (!run.folder || !run.started) return;  // a program without a training loop
+  if (!run.folder || !run.started) return;
   if (!run.samples.empty()) {
     run.folder->write("samples.json", fmt::format("[{}]\n", fmt::join(run.samples, ",\n")));
   }

@@ -27,8 +27,15 @@ LEARN = {
     "cnn": (2.0, ["--steps", "60"]),
     "resnet": (1.5, ["--steps", "100", "--lr", "0.05"]),
     "gpt": (1.7, ["--steps", "120", "--lr", "1e-2"]),
+    "word2vec": (1.3, ["--steps", "300", "--lr", "0.05"]),
+    "llama": (1.7, ["--steps", "120", "--lr", "1e-2"]),
     "bert": (1.5, ["--steps", "150", "--lr", "1e-2", "--pretrain", "0", "--word-dropout", "0"]),
+    "tabular": (1.7, ["--steps", "150", "--dropout", "0", "--lr", "2e-2", "--patience", "0"]),
+    "generate": (1.5, ["--steps", "60", "--lr", "1e-2", "--ema", "0"]),
+    "forecast": (1.7, ["--steps", "150", "--lr", "1e-2"]),
 }
+
+F32_ALONE = {"tabular", "forecast", "generate"}  # programs without --dtype
 
 
 class Bench:
@@ -407,8 +414,8 @@ def test_resumed_files(bench):
 
 
 def test_bf16(bench):
-    """Every program trains in bf16, and a resumed run ends with the same bytes."""
-    for model in LEARN:
+    """Every program with --dtype trains in bf16, and a resumed run ends with the same bytes."""
+    for model in set(LEARN) - F32_ALONE:
         whole, out = bench.folder(), bench.folder()
         for folder in (whole, out):
             jobs.run(bench.command(model, "--dtype", "bf16", "--checkpoint-every", "5", out=folder))
@@ -728,6 +735,51 @@ def test_damaged_metrics(bench):
     text, _ = bench.mlp("--resume", out=out)
     check("metrics.jsonl: 1 damaged line left out; the file as it was is metrics.jsonl.damaged" in text, text)
     check(log.read_text() == "".join(lines[:2] + lines[3:]), "more than the damaged line is gone")
+
+
+def test_predictions(bench):
+    """temper-tabular writes predictions of a finished run, whole or not at all, and its errors say where a file is wrong."""
+    if not (bench.programs / "temper-tabular").exists():
+        return
+    out = bench.folder()
+    command = bench.command("tabular", "--lr", "1e-2", out=out)
+    command[command.index("--steps") + 1] = "150"
+    jobs.run(command)
+    new, predictions = bench.work / "new.csv", bench.work / "predictions.csv"
+    new.write_text("colour,weight,size\nred,1,2.2\nblue,1,0\ngreen,,\n")
+    ask = [command[0], "--out", str(out), "--predict", str(new), "--predictions", str(predictions)]
+    weights_before = weights(out)
+    text = jobs.run(ask)
+    check(f"predictions for 3 rows are in {predictions}" in text, text)
+    lines = predictions.read_text().splitlines()
+    check(lines[0] == "kind,probability of a,probability of b,probability of c", lines[0])
+    check([line[0] for line in lines[1:3]] == ["c", "a"] and len(lines) == 4, f"{lines}")
+    check(all(abs(sum(map(float, line.split(",")[1:])) - 1) < 1e-5 for line in lines[1:]), f"{lines}")
+    check(weights(out) == weights_before and not (out / "predictions.csv").exists(), "the run changed")
+    before = predictions.read_bytes()
+    for text, expected in (
+        ("colour,weight,size\nred,1,2\nred,heavy,2\n", "new.csv:3: column 'weight': 'heavy' is not a finite number"),
+        ("colour,size\nred,2\n", "new.csv: no column 'weight'; there are: colour, size"),
+    ):
+        new.write_text(text)
+        said = jobs.run(ask, 1)
+        check(expected in said, f"expected {expected} in\n{said}")
+        check(predictions.read_bytes() == before, "predictions are replaced in spite of an error")
+    said = jobs.run([command[0], "--predict", str(new), "--out", str(bench.folder())], 2)
+    check("holds no run" in said, said)
+    said = jobs.run([command[0], "--data", bench.data["table"], "--target", "sort"], 1)
+    check("--target: " in said and "has no column 'sort'" in said, said)
+
+
+def test_balance(bench):
+    """temper-cartpole keeps the pole upright for 475 of 500 steps, and ends there."""
+    if not (bench.programs / "temper-cartpole").exists():
+        return
+    out = bench.folder()
+    text = jobs.run([str(bench.programs / "temper-cartpole"), "--threads", "1", "--out", str(out)])
+    lengths = [line["test/episode length"] for line in jobs.metrics(out) if "test/episode length" in line]
+    check(lengths[-1] >= 475 and all(length < 475 for length in lengths[:-1]), f"mean lengths {lengths}")
+    check("solved after" in text and "microseconds of the CPU for a step of a cart" in text, text)
 
 
 def test_early_end(bench):
