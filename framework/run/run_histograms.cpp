@@ -70,8 +70,9 @@ void Run::look(double count, const std::function<void()>& forward) {
   const double divisor = run.options.accumulate > 1 ? run.gathered_count + count : 1.0;
   std::string lines;
   for (const Parameter& parameter : run.model().parameters()) {
-    if (!parameter.gradient().defined()) continue;
-    lines += line_of(step, "gradient", parameter.name(), parameter.gradient(), divisor);
+    // Of a sparse gradient the rows that it has.
+    const Tensor& gradient = parameter.sparse() ? parameter.row_gradient().values : parameter.gradient();
+    if (gradient.defined()) lines += line_of(step, "gradient", parameter.name(), gradient, divisor);
   }
   // The random state is restored, and nothing is recorded, so that looking changes nothing.
   const RandomState random = random_state();

@@ -10,10 +10,12 @@ namespace temper {
 double gradient_squares(const std::vector<Parameter>& parameters) {
   double total = 0;
   for (const Parameter& parameter : parameters) {
-    if (!parameter.gradient().defined()) continue;
+    // The rows that a sparse gradient leaves out are 0.
+    const Tensor& gradient = parameter.sparse() ? parameter.row_gradient().values : parameter.gradient();
+    if (!gradient.defined()) continue;
     // Eight sums at a time, which the compiler makes vectors of, in an order that is always the same.
     std::array<double, 8> sums{};
-    const auto values = parameter.gradient().values<float>();
+    const auto values = gradient.values<float>();
     std::size_t i = 0;
     for (; i + sums.size() <= values.size(); i += sums.size()) {
       for (std::size_t lane = 0; lane < sums.size(); ++lane) {

@@ -846,7 +846,7 @@ def test_histograms(bench):
                 lines.append(json.loads(line))
             except ValueError:
                 check(line == '{"step":18,"ki', f"{model}: {line}")
-        kinds = {"weight"} if model in ("pair", "stream") else {"weight", "gradient", "activation"}
+        kinds = {"weight"} if model in ("pair", "stream", "cartpole") else {"weight", "gradient", "activation"}
         check({line["kind"] for line in lines} == kinds, f"{model}: kinds are {set(line['kind'] for line in lines)}")
         steps = {line["step"] for line in lines}
         check({6, 12, 18, 24} <= steps and all(step % 6 == 0 for step in steps), f"{model}: steps {steps}")

@@ -71,6 +71,10 @@ TEST_CASE("squares of gradients are added over all parameters that have one") {
   Tape tape;
   tape.backward(sum(a * a) + sum(b) * 3.0f);
   CHECK(gradient_squares({a, b, c}) == doctest::Approx(15 * 16 + 9 * 9));
+  Parameter table(full({4, 2}, 1.0f), Role::embedding);
+  table.make_sparse();
+  table.set_row_gradient({indices({1, 3}), full({2, 2}, 0.5f)});
+  CHECK(gradient_squares({table}) == 1.0);
 }
 
 TEST_CASE("bad arguments of a noise scale throw") {
