@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <temper/train/scores.hpp>
+
 #include "framework/core/format_internal.hpp"
 #include "framework/run/run_impl_internal.hpp"
 #include "framework/tensor/bytes_internal.hpp"
@@ -52,13 +54,31 @@ void Run::sample_image(const std::string& title, const std::string& caption, con
        base64(bytes)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
+void Run::sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
+                        const std::vector<std::string>& names) {
+  const std::int64_t classes = matrix.classes();
+  if (!names.empty() && std::ssize(names) != classes) {
+    fail<ValueError>("sample_matrix: {} names for {} classes", names.size(), classes);
+  }
+  nlohmann::json labels = nlohmann::json::array(), rows = nlohmann::json::array();
+  for (std::int64_t label = 0; label < classes; ++label) {
+    labels.push_back(names.empty() ? std::to_string(label) : names[static_cast<std::size_t>(label)]);
+    nlohmann::json row = nlohmann::json::array();
+    for (std::int64_t guess = 0; guess < classes; ++guess) row.push_back(matrix.count(label, guess));
+    rows.push_back(std::move(row));
+  }
+  impl_->samples.push_back(nlohmann::json{{"kind", "matrix"}, {"title", title}, {"names", labels}, {"rows", rows}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
 void Run::finish() {
   Impl& run = *impl_;
+  if (run.phase < 0) return;  // a program without a training loop, or one that only uses a finished run
   if (run.resumed) {
     fail<FileError>("{}: of phase {}, the program has phases 0 to {}; was it made by this program?",
                     run.resumed->file.native(), run.resumed->checkpoint.notes["phase"], run.phase);
   }
-  if (!run.folder || !run.started) return;  // a program without a training loop
+  if (!run.folder || !run.started) return;
   if (!run.samples.empty()) {
     run.folder->write("samples.json", fmt::format("[{}]\n", fmt::join(run.samples, ",\n")));
   }

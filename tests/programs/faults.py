@@ -35,8 +35,8 @@ class Sweep:
         self.log = work / "calls"
         self.work = work
         kind, options, _ = jobs.JOBS[arguments.model]
-        data = jobs.make_data(work)[kind]
-        self.start = [str(arguments.programs.resolve() / f"temper-{arguments.model}"), *options, "--data", data]
+        data = ["--data", jobs.make_data(work)[kind]] if kind else []
+        self.start = [str(arguments.programs.resolve() / f"temper-{arguments.model}"), *options, *data]
         self.start += f"--steps {STEPS} --threads 1 --log-every 1 --eval-every 2 --ema 0.9 --checkpoint-every 1".split()
         self.whole = work / "whole"
         self.run(self.whole)

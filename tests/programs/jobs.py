@@ -1,6 +1,7 @@
 """What the tests of the training programs share: small jobs, synthetic data, and reading and changing checkpoints."""
 
 import json
+import math
 import os
 import pathlib
 import random
@@ -37,6 +38,27 @@ JOBS = {
     "bert": (
         "wordnet",
         "--batch-size 8 --layers 1 --heads 2 --width 16 --hidden 16 --vocabulary 60 --pretrain 1".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
+    "word2vec": ("text", ["--batch-size", "8", "--width", "8"], ["moments", "k", "loader", "averages"]),
+    "tabular": (
+        "table",
+        "--batch-size 8 --target kind --members 2 --blocks 1 --width 8 --embedding-width 4 --bins 4".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
+    "forecast": (
+        "series",
+        "--batch-size 8 --season 6 --lookback 8 --horizon 3 --width 8 --layers 2 --dropout 0.1".split(),
+        ["moments", "k", "loader", "averages", "random"],
+    ),
+    "cartpole": (
+        None,
+        "--environments 3 --horizon 8 --minibatches 2 --width 8 --episodes 2 --go-on".split(),
+        ["moments", "averages", "random", "cart"],
+    ),
+    "generate": (
+        "images",
+        "--batch-size 8 --network diffusion --channels 8 --sampling-steps 2 --columns 1 --evaluated 8".split(),
         ["moments", "k", "loader", "averages", "random"],
     ),
     "stream": ("records", ["--batch-size", "8"], ["moments", "loader", "averages"]),
@@ -82,6 +104,29 @@ def make_wordnet(folder):
     return folder
 
 
+def make_table(folder):
+    """Numbers and categories on which the class depends."""
+    draw = random.Random(5)
+    lines = ["size,colour,weight,kind"]
+    for i in range(96):  # 64 of them for training, 8 batches
+        kind = i % 3
+        size = "" if i % 10 == 0 else f"{kind + draw.gauss(0, 0.5):.3f}"
+        lines.append(f"{size},{'red' if draw.random() < kind / 2 else 'blue'},{draw.uniform(0, 9):.2f},{'abc'[kind]}")
+    path = folder / "table.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def make_series(folder):
+    """A wave with noise, of which some steps are missing."""
+    draw = random.Random(6)
+    values = [f"{10 + 0.05 * i + 3 * math.sin(i * math.pi / 3) + draw.gauss(0, 0.1):.3f}" for i in range(110)]
+    lines = ["step,value", *(f"{i},{'' if i % 25 == 7 else value}" for i, value in enumerate(values))]
+    path = folder / "series.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
 def make_records(folder):
     """Examples of tensors in record files, and a text of tokens, as save_records and TokenFileWriter write them."""
     draw = random.Random(4)
@@ -109,7 +154,9 @@ def make_records(folder):
 def make_data(work):
     """The folder or file of each kind of data, below `work`."""
     data = {}
-    for kind, make in (("images", make_images), ("text", make_text), ("wordnet", make_wordnet), ("records", make_records)):
+    makers = {"images": make_images, "text": make_text, "wordnet": make_wordnet, "records": make_records, "table": make_table,
+              "series": make_series}
+    for kind, make in makers.items():
         folder = work / kind
         folder.mkdir(parents=True)
         data[kind] = str(make(folder))
@@ -118,7 +165,8 @@ def make_data(work):
 
 def command(programs, model, data, out, *more):
     kind, options, _ = JOBS[model]
-    return [str(programs / f"temper-{model}"), *COMMON, *options, "--data", data[kind], "--out", str(out), *more]
+    where = ["--data", data[kind]] if kind else []
+    return [str(programs / f"temper-{model}"), *COMMON, *options, *where, "--out", str(out), *more]
 
 
 def run(arguments, expect=0, **options):

@@ -24,6 +24,7 @@ DROPPED = {  # the tensors that are zeroed, or the new value of a text
     "buffers": lambda name: name.startswith("model/") and name.endswith(("running_mean", "running_var")),
     "own tensor": lambda name: name == "model/state/mean image",
     "own number": ("note/state/balance", lambda text: "1"),
+    "cart": ("note/state/cart 0 position", lambda text: "0.01"),
     "k": ("optimizer/k", lambda text: "0"),
     "random": ("random", lambda text: f"{text.split()[0]} 0 0"),
     "loader": ("loader", lambda text: f"1 0 {text.split()[2]}"),
