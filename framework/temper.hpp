@@ -37,6 +37,7 @@
 #include <temper/io/numpy.hpp>
 #include <temper/io/records.hpp>
 #include <temper/io/save.hpp>
+#include <temper/io/shards.hpp>
 #include <temper/io/table_transform.hpp>
 #include <temper/io/token_file.hpp>
 #include <temper/io/tokenizer.hpp>

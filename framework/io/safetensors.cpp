@@ -67,7 +67,9 @@ void check_text(const char* what, const std::string& text) {
   }
 }
 
-void check_names(const Tensors& tensors, const Metadata& metadata) {
+}  // namespace
+
+void detail::check_names(const Tensors& tensors, const Metadata& metadata) {
   for (const auto& [name, tensor] : tensors) {
     const bool control =
         std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
@@ -84,6 +86,8 @@ void check_names(const Tensors& tensors, const Metadata& metadata) {
     if (key.starts_with(checksum_key)) fail<ValueError>("save: the metadata key '{}' is reserved", printable(key));
   }
 }
+
+namespace {
 
 std::string json_string(std::string_view text) { return nlohmann::json(text).dump(); }
 
@@ -130,7 +134,8 @@ std::string read_header_text(detail::ByteSource& source) {
   if (length == 0) fail<FileError>("header_empty: the header has no bytes");
   if (length > detail::max_header_bytes) {
     if (const std::string_view kind = detail::file_kind(length_bytes); !kind.empty()) {
-      fail<FileError>("not_safetensors: this is {}", kind);
+      const bool python = kind.find("torch.save") != kind.npos || kind.find("pickle") != kind.npos;
+      fail<FileError>("not_safetensors: this is {}{}", kind, python ? detail::conversion_from_torch : "");
     }
     fail<FileError>("header_too_large: {} bytes, at most {} are supported", length, detail::max_header_bytes);
   }
@@ -249,7 +254,7 @@ TensorFile read_safetensors(ByteSource& source, const LoadOptions& options) {
 }  // namespace detail
 
 void save_tensors(const std::filesystem::path& path, const Tensors& tensors, const Metadata& metadata) {
-  check_names(tensors, metadata);
+  detail::check_names(tensors, metadata);
   Metadata stored = metadata;
   for (const auto& [name, tensor] : tensors) {
     stored[std::string(tensor_checksum_key) + name] = crc32_text(detail::bytes_of(tensor));

@@ -52,6 +52,15 @@ void check_json_text(std::string_view text);
 
 TensorFile read_safetensors(ByteSource& source, const LoadOptions& options);
 
+/// Throws: ValueError for a name or a metadata key that cannot be stored, and for an undefined tensor.
+void check_names(const Tensors& tensors, const Metadata& metadata);
+
+/// What to do with a file of PyTorch's own format, which only Python reads.
+inline constexpr std::string_view conversion_from_torch =
+    "; if PyTorch wrote it, convert it in Python:\n"
+    "  import torch, safetensors.torch as st\n"
+    "  st.save_file({k: v.clone() for k, v in torch.load(\"FILE\", weights_only=True).items()}, \"model.safetensors\")";
+
 /// A tensor of a stored dtype that is not one of ours, converted. Throws: FileError for a number that i64 cannot hold.
 Tensor converted_from(const StoredDtype& dtype, const Shape& shape, std::span<const std::byte> bytes,
                       std::string_view name);

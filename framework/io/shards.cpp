@@ -50,7 +50,11 @@ std::optional<fs::path> shard_index_of(const fs::path& path) {
     // A folder with one file needs no index.
     if (fs::exists(path / name, ignored)) return path / name;
   }
-  fail<FileError>("{}: a folder without model.safetensors or model.safetensors.index.json", printable(path.native()));
+  const bool torch =
+      fs::exists(path / "pytorch_model.bin", ignored) || fs::exists(path / "pytorch_model.bin.index.json", ignored);
+  fail<FileError>("{}: a folder without model.safetensors or model.safetensors.index.json{}{}",
+                  printable(path.native()), torch ? ", with pytorch_model.bin" : "",
+                  torch ? conversion_from_torch : "");
 }
 
 TensorFile read_shards(const fs::path& index, const LoadOptions& options,

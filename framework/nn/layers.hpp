@@ -12,6 +12,7 @@
 #include <temper/nn/group_norm.hpp>
 #include <temper/nn/init.hpp>
 #include <temper/nn/linear.hpp>
+#include <temper/nn/lora.hpp>
 #include <temper/nn/norm.hpp>
 #include <temper/nn/pool.hpp>
 #include <temper/nn/recurrent.hpp>

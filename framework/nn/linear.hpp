@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/nn/module.hpp>
 
@@ -7,6 +9,14 @@ namespace temper::nn {
 
 struct LinearOptions {
   bool bias = true;
+};
+
+/// A low-rank update beside a Linear's weight: scale * B (A x) is added to the output. See lora().
+struct LowRank {
+  Parameter a;           ///< "lora_A.weight" [rank, in], f32, rounded to the layer's dtype when it is used
+  Parameter b;           ///< "lora_B.weight" [out, rank], likewise
+  float scale = 1.0f;    ///< of the update
+  double dropout = 0.0;  ///< probability with which elements of x are dropped from it in training
 };
 
 /// y = x W^T + b. Input [..., in], output [..., out]; weight [out, in], bias [out], initialized as in PyTorch.
@@ -19,7 +29,8 @@ class Linear : public Layer {
   std::string description() const override;
 
   Parameter weight;
-  Parameter bias;  ///< undefined without bias
+  Parameter bias;                   ///< undefined without bias
+  std::optional<LowRank> low_rank;  ///< none at first
 
   /// The output with another tensor as the weight, for one that is computed: see nn::WeightNorm.
   Tensor with_weight(const Tensor& x, const Tensor& other_weight) const;
@@ -35,6 +46,8 @@ class Linear : public Layer {
 
  private:
   Tensor optional_bias() const;
+  /// Whether the output is more than one linear operation, or is watched, so that nothing can be fused with it.
+  bool apart() const;
 };
 
 }  // namespace temper::nn

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include <temper/io/shards.hpp>
+
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
@@ -231,7 +233,7 @@ void save_llama(const fs::path& folder, const Llama& model, std::int64_t end) {
     fail<ValueError>(
         "save_llama: qkv_bias and feed_forward_bias without output_bias, which no published architecture has");
   }
-  export_model(folder / "model.safetensors", model, llama_map(config));
+  save_shards(folder, export_tensors(state_dict(model), llama_map(config)), {}, {{"format", "pt"}});
   const std::string text = config_text(config, end);
   detail::AtomicFile file(folder / "config.json");
   file.write(std::as_bytes(std::span(text)));

@@ -21,8 +21,9 @@ ImportMap llama_map(const LlamaConfig& config);
 /// Throws: FileError when the file is damaged, or does not fit the model; then it lists every tensor that does not.
 void load_llama(const std::filesystem::path& path, Llama& model, const MatchOptions& options = {});
 
-/// Writes a folder with config.json and weights that Hugging Face's transformers loads. `end` is the token that ends a
-/// text, for their generation; -1 for none. Throws: FileError when a file cannot be written.
+/// Writes a folder with config.json and weights, in shards if they are large, that Hugging Face's transformers loads.
+/// `end` is the token that ends a text, for their generation; -1 for none. Throws: FileError when a file cannot be
+/// written.
 void save_llama(const std::filesystem::path& folder, const Llama& model, std::int64_t end = -1);
 
 }  // namespace temper::models

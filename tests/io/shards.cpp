@@ -4,6 +4,7 @@
 
 #include <temper/core/errors.hpp>
 #include <temper/io/safetensors.hpp>
+#include <temper/io/shards.hpp>
 
 #include "framework/io/safetensors_internal.hpp"
 #include "tests/data/files.hpp"
@@ -74,4 +75,57 @@ TEST_CASE("shards: an index that is not JSON, contradicts the files, or points o
   CHECK(shards.error(R"("a":"gone.safetensors")").find("gone.safetensors: cannot open") != std::string::npos);
   const auto path = shards.write("model.safetensors.index.json", "[");
   CHECK(error_of([&] { load_tensors(path); }) == path.native() + ": index_not_json: expected an index of shards");
+}
+
+TEST_CASE("shards are written up to a size, with an index that load_tensors reads") {
+  const Folder folder;
+  const Tensors tensors = {
+      {"a", full({2}, 1.0f)}, {"b", full({3}, 2.0f)}, {"c", full({9}, 3.0f)}, {"d", full({1}, 4.0f)}};
+  const auto holds = [&](const char* file) { return std::filesystem::exists(folder / file); };
+  save_shards(folder.path(), tensors, {.max_bytes = 20}, {{"format", "pt"}});
+  // a and b have 20 bytes together; c alone has more.
+  CHECK(load_tensors(folder / "model-00001-of-00003.safetensors").tensors.size() == 2);
+  CHECK(load_tensors(folder / "model-00002-of-00003.safetensors").tensors.contains("c"));
+  CHECK(load_tensors(folder / "model-00003-of-00003.safetensors").metadata.at("format") == "pt");
+  CHECK(Folder::read(folder / "model.safetensors.index.json") ==
+        "{\n  \"metadata\": {\n    \"total_size\": 60\n  },\n  \"weight_map\": {\n"
+        "    \"a\": \"model-00001-of-00003.safetensors\",\n    \"b\": \"model-00001-of-00003.safetensors\",\n"
+        "    \"c\": \"model-00002-of-00003.safetensors\",\n    \"d\": \"model-00003-of-00003.safetensors\"\n  }\n}\n");
+  const Tensors read = load_tensors(folder.path()).tensors;
+  CHECK(read.size() == 4);
+  CHECK(read.at("c").values<float>()[8] == 3.0f);
+
+  // What was there never mixes with what comes.
+  save_shards(folder.path(), {{"e", ones({2})}});
+  CHECK(!holds("model.safetensors.index.json"));
+  CHECK(load_tensors(folder.path()).tensors.contains("e"));
+  save_shards(folder.path(), tensors, {.max_bytes = 1});
+  CHECK(!holds("model.safetensors"));
+  CHECK(load_tensors(folder.path()).tensors.size() == 4);
+
+  CHECK(error_of([&] { save_shards(folder.path(), tensors, {.max_bytes = 0}); }) ==
+        "save_shards: max_bytes 0, expected at least 1");
+  CHECK(error_of([&] { save_shards(folder.path(), Tensors()); }) == folder.path().native() + ": no tensors to save");
+  CHECK(error_of([&] {
+          save_shards(folder.path(), {{"a", ones({2})}, {"b\n", ones({2})}});
+        }).find("tensor's name") != std::string::npos);
+  CHECK(load_tensors(folder.path()).tensors.size() == 4);
+}
+
+TEST_CASE("files of PyTorch's own format are refused with the lines of Python that convert them") {
+  const Folder folder;
+  const std::string lines =
+      "; if PyTorch wrote it, convert it in Python:\n"
+      "  import torch, safetensors.torch as st\n"
+      "  st.save_file({k: v.clone() for k, v in torch.load(\"FILE\", weights_only=True).items()}, "
+      "\"model.safetensors\")";
+  const auto path =
+      folder.write("pytorch_model.bin", std::string("PK\x03\x04\x14\0\0\0\0\0", 10) + std::string(30, 'x'));
+  CHECK(error_of([&] { load_tensors(path); }) ==
+        path.native() + ": not_safetensors: this is a zip archive, as torch.save and numpy.savez write" + lines);
+  CHECK(error_of([&] { load_tensors(folder.path()); }) ==
+        folder.path().native() +
+            ": a folder without model.safetensors or model.safetensors.index.json, with pytorch_model.bin" + lines);
+  const auto pickle = folder.write("old.pt", "\x80\x02\x8a\nl\xfc\x9c\x46\xf9" + std::string(30, 'x'));
+  CHECK(error_of([&] { load_tensors(pickle); }).ends_with(lines));
 }
