@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh report RUN... draws its report,
-# ./run.sh bench WHAT measures. See ./run.sh --help.
+# ./run.sh [MODEL] [options]: installs what is missing, builds, trains. ./run.sh sweep MODEL searches for good options,
+# ./run.sh report RUN... draws its report, ./run.sh bench WHAT measures. See ./run.sh --help.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -19,6 +19,7 @@ case ${1-} in
   -h | --help)
     cat <<END
 Usage: ./run.sh [MODEL] [options]
+       ./run.sh sweep MODEL --try OPTION=VALUES... [--runs N] [options]
        ./run.sh report FOLDER... [-o FILE]
        ./run.sh bench WHAT [options]
        ./run.sh docs [--check]
@@ -29,15 +30,19 @@ Models: ${models[*]}
 
 ./run.sh MODEL --help lists the options of a model. ./test.sh runs the tests.
 
+sweep trains with many values of some options and compares them: ./run.sh sweep mlp --try lr=1e-4..1e-2:log --runs 27.
+./run.sh sweep MODEL --help lists what it takes.
+
 report writes an HTML page about a run, or about several beside each other: ./run.sh report runs/cnn runs/resnet
 
 docs makes the documentation's site in build/docs: guides, and a reference of every public name. --check opens each of its
 pages in a headless Chromium.
 
-bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations),
-compare (training steps beside LibTorch's), scale (how a training step grows), lengths (what it costs that each step has
-another length), loader (examples a second beside PyTorch's DataLoader), overheads (of an operation, of compiling, starting
-and building) or check (whether ratios are still as recorded). optim, ops, compare and check need LibTorch, loader PyTorch.
+bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations), sparse
+(a step of tables whose gradients are rows), compare (training steps beside LibTorch's), scale (how a training step grows),
+lengths (what it costs that each step has another length), cliffs (sizes at which a layer is slower than its neighbours),
+loader (examples a second beside PyTorch's DataLoader), overheads (of an operation, of compiling, starting and building) or
+check (whether ratios are still as recorded). optim, ops, sparse, compare and check need LibTorch, loader PyTorch.
 ./run.sh bench WHAT --help lists the options.
 END
     exit 0
@@ -47,11 +52,11 @@ esac
 # run_bench WHAT [options]: builds the benchmarks, with LibTorch's side if they compare with it, and runs them.
 run_bench() {
   local what=${1-}
-  [[ " limits optim ops compare scale lengths loader overheads check " == *" $what "* ]] ||
-    die "there is no benchmark '$what'; there are: limits, optim, ops, compare, scale, lengths, loader, overheads, check"
+  [[ " limits optim ops sparse compare scale lengths cliffs loader overheads check " == *" $what "* ]] ||
+    die "there is no benchmark '$what'; there are: limits, optim, ops, sparse, compare, scale, lengths, cliffs, loader, overheads, check"
   need_packages "${build_packages[@]}" "${bench_packages[@]}"
   local cache=$root/build/bench/CMakeCache.txt
-  if [[ " limits scale lengths loader overheads " != *" $what "* ]]; then
+  if [[ " limits scale lengths cliffs loader overheads " != *" $what "* ]]; then
     need_packages "${bench_torch_packages[@]}"
     [[ -e $cache && $(<"$cache") == *TEMPER_BENCH_TORCH:BOOL=ON* ]] || configure bench -DTEMPER_BENCH_TORCH=ON
   fi
@@ -59,6 +64,7 @@ run_bench() {
     compare) build bench compare ;;
     scale) build bench compare-gpt-temper ;;
     lengths) build bench overheads-lengths ;;
+    cliffs) build bench cliffs ;;
     loader)
       [[ " $* " == *" --python"* ]] || need_packages "${bench_loader_packages[@]}"
       build bench loader-temper
@@ -93,6 +99,11 @@ if [[ ${1-} == docs ]]; then
 fi
 
 model=cnn
+sweep=()
+if [[ ${1-} == sweep ]]; then
+  sweep=(sweep)
+  shift
+fi
 if (($#)) && [[ $1 != -* ]]; then
   model=$1
   shift
@@ -100,7 +111,7 @@ fi
 [[ " ${models[*]} " == *" $model "* ]] || die "there is no model '$model'; there are: ${models[*]}"
 
 case $model in
-  gpt) data_packages=("${bible_packages[@]}") ;;
+  gpt | llama | word2vec) data_packages=("${bible_packages[@]}") ;;
   bert) data_packages=("${wordnet_packages[@]}") ;;
   tabular | cartpole) data_packages=() ;; # any CSV file; none
   forecast) data_packages=("${series_packages[@]}") ;;
@@ -110,4 +121,4 @@ need_packages "${build_packages[@]}" "${data_packages[@]}"
 build release "temper-$model"
 # The command that the program prints when it explains how to resume a run.
 export TEMPER_COMMAND="./run.sh $model"
-exec "$root/build/release/bin/temper-$model" "$@"
+exec "$root/build/release/bin/temper-$model" "${sweep[@]}" "$@"

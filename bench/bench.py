@@ -11,6 +11,7 @@ import pathlib
 import statistics
 import sys
 
+import cliffs
 import compare
 import lengths
 import loading
@@ -38,6 +39,13 @@ RATIOS = {
         ("LibTorch / Temper, 4,000 tensors of 768", "torch_small_adamw", "small_adamw", 20.0),
         ("LibTorch with set_to_none / Temper, 4,000", "torch_small_adamw_set_to_none", "small_adamw", None),
         ("LibTorch / Temper, 4,000 tensors, clipping", "torch_small_adamw_clipped", "small_adamw_clipped", 20.0),
+    ],
+    "sparse": [
+        ("LibTorch / Temper, SGD by rows", "torch_sgd", "sgd", 5.0),
+        ("LibTorch's SparseAdam / lazy Adam", "torch_sparse_adam", "adam_lazy", 5.0),
+        ("LibTorch's SparseAdam / exact AdamW", "torch_sparse_adam", "adamw_exact", None),
+        ("LibTorch's SparseAdam / row-wise Adagrad", "torch_sparse_adam", "row_wise_adagrad", 5.0),
+        ("AdamW of all rows / exact AdamW", "adamw_dense", "adamw_exact", None),
     ],
 }
 
@@ -86,7 +94,7 @@ def ratios(wanted, medians):
 
 def main():
     parser = argparse.ArgumentParser(prog="./run.sh bench", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["limits", "optim", "ops", "compare", "scale", "lengths", "loader", "overheads", "check"])
+    parser.add_argument("what", choices=["limits", "optim", "ops", "sparse", "compare", "scale", "lengths", "cliffs", "loader", "overheads", "check"])
     parser.add_argument("--build", type=pathlib.Path, default=HERE.parent / "build" / "bench",
                         help="build folder")
     parser.add_argument("--quick", action="store_true", help="run a few steps as a test; stores no results")
@@ -117,6 +125,8 @@ def main():
         results = scale.run(programs, environment(), runner, options)
     elif options.what == "lengths":
         results = lengths.run(programs, environment(), runner, options)
+    elif options.what == "cliffs":
+        results = cliffs.run(programs, environment(), runner, options)
     elif options.what == "loader":
         results = loading.run(programs, environment(), runner, options)
     elif options.what == "overheads":

@@ -123,9 +123,24 @@ def loaders(results):
     return [table(head, rows), f"PyTorch: {results['torch']}, whose workers are processes; one thread each."]
 
 
+def cliffs(results):
+    """The worst size along each axis, and how many are beyond the bounds."""
+    axes, rows = {}, []
+    for r in results["rows"]:
+        axes.setdefault(f"{r['operation']} by {r['axis']}", []).append(r)
+    for name, points in axes.items():
+        worst, slowest = max(points, key=lambda p: p["cliff"]), max(points, key=lambda p: p["threads"])
+        rows.append([name, str(len(points)), f"{worst['cliff']:.2f} at {worst['value']}",
+                     str(sum(p["cliff"] > results["at_most"] for p in points)),
+                     f"{slowest['threads']:.2f} at {slowest['value']}",
+                     str(sum(p["threads"] > results["slower"] for p in points))])
+    return [table(["a step of", "sizes", "price beside its neighbours", f"above {results['at_most']:g}",
+                   "all threads beside one", f"above {results['slower']:g}"], rows)]
+
+
 BODIES = {"compare": comparison, "ops": lambda results, _: operations(results), "scale": lambda results, _: growth(results),
           "overheads": lambda results, _: overheads(results), "lengths": lambda results, _: any_length(results),
-          "loader": lambda results, _: loaders(results)}
+          "loader": lambda results, _: loaders(results), "cliffs": lambda results, _: cliffs(results)}
 
 
 def parts(what, results, limits=None):
@@ -153,7 +168,7 @@ def optimizer_growth(results):
 def write(path, folder):
     """Writes the tables of all results between the marks in RESULTS.md, and leaves the text around them as it is."""
     kept = {what: json.loads((folder / f"{what}.json").read_text())
-            for what in ("limits", "optim", "ops", "compare", "scale", "lengths", "loader", "overheads") if (folder / f"{what}.json").exists()}
+            for what in ("limits", "optim", "ops", "compare", "scale", "lengths", "cliffs", "loader", "overheads") if (folder / f"{what}.json").exists()}
     page = path.read_text()
     for what, results in kept.items():
         begin, end = f"<!-- {what}: written by bench.py -->", f"<!-- end of {what} -->"

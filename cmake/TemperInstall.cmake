@@ -24,6 +24,10 @@ configure_package_config_file(cmake/temper-config.cmake.in temper-config.cmake I
   NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
 # While the version is 0.x, a new minor version may change the interface.
 write_basic_package_version_file(temper-config-version.cmake COMPATIBILITY SameMinorVersion)
+# The build tree is a package, too: -Dtemper_DIR=<build>.
+export(EXPORT temper FILE ${PROJECT_BINARY_DIR}/temper-targets.cmake NAMESPACE temper::)
+configure_file(cmake/FindDNNL.cmake FindDNNL.cmake COPYONLY)
+configure_file(cmake/FindSentencePiece.cmake FindSentencePiece.cmake COPYONLY)
 install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
   cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake DESTINATION ${package_dir})
 
@@ -38,7 +42,18 @@ if(NOT TEMPER_STATIC)
 else()
   string(APPEND pc_libraries " ${pc_dependencies}")
 endif()
-# Relative, because the prefix can still change when it is installed.
-file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+# Relative, because the prefix can still change when it is installed; absolute folders (as of Nix and Guix) stay as they are.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
+else()
+  file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(PREPEND pc_prefix "\${pcfiledir}/")
+endif()
+foreach(folder LIBDIR INCLUDEDIR)
+  set(pc_${folder} "${CMAKE_INSTALL_${folder}}")
+  if(NOT IS_ABSOLUTE "${pc_${folder}}")
+    string(PREPEND pc_${folder} "\${prefix}/")
+  endif()
+endforeach()
 configure_file(cmake/temper.pc.in temper.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/temper.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

@@ -7,7 +7,8 @@ die() {
   exit 2
 }
 
-# The users of these lists are the scripts that source this file.
+# The names are the same on Debian 12, 13 and testing and on Ubuntu 24.04 and 26.04, but for what a system does not have.
+# CONTRIBUTING.md says which of them were tried. The users of these lists are the scripts that source this file.
 # shellcheck disable=SC2034
 build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
@@ -32,9 +33,37 @@ bench_loader_packages=(python3-torch python3-numpy)
 # shellcheck disable=SC2034
 test_packages=(doctest-dev doxygen pkgconf qemu-user python3-numpy python3-protobuf "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
 
+# "ubuntu 24.04", or the name alone where a system has no version (Debian testing)
+system() {
+  local ID=unknown VERSION_ID=
+  # shellcheck source=/dev/null
+  [[ ! -r ${TEMPER_OS_RELEASE:-/etc/os-release} ]] || source "${TEMPER_OS_RELEASE:-/etc/os-release}"
+  printf '%s' "$ID${VERSION_ID:+ $VERSION_ID}"
+}
+
+# missing_on <system>: the packages of these lists that it does not have.
+missing_on() {
+  case $1 in
+    "ubuntu 24.04") echo libtorch-dev python3-torch chromium ;;
+    "ubuntu 26.04") echo chromium ;;
+  esac
+}
+
 # need_packages <package>...: installs missing packages. Prints nothing and does not use the network if all are installed.
 need_packages() {
-  command -v dpkg-query >/dev/null || die "this needs Debian 12 or a relative with apt; the packages are: $*"
+  local system
+  system=$(system)
+  command -v dpkg-query >/dev/null ||
+    die "this installs packages by apt, on Debian 12, 13 and testing and on Ubuntu 24.04 and 26.04; this system is $system. \
+It needs g++ 12 or clang++ 14, or newer, CMake 3.25, and what these packages of Debian hold: $*"
+  case $system in
+    "ubuntu 2"[0-3].* | "ubuntu 1"* | "debian "[1-9] | "debian 1"[01])
+      die "$system is too old: its compiler and its oneDNN are. This needs Debian 12 or Ubuntu 24.04, or newer" ;;
+  esac
+  local absent
+  for absent in $(missing_on "$system"); do
+    [[ " $* " != *" $absent "* ]] || die "$system has no package $absent, which this needs"
+  done
 
   local installed package missing=()
   installed=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' "$@" 2>/dev/null || true) "

@@ -5,6 +5,7 @@
 #include "framework/core/format_internal.hpp"
 #include "optim/adam_internal.hpp"
 #include "optim/kernels/table.hpp"
+#include "optim/rows_internal.hpp"
 #include "optim/take_internal.hpp"
 
 namespace temper::optim {
@@ -44,8 +45,27 @@ std::uint32_t rounding_key(std::uint64_t seed, const Piece& piece) {
   return static_cast<std::uint32_t>(x);
 }
 
+/// With Rows::exact: what is owed to a row of a sparse parameter; see detail::catch_up.
+void catch_up(const Piece& row, std::span<const Now> missed) {
+  using Scalars = optim_kernels::AdamScalars;
+  float *const m = row.state(exp_avg), *const v = row.state(exp_avg_sq);
+  const optim_kernels::AdamColumns columns{.p = row.p, .g = row.g, .m = m, .v = v, .v_max = nullptr, .lost = nullptr};
+  detail::catch_up(
+      row, missed, *row.state(first_optional), m, v, [](const Now& now) { return now.get<Scalars>().l2 != 0.0f; },
+      [&](const Now& now) {
+        const auto scalars = now.get<Scalars>();
+        optim_kernels::current().adam(scalars, columns, row.n);
+        return scalars.beta1 / std::sqrt(scalars.beta2);
+      },
+      [](const Now& now) {
+        const auto scalars = now.get<Scalars>();
+        return detail::Idle{.decay = scalars.decay, .beta2 = scalars.beta2};
+      });
+}
+
 template <class Options>
-Definition define(const char* name, Hyper decay_hyper, const Options& options, Decay decay = Decay::coupled) {
+Definition define(const char* name, const Groups& groups, Hyper decay_hyper, const Options& options,
+                  Decay decay = Decay::coupled) {
   if (options.moments != Moments::f32 && (options.amsgrad || options.rounding != Rounding::once)) {
     fail<ValueError>("{}: moments in fewer bits go with neither amsgrad nor another rounding", name);
   }
@@ -55,6 +75,12 @@ Definition define(const char* name, Hyper decay_hyper, const Options& options, D
   }
   if (detail::caution_of(options) && options.moments != Moments::f32) {
     fail<ValueError>("{}: cautious steps need moments in f32", name);
+  }
+  if (options.rows == Rows::exact && (options.amsgrad || options.nesterov || detail::caution_of(options) ||
+                                      options.rounding != Rounding::once || options.moments != Moments::f32)) {
+    fail<ValueError>(
+        "{}: Rows::exact goes with moments in f32 and Rounding::once, without amsgrad, nesterov and cautious steps",
+        name);
   }
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
@@ -70,27 +96,40 @@ Definition define(const char* name, Hyper decay_hyper, const Options& options, D
                     .rounding = options.rounding,
                     .decay = decay,
                     .variant = (options.nesterov ? ", nesterov" : "") + detail::caution_of(options).text(),
+                    .rows = options.rows,
+                    .catch_up = catch_up,
                     .second_moment = "beta2"};
   if (options.amsgrad) result.states.push_back({"max_exp_avg_sq", StateSpec::Kind::f32, {}, true});
   if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});
+  if (detail::any_sparse(groups)) {
+    const auto of_rows = [](const char* state) { return StateSpec(state, StateSpec::Kind::rows, detail::is_sparse); };
+    if (options.rows == Rows::exact) {
+      result.states.push_back(of_rows("exp_avg_left"));
+    } else {
+      result.states.push_back(of_rows("exp_avg_weight"));
+      result.states.push_back(of_rows("exp_avg_sq_weight"));
+    }
+    if (options.rows == Rows::exact) result.variant += ", exact rows";
+  }
   if (options.moments != Moments::f32 && options.seed != 0) result.variant += fmt::format(", seed {}", options.seed);
   return result;
 }
 
 }  // namespace
 
-Adam::Adam(Groups groups, const AdamOptions& options)
-    : Optimizer(std::move(groups), define("Adam", {"l2", options.l2}, options)),
+Adam::Adam(const Groups& groups, const AdamOptions& options)
+    : Optimizer(groups, define("Adam", groups, {"l2", options.l2}, options)),
       decoupled_(false),
       amsgrad_(options.amsgrad),
       nesterov_(options.nesterov),
       cautious_(options.cautious),
       rounding_(options.rounding),
       moments_(options.moments),
-      seed_(options.seed) {}
+      seed_(options.seed),
+      rows_(options.rows) {}
 
-Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
-    : Optimizer(std::move(groups), define("AdamW", {"weight_decay", options.weight_decay}, options, decay)),
+Adam::Adam(const Groups& groups, const AdamWOptions& options, Decay decay)
+    : Optimizer(groups, define("AdamW", groups, {"weight_decay", options.weight_decay}, options, decay)),
       decoupled_(true),
       decay_(decay),
       amsgrad_(options.amsgrad),
@@ -99,7 +138,8 @@ Adam::Adam(Groups groups, const AdamWOptions& options, Decay decay)
       cautious_decay_(options.cautious_decay),
       rounding_(options.rounding),
       moments_(options.moments),
-      seed_(options.seed) {}
+      seed_(options.seed),
+      rows_(options.rows) {}
 
 void Adam::prepare(Now& now) const {
   const double decayed =
@@ -114,12 +154,39 @@ void Adam::prepare(Now& now) const {
 }
 
 void Adam::update(const Piece& piece) const {
+  if (piece.row >= 0) {
+    update_row(piece);
+    return;
+  }
   if (moments_ != Moments::f32) {
     update_narrow(piece);
     return;
   }
+  update_plain(piece, piece.now.get<optim_kernels::AdamScalars>());
+}
+
+/// The row of a sparse parameter.
+void Adam::update_row(const Piece& piece) const {
+  auto scalars = piece.now.get<optim_kernels::AdamScalars>();
+  const std::size_t first = first_optional + (amsgrad_ ? 1 : 0) + (rounding_ == Rounding::compensated ? 1 : 0);
+  if (rows_ == Rows::exact) {
+    *piece.state(first) = 1.0f;
+  } else {
+    // How much of its own gradients the row's moments hold: what they are divided by instead of 1 - beta^t.
+    float &first_weight = *piece.state(first), &second_weight = *piece.state(first + 1);
+    first_weight = scalars.beta1 * first_weight + scalars.rest1;
+    second_weight = scalars.beta2 * second_weight + scalars.rest2;
+    const float root = std::sqrt(second_weight);
+    scalars.rate = static_cast<float>(piece.now.hyper[hyper::lr]) / first_weight;
+    scalars.root = rounding_ == Rounding::torch_compat ? root : 1.0f / root;
+  }
+  update_plain(piece, scalars);
+}
+
+/// With moments in f32.
+void Adam::update_plain(const Piece& piece, const optim_kernels::AdamScalars& scalars) const {
   if (nesterov_ || cautious_ || cautious_decay_) {
-    update_cautious(piece);
+    update_cautious(piece, scalars);
     return;
   }
   const auto& table = optim_kernels::current();
@@ -132,12 +199,10 @@ void Adam::update(const Piece& piece) const {
       .v_max = amsgrad_ ? piece.state(next++) : nullptr,
       .lost = rounding_ == Rounding::compensated ? piece.state(next) : nullptr,
   };
-  (rounding_ == Rounding::torch_compat ? table.adam_torch : table.adam)(piece.now.get<optim_kernels::AdamScalars>(),
-                                                                        columns, piece.n);
+  (rounding_ == Rounding::torch_compat ? table.adam_torch : table.adam)(scalars, columns, piece.n);
 }
 
-void Adam::update_cautious(const Piece& piece) const {
-  const auto scalars = piece.now.get<optim_kernels::AdamScalars>();
+void Adam::update_cautious(const Piece& piece, const optim_kernels::AdamScalars& scalars) const {
   const optim_kernels::AdamColumns columns{
       .p = piece.p,
       .g = piece.g,

@@ -3,6 +3,10 @@
 #include <temper/optim/modes.hpp>
 #include <temper/optim/optimizer.hpp>
 
+namespace temper::optim_kernels {
+struct AdamScalars;
+}
+
 namespace temper::optim {
 
 struct AdamOptions {
@@ -20,6 +24,7 @@ struct AdamOptions {
   Rounding rounding = Rounding::once;
   Moments moments = Moments::f32;
   std::uint64_t seed = 0;  ///< of the stochastic rounding of bf16 and 8-bit moments
+  Rows rows = Rows::lazy;  ///< of sparse parameters
 };
 
 struct AdamWOptions {
@@ -39,6 +44,7 @@ struct AdamWOptions {
   Rounding rounding = Rounding::once;
   Moments moments = Moments::f32;
   std::uint64_t seed = 0;  ///< of the stochastic rounding of bf16 and 8-bit moments
+  Rows rows = Rows::lazy;  ///< of sparse parameters
 };
 
 /// Steps scaled by running moments of the gradient, with bias correction by the number of each parameter's own updates.
@@ -47,18 +53,27 @@ struct AdamWOptions {
 /// beta1) g) over the corrected root, as in the baseline of AlgoPerf (Dahl et al., 2023) and in timm; optax corrects
 /// each of the two terms separately, and NAdam also schedules beta1. Source of `.cautious`: Liang et al., "Cautious
 /// optimizers" (2024).
+///
+/// Of a sparse parameter, Rows::lazy changes the rows with a gradient alone, each with the bias correction of its own
+/// updates (PyTorch's SparseAdam corrects by the step, which makes the first steps of rare rows too large). Rows::exact
+/// gives what a parameter that is not sparse would have: bit for bit while no row is without a gradient for so long
+/// that its momentum falls below 2^-28 of what it was (186 updates with the usual betas); what remains of the momentum
+/// then, less than the rounding of what it has moved, is dropped. It needs moments in f32 and Rounding::once, without
+/// amsgrad, nesterov and cautious steps.
 class Adam : public Optimizer {
  public:
-  Adam(Groups groups, const AdamOptions& options = {});
+  Adam(const Groups& groups, const AdamOptions& options = {});
 
  protected:
-  Adam(Groups groups, const AdamWOptions& options, Decay decay);
+  Adam(const Groups& groups, const AdamWOptions& options, Decay decay);
 
  private:
   void prepare(Now& now) const override;
   void update(const Piece& piece) const override;
   void update_narrow(const Piece& piece) const;
-  void update_cautious(const Piece& piece) const;
+  void update_plain(const Piece& piece, const optim_kernels::AdamScalars& scalars) const;
+  void update_cautious(const Piece& piece, const optim_kernels::AdamScalars& scalars) const;
+  void update_row(const Piece& piece) const;
 
   bool decoupled_;
   Decay decay_ = Decay::coupled;
@@ -69,6 +84,7 @@ class Adam : public Optimizer {
   Rounding rounding_;
   Moments moments_;
   std::uint64_t seed_;
+  Rows rows_;
 };
 
 /// Adam with decoupled weight decay. With a decay of 0, Adam and AdamW agree bit for bit. With `.nesterov` it is
@@ -76,7 +92,7 @@ class Adam : public Optimizer {
 /// "Decoupled weight decay regularization" (2019), algorithm 2, as in PyTorch.
 class AdamW final : public Adam {
  public:
-  AdamW(Groups groups, const AdamWOptions& options = {}) : Adam(std::move(groups), options, options.decay) {}
+  AdamW(const Groups& groups, const AdamWOptions& options = {}) : Adam(groups, options, options.decay) {}
 };
 
 }  // namespace temper::optim

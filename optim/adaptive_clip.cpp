@@ -31,14 +31,16 @@ void Optimizer::Engine::clip_adaptively(const AdaptiveClipOptions& options) {
 void Optimizer::Engine::clip_rows(Active& active) {
   const optim_kernels::Table& kernels = optim_kernels::current();
   const Shape& shape = active.slot->parameter.shape();
-  const std::int64_t rows = shape.rank() > 1 ? shape[0] : 1;
   if (active.size == 0) return;
-  const std::int64_t columns = active.size / rows;
+  const std::int64_t columns = shape.rank() > 1 ? shape.numel() / shape[0] : active.size;
+  const std::int64_t rows = active.size / columns;
+  if (active.slot->debts) pay(*active.slot, std::span(active.rows, static_cast<std::size_t>(rows)));
   float* const g = own_gradient(active);
   parallel_for(rows, std::max<std::int64_t>(1, detail::piece_size / columns),
                [&](std::int64_t first, std::int64_t last) {
                  for (std::int64_t row = first; row < last; ++row) {
-                   const double size = std::sqrt(kernels.sum_squares(active.p + row * columns, columns));
+                   const std::int64_t place = active.rows != nullptr ? active.rows[row] : row;
+                   const double size = std::sqrt(kernels.sum_squares(active.p + place * columns, columns));
                    const double norm = std::sqrt(kernels.sum_squares(g + row * columns, columns)) / options_.divide_by;
                    const double limit = adaptive_clip_->clipping * std::max(size, adaptive_clip_->eps);
                    // Gradients that are not finite are left for NonFinite to handle.

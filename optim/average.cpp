@@ -47,16 +47,16 @@ double Optimizer::Engine::average_weight() const {
   return 1.0 - (averages_->warmup ? std::min(decay, (1.0 + samples) / (10.0 + samples)) : decay);
 }
 
-/// Calls f(slot) for the parameters that had no gradient in this step.
+/// Calls f(slot) for the parameters that had no gradient in this step, and for sparse ones, of which few rows had one.
 template <class F>
 void Optimizer::Engine::each_without_gradient(F f) {
   auto active = active_.begin();
   for (Slot& slot : slots_) {
-    if (active != active_.end() && active->slot == &slot) {
-      ++active;
-    } else {
-      f(slot);
-    }
+    const bool had_one = active != active_.end() && active->slot == &slot;
+    if (had_one) ++active;
+    if (had_one && !slot.sparse) continue;
+    if (slot.debts) pay_all(slot);
+    f(slot);
   }
 }
 
@@ -137,6 +137,7 @@ void Optimizer::Engine::swap_averages() {
   follow_values();
   if (definition_.evaluates_elsewhere && !swapped_) evaluation_weights();
   if (has_masters_) sync_masters();
+  pay_all();
   for (Slot& slot : slots_) {
     const auto mine = Tensor(slot.weights()).mutable_values<float>();
     const auto other = slot.average.mutable_values<float>();
@@ -155,6 +156,7 @@ void Optimizer::Engine::check_not_swapped() const {
 
 void Optimizer::Engine::keep_bf16() {
   follow_values();
+  pay_all();
   for (Slot& slot : slots_) {
     if (slot.copy.defined()) continue;
     slot.copy = empty(slot.parameter.shape(), Dtype::bf16);

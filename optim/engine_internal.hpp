@@ -16,6 +16,8 @@ namespace temper::optim {
 
 class Optimizer::Engine {
  public:
+  class Debts;
+
   /// A parameter with its state.
   struct Slot {
     Parameter parameter;
@@ -32,15 +34,24 @@ class Optimizer::Engine {
     std::uint32_t version = ~0u;  // of the bf16 parameter when the master was last compared with it
     bool whole = false;           // shown to transform()
     bool clipped = false;         // row by row
+    bool sparse = false;
+    bool debts = false;         // rows are owed updates (Rows::exact), by these two:
+    std::vector<Now> missed{};  // the numbers of the last updates
+    std::vector<Step> done{};   // of each row, how many updates it had
 
-    /// The f32 tensor that is updated: the master of a bf16 parameter, else the parameter.
-    const Tensor& weights() const { return master.defined() ? master : parameter.value(); }
+    /// The f32 tensor that is updated: the master of a bf16 parameter, else the parameter. Rows may be owed updates.
+    const Tensor& weights() const { return master.defined() ? master : parameter.stored(); }
+    /// Of a sparse parameter, those of the rows.
+    const Tensor& gradient() const { return sparse ? parameter.row_gradient().values : parameter.gradient(); }
     /// Counts a change in place, so that a tape that saved the weights notices. (const_cast, because copying the handle
     /// would cost two atomic operations.)
     void bump_version() { const_cast<Tensor&>(weights()).mutable_data<float>(); }
   };
 
   Engine(const Optimizer& optimizer, Groups groups, Definition definition);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
   void belongs_to(const Optimizer& optimizer) { optimizer_ = &optimizer; }
 
   StepReport step(const StepOptions& options);
@@ -72,12 +83,13 @@ class Optimizer::Engine {
   /// addresses of thousands of small tensors costs more than updating them.
   struct Active {
     Slot* slot;
-    std::int64_t size;
+    std::int64_t size;  // of the gradient
     std::int64_t first_piece;
     float* p;
     const float* g;
+    const std::int64_t* rows;  // of a sparse parameter: which rows the gradient is of, else null
     std::array<std::byte*, max_states> states;
-    float* slow;
+    float* slow;  // this and the next one: null for a sparse parameter, all rows of which are dealt with apart
     float* average;
     std::uint16_t* copy;
     std::size_t now;  // index in nows_
@@ -108,6 +120,17 @@ class Optimizer::Engine {
   bool looks_back() const;
   void look_back_others();
   void clip_rows(Active& active);
+  // rows.cpp
+  void check_sparse(const Slot& slot) const;
+  void owe_rows();
+  void leave_rows();
+  void remember(Slot& slot, const Now& now) const;
+  void pay_row(Slot& slot, std::int64_t row) const;
+  void pay(Slot& slot, std::span<const std::int64_t> rows) const;
+  void pay_all(Slot& slot) const;
+  void pay_all();
+  void forget_debts();
+  void update_rows(const Active& active, std::int64_t begin, std::int64_t end, float* before, double* change);
   void run();
   void transform_all();
   void work(const Team& team, bool reads, bool updates);
@@ -150,6 +173,7 @@ class Optimizer::Engine {
   std::vector<Now> nows_;
   std::vector<double> next_globals_;
   Tensor scratch_;  // parameters before the update, a piece per thread
+  Tensor zeros_;    // the gradient of a row that has none
   bool clips_any_ = false;
   bool has_masters_ = false;
   bool reads_ = false;   // whether the gradients are read before the update, for their norm or to check them

@@ -27,6 +27,12 @@ enum class Moments {
   bits8  ///< one byte per element, with an f32 scale for every 256 elements
 };
 
+/// What a step does to the rows of a sparse parameter (Parameter::make_sparse) that it has no gradient for.
+enum class Rows {
+  lazy,  ///< nothing: weights, decay, moments and their bias correction wait for the row's next gradient
+  exact  ///< what a gradient of 0 does, as if the parameter were not sparse; put off until the row is read or updated
+};
+
 /// Both modes as text, for saved states.
 std::string variant_text(Rounding rounding, Decay decay);
 

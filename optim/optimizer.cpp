@@ -51,6 +51,7 @@ Optimizer::Engine::Engine(const Optimizer& optimizer, Groups groups, Definition 
   nows_.reserve(slots_.size());
   globals_ = definition_.globals;
   evaluate();
+  owe_rows();
 }
 
 void Optimizer::Engine::add_group(std::size_t index) {
@@ -90,10 +91,12 @@ void Optimizer::Engine::add_group(std::size_t index) {
     Slot slot{.parameter = parameter, .label = parameter.name(), .group = index};
     if (slot.label.empty()) slot.label = fmt::format("number {} of {}", i, group_label(group, index));
     slot.products.fill(1.0);
+    slot.sparse = parameter.sparse();
+    check_sparse(slot);
     slot.whole = definition_.whole && definition_.whole(parameter);
     if (parameter.value().dtype() == Dtype::bf16) {
       has_masters_ = true;
-      slot.copy = parameter.value();
+      slot.copy = parameter.stored();
       slot.master = zeros(parameter.shape());
     }
     slots_.push_back(std::move(slot));

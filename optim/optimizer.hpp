@@ -3,8 +3,10 @@
 #include <array>
 #include <concepts>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,12 +48,14 @@ struct StepOptions {
 
 /// The result of a step.
 struct StepReport {
-  bool applied = false;        ///< false when there was no gradient, or a non-finite one was skipped
-  Step k = 0;                  ///< number of updates before this one, at which the schedules were evaluated
-  double grad_norm = -1.0;     ///< of all gradients together, after divide_by, before clipping; -1 when not computed
-  double clip = 1.0;           ///< the factor by which clip_norm scaled the gradients, the smallest of all groups
-  double update_ratio = -1.0;  ///< norm of the change over norm of the parameters; -1 when not measured
-  std::string_view bad{};      ///< the first parameter with a non-finite gradient; valid while the optimizer exists
+  bool applied = false;     ///< false when there was no gradient, or a non-finite one was skipped
+  Step k = 0;               ///< number of updates before this one, at which the schedules were evaluated
+  double grad_norm = -1.0;  ///< of all gradients together, after divide_by, before clipping; -1 when not computed
+  double clip = 1.0;        ///< the factor by which clip_norm scaled the gradients, the smallest of all groups
+  /// Norm of the change over norm of the parameters, of sparse ones over that of the rows with a gradient; -1 when not
+  /// measured.
+  double update_ratio = -1.0;
+  std::string_view bad{};  ///< the first parameter with a non-finite gradient; valid while the optimizer exists
 };
 
 /// A numeric option of an optimizer, as a schedule.
@@ -70,7 +74,8 @@ struct StateSpec {
     bf16,            ///< of the parameter's shape
     codes8,          ///< a byte per element, in blocks of 256
     units,           ///< an f32 per block of 256 elements
-    rows,            ///< f32 [rows] of the parameter as a matrix [rows, columns]: its first axis, and all others
+    rows,            ///< f32 [rows] of the parameter as a matrix [rows, columns]: its first axis, and all others; an
+                     ///< update() of one row of a sparse parameter gets that row's number
     columns,         ///< f32 [columns]
     rows_squared,    ///< f32 [rows, rows]
     columns_squared  ///< f32 [columns, columns]
@@ -85,6 +90,9 @@ struct StateSpec {
   bool optional;     ///< depends on a setting: may be missing from a state saved with other settings, and is 0 then
 };
 
+struct Now;
+struct Piece;
+
 /// The definition of an optimizer.
 struct Definition {
   std::string name;                  ///< for errors and checkpoints: "AdamW"
@@ -97,9 +105,14 @@ struct Definition {
   Predicate whole{};      ///< the parameters that transform() is called for; empty for none
   Rounding rounding = Rounding::once;
   Decay decay = Decay::coupled;
-  std::string variant{};             ///< text about other settings that change the meaning of a saved state
-  std::vector<double> globals{};     ///< initial values of numbers of the optimizer as a whole; see between_phases()
-  bool keeps_sums = false;           ///< whether Now::sums are kept for each parameter
+  std::string variant{};          ///< text about other settings that change the meaning of a saved state
+  std::vector<double> globals{};  ///< initial values of numbers of the optimizer as a whole; see between_phases()
+  bool keeps_sums = false;        ///< whether Now::sums are kept for each parameter
+  /// How sparse parameters are updated: update() is then called for one row at a time. Without, they are refused.
+  std::optional<Rows> rows{};
+  /// Needed for Rows::exact: does to a row what update() does with a gradient of 0 (which `row.g` is), once for each of
+  /// the updates it missed, so that it does not matter in how many parts it is called for them.
+  std::function<void(const Piece& row, std::span<const Now> missed)> catch_up{};
   bool evaluates_elsewhere = false;  ///< whether evaluation_weights() computes the weights to evaluate and save
 
   // For lint().
@@ -157,6 +170,7 @@ struct Piece {
   std::array<double, 2>& sums;      ///< set in all phases but the last: two numbers to be summed over the parameter
   std::array<double, 2> totals;     ///< the sums of the previous phase, over the whole parameter
   std::span<const double> globals;  ///< those of the Definition, as between_phases() left them
+  std::int64_t row = -1;            ///< of a sparse parameter, which row this is; else -1
 
   /// A state of kind f32.
   float* state(std::size_t i) const { return static_cast<float*>(memory[i]); }
@@ -187,7 +201,7 @@ class Optimizer {
   /// was given another value (Parameter::set_value) is updated from that value, with the moments it had.
   /// Throws: ValueError for a schedule's value out of range, for a non-finite gradient with NonFinite::raise, when
   /// there is no gradient at all (StepOptions::require_gradient), and naming a parameter whose dtype differs from that
-  /// when the optimizer was made; nothing has changed then.
+  /// when the optimizer was made, or that has become sparse since; nothing has changed then.
   StepReport step(const StepOptions& options = {});
 
   /// Drops the gradients of the parameters.

@@ -3,6 +3,7 @@
 #include "framework/core/format_internal.hpp"
 #include "optim/group_internal.hpp"
 #include "optim/kernels/table.hpp"
+#include "optim/rows_internal.hpp"
 #include "optim/take_internal.hpp"
 
 namespace temper::optim {
@@ -12,7 +13,24 @@ namespace {
 namespace hyper {
 enum : std::size_t { lr, momentum, dampening, decay };
 }
-enum : std::size_t { momentum_buffer, lost };
+enum : std::size_t { momentum_buffer, lost, momentum_left = lost };  // exact rows exclude compensated rounding
+
+/// With Rows::exact: what is owed to a row of a sparse parameter; see detail::catch_up.
+void catch_up(const Piece& row, std::span<const Now> missed) {
+  using Scalars = optim_kernels::SgdScalars;
+  float* const buffer = row.state(momentum_buffer);
+  const optim_kernels::SgdColumns columns{.p = row.p, .g = row.g, .buf = buffer, .lost = nullptr};
+  float none = 0.0f;
+  detail::catch_up(
+      row, missed, buffer != nullptr ? *row.state(momentum_left) : none, buffer, nullptr,
+      [](const Now& now) { return now.get<Scalars>().l2 != 0.0f; },
+      [&](const Now& now) {
+        const auto scalars = now.get<Scalars>();
+        optim_kernels::current().sgd(scalars, columns, row.n);
+        return buffer != nullptr ? scalars.keep : 0.0f;
+      },
+      [](const Now& now) { return detail::Idle{.decay = now.get<Scalars>().decay, .beta2 = 0.0f}; });
+}
 
 template <class Options>
 Definition define(const char* name, const Groups& groups, Hyper decay_hyper, const Options& options,
@@ -30,6 +48,9 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
   if (detail::caution_of(options) && options.rounding == Rounding::torch_compat) {
     fail<ValueError>("{}: cautious steps do not go with Rounding::torch_compat", name);
   }
+  if (options.rows == Rows::exact && (detail::caution_of(options) || options.rounding != Rounding::once)) {
+    fail<ValueError>("{}: Rows::exact goes with Rounding::once, without cautious steps", name);
+  }
   Definition result{.name = name,
                     .hypers = {{"lr", options.lr},
                                {"momentum", options.momentum, Hyper::Range::fraction},
@@ -41,10 +62,18 @@ Definition define(const char* name, const Groups& groups, Hyper decay_hyper, con
                     .phases = detail::caution_of(options).phases(),
                     .rounding = options.rounding,
                     .decay = decay,
-                    .variant = (options.nesterov ? ", nesterov" : "") + detail::caution_of(options).text()};
+                    .variant = (options.nesterov ? ", nesterov" : "") + detail::caution_of(options).text(),
+                    .rows = options.rows,
+                    .catch_up = catch_up};
   const Predicate nobody = [](const Parameter&) { return false; };
   result.states.push_back({"momentum_buffer", StateSpec::Kind::f32, with_momentum ? with_momentum : nobody, true});
   if (options.rounding == Rounding::compensated) result.states.push_back({"lost", StateSpec::Kind::f32, {}, true});
+  if (options.rows == Rows::exact && detail::any_sparse(groups)) {
+    result.states.push_back({"momentum_left", StateSpec::Kind::rows, [with_momentum](const Parameter& parameter) {
+                               return parameter.sparse() && with_momentum && with_momentum(parameter);
+                             }});
+    result.variant += ", exact rows";
+  }
   return result;
 }
 
@@ -55,7 +84,8 @@ SGD::SGD(const Groups& groups, const SGDOptions& options)
       nesterov_(options.nesterov),
       cautious_(options.cautious),
       decoupled_(false),
-      rounding_(options.rounding) {}
+      rounding_(options.rounding),
+      rows_(options.rows) {}
 
 SGD::SGD(const Groups& groups, const SGDWOptions& options, Decay decay)
     : Optimizer(groups, define("SGDW", groups, {"weight_decay", options.weight_decay}, options, decay)),
@@ -64,7 +94,8 @@ SGD::SGD(const Groups& groups, const SGDWOptions& options, Decay decay)
       cautious_decay_(options.cautious_decay),
       decoupled_(true),
       decay_(decay),
-      rounding_(options.rounding) {}
+      rounding_(options.rounding),
+      rows_(options.rows) {}
 
 void SGD::prepare(Now& now) const {
   const double rate = now.hyper[hyper::lr], mu = now.hyper[hyper::momentum];
@@ -84,6 +115,9 @@ void SGD::prepare(Now& now) const {
 }
 
 void SGD::update(const Piece& piece) const {
+  if (piece.row >= 0 && rows_ == Rows::exact && piece.memory[momentum_buffer] != nullptr) {
+    *piece.state(momentum_left) = 1.0f;
+  }
   const auto& table = optim_kernels::current();
   const optim_kernels::SgdColumns columns{
       .p = piece.p,

@@ -16,6 +16,7 @@ struct SGDOptions {
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
+  Rows rows = Rows::lazy;  ///< of sparse parameters
 };
 
 struct SGDWOptions {
@@ -31,10 +32,14 @@ struct SGDWOptions {
   NonFinite nonfinite = NonFinite::raise;
   bool maximize = false;
   Rounding rounding = Rounding::once;
+  Rows rows = Rows::lazy;  ///< of sparse parameters
 };
 
 /// Stochastic gradient descent with momentum; lr multiplies the momentum, not the gradients in it, as in PyTorch.
-/// Source: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and momentum" (2013).
+/// Of a sparse parameter, Rows::lazy changes the rows with a gradient alone, their momentum included; Rows::exact gives
+/// what a parameter that is not sparse would have, as Adam does, and needs Rounding::once. Without momentum, l2 and
+/// decay both are the same. Source: Sutskever, Martens, Dahl, Hinton, "On the importance of initialization and
+/// momentum" (2013).
 class SGD : public Optimizer {
  public:
   SGD(const Groups& groups, const SGDOptions& options);
@@ -52,6 +57,7 @@ class SGD : public Optimizer {
   bool decoupled_;
   Decay decay_ = Decay::coupled;
   Rounding rounding_;
+  Rows rows_;
 };
 
 /// SGD with decoupled weight decay. Without momentum it equals SGD with .l2; with momentum it does not.

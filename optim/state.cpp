@@ -133,6 +133,8 @@ std::string Optimizer::Engine::members(std::size_t group) const {
 OptimizerState Optimizer::Engine::state() const {
   check_not_swapped();
   check_values();
+  // What is owed is paid, instead of saved: that does not change what the rows will be.
+  for (const Slot& slot : slots_) slot.parameter.value();
   OptimizerState result;
   result.texts = settings();
   for (std::size_t group = 0; group < groups_.size(); ++group) result.texts[members_key(group)] = members(group);
@@ -171,6 +173,7 @@ OptimizerState Optimizer::Engine::state() const {
 void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& options) {
   check_not_swapped();
   check_values();
+  pay_all();
   std::string problems;
   const auto problem = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
     problems += "\n  " + fmt::format(text, std::forward<Args>(args)...);
@@ -306,6 +309,7 @@ void Optimizer::Engine::load(const OptimizerState& state, const LoadOptions& opt
   }
   samples_ = samples;
   slots_ = std::move(next);
+  forget_debts();
   active_.clear();
   k_ = k;
   globals_ = std::move(globals);
@@ -330,6 +334,7 @@ Now Optimizer::Engine::now_after(Step updates, std::size_t group, Step k) const 
 void Optimizer::Engine::start_from(Step k, const std::map<std::string, ParameterStart>& parameters) {
   check_not_swapped();
   check_values();
+  pay_all();
   std::string problems;
   const auto problem = [&]<class... Args>(fmt::format_string<Args...> text, Args&&... args) {
     problems += "\n  " + fmt::format(text, std::forward<Args>(args)...);
@@ -401,6 +406,7 @@ void Optimizer::Engine::start_from(Step k, const std::map<std::string, Parameter
     slot.slow = Tensor();
   }
   slots_ = std::move(next);
+  forget_debts();
   active_.clear();
   k_ = k;
   globals_ = definition_.globals;

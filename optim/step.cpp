@@ -105,7 +105,11 @@ void Optimizer::Engine::evaluate_clipping() {
 /// Parameters must keep their dtype, because masters and moments were made for it.
 void Optimizer::Engine::check_values() const {
   for (const Slot& slot : slots_) {
-    const Dtype was = slot.master.defined() ? Dtype::bf16 : Dtype::f32, is = slot.parameter.value().dtype();
+    if (slot.parameter.sparse() != slot.sparse) {
+      fail<ValueError>("{}: parameter '{}' became sparse after the optimizer was made; make the optimizer after that",
+                       definition_.name, slot.label);
+    }
+    const Dtype was = slot.master.defined() ? Dtype::bf16 : Dtype::f32, is = slot.parameter.stored().dtype();
     if (is == was) continue;
     fail<ValueError>(
         "{}: parameter '{}' is {} now, and was {} when the optimizer was made; make the optimizer after that",
@@ -119,7 +123,7 @@ void Optimizer::Engine::follow_values() {
   if (!has_masters_) return;
   for (Slot& slot : slots_) {
     if (!slot.master.defined()) continue;
-    const Tensor& value = slot.parameter.value();
+    const Tensor& value = slot.parameter.stored();
     if (slot.copy.data<BFloat16>() == value.data<BFloat16>()) continue;
     slot.copy = value;
     slot.version = ~0u;
@@ -132,15 +136,18 @@ void Optimizer::Engine::find_active() {
   std::size_t count = 0;
   bool same = true;
   for (Slot& slot : slots_) {
-    const Tensor& gradient = slot.parameter.gradient();
-    if (!gradient.defined()) continue;
+    if (!slot.parameter.has_gradient()) continue;
     if (slot.parameter.frozen()) {
       slot.parameter.discard_gradient();
       continue;
     }
-    same = same && count < active_.size() && active_[count].slot == &slot &&
+    const Tensor& gradient = slot.gradient();
+    same = same && count < active_.size() && active_[count].slot == &slot && active_[count].size == gradient.numel() &&
            active_[count].p == slot.weights().data<float>();
-    if (same) active_[count].g = gradient.data<float>();
+    if (same) {
+      active_[count].g = gradient.data<float>();
+      if (slot.sparse) active_[count].rows = slot.parameter.row_gradient().rows.data<std::int64_t>();
+    }
     ++count;
   }
   if (!same || count != active_.size()) make_active();
@@ -149,7 +156,9 @@ void Optimizer::Engine::find_active() {
   if (reads_) sums_.resize(pieces);
   if (options_.measure || definition_.phases > 1) changes_.resize(pieces);
   if (options_.measure) {
-    if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), detail::piece_size});
+    std::int64_t longest = detail::piece_size;  // a row of a sparse parameter may be longer
+    for (const Slot& slot : slots_) longest = std::max(longest, slot.sparse ? slot.parameter.shape()[1] : 0);
+    if (!scratch_.defined() || scratch_.size(0) < threads()) scratch_ = empty({threads(), longest});
   }
 }
 
@@ -158,8 +167,8 @@ void Optimizer::Engine::make_active() {
   sizes_.clear();
   std::int64_t pieces = 0;
   for (Slot& slot : slots_) {
-    const Tensor& gradient = slot.parameter.gradient();
-    if (!gradient.defined()) continue;
+    if (!slot.parameter.has_gradient()) continue;
+    const Tensor& gradient = slot.gradient();
     while (slot.states.size() < definition_.states.size()) {
       slot.states.push_back(make_state(definition_.states[slot.states.size()], slot.parameter));
     }
@@ -168,6 +177,7 @@ void Optimizer::Engine::make_active() {
                   .first_piece = pieces,
                   .p = Tensor(slot.weights()).mutable_data<float>(),
                   .g = gradient.data<float>(),
+                  .rows = slot.sparse ? slot.parameter.row_gradient().rows.data<std::int64_t>() : nullptr,
                   .states{},
                   .slow = nullptr,
                   .average = nullptr,
@@ -178,10 +188,13 @@ void Optimizer::Engine::make_active() {
       if (slot.states[i].defined()) active.states[i] = temper::detail::mutable_bytes_of(slot.states[i]).data();
     }
     if (lookahead_) {
-      if (!slot.slow.defined()) slot.slow = slot.weights().clone();
-      active.slow = slot.slow.mutable_data<float>();
+      if (!slot.slow.defined()) {
+        if (slot.debts) pay_all(slot);
+        slot.slow = slot.weights().clone();
+      }
+      if (!slot.sparse) active.slow = slot.slow.mutable_data<float>();
     }
-    if (slot.average.defined()) active.average = slot.average.mutable_data<float>();
+    if (slot.average.defined() && !slot.sparse) active.average = slot.average.mutable_data<float>();
     if (slot.copy.defined()) active.copy = reinterpret_cast<std::uint16_t*>(slot.copy.mutable_data<BFloat16>());
     active_.push_back(active);
     sizes_.push_back(active.size);
@@ -248,8 +261,15 @@ void Optimizer::Engine::transform_all() {
 /// The gradient for writing: a copy of it if it has other handles.
 float* Optimizer::Engine::own_gradient(Active& active) {
   Parameter& parameter = active.slot->parameter;
-  if (!parameter.gradient().unique()) parameter.set_gradient(parameter.gradient().clone());
-  float* g = Tensor(parameter.gradient()).mutable_data<float>();
+  if (!active.slot->gradient().unique()) {
+    Tensor own = active.slot->gradient().clone();
+    if (active.slot->sparse) {
+      parameter.set_row_gradient({parameter.row_gradient().rows, std::move(own)});
+    } else {
+      parameter.set_gradient(std::move(own));
+    }
+  }
+  float* g = Tensor(active.slot->gradient()).mutable_data<float>();
   active.g = g;
   return g;
 }
@@ -359,10 +379,16 @@ void Optimizer::Engine::update_pieces(std::int64_t first, std::int64_t last, int
   const auto share = static_cast<float>(lookahead_ ? lookahead_->share : 0.0);
   std::array<double, 2> unused{};
   float* before =
-      options_.measure && final ? const_cast<float*>(scratch_.data<float>()) + thread * detail::piece_size : nullptr;
+      options_.measure && final ? const_cast<float*>(scratch_.data<float>()) + thread * scratch_.size(1) : nullptr;
   try {
     plan_.each(first, last, [&](std::int64_t tensor, std::int64_t begin, std::int64_t end, std::int64_t piece) {
       const Active& active = active_[static_cast<std::size_t>(tensor)];
+      if (active.rows != nullptr) {
+        if (before != nullptr) changes_[static_cast<std::size_t>(piece)] = {};
+        update_rows(active, begin, end, before,
+                    before != nullptr ? changes_[static_cast<std::size_t>(piece)].data() : nullptr);
+        return;
+      }
       if (static_cast<std::size_t>(tensor) + 1 < active_.size()) {
         const Active& next = active_[static_cast<std::size_t>(tensor) + 1];
         prefetch(next.p);
@@ -413,6 +439,7 @@ void Optimizer::Engine::commit() {
     slot.parameter.discard_gradient();
     if (!writes_) continue;
     ++slot.updates;
+    if (slot.debts) remember(slot, nows_[active.now]);
     slot.products = nows_[active.now].products;
     slot.sums = nows_[active.now].sums;
     if (active.slow != nullptr && looks_back()) slot.slow.mutable_data<float>();

@@ -1,6 +1,7 @@
 // The way back: from the loss through what was recorded to the parameters.
 
 #include <algorithm>
+#include <utility>
 
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/recorder_internal.hpp"
@@ -25,7 +26,7 @@ void Recorder::backward(const Tensor& loss, const std::span<const Parameter>* on
   if (within_block(this)) fail<TapeError>("backward: called in a block that recompute runs");
   if (!loss.defined()) fail<ValueError>("backward: loss is an undefined tensor");
   if (loss.numel() != 1) fail<TapeError>("backward: loss has shape {}, expected one element", loss.shape());
-  const std::int32_t root = slot_of_loss(loss);
+  const std::int32_t root = slot_of_root("backward", "loss", loss);
   plan_all(root, only);
   try {
     check_saved();
@@ -58,18 +59,18 @@ void Recorder::ask(Slot& slot) const {
   slot.leads_on = slot.watched || slot.delivers;
 }
 
-std::int32_t Recorder::slot_of_loss(const Tensor& loss) {
-  if (const std::int32_t slot = slot_of_input(loss); slot >= 0) return slot;
+std::int32_t Recorder::slot_of_root(const char* call, const char* argument, const Tensor& root) {
+  if (const std::int32_t slot = slot_of_input(root); slot >= 0) return slot;
   const char* why = "it depends on no parameter and no watched tensor used since the tape began";
-  if (loss.id() < born_) {
+  if (root.id() < born_) {
     why = "it was made before the tape began";
   } else if (used_frozen_) {
     why = "it depends on no watched tensor and on no parameter that is not frozen; see Parameter::unfreeze";
   }
   for (const Scope* scope = innermost(); scope != nullptr; scope = scope->outer) {
-    if (scope->recorder != nullptr && scope->recorder->map_.find(loss.id()) >= 0) why = "another tape did that";
+    if (scope->recorder != nullptr && scope->recorder->map_.find(root.id()) >= 0) why = "another tape did that";
   }
-  fail<TapeError>("backward: loss {} was not recorded on this tape: {}", loss.shape(), why);
+  fail<TapeError>("{}: {} {} was not recorded on this tape: {}", call, argument, root.shape(), why);
 }
 
 void Recorder::plan_all(std::int32_t root, const std::span<const Parameter>* only) {
@@ -104,12 +105,12 @@ void Recorder::let_go(std::size_t first) {
   }
 }
 
-void Recorder::check_saved() const {
-  const auto needed = [this](const Saved& saved) {
+void Recorder::check_saved(const char* call, const std::function<bool(std::int32_t, std::int32_t)>& needs) const {
+  const auto needed = [&](const Saved& saved) {
     if (saved.node_ < 0) return true;
     const Node& node = nodes_[index(saved.node_)];
-    for (std::int32_t i = 0; node.needed && i < node.input_count; ++i) {
-      if (wants(node.inputs[i]) && (saved.needed_by_ & bit_of(index(i))) != 0) return true;
+    for (std::int32_t i = 0; i < node.input_count; ++i) {
+      if ((saved.needed_by_ & bit_of(index(i))) != 0 && needs(saved.node_, node.inputs[i])) return true;
     }
     return false;
   };
@@ -117,11 +118,15 @@ void Recorder::check_saved() const {
     const std::uint32_t now = saved->tensor_.version();
     if (now != saved->version_ && needed(*saved)) {
       fail<TapeError>(
-          "backward: a tensor {} that a gradient needs was changed in place after it was used (version {}, saved at "
-          "{})",
-          saved->tensor_.shape(), now, saved->version_);
+          "{}: a tensor {} that a gradient needs was changed in place after it was used (version {}, saved at {})",
+          call, saved->tensor_.shape(), now, saved->version_);
     }
   }
+}
+
+void Recorder::check_saved() const {
+  check_saved("backward",
+              [this](std::int32_t node, std::int32_t input) { return nodes_[index(node)].needed && wants(input); });
 }
 
 void Recorder::walk(std::size_t rest) {
@@ -146,17 +151,33 @@ void Recorder::walk(std::size_t rest) {
 }
 
 void Recorder::deliver() {
-  const auto to_deliver = [](const Slot& slot) { return slot.delivers && slot.gradient.defined(); };
+  const auto to_deliver = [](const Slot& slot) {
+    return slot.delivers && (slot.gradient.defined() || slot.rows.defined());
+  };
   // All that may fail first.
+  row_sums_.clear();
   for (Slot& slot : slots_) {
     if (!to_deliver(slot)) continue;
     if (thread_scopes.receivers != nullptr) thread_scopes.receivers->emplace_back(slot.parameter);
     const std::lock_guard lock(slot.parameter->gathering);
-    make_unique(slot.parameter->gradient);
+    if (slot.rows.defined()) {
+      row_sums_.emplace_back(slot.parameter->rows.rows, add_rows(slot.parameter->rows, slot.rows));
+    } else {
+      make_unique(slot.parameter->gradient);
+    }
   }
+  auto row_sum = row_sums_.begin();
   for (Slot& slot : slots_) {
     if (!to_deliver(slot)) continue;
     const std::lock_guard lock(slot.parameter->gathering);
+    if (slot.rows.defined()) {
+      RowGradient& rows = slot.parameter->rows;
+      auto& [waited, with_rows] = *row_sum++;
+      const bool same = rows.defined() ? waited.defined() && waited.id() == rows.rows.id() : !waited.defined();
+      rows = same ? std::move(with_rows) : add_rows(rows, slot.rows);  // another thread may have added some meanwhile
+      if (!slot.watched) slot.rows = RowGradient();
+      continue;
+    }
     Tensor& sum = slot.parameter->gradient;
     if (sum.defined()) {
       make_unique(sum);
@@ -166,6 +187,7 @@ void Recorder::deliver() {
     }
     if (!slot.watched) slot.gradient = Tensor();
   }
+  row_sums_.clear();
 }
 
 Tensor Recorder::gradient(const Tensor& x) const {
@@ -175,16 +197,24 @@ Tensor Recorder::gradient(const Tensor& x) const {
     fail<TapeError>("gradient: tensor {} was not watched by this tape", x.shape());
   }
   const Slot& slot = slots_[index(known)];
+  if (slot.rows.defined()) return slot.rows.dense(slot.shape[0]);
   return slot.gradient.defined() ? slot.gradient : zeros(slot.shape, gathered_in(slot));
 }
 
-void Recorder::give(std::int32_t slot_number, Tensor gradient) {
-  Slot& slot = slots_[index(slot_number)];
-  const Dtype dtype = gathered_in(slot), given = gradient.dtype();
+void Recorder::check_given(const Slot& slot, const Tensor& gradient) const {
+  require_dense(slot);
+  const Dtype given = gradient.dtype();
   if (!(gradient.shape() == slot.shape) || (given != Dtype::f32 && given != slot.dtype)) {
-    fail<TapeError>("{}: backward gave a gradient of {} {}, expected {} {}", nodes_.back().name, given,
-                    gradient.shape(), slot.dtype, slot.shape);
+    fail<TapeError>("{}: backward gave a gradient of {} {}, expected {} {}", node_name(), given, gradient.shape(),
+                    slot.dtype, slot.shape);
   }
+}
+
+void Recorder::give(std::int32_t slot_number, Tensor gradient) {
+  if (recorded_walk_ != nullptr) return give_recorded(slot_number, std::move(gradient));
+  Slot& slot = slots_[index(slot_number)];
+  check_given(slot, gradient);
+  const Dtype dtype = gathered_in(slot), given = gradient.dtype();
   Tensor& sum = slot.gradient;
   if (!sum.defined()) {
     sum = converted(std::move(gradient), dtype);
@@ -201,8 +231,32 @@ void Recorder::give(std::int32_t slot_number, Tensor gradient) {
   }
 }
 
-Gradients::Target Recorder::into(std::int32_t slot_number) {
+void Recorder::require_dense(const Slot& slot) const {
+  if (!gathers_rows(slot)) return;
+  fail<TapeError>(
+      "{}: its gradient of parameter {} is dense, and that is sparse; only embedding and embedding_bag take sparse "
+      "parameters (a table used otherwise as well, as tied weights are, cannot be one)",
+      node_name(), slot.shape);
+}
+
+void Recorder::give_rows(std::int32_t slot_number, RowGradient gradient) {
   Slot& slot = slots_[index(slot_number)];
+  const auto& [rows, values] = gradient;
+  if (!gathers_rows(slot) || !rows.defined() || !(values.shape() == Shape{rows.numel(), slot.shape[1]})) {
+    fail<TapeError>("{}: backward gave a gradient of rows, {}, for {} {}, expected [n, width] for a sparse parameter",
+                    nodes_.back().name, values.defined() ? to_string(values.shape()) : "undefined", slot.dtype,
+                    slot.shape);
+  }
+  slot.rows = add_rows(slot.rows, gradient);
+}
+
+Gradients::Target Recorder::into(std::int32_t slot_number) {
+  if (recorded_walk_ != nullptr) {
+    fail<TapeError>("{}: backward is marked differentiable, but asked for a buffer instead of giving what it recorded",
+                    node_name());
+  }
+  Slot& slot = slots_[index(slot_number)];
+  require_dense(slot);
   Tensor& sum = slot.gradient;
   const bool accumulate = sum.defined();
   if (accumulate) {
@@ -244,10 +298,16 @@ std::int32_t Gradients::slot_of(int input) const {
   return slots_[input];
 }
 
-bool Gradients::wants(int input) const { return recorder_.wants(slot_of(input)); }
+bool Gradients::wants(int input) const { return recorder_.wanted(slot_of(input)); }
 
 void Gradients::give(int input, Tensor gradient) {
   if (wants(input)) recorder_.give(slot_of(input), std::move(gradient));
+}
+
+bool Gradients::sparse(int input) const { return recorder_.sparse(slot_of(input)); }
+
+void Gradients::give_rows(int input, RowGradient gradient) {
+  if (wants(input)) recorder_.give_rows(slot_of(input), std::move(gradient));
 }
 
 Gradients::Target Gradients::into(int input) {

@@ -7,6 +7,8 @@
 #include <temper/autograd/ops/arrange.hpp>
 #include <temper/autograd/ops/attention.hpp>
 #include <temper/autograd/ops/batch_norm.hpp>
+#include <temper/autograd/ops/binary.hpp>
+#include <temper/autograd/ops/bitwise.hpp>
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/class_loss.hpp>
 #include <temper/autograd/ops/compare.hpp>
@@ -28,6 +30,7 @@
 #include <temper/autograd/ops/matmul.hpp>
 #include <temper/autograd/ops/norm.hpp>
 #include <temper/autograd/ops/pool.hpp>
+#include <temper/autograd/ops/positions.hpp>
 #include <temper/autograd/ops/recurrent.hpp>
 #include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/ops/regression_loss.hpp>

@@ -94,7 +94,7 @@ void Recorder::record_block(const Tensor& y, const Again& again, Mode mode, std:
     std::ranges::copy(numbers, taken);
     auto* block = new (space)
         Block{again, {inputs, count}, mode, block_first_call_, calls_, seed, {taken, numbers.size()}, fingerprint(y)};
-    add_node(y, begun, {block, nullptr, Block::destroy});
+    add_node(y, begun, {block, nullptr, Block::destroy, false});
   } catch (...) {
     again.destroy(again.object);
     throw;

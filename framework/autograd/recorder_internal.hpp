@@ -1,7 +1,7 @@
 #pragma once
 
-// What is behind a Tape: tape.cpp records, backward.cpp walks back, recompute.cpp has the blocks that are computed
-// again, scope_internal.hpp says who records.
+// What is behind a Tape: tape.cpp records, backward.cpp walks back, gradient.cpp walks back and records, recompute.cpp
+// has the blocks that are computed again, scope_internal.hpp says who records.
 //
 // What always holds:
 //  - A tensor has at most one slot on a tape, found by its id: as a source (a parameter or a watched tensor) or as the
@@ -16,8 +16,10 @@
 //  - A Saved is in its recorder's list as long as both live.
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <temper/autograd/recompute.hpp>
@@ -50,10 +52,17 @@ class Recorder {
   bool wants(std::int32_t slot) const { return slot >= 0 && slots_[index(slot)].leads_on; }
   void give(std::int32_t slot_number, Tensor gradient);
   Gradients::Target into(std::int32_t slot_number);
+  bool sparse(std::int32_t slot) const { return slot >= 0 && gathers_rows(slots_[index(slot)]); }
+  void give_rows(std::int32_t slot_number, RowGradient gradient);
   void link(Saved& saved);
   void unlink(Saved& saved);
   /// `to` takes the place of `from` in the list.
   void move_link(Saved& from, Saved& to);
+
+  // gradient.cpp
+  std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& x);
+  /// What a backward function asks for and gives. While gradients() walks, that goes by its own marks and sums.
+  bool wanted(std::int32_t slot) const { return recorded_walk_ == nullptr ? wants(slot) : wanted_by_walk(slot); }
 
   // recompute.cpp
   /// From here on note() notes. Gives what to note the random numbers in that the block takes.
@@ -66,7 +75,8 @@ class Recorder {
                     std::span<const std::uint64_t> numbers);
 
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
-  const char* node_name() const { return nodes_.back().name; }
+  /// Of the operation whose backward function runs.
+  const char* node_name() const { return running().name; }
   std::int64_t size() const { return static_cast<std::int64_t>(nodes_.size()); }
   std::uint64_t next_call() { return calls_++; }
   std::uint64_t training_tape() const { return training_tape_; }
@@ -87,6 +97,7 @@ class Recorder {
     bool delivers = false;                      // the gradient goes to the parameter
     bool leads_on = false;
     bool reached = false;  // by a gradient from the loss
+    RowGradient rows{};    // the sum so far, of a sparse parameter
   };
 
   struct Node {
@@ -108,12 +119,15 @@ class Recorder {
   };
 
   struct Block;
+  struct RecordedWalk;
   enum class State { recording, walking, done };
 
   static constexpr std::int32_t constant = -1;
 
   static std::size_t index(std::int32_t slot) { return static_cast<std::size_t>(slot); }
   static Dtype gathered_in(const Slot& slot) { return slot.parameter ? Dtype::f32 : slot.dtype; }
+  static bool gathers_rows(const Slot& slot) { return slot.parameter && slot.parameter->sparse; }
+  void require_dense(const Slot& slot) const;
   static void destroy(Node& node) {
     if (node.closure.object != nullptr) node.closure.destroy(node.closure.object);
     node.closure.object = nullptr;
@@ -129,12 +143,17 @@ class Recorder {
   // backward.cpp
   /// Says whether the gradient of a source leads on and where it goes.
   void ask(Slot& slot) const;
-  std::int32_t slot_of_loss(const Tensor& loss);
+  /// `call` and `argument` are for the error.
+  std::int32_t slot_of_root(const char* call, const char* argument, const Tensor& root);
+  /// Throws when a gradient for a slot has another shape or dtype.
+  void check_given(const Slot& slot, const Tensor& gradient) const;
   /// Says of all slots and nodes what a backward from `root` for `only` comes by.
   void plan_all(std::int32_t root, const std::span<const Parameter>* only);
   /// Says which of the nodes from `first` on a gradient at `root` will reach and lead on from.
   void plan(std::int32_t root, std::size_t first);
-  /// Throws when a tensor that those nodes need was changed.
+  /// Throws when a tensor was changed that a gradient needs: needs(node, slot) says whether a node computes that of an
+  /// input.
+  void check_saved(const char* call, const std::function<bool(std::int32_t, std::int32_t)>& needs) const;
   void check_saved() const;
   /// Destroys the closures of the other nodes from `first` on.
   void let_go(std::size_t first);
@@ -142,6 +161,11 @@ class Recorder {
   void walk(std::size_t rest);
   /// Adds the gradients to the parameters.
   void deliver();
+
+  // gradient.cpp
+  bool wanted_by_walk(std::int32_t slot) const;
+  void give_recorded(std::int32_t slot, Tensor gradient);
+  const Node& running() const;
 
   // recompute.cpp
   void walk_block(const Node& node, Tensor dy);
@@ -160,10 +184,13 @@ class Recorder {
   bool used_frozen_ = false;  // an operation used a frozen parameter
   Begun begun_{};
   const std::span<const Parameter>* only_ = nullptr;  // while walking: whose gradients are asked for, null for all
+  RecordedWalk* recorded_walk_ = nullptr;             // while gradients() walks
   std::uint64_t block_born_ = 0;                      // tensors of smaller ids are older than the block that runs
   std::uint64_t block_first_call_ = 0;
   std::vector<Saved> block_inputs_;           // what the block that runs has used of what is older
   std::vector<std::uint64_t> block_numbers_;  // what it took from the random generator
+  // While delivering: what waited at each sparse parameter, and the sum with that.
+  std::vector<std::pair<Tensor, RowGradient>> row_sums_;
 };
 
 }  // namespace temper::detail

@@ -59,6 +59,11 @@ class Gradients {
   /// The buffer the gradient of an input is gathered in, for kernels that can add to it without a temporary.
   Target into(int input);
 
+  /// Whether an input is a sparse parameter, which takes give_rows() alone.
+  bool sparse(int input) const;
+  /// Hands over the gradient of a sparse parameter.
+  void give_rows(int input, RowGradient gradient);
+
  private:
   friend class detail::Recorder;
   Gradients(detail::Recorder& recorder, const std::int32_t* slots, int count)
@@ -99,8 +104,23 @@ class Tape {
   void backward(const Tensor& loss, std::span<const Parameter> parameters);
 
   /// After backward: the gradient of a watched tensor, zeros when the loss does not depend on it. Of the tensor's
-  /// dtype, for a parameter f32.
+  /// dtype, for a parameter f32; of a sparse one, too, it has the parameter's whole shape.
   Tensor gradient(const Tensor& x) const;
+
+  /// While the tape records: the gradient of `y`, a scalar recorded on it, by `x`, a parameter, a watched tensor or
+  /// something computed on the tape. It is recorded as any other result, so a loss may contain it, and it may be
+  /// differentiated again; no parameter gets a gradient before backward:
+  ///
+  ///     tape.watch(x);
+  ///     const Tensor dx = tape.gradient(sum(critic(x)), x);
+  ///     tape.backward(loss + 10 * mean(square(norm(dx, {1}) - 1)));  // a gradient penalty
+  ///
+  /// Zeros when y does not depend on x. Throws: TapeError as backward does, when another tape or a NoTape was begun
+  /// since, and for an operation between x and y that has no second derivative, with its name.
+  Tensor gradient(const Tensor& y, const Tensor& x);
+  /// The gradients by several tensors, for the price of one.
+  std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& x);
+  std::vector<Tensor> gradients(const Tensor& y, const std::vector<Parameter>& parameters);
 
   /// Operations recorded so far.
   std::int64_t size() const;
@@ -168,6 +188,7 @@ struct Closure {
   void* object;
   void (*call)(void* object, const Tensor& dy, Gradients& gradients);
   void (*destroy)(void* object);
+  bool differentiable;  // see temper::Differentiable
 };
 
 /// Space for a closure on the recording tape; null when nothing is recorded or no input is on the tape. What went
@@ -180,6 +201,27 @@ void trace_recorded(const char* name, const Tensor& y, std::span<const Tensor> i
 
 }  // namespace detail
 
+/// A backward function that Tape::gradient(y, x) may record: all it computes, it computes by recorded operations.
+template <class Backward>
+struct Differentiable : Backward {};
+
+/// Marks a backward function that computes by recorded operations, or does so whenever recording() says that a tape
+/// records it: the operation then has a second derivative. It may run more than once, gives what it computes (into() is
+/// for kernels), and must not write to dy.
+template <class Backward>
+Differentiable<Backward> differentiable(Backward backward) {
+  return {std::move(backward)};
+}
+
+namespace detail {
+
+template <class Backward>
+inline constexpr bool is_differentiable = false;
+template <class Backward>
+inline constexpr bool is_differentiable<Differentiable<Backward>> = true;
+
+}  // namespace detail
+
 /// Tells the tape that `y` was computed from `inputs`, and how gradients flow back:
 ///
 ///     return record("mul", y, {a, b}, [a = save(a, {1}), b = save(b, {0})](const Tensor& dy, Gradients& gradients) {
@@ -189,17 +231,18 @@ void trace_recorded(const char* name, const Tensor& y, std::span<const Tensor> i
 ///
 /// `name` must be a string literal. `y` is a new tensor; it is returned. Nothing happens when no tape records or no
 /// input is on it. The backward function runs at most once, unrecorded, when a gradient reaches y and leads on to some
-/// input, and is destroyed at once. Throws: TapeError for an input that was changed in place since it was recorded.
+/// input, and is destroyed at once; one marked differentiable() may run for Tape::gradient(y, x) before, recorded.
+/// Throws: TapeError for an input that was changed in place since it was recorded.
 template <std::invocable<const Tensor&, Gradients&> Backward>
 Tensor record(const char* name, Tensor y, std::span<const Tensor> inputs, Backward backward) {
   static_assert(alignof(Backward) <= 16);
   if (detail::tracing()) detail::trace_recorded(name, y, inputs);
   if (void* space = detail::begin_record(name, inputs, sizeof(Backward))) {
-    detail::end_record(y, {new (space) Backward(std::move(backward)),
-                           [](void* object, const Tensor& dy, Gradients& gradients) {
-                             (*static_cast<Backward*>(object))(dy, gradients);
-                           },
-                           [](void* object) { static_cast<Backward*>(object)->~Backward(); }});
+    detail::end_record(
+        y,
+        {new (space) Backward(std::move(backward)),
+         [](void* object, const Tensor& dy, Gradients& gradients) { (*static_cast<Backward*>(object))(dy, gradients); },
+         [](void* object) { static_cast<Backward*>(object)->~Backward(); }, detail::is_differentiable<Backward>});
   }
   return y;
 }

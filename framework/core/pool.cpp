@@ -125,10 +125,8 @@ class Pool {
     }
     last_use_[index] = ++uses_;
     stats_.live += bytes;
-    if (stats_.live > stats_.peak) {
-      stats_.peak = stats_.live;
-      peak_since_trim_ = std::max(peak_since_trim_, stats_.peak);
-    }
+    stats_.peak = std::max(stats_.peak, stats_.live);
+    peak_since_trim_ = std::max(peak_since_trim_, stats_.live);
     return block;
   }
 

@@ -135,7 +135,7 @@ namespace detail {
 void check_no_gradient_waits(const optim::Optimizer& optimizer) {
   for (const optim::Group& group : optimizer.groups()) {
     for (const Parameter& parameter : group.parameters) {
-      if (!parameter.gradient().defined()) continue;
+      if (!parameter.has_gradient()) continue;
       fail<ValueError>(
           "checkpoint: the gradient of '{}' waits for a step, and a checkpoint holds no gradients; make it after "
           "{}'s step(), or after discard_gradients()",

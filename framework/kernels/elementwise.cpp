@@ -137,6 +137,18 @@ void power_backward_exponent(const float* a, const Shape& a_shape, const float* 
   });
 }
 
+void angle(const float* y, const Shape& y_of, const float* x, const Shape& x_of, float* result, const Shape& shape) {
+  binary_by_element(y, y_of, x, x_of, result, shape, [](float up, float right) { return std::atan2(up, right); });
+}
+
+void log_add_exp(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y,
+                 const Shape& y_shape) {
+  binary_by_element(a, a_shape, b, b_shape, y, y_shape, [](float u, float v) {
+    // Equal infinities have no difference.
+    return u == v ? u + std::log(2.0f) : std::max(u, v) + std::log1p(std::exp(-std::abs(u - v)));
+  });
+}
+
 void compare(Compare op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, bool* y,
              const Shape& y_shape) {
   const auto kernel = table().compare[index(op)];

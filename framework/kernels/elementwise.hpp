@@ -38,6 +38,11 @@ void power_backward_base(const float* a, const Shape& a_shape, const float* b, c
 void power_backward_exponent(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape,
                              const float* dy, float* db, const Shape& y_shape);
 
+/// The angle of the point (x, y), and log(exp(a) + exp(b)).
+void angle(const float* y, const Shape& y_of, const float* x, const Shape& x_of, float* result, const Shape& shape);
+void log_add_exp(const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, float* y,
+                 const Shape& y_shape);
+
 void compare(Compare op, const float* a, const Shape& a_shape, const float* b, const Shape& b_shape, bool* y,
              const Shape& y_shape);
 void compare(Compare op, const std::int64_t* a, const Shape& a_shape, const std::int64_t* b, const Shape& b_shape,

@@ -42,6 +42,11 @@ void with_operation(Integer op, F run) {
     case Integer::mul: return run(wrapping([](auto a, auto b) { return a * b; }));
     case Integer::maximum: return run([](std::int64_t a, std::int64_t b) { return std::max(a, b); });
     case Integer::minimum: return run([](std::int64_t a, std::int64_t b) { return std::min(a, b); });
+    case Integer::bit_and: return run([](std::int64_t a, std::int64_t b) { return a & b; });
+    case Integer::bit_or: return run([](std::int64_t a, std::int64_t b) { return a | b; });
+    case Integer::bit_xor: return run([](std::int64_t a, std::int64_t b) { return a ^ b; });
+    case Integer::shift_left: return run([](std::int64_t a, std::int64_t b) { return a << b; });
+    case Integer::shift_right: return run([](std::int64_t a, std::int64_t b) { return a >> b; });
     case Integer::floor_divide:
       return run([](std::int64_t a, std::int64_t b) {
         return truncated(a, b) - ((rest(a, b) != 0 && (a < 0) != (b < 0)) ? 1 : 0);

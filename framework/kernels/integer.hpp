@@ -7,8 +7,23 @@
 
 namespace temper::kernels {
 
-/// Sums and products wrap around, as in two's complement. Divisors are not 0.
-enum class Integer { add, sub, mul, maximum, minimum, floor_divide, truncate_divide, remainder, fmod };
+/// Sums and products wrap around, as in two's complement. Divisors are not 0; shifts are from 0 to 63 places.
+enum class Integer {
+  add,
+  sub,
+  mul,
+  maximum,
+  minimum,
+  bit_and,
+  bit_or,
+  bit_xor,
+  shift_left,
+  shift_right,
+  floor_divide,
+  truncate_divide,
+  remainder,
+  fmod
+};
 void integer(Integer op, const std::int64_t* a, const Shape& a_shape, const std::int64_t* b, const Shape& b_shape,
              std::int64_t* y, const Shape& y_shape);
 

@@ -162,6 +162,8 @@ void gather(const T* x, const std::int64_t* index, Index outer, Index n, Index m
 
 template void gather(const float*, const std::int64_t*, Index, Index, Index, Index, float*);
 template void gather(const BFloat16*, const std::int64_t*, Index, Index, Index, Index, BFloat16*);
+template void gather(const std::int64_t*, const std::int64_t*, Index, Index, Index, Index, std::int64_t*);
+template void gather(const bool*, const std::int64_t*, Index, Index, Index, Index, bool*);
 
 template <class T>
 void gather_backward(const T* dy, const std::int64_t* index, Index outer, Index n, Index m, Index inner, float* dx) {

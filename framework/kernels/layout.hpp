@@ -19,7 +19,7 @@ void copy_blocks(const void* from, Index from_stride, void* to, Index to_stride,
 template <class X, class Y>
 void add_blocks(const X* from, Index from_stride, Y* to, Index to_stride, Index n, Index count);
 
-/// y[outer, m, inner]: y[o, j, i] = x[o, index[o, j, i], i] for x[outer, n, inner].
+/// y[outer, m, inner]: y[o, j, i] = x[o, index[o, j, i], i] for x[outer, n, inner]. Any type of a tensor's elements.
 template <class T>
 void gather(const T* x, const std::int64_t* index, Index outer, Index n, Index m, Index inner, T* y);
 /// dx[o, index[o, j, i], i] += dy[o, j, i]

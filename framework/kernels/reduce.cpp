@@ -189,18 +189,21 @@ void SumOfRows::finish(float* y, bool accumulate) const {
   if (parts_.data() != nullptr) sum_rows(parts_.data(), chunk_count(rows_, chunk_rows_), cols_, y, accumulate);
 }
 
-void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, bool last, std::int64_t* y) {
+template <class T>
+void arg_extreme(Reduce op, const T* x, Index outer, Index n, Index inner, bool last, std::int64_t* y) {
   parallel_for(outer * inner, std::max<Index>(1, grain / n), [=](Index begin, Index end) {
     for (Index i = begin; i < end; ++i) {
-      const float* line = x + i / inner * n * inner + i % inner;
+      const T* line = x + i / inner * n * inner + i % inner;
       Index best = 0;
-      for (Index k = 1; k < n && !std::isnan(line[best * inner]); ++k) {
-        const float value = line[k * inner], top = line[best * inner];
+      for (Index k = 1; k < n && !std::isnan(static_cast<double>(line[best * inner])); ++k) {
+        const T value = line[k * inner], top = line[best * inner];
         if ((op == Reduce::largest ? !(value <= top) : !(value >= top)) || (last && value == top)) best = k;
       }
       y[i] = best;
     }
   });
 }
+template void arg_extreme(Reduce, const float*, Index, Index, Index, bool, std::int64_t*);
+template void arg_extreme(Reduce, const std::int64_t*, Index, Index, Index, bool, std::int64_t*);
 
 }  // namespace temper::kernels

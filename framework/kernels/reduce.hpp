@@ -45,7 +45,8 @@ class SumOfRows {
 };
 
 /// The position of the first largest or smallest of x[outer, n, inner] along n > 0, or of the last one when `last`; of
-/// the first NaN when there is one.
-void arg_extreme(Reduce op, const float* x, Index outer, Index n, Index inner, bool last, std::int64_t* y);
+/// the first NaN when there is one. T is float or std::int64_t.
+template <class T>
+void arg_extreme(Reduce op, const T* x, Index outer, Index n, Index inner, bool last, std::int64_t* y);
 
 }  // namespace temper::kernels

@@ -179,6 +179,18 @@ template void embedding_bag_backward(Segment, const Bags&, const float*, const s
 template void embedding_bag_backward(Segment, const Bags&, const BFloat16*, const std::int64_t*, Index, float*);
 
 template <class T>
+void share_bags(const Bags& b, const T* dy, Index width, float* share) {
+  parallel_for(b.bags, std::max<Index>(1, grain / std::max<Index>(1, width)), [=](Index begin, Index end) {
+    for (Index bag = begin; bag < end; ++bag) {
+      const float one = 1.0f / static_cast<float>(std::max<Index>(1, counted(b, bag)));
+      for (Index c = 0; c < width; ++c) share[bag * width + c] = one * widened(dy[bag * width + c]);
+    }
+  });
+}
+template void share_bags(const Bags&, const float*, Index, float*);
+template void share_bags(const Bags&, const BFloat16*, Index, float*);
+
+template <class T>
 void embedding_bag_scale_backward(const Bags& b, const T* weight, const T* dy, Index width, float* dscale) {
   const auto dot = table_of<T>().dot;
   std::fill_n(dscale, b.count, 0.0f);

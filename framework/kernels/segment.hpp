@@ -31,6 +31,9 @@ void embedding_bag(Segment op, const Bags& bags, const T* weight, Index width, T
 template <class T>
 void embedding_bag_backward(Segment op, const Bags& bags, const T* dy, const std::int64_t* which, Index width,
                             float* dweight);
+/// share [bags, width] = dy over how many ids of its bag count.
+template <class T>
+void share_bags(const Bags& bags, const T* dy, Index width, float* share);
 /// dscale [ids] = the products of rows and of their bag's gradient.
 template <class T>
 void embedding_bag_scale_backward(const Bags& bags, const T* weight, const T* dy, Index width, float* dscale);

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <temper/train/scores.hpp>
+
 namespace temper {
 
 void train_on_fashion_mnist(Run& run, const nn::Layer& model) {
@@ -12,6 +14,10 @@ void train_on_fashion_mnist(Run& run, const nn::Layer& model) {
   data::Loader train(data::FashionMnist(data::Split::train, {.path = folder}), run.loader_options());
   data::Loader test(data::FashionMnist(data::Split::test, {.path = folder}), {.batch_size = 1000});
   train_classifier(run, model, train, test);
+  ConfusionMatrix matrix(static_cast<std::int64_t>(data::FashionMnist::class_names.size()));
+  for (const auto& [inputs, labels] : test) matrix.add(model(inputs), labels);
+  run.sample_matrix("Confusion matrix", matrix,
+                    {data::FashionMnist::class_names.begin(), data::FashionMnist::class_names.end()});
   sample_mistakes(run, model, test.dataset());
 }
 

@@ -18,7 +18,8 @@ void train_classifier(Run& run, const Model& model, data::Loader<Train>& train, 
       });
 }
 
-/// Trains a classifier of [N, 28, 28, 1] images on Fashion-MNIST, and shows some of its mistakes in the report.
+/// Trains a classifier of [N, 28, 28, 1] images on Fashion-MNIST, and shows its confusion matrix and some of its
+/// mistakes in the report.
 void train_on_fashion_mnist(Run& run, const nn::Layer& model);
 
 /// Shows the first misclassified images, up to 24, in the run's report.

@@ -162,6 +162,7 @@ class Parser {
  public:
   Parser(const Program& program, const Own& own) : options(program.defaults), app_(program.description, program.name) {
     app_.option_defaults()->always_capture_default();
+    app_.footer("`sweep` in place of the first option trains with many values of some; `sweep --help` says how.");
     add_shared();
     if (!program.only.empty()) {
       for (CLI::Option* option : app_.get_options()) {
@@ -213,7 +214,7 @@ class Parser {
   /// The options in effect, as a configuration. Throws: UsageError for a text that TOML cannot represent.
   std::string config() const {
     std::string text;
-    for (const auto& [name, value] : written_) {
+    for (const auto& [name, value, whole] : written_) {
       if (!has(name)) continue;
       try {
         if (const std::string shown = value(); !shown.empty()) text += name.substr(2) + " = " + shown + "\n";
@@ -230,6 +231,13 @@ class Parser {
     const CLI::Option* option = app_.get_option_no_throw(name);
     return option != nullptr && option->count() > 0;
   }
+  /// Whether an option that belongs to configurations takes whole numbers. Throws: UsageError for any other name.
+  bool whole(const std::string& name) const {
+    if (!has(name)) fail_unknown(app_, name, "");
+    const auto found = std::ranges::find(written_, name, &Written::name);
+    if (found == written_.end()) fail<UsageError>("{} is about a start of the program, not about the training", name);
+    return found->whole;
+  }
   /// The file of --config; empty when it is not given.
   const std::string& file() const { return file_; }
 
@@ -240,11 +248,12 @@ class Parser {
   struct Written {
     std::string name;
     std::function<std::string()> value;
+    bool whole;  // a whole number
   };
 
   template <class T>
   CLI::Option* add(const std::string& name, T& value, const std::string& help) {
-    written_.push_back({name, [&value] { return toml(value); }});
+    written_.push_back({name, [&value] { return toml(value); }, std::is_integral_v<T> && !std::is_same_v<T, bool>});
     if constexpr (std::is_same_v<T, bool>) {
       return app_.add_flag(name, value, help);
     } else {
@@ -284,6 +293,8 @@ class Parser {
     add("--eval-every", o.eval_every, "updates between evaluations; 0: an epoch")->check(between(0));
     add("--checkpoint-every", o.checkpoint_every, "between checkpoints: updates (500) or seconds (60s)");
     add("--log-every", o.log_every, "updates between lines of metrics.jsonl")->check(between(1));
+    add("--histograms", o.histograms, "updates between histograms of weights, gradients and activations; 0: none")
+        ->check(between(0));
     add("--tensorboard", o.tensorboard, "also write event files, in the folder tensorboard of the run");
     add("--keep", o.keep, "older checkpoints to keep")->check(between(0));
     add("--patience", o.patience, "evaluations without a better one that end the run; 0: none do")->check(between(0));
@@ -297,6 +308,10 @@ class Parser {
     app_.add_flag("--resume", o.resume, "go on with the run in the folder");
     app_.add_flag("--overwrite", o.overwrite, "replace the run in the folder");
     app_.add_flag("--dry-run", o.dry_run, "print model, memory and schedule, and stop");
+    app_.add_option("--stop-at", o.stop_at,
+                    "stop in good order after so many updates (500) or this part of the run (10%); --resume goes on");
+    app_.add_flag("--find-lr", o.find_lr,
+                  "before training: show the loss over growing learning rates, suggest one, put everything back");
     app_.add_option("--config", file_, "read options from a file, such as the config.toml of a run");
   }
 
@@ -344,12 +359,18 @@ void check_contradictions(const Parser& line, const TrainOptions& options) {
   }
   options.checkpoint_interval();
   options.max_seconds();
+  options.stop_step(true, 0, 1);
 }
 
 Command read(const Program& program, const std::vector<std::string>& arguments, const Own& own) {
   Parser line(program, own);
   line.parse(arguments);
   for (const std::string& name : program.resuming) line.options.resume = line.options.resume || line.given(name);
+  for (const char* other : {"--resume", "--dry-run"}) {
+    if (line.given("--find-lr") && line.given(other)) {
+      fail<UsageError>("--find-lr looks for a rate before a new run trains; leave {} out, or --find-lr", other);
+    }
+  }
   std::string folder = line.options.out, file = line.file();
   if (line.options.resume) {
     if (line.given("--config")) {
@@ -392,6 +413,23 @@ Command read(const Program& program, const std::vector<std::string>& arguments, 
 }
 
 }  // namespace
+
+struct CommandReader::Impl {
+  const Program& program;
+  Own own;
+};
+
+CommandReader::CommandReader(const Program& program, const std::function<void(OwnOptions&)>& own)
+    : impl_(new Impl{program, Own(own)}) {}
+CommandReader::~CommandReader() = default;
+
+Command CommandReader::read(const std::vector<std::string>& arguments) const {
+  return temper::read(impl_->program, arguments, impl_->own);
+}
+
+bool CommandReader::whole_number(const std::string& name) const {
+  return Parser(impl_->program, impl_->own).whole(name);
+}
 
 Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& add) {
   const Own own(add);

@@ -22,7 +22,7 @@ std::map<std::string, std::string> entries_of(const std::string& config) {
 std::string config_changes(const std::string& was, const std::string& is, const std::vector<std::string>& own_free) {
   static const std::set<std::string> free = {"data",       "threads",     "eval-every", "checkpoint-every",
                                              "log-every",  "tensorboard", "keep",       "patience",
-                                             "min-change", "max-time",    "max-loss"};
+                                             "min-change", "max-time",    "max-loss",   "histograms"};
   const auto before = entries_of(was), now = entries_of(is);
   const auto value = [](const auto& entries, const std::string& name) {
     const auto found = entries.find(name);

@@ -64,6 +64,18 @@ double TrainOptions::max_seconds() const {
   return *value * seconds;
 }
 
+std::optional<Step> TrainOptions::stop_step(bool main_phase, Step before, Step total) const {
+  if (stop_at.empty()) return std::nullopt;
+  const bool percent = stop_at.ends_with('%');
+  const auto value = number(std::string_view(stop_at).substr(0, stop_at.size() - (percent ? 1 : 0)));
+  if (!value || !(*value > 0) || *value > (percent ? 100 : max_steps) || (!percent && *value != std::floor(*value))) {
+    fail<ValueError>("--stop-at: '{}' is neither a number of steps (500) nor a part of the run (10%)", stop_at);
+  }
+  if (!percent) return static_cast<Step>(*value);
+  if (!main_phase) return std::nullopt;
+  return before + std::max<Step>(1, std::llround(*value / 100 * static_cast<double>(total)));
+}
+
 Step TrainOptions::total_steps(std::int64_t batches) const {
   return steps > 0 ? steps : std::max<Step>(1, epochs * batches / accumulate);
 }

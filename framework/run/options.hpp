@@ -40,18 +40,25 @@ struct TrainOptions {
   int keep = 0;                          ///< older checkpoints to keep, besides the two that a run resumes from
   Step eval_every = 0;                   ///< updates from one evaluation to the next; 0: an epoch
   Step log_every = 10;                   ///< updates from one line of metrics.jsonl to the next
+  Step histograms = 0;                   ///< updates from one set of histograms to the next; 0: none
   bool tensorboard = false;              ///< also write event files
 
   int patience = 0;         ///< early stopping: end after so many evaluations without a better one; 0: never
   double min_change = 0.0;  ///< how much better an evaluation must be to count for `patience`
+  std::string stop_at{};    ///< stop, for --resume to go on, after so many updates or this part of the run; empty: do not
   std::string max_time{};   ///< end the run, and save, after so much training: "90s", "45m", "2h"; empty: never
   double max_loss = 0.0;    ///< fail when a batch's loss is larger; 0: only when it is not finite
   bool dry_run = false;     ///< show what a run would do, and stop
+  bool find_lr = false;     ///< before training, show the loss over learning rates, and put everything back
 
   /// `checkpoint_every` as updates, or 0 and seconds. Throws: ValueError when it is neither.
   std::pair<Step, double> checkpoint_interval() const;
   /// `max_time` in seconds; infinity when it is empty. Throws: ValueError when it is no time.
   double max_seconds() const;
+  /// The update of the run after which `stop_at` stops it, in a phase with `total` updates after `before` ones; none
+  /// when it is empty, or a part of the run while this is not its main phase. Throws: ValueError when it is neither a
+  /// number nor a percentage.
+  std::optional<Step> stop_step(bool main_phase, Step before, Step total) const;
   /// Number of updates of the run, given the number of batches in an epoch.
   Step total_steps(std::int64_t batches) const;
   /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.

@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <new>
+#include <string_view>
 
 #include "framework/run/command_line_internal.hpp"
 #include "framework/run/shell_internal.hpp"
+#include "framework/run/sweep_internal.hpp"
 
 namespace temper {
 
@@ -25,6 +27,9 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     return 1;
   };
   try {
+    if (argc > 1 && std::string_view(argv[1]) == "sweep") {
+      return run_sweep(program, {argv + 2, argv + argc}, own, how != nullptr ? how : shell_quoted(argv[0]), called);
+    }
     const Command command = read_command(program, argc, argv, own);
     if (command.status) return *command.status;
     if (command.options.threads > 0) set_threads(command.options.threads);

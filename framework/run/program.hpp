@@ -69,7 +69,7 @@ class OwnOptions {
 
 /// The main function of a training program: reads the options, prints info(), calls `train`, writes the report. Returns
 /// the exit status: 1 after an exception, of which it prints a line on standard error; 2 for a bad option; 130 after
-/// Ctrl-C. When it prints how to resume, it calls the program $TEMPER_COMMAND if that is set.
+/// Ctrl-C. With `sweep` as its first argument it runs itself with many values of some options. When it prints how to resume, it calls the program $TEMPER_COMMAND if that is set.
 int run_program(const Program& program, int argc, char** argv, const std::function<void(Run&)>& train);
 /// The same with options of the program's own.
 int run_program(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,

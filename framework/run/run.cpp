@@ -129,6 +129,7 @@ bool Run::begin(detail::RunParts parts) {
   run.open_folder();
   run.gathered = 0;
   run.gathered_count = 0;
+  run.noise = NoiseScale();
   run.last_update.buffers.clear();
   if (options.accumulate > 1 && !run.parts->models.empty()) {
     for (const nn::Buffer& buffer : run.model().buffers()) {
@@ -145,17 +146,27 @@ bool Run::begin(detail::RunParts parts) {
   run.saved = run.measured = Impl::Clock::now();
   run.resume();
   if (run.resumed) return false;  // the checkpoint is of a later phase
+  run.pause = options.stop_step(run.parts->phase.name == "train", run.before, run.total);
+  if (run.pauses()) run.stop_here(0);
   // Lines of a run that was killed before its first checkpoint are discarded: it starts from the beginning.
   if (!run.log) run.open_log({.replace = true});
   if (!run.started) run.started = Impl::Clock::now();
   run.stop.emplace();
-  const std::string& name = run.parts->phase.name;
-  run.bar = std::make_unique<detail::ProgressBar>(name == "train" ? run.setup.name : name, run.total, run.made);
-  run.saved = run.measured = Impl::Clock::now();
-  run.examples = 0;
-  run.receivers.emplace();
-  run.note_update();
+  if (options.find_lr && run.made == 0) {
+    run.begin_search();
+  } else {
+    run.begin_steps();
+  }
   return true;
+}
+
+void Run::Impl::begin_steps() {
+  const std::string& name = parts->phase.name;
+  bar = std::make_unique<detail::ProgressBar>(name == "train" ? setup.name : name, total, made);
+  saved = measured = Clock::now();
+  examples = 0;
+  receivers.emplace();
+  note_update();
 }
 
 void Run::describe(const Tensor& example) {
@@ -177,6 +188,10 @@ Tensor Run::weighted(const MeanLoss& loss) const {
 
 void Run::note(std::string_view name, double mean, double count) {
   Impl& run = *impl_;
+  if (run.search) {
+    if (name == "train/loss") run.search->loss.add(mean, count);
+    return;
+  }
   const double max_loss = run.options.max_loss;
   const bool too_large = max_loss > 0 && mean > max_loss && name.ends_with("loss");
   if (!std::isfinite(mean) || too_large) run.fail_diverged(name, mean);
@@ -190,6 +205,7 @@ void Run::note(std::string_view name, double mean, double count) {
 
 void Run::before_step() {
   Impl& run = *impl_;
+  if (run.search) return run.set_search_rates();
   if (run.receivers && !run.receivers->listening()) {
     detail::check_receivers(*run.receivers, *run.parts);
     run.receivers.reset();
@@ -200,44 +216,67 @@ void Run::before_step() {
 
 bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   Impl& run = *impl_;
+  if (run.search) return run.search_batch(loss);
   if (run.gathered == 0) before_step();
   note("train/loss", loss.mean.item(), loss.count);
   run.examples += examples;
   run.gathered_count += loss.count;
+  if (run.gathered == 0 && run.options.accumulate > 1) run.note_first_batch(loss.count);
   if (++run.gathered < run.options.accumulate) {
     if (!run.stop_requested()) return true;
     run.restore_last_update();
     run.save(false);
-    run.stop_here();
+    run.stop_here(128 + run.stop->signal());
   }
   const double divisor = run.options.accumulate > 1 ? run.gathered_count : 1.0;
   const optim::StepReport report = run.optimizer().step({.divide_by = divisor, .measure = run.logs});
   if (!report.applied && report.bad.empty()) {
     fail<ValueError>("step {}: there is nothing to train: all parameters of the optimizer are frozen", run.step() + 1);
   }
+  run.note_noise(report);
   run.gathered = 0;
   run.gathered_count = 0;
   return after_step(&report);
 }
 
+/// The gradient that waits is the sum over `count` terms.
+void Run::Impl::note_first_batch(double count) {
+  first_squares = 0;
+  for (const optim::Group& group : optimizer().groups()) first_squares += gradient_squares(group.parameters);
+  first_squares /= count * count;
+  first_count = count;
+}
+
+void Run::Impl::note_noise(const optim::StepReport& report) {
+  if (options.accumulate == 1 || !report.applied || !(first_count > 0 && first_count < gathered_count)) return;
+  if (report.grad_norm < 0 || !std::isfinite(first_squares)) return;
+  noise.add(first_squares, first_count, report.grad_norm * report.grad_norm, gathered_count);
+}
+
 bool Run::after_step(const optim::StepReport* report) {
   Impl& run = *impl_;
+  if (run.search) return run.search_step(true);
   if (run.receivers) run.receivers->stop();  // and looked at when the step's tapes and temporaries are gone
   ++run.made;
   run.bar->advance();
   if (run.logs) run.log_step(report);
+  // A loop's gradients are spent, and its activations are its own affair.
+  const bool looks = run.options.histograms > 0 && run.step() % run.options.histograms == 0;
+  if (report == nullptr && looks) run.write_histograms(run.step(), {});
   if (run.hooks.after_step) run.hooks.after_step(run.step(), run.last_loss);
   run.time_is_up = run.seconds() >= run.max_seconds;
 
-  const bool evaluates = run.made % run.eval_every == 0 || run.over();
+  const bool pauses = run.pauses();
+  const bool evaluates = run.made % run.eval_every == 0 || run.over() || pauses;
   if (run.stop_requested()) {
     run.save(evaluates);  // an evaluation may take long, so it is postponed until the run is resumed
-    run.stop_here();
+    run.stop_here(128 + run.stop->signal());
   }
   if (evaluates) run.evaluate();
   const bool over = run.over();
-  if (run.checkpoint_due() || over || run.stop_requested()) run.save(false);
-  if (run.stop_requested() && !over) run.stop_here();
+  if (run.checkpoint_due() || over || pauses || run.stop_requested()) run.save(false);
+  if (run.stop_requested() && !over) run.stop_here(128 + run.stop->signal());
+  if (pauses && !over) run.stop_here(0);
   run.note_update();
   return !over;
 }
@@ -267,11 +306,11 @@ void Run::Impl::fail_diverged(std::string_view name, double value) {
                    step() + 1, name == "train/loss" ? "the loss" : name, value, bound, saved_at);
 }
 
-void Run::Impl::stop_here() {
+void Run::Impl::stop_here(int status) {
   bar.reset();
   print("stopped after step {}/{}; to go on: {} --resume --out {}", step(), before + total, setup.command,
         shell_quoted(options.out));
-  throw Stopped{128 + stop->signal()};
+  throw Stopped{status};
 }
 
 void Run::end() {

@@ -17,6 +17,8 @@
 
 namespace temper {
 
+class ConfusionMatrix;
+
 /// A metric of an evaluation: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
 struct Metric {
   /// Whether larger or smaller values are better.
@@ -170,6 +172,7 @@ class Run {
         Tape tape;
         const MeanLoss value = mean_loss(loss(batch), batch);
         tape.backward(weighted(value));
+        if (looks()) look(value.count, [&] { loss(batch); });
         if (!advance(value, std::get<0>(batch).size(0))) break;
       }
     }
@@ -182,6 +185,10 @@ class Run {
   /// A text or an image (u8 values [height, width, channels]) for the report.
   void sample_text(const std::string& title, const std::string& text);
   void sample_image(const std::string& title, const std::string& caption, const Tensor& pixels);
+  /// A confusion matrix for the report. Throws: ValueError when the number of names is not that of the classes; none
+  /// are their numbers.
+  void sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
+                     const std::vector<std::string>& names = {});
 
   /// Writes the report and prints the results, if anything was trained. run_program calls it at the end.
   void finish();
@@ -208,6 +215,9 @@ class Run {
   [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
   [[noreturn]] void plan_loop();
   bool more() const;
+  /// Whether --histograms wants to see this update, whose gradients wait; `forward` computes the loss once more.
+  bool looks() const;
+  void look(double count, const std::function<void()>& forward);
   /// Called after a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
   bool advance(const MeanLoss& loss, std::int64_t examples);
   /// Adds to the mean of a logged value. Throws: ValueError when it is not finite, or a loss above --max-loss.

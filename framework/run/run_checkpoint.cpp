@@ -53,19 +53,26 @@ std::string text_of(const Figure& figure) {
   return fmt::format("{} {} {} {}", logged.sum, logged.count, evaluated.sum, evaluated.count);
 }
 
-Figure figure_of(const std::string& key, const std::string& text) {
-  std::array<double, 4> numbers{};
+/// As many numbers as are expected, separated by blanks.
+template <std::size_t N>
+std::array<double, N> numbers(const std::string& key, const std::string& text) {
+  std::array<double, N> all{};
   const char* at = text.data();
   const char* const last = at + text.size();
-  for (double& number : numbers) {
+  for (double& number : all) {
     if (at != text.data() && at != last && *at == ' ') ++at;
     const auto [end, error] = std::from_chars(at, last, number);
     if (error != std::errc() || !std::isfinite(number)) at = nullptr;
     if (at == nullptr) break;
     at = end;
   }
-  if (at != last) fail<FileError>("the run's '{}' is '{}', expected four numbers", key, detail::printable(text));
-  return {key.substr(figure_prefix.size()), {numbers[0], numbers[1]}, {numbers[2], numbers[3]}};
+  if (at != last) fail<FileError>("the run's '{}' is '{}', expected {} numbers", key, detail::printable(text), N);
+  return all;
+}
+
+Figure figure_of(const std::string& key, const std::string& text) {
+  const auto [sum, count, evaluated_sum, evaluated_count] = numbers<4>(key, text);
+  return {key.substr(figure_prefix.size()), {sum, count}, {evaluated_sum, evaluated_count}};
 }
 
 std::string batches_text(const detail::RunParts& parts) {
@@ -102,6 +109,9 @@ void Run::Impl::save(bool evaluation_due) {
                           {"metrics", last_metrics}};
   checkpoint.notes.insert(notes.begin(), notes.end());
   for (const Figure& figure : figures) checkpoint.notes[std::string(figure_prefix) + figure.name] = text_of(figure);
+  if (const auto& [norm, variance, weight] = noise.state(); weight > 0) {
+    checkpoint.notes["noise"] = fmt::format("{} {} {}", norm, variance, weight);
+  }
   if (best) checkpoint.notes["best"] = fmt::format("{}", *best);
   CheckpointFolder(*folder / "checkpoints").save(checkpoint);
   if (options.keep > 0) keep_checkpoint();
@@ -177,9 +187,15 @@ bool Run::Impl::restore_checkpoint() {
   const bool evaluation_due = count(notes, "evaluation due", 1) != 0;
   std::optional<double> its_best;
   if (notes.contains("best")) its_best = real(notes, "best");
+  NoiseScale::State its_noise;
+  if (notes.contains("noise")) {
+    const auto [norm, variance, weight] = numbers<3>("noise", text(notes, "noise"));
+    its_noise = {norm, variance, weight};
+  }
   detail::restore(checkpoint, *parts);
 
   made = at - before;
+  noise.restore(its_noise);
   figures = std::move(its_figures);
   waited = its_waited;
   stopped_itself = its_end;

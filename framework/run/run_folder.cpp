@@ -23,7 +23,8 @@ namespace {
 
 /// The files and folders of a run.
 constexpr const char* run_files[] = {"config.toml", "metrics.jsonl",     "model.txt",   "samples.json", "report.html",
-                                     "checkpoints", "model.safetensors", "tensorboard", "tokenizer"};
+                                     "checkpoints", "model.safetensors", "tensorboard", "tokenizer",    "find_lr.json",
+                                     "result.json", "histograms.jsonl"};
 
 std::string numbered(const std::string& model, int number) {
   return number == 1 ? "runs/" + model : fmt::format("runs/{}-{}", model, number);

@@ -7,6 +7,9 @@
 #include <vector>
 
 #include <temper/run/run.hpp>
+#include <temper/train/noise_scale.hpp>
+#include <temper/train/range_test.hpp>
+
 #include "framework/run/run_folder_internal.hpp"
 #include "framework/run/run_parts_internal.hpp"
 
@@ -40,6 +43,15 @@ struct LastUpdate {
   RandomState random{};
   std::vector<Figure> figures{};
   std::vector<std::pair<Tensor, Tensor>> buffers{};  // the model's, with copies; only with --accumulate
+};
+
+/// The range test of --find-lr, while it lasts.
+struct LrSearch {
+  RangeTest test;
+  Checkpoint start;             // copies, which are restored afterwards
+  std::vector<double> factors;  // of each optimizer's rate, as its journal has them
+  std::chrono::steady_clock::time_point began;
+  LossMean loss{};  // of the update at hand
 };
 
 /// The state of a run.
@@ -79,6 +91,7 @@ struct Run::Impl {
   const double max_seconds = options.max_seconds();
   bool time_is_up = false;
   bool stopped_itself = false;  // Loop::stop() was called
+  std::optional<Step> pause;    // the step of --stop-at, in this phase
   std::int64_t waited = 0;      // evaluations since the best one
   /// While the phase makes its first step; checked before its second.
   std::optional<detail::GradientReceivers> receivers;
@@ -86,6 +99,8 @@ struct Run::Impl {
   double checkpoint_seconds = 0;
   std::int64_t gathered = 0;  // batches since the last update
   double gathered_count = 0;  // number of terms that their losses are means of
+  NoiseScale noise;           // of the gradient, from the first of the batches and all of them
+  double first_squares = 0, first_count = 0;
   LastUpdate last_update;
   std::string data_checksum;  // of some examples
   bool log_failed = false;    // a write of the log failed, and a warning was printed
@@ -97,6 +112,9 @@ struct Run::Impl {
   Clock::time_point saved, measured;  // the last checkpoint; the beginning of the throughput's interval
   std::int64_t examples = 0;          // since `measured`
 
+  std::optional<LrSearch> search;     // with --find-lr, before a phase's first step
+  std::vector<std::string> searches;  // their pictures, as JSON objects
+
   optim::Optimizer& optimizer() { return *parts->optimizers.front().value; }
   const nn::Module& model() const { return *parts->models.front().value; }
   const detail::LoaderHandle* loader() const {
@@ -106,6 +124,8 @@ struct Run::Impl {
   bool over() const {
     return made >= total || time_is_up || stopped_itself || (options.patience > 0 && waited >= options.patience);
   }
+  /// Whether the run stops here for now, as --stop-at says.
+  bool pauses() const { return pause && step() >= *pause && !over(); }
   TrainOptions phase_options(const Phase& its_phase) const;
   double seconds() const;
   Step step() const { return before + made; }
@@ -115,6 +135,17 @@ struct Run::Impl {
   bool restore_checkpoint();
   void warn(const std::string& what) const;
   void save(bool evaluation_due);
+  /// Makes the phase ready for its next step: the last thing before it.
+  void begin_steps();
+  void note_first_batch(double count);
+  void note_noise(const optim::StepReport& report);
+  void begin_search();
+  void set_search_rates();
+  /// What advance() does during the range test; false when it is over.
+  bool search_batch(const MeanLoss& loss);
+  /// Ends an update of the range test; false when that was the last, and everything is restored.
+  bool search_step(bool applied);
+  void end_search();
   void note_update();
   void restore_last_update();
   bool checkpoint_due();
@@ -128,9 +159,11 @@ struct Run::Impl {
   void keep_checkpoint();
   void evaluate();
   void log_metrics(const Metrics& metrics);
+  void write_histograms(Step at, std::string lines);
+  void write_result(const Metrics& metrics) const;
   void keep_best(const Metrics& metrics);
   bool stop_requested() const { return stop && stop->requested(); }
-  [[noreturn]] void stop_here();
+  [[noreturn]] void stop_here(int status);
   [[noreturn]] void fail_diverged(std::string_view name, double value);
 };
 

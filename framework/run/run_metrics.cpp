@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include <temper/core/pool.hpp>
 
 #include "framework/core/format_internal.hpp"
@@ -75,6 +77,7 @@ void Run::Impl::log_step(const optim::StepReport* report) {
   if (report != nullptr) {
     add("grad_norm", report->grad_norm);
     add("update_ratio", report->update_ratio);
+    if (const auto scale = noise.value()) add("noise_scale", *scale);
   }
   if (examples > 0) add("throughput", elapsed > 0 ? items / elapsed : 0.0);
   add("memory_mb", static_cast<double>(pool_stats().peak) / megabyte);
@@ -113,6 +116,7 @@ void Run::Impl::log_metrics(const Metrics& metrics) {
     }
     end_line();
   }
+  write_result(metrics);
   static const std::string loss_name = "training loss";
   std::string line;
   if (parts->phase.name != "train") line += parts->phase.name + ": ";
@@ -129,6 +133,22 @@ void Run::Impl::log_metrics(const Metrics& metrics) {
     print("no better evaluation in {}: the run ends, with the best weights", waited);
   }
   last_metrics = text;
+}
+
+/// The last evaluation for other programs, such as a sweep: without metrics it is the mean of the training loss since
+/// the one before.
+void Run::Impl::write_result(const Metrics& metrics) const {
+  Metrics shown = metrics;
+  const auto loss = std::ranges::find(figures, "train/loss", &Figure::name);
+  if (shown.empty() && loss != figures.end() && loss->evaluated.count > 0) {
+    shown.push_back({"train loss", loss->evaluated.sum / loss->evaluated.count, Better::smaller});
+  }
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const auto& [name, value, better] : shown) {
+    list.push_back({{"name", name}, {"value", value}, {"better", better == Better::larger ? "larger" : "smaller"}});
+  }
+  const nlohmann::ordered_json result = {{"step", step()}, {"seconds", seconds()}, {"metrics", list}};
+  folder->write("result.json", result.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
 /// Saves the weights if the evaluation is the best so far. With averages in place, these are saved.

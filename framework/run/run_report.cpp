@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <temper/train/scores.hpp>
+
 #include "framework/core/format_internal.hpp"
 #include "framework/run/run_impl_internal.hpp"
 #include "framework/tensor/bytes_internal.hpp"
@@ -50,6 +52,23 @@ void Run::sample_image(const std::string& title, const std::string& caption, con
       {"channels", shape[2]},
       {"pixels",
        base64(bytes)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+void Run::sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
+                        const std::vector<std::string>& names) {
+  const std::int64_t classes = matrix.classes();
+  if (!names.empty() && std::ssize(names) != classes) {
+    fail<ValueError>("sample_matrix: {} names for {} classes", names.size(), classes);
+  }
+  nlohmann::json labels = nlohmann::json::array(), rows = nlohmann::json::array();
+  for (std::int64_t label = 0; label < classes; ++label) {
+    labels.push_back(names.empty() ? std::to_string(label) : names[static_cast<std::size_t>(label)]);
+    nlohmann::json row = nlohmann::json::array();
+    for (std::int64_t guess = 0; guess < classes; ++guess) row.push_back(matrix.count(label, guess));
+    rows.push_back(std::move(row));
+  }
+  impl_->samples.push_back(nlohmann::json{{"kind", "matrix"}, {"title", title}, {"names", labels}, {"rows", rows}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
 void Run::finish() {

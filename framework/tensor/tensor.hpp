@@ -47,6 +47,9 @@ std::shared_ptr<ParameterState> parameter_of(const Tensor& x);
 
 }  // namespace detail
 
+template <class T>
+class HeldValues;
+
 /// A dense, row-major array of numbers. A Tensor is a shared handle: copies refer to the same elements. The default
 /// one is undefined and refers to nothing.
 ///
@@ -68,7 +71,8 @@ class Tensor {
 
   bool defined() const { return body_ != nullptr; }
   /// Throws, as every accessor below: ValueError when undefined.
-  const Shape& shape() const { return body().shape; }
+  const Shape& shape() const& { return body().shape; }
+  Shape shape() const&& { return body().shape; }
   Dtype dtype() const { return body().dtype; }
   int rank() const { return shape().rank(); }
   std::int64_t size(int axis) const { return shape()[axis]; }
@@ -81,9 +85,12 @@ class Tensor {
     return static_cast<const T*>(raw(dtype_of<T>));
   }
   template <class T>
-  std::span<const T> values() const {
+  std::span<const T> values() const& {
     return {data<T>(), static_cast<std::size_t>(numel())};
   }
+  /// Those of a temporary, which lives as long as they: for (float y : softmax(x).values<float>()) is right.
+  template <class T>
+  HeldValues<T> values() const&&;
 
   /// The elements, for writing. Counts as a change in place: a backward that needs the old values throws.
   template <class T>
@@ -145,6 +152,21 @@ class Tensor {
 
   detail::TensorBody* body_ = nullptr;
 };
+
+/// The elements of a tensor, and a handle that keeps it alive.
+template <class T>
+class HeldValues : public std::span<const T> {
+ public:
+  explicit HeldValues(Tensor tensor) : std::span<const T>(tensor.values<T>()), tensor_(std::move(tensor)) {}
+
+ private:
+  Tensor tensor_;
+};
+
+template <class T>
+HeldValues<T> Tensor::values() const&& {
+  return HeldValues<T>(*this);
+}
 
 /// Uninitialized elements.
 /// Throws, as all below: ShapeError when the elements have more than 2^63 - 1 bytes; OutOfMemoryError.

@@ -54,14 +54,22 @@ void replace(std::string& page, std::string_view mark, std::string_view text) {
 }  // namespace
 
 void write_report(const std::vector<std::string>& folders, const std::string& file) {
+  detail::write_titled_report(folders, file, {}, {});
+}
+
+void detail::write_titled_report(const std::vector<std::string>& folders, const std::string& file,
+                                 const std::string& heading, const std::string& text) {
   if (folders.empty()) fail<ValueError>("write_report: no folder given, expected one or more that runs left");
   const std::vector<std::string> names = names_of(folders);
-  std::string data = fmt::format("{{\"version\":\"{}\",\"runs\":[", version()), title;
+  std::string data = fmt::format("{{\"version\":\"{}\",\"title\":{},\"text\":{},\"runs\":[", version(),
+                                 detail::script_json(heading), detail::script_json(text));
+  std::string title;
   for (std::size_t i = 0; i < folders.size(); ++i) {
     data += (i > 0 ? ",\n" : "\n") + detail::run_json(folders[i], names[i]);
     title += (i > 0 ? ", " : "") + names[i];
   }
   data += "\n]}";
+  if (!heading.empty()) title = heading;
 
   std::string page(detail::report_page());
   replace(page, "REPORT_DATA", data);  // before the title, which could contain the word itself

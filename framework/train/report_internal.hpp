@@ -56,6 +56,13 @@ double tail_mean(const std::vector<MetricPoint>& points);
 /// Throws: FileError when it is not the folder of a run.
 std::string run_json(const std::filesystem::path& folder, const std::string& name);
 
+/// As write_report, with a heading in place of the runs' names, and a text below it, as it is; both may be empty.
+void write_titled_report(const std::vector<std::string>& folders, const std::string& file, const std::string& heading,
+                         const std::string& text);
+
+/// A text as JSON that is safe inside a <script> element.
+std::string script_json(std::string_view text);
+
 /// The page without its data, from framework/train/report/.
 std::string_view report_page();
 

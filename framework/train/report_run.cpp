@@ -1,5 +1,6 @@
 // A run's folder as JSON for the page.
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -82,30 +83,109 @@ bool has_size(const Json& object, const char* key) {
   return object.contains(key) && object[key].is_number_integer() && object[key] >= 1 && object[key] <= 4096;
 }
 
+/// An object with a list of numbers, null where one is not finite.
+bool has_numbers(const Json& object) {
+  return object.is_object() && object.contains("values") && object["values"].is_array() &&
+         std::ranges::all_of(object["values"], [](const Json& value) { return value.is_number() || value.is_null(); });
+}
+
+bool valid_chart(const Json& sample) {
+  const auto all = [&](const char* key, const auto& good) {
+    return sample.contains(key) && sample[key].is_array() && std::ranges::all_of(sample[key], good);
+  };
+  return has_text(sample, "caption") && sample.contains("x") && has_numbers(sample["x"]) &&
+         has_text(sample["x"], "name") &&
+         all("series", [&](const Json& curve) {
+           return has_numbers(curve) && has_text(curve, "name") &&
+                  curve["values"].size() == sample["x"]["values"].size();
+         }) &&
+         all("marks", [](const Json& mark) {
+           return mark.is_object() && mark.contains("x") && mark["x"].is_number() && has_text(mark, "label");
+         });
+}
+
+bool valid_matrix(const Json& sample) {
+  const auto list = [](const Json& object, const char* key) { return object.contains(key) && object[key].is_array(); };
+  return list(sample, "names") && list(sample, "rows") && sample["rows"].size() == sample["names"].size() &&
+         std::ranges::all_of(sample["names"], [](const Json& name) { return name.is_string(); }) &&
+         std::ranges::all_of(sample["rows"], [&](const Json& row) {
+           return row.is_array() && row.size() == sample["names"].size() &&
+                  std::ranges::all_of(row, [](const Json& count) { return count.is_number_integer() && count >= 0; });
+         });
+}
+
 bool valid_sample(const Json& sample) {
   if (!sample.is_object() || !has_text(sample, "kind") || !has_text(sample, "title")) return false;
   if (sample["kind"] == "text") return has_text(sample, "text");
+  if (sample["kind"] == "chart") return valid_chart(sample);
+  if (sample["kind"] == "matrix") return valid_matrix(sample);
   return sample["kind"] == "image" && has_text(sample, "pixels") && has_text(sample, "caption") &&
          has_size(sample, "width") && has_size(sample, "height") && has_size(sample, "channels");
 }
 
-/// The valid samples; adds a notice about others.
-Json samples_of(const fs::path& path, std::vector<std::string>& notices) {
-  Json kept = Json::array();
-  if (!fs::exists(path)) return kept;
+/// Adds the valid samples of a file; a notice about others.
+void add_samples(Json& all, const fs::path& path, std::vector<std::string>& notices) {
+  if (!fs::exists(path)) return;
+  const std::string file = path.filename().native();
   const Json samples = Json::parse(read_text(path), nullptr, false);
   if (!samples.is_array()) {
-    notices.push_back("samples.json could not be read");
-    return kept;
+    notices.push_back(file + " could not be read");
+    return;
   }
+  std::size_t kept = 0;
   for (const Json& sample : samples) {
-    if (valid_sample(sample)) kept.push_back(sample);
+    if (!valid_sample(sample)) continue;
+    all.push_back(sample);
+    ++kept;
   }
-  if (kept.size() < samples.size()) {
+  if (kept < samples.size()) {
     notices.push_back(
-        fmt::format("samples.json: {} of {} samples could not be read", samples.size() - kept.size(), samples.size()));
+        fmt::format("{}: {} of {} samples could not be read", file, samples.size() - kept, samples.size()));
   }
-  return kept;
+}
+
+/// A line of histograms.jsonl without its kind and name; null when it is none.
+Json snapshot_of(const Json& line) {
+  const auto number_at = [&](const char* key) { return line.contains(key) && line[key].is_number(); };
+  const bool good = line.is_object() && has_text(line, "kind") && has_text(line, "name") && number_at("step") &&
+                    number_at("low") && number_at("high") && line.contains("counts") && line["counts"].is_array() &&
+                    std::ranges::all_of(line["counts"], [](const Json& count) { return count.is_number(); });
+  if (!good) return nullptr;
+  return {{"step", line["step"]},
+          {"low", number(line["low"].get<double>())},
+          {"high", number(line["high"].get<double>())},
+          {"counts", line["counts"]}};
+}
+
+/// The histograms of a run: a list for each tensor, of as many steps as can be shown. A resumed run writes the lines of
+/// some steps again; the last ones count.
+Json histograms_of(const fs::path& file) {
+  constexpr std::size_t most_shown = 60;
+  Json all = Json::array();
+  std::istringstream lines(read_text(file));
+  for (std::string text; std::getline(lines, text);) {
+    const Json line = Json::parse(text, nullptr, false);
+    Json snapshot = snapshot_of(line);
+    if (snapshot.is_null()) continue;
+    const auto same = [&](const Json& each) { return each["kind"] == line["kind"] && each["name"] == line["name"]; };
+    auto found = std::ranges::find_if(all, same);
+    if (found == all.end()) {
+      all.push_back({{"kind", line["kind"]}, {"name", line["name"]}, {"snapshots", Json::array()}});
+      found = all.end() - 1;
+    }
+    Json& snapshots = (*found)["snapshots"];
+    while (!snapshots.empty() && snapshots.back()["step"] >= snapshot["step"]) snapshots.erase(snapshots.end() - 1);
+    snapshots.push_back(std::move(snapshot));
+  }
+  for (Json& each : all) {
+    const Json snapshots = std::move(each["snapshots"]);
+    Json& kept = each["snapshots"] = Json::array();
+    const std::size_t every = (snapshots.size() + most_shown - 1) / most_shown;
+    for (std::size_t i = 0; i < snapshots.size(); ++i) {
+      if (i % every == 0 || i + 1 == snapshots.size()) kept.push_back(snapshots[i]);
+    }
+  }
+  return all;
 }
 
 /// JSON text that is safe within a <script> element: a `<` is escaped, as it could begin "</script>".
@@ -122,6 +202,8 @@ std::string script_text(const Json& json) {
 }
 
 }  // namespace
+
+std::string script_json(std::string_view text) { return script_text(Json(text)); }
 
 std::string run_json(const fs::path& folder, const std::string& name) {
   const std::string shown = printable(folder.native());
@@ -142,7 +224,8 @@ std::string run_json(const fs::path& folder, const std::string& name) {
   } catch (const FileError& error) {
     notices.push_back(fmt::format("config.toml could not be read: {}", error.what()));
   }
-  Json samples = samples_of(folder / "samples.json", notices);
+  Json samples = Json::array();
+  for (const char* file : {"find_lr.json", "samples.json"}) add_samples(samples, folder / file, notices);
   return script_text({{"name", name},
                       {"folder", folder.native()},
                       {"steps_per_epoch", number(metrics.steps_per_epoch)},
@@ -150,6 +233,7 @@ std::string run_json(const fs::path& folder, const std::string& name) {
                       {"config", std::move(config)},
                       {"model", read_text(folder / "model.txt")},
                       {"samples", std::move(samples)},
+                      {"histograms", histograms_of(folder / "histograms.jsonl")},
                       {"notices", std::move(notices)}});
 }
 

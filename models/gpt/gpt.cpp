@@ -5,7 +5,7 @@
 #include <temper/autograd/ops.hpp>
 #include <temper/autograd/recompute.hpp>
 #include <temper/autograd/tape.hpp>
-#include <temper/models/gpt/cache.hpp>
+#include <temper/models/language/cache.hpp>
 
 #include "framework/core/format_internal.hpp"
 
@@ -74,7 +74,12 @@ Tensor GptBlock::feed_forward(const Tensor& x, const Tensor& attended) const {
 Tensor GptBlock::forward(const Tensor& x) const { return feed_forward(x, dropout_(attention(norm1(x)))); }
 
 Gpt::Gpt(const GptConfig& config)
-    : token_embedding(checked(config).vocabulary, config.width),
+    : LanguageModel("Gpt", checked(config).vocabulary,
+                    {.layers = config.layers,
+                     .heads = config.heads,
+                     .features = config.width / config.heads,
+                     .context = config.context}),
+      token_embedding(config.vocabulary, config.width),
       position_embedding(config.context, config.width),
       norm(config.width),
       config_(config),
@@ -100,14 +105,6 @@ std::string Gpt::description() const {
                      config_.width, config_.context, config_.vocabulary, config_.tied ? ", tied" : "");
 }
 
-void Gpt::check(const Tensor& tokens, int rank, std::int64_t max_tokens) const {
-  const bool fits = tokens.dtype() == Dtype::i64 && tokens.rank() == rank && tokens.numel() > 0;
-  if (!fits || tokens.size(-1) > max_tokens) {
-    fail<ShapeError>("Gpt: tokens {} {}, expected i64 {}T] with T from 1 to {}", tokens.dtype(), tokens.shape(),
-                     rank == 1 ? "[" : "[B, ", max_tokens);
-  }
-}
-
 Tensor Gpt::positions(std::int64_t first, std::int64_t count) const {
   return count == config_.context ? position_embedding.weight.value()
                                   : slice(position_embedding.weight, 0, first, first + count);
@@ -118,24 +115,23 @@ Tensor Gpt::logits(const Tensor& x) const {
 }
 
 Tensor Gpt::forward(const Tensor& tokens) const {
-  check(tokens, 2, config_.context);
+  check(tokens);
   Tensor x = dropout_(token_embedding(tokens) + positions(0, tokens.size(1)));
   for (const GptBlock& block : blocks) x = config_.recompute ? recompute(block, x) : block(x);
   return logits(x);
 }
 
-Tensor Gpt::operator()(const Tensor& tokens, GptCache& cache) const {
-  cache.check(config_);
-  check(tokens, 1, config_.context - cache.size());
-  const NoTape unrecorded;
-  const std::int64_t count = tokens.size(0);
+Tensor Gpt::continued(const Tensor& tokens, KeyValueCache& cache) const {
+  const std::int64_t count = tokens.size(0), heads = config_.heads, features = config_.width / heads;
   Tensor x = token_embedding(tokens) + positions(cache.size(), count);
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const nn::MultiheadAttention& attention = blocks[i].attention;
-    const Tensor qkv = linear(blocks[i].norm1(x), attention.in_proj_weight, attention.in_proj_bias);
-    x = blocks[i].feed_forward(x, attention.out_proj(cache.attend(i, qkv)));
+  for (std::int64_t i = 0; i < config_.layers; ++i) {
+    const GptBlock& block = blocks[static_cast<std::size_t>(i)];
+    const nn::MultiheadAttention& attention = block.attention;
+    const Tensor qkv = linear(block.norm1(x), attention.in_proj_weight, attention.in_proj_bias);
+    const Tensor parts = permute(reshape(qkv, {count, 3, heads, features}), {1, 2, 0, 3});
+    const auto part = [&](std::int64_t j) { return reshape(slice(parts, 0, j, j + 1), {heads, count, features}); };
+    x = block.feed_forward(x, attention.out_proj(cache.attend(i, part(0), part(1), part(2))));
   }
-  cache.advance(count);
   return logits(x);
 }
 

@@ -4,11 +4,10 @@
 #include <string>
 #include <vector>
 
+#include <temper/models/language/language_model.hpp>
 #include <temper/nn/layers.hpp>
 
 namespace temper::models {
-
-class GptCache;
 
 /// Sizes of a GPT.
 struct GptConfig {
@@ -59,22 +58,13 @@ class GptBlock : public nn::Layer {
   nn::Dropout dropout_;
 };
 
-/// A language model of GPT-2's architecture: tokens [B, T] i64 to logits [B, T, vocabulary], T at most `context`. Each
-/// position attends to itself and those before. The loss is `cross_entropy(model(tokens), targets)`. Source: Radford et
-/// al., "Language models are unsupervised multitask learners" (2019).
-class Gpt : public nn::Layer {
+/// A language model of GPT-2's architecture. Source: Radford et al., "Language models are unsupervised multitask
+/// learners" (2019).
+class Gpt : public LanguageModel {
  public:
   /// Throws: ValueError for a size below 1, heads that do not divide the width, dropout outside [0, 1), or a deviation
   /// that is not positive.
   explicit Gpt(const GptConfig& config = {});
-
-  /// See Layer. Throws: ShapeError unless the tokens are i64 [B, T] with 1 <= T <= context; ValueError for a token
-  /// outside the vocabulary.
-  using nn::Layer::operator();
-  /// Logits [T, vocabulary] of the tokens [T], i64, that follow those in the cache, without computing these again. Adds
-  /// the new tokens to the cache. Unrecorded, and without dropout.
-  /// Throws: as above; ShapeError when the cache has no room for the tokens.
-  Tensor operator()(const Tensor& tokens, GptCache& cache) const;
 
   void members(nn::Members& members) const override;
   std::string description() const override;
@@ -87,9 +77,9 @@ class Gpt : public nn::Layer {
 
  protected:
   Tensor forward(const Tensor& tokens) const override;
+  Tensor continued(const Tensor& tokens, KeyValueCache& cache) const override;
 
  private:
-  void check(const Tensor& tokens, int rank, std::int64_t max_tokens) const;
   /// The position embeddings of `count` tokens from position `first` on, [count, width].
   Tensor positions(std::int64_t first, std::int64_t count) const;
   Tensor logits(const Tensor& x) const;

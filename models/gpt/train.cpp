@@ -1,128 +1,34 @@
-#include <algorithm>
 #include <memory>
-#include <string>
-#include <vector>
 
-#include <temper/models/gpt/generate.hpp>
-#include <temper/run/program.hpp>
-#include <temper/run/vocabulary.hpp>
+#include <temper/models/gpt/gpt.hpp>
+#include <temper/models/language/train_text.hpp>
 
 namespace temper::models {
 
 namespace {
 
-/// The options that only this program has.
+/// The options of this program's model.
 struct Options {
   GptConfig gpt = {.context = 256, .layers = 4, .heads = 3, .width = 192, .init_deviation = 0.05};
-  std::string tokenizer = "char";
-  std::int64_t pieces = 2000;
-  std::string prompt = "And it came to pass";
-  std::int64_t length = 600;
-  SampleOptions sample = {.temperature = 0.7, .top_p = 0.9};
+  TextOptions text = {};
 
   void add_to(OwnOptions& own) {
-    own.choice("--tokenizer", tokenizer, {"char", "sentencepiece"}, "what a token is");
-    own.add("--pieces", pieces, "vocabulary size of sentencepiece");
     own.add("--layers", gpt.layers, "blocks");
     own.add("--heads", gpt.heads, "attention heads of a block");
     own.add("--width", gpt.width, "embedding dimension");
     own.add("--context", gpt.context, "sequence length in tokens");
     own.add("--dropout", gpt.dropout, "fraction of the features dropped in training");
     own.flag("--recompute", gpt.recompute, "recomputes each block in backward, to save memory");
-    own.add("--sample", prompt, "prompt that the trained model continues");
-    own.add("--sample-length", length, "tokens to generate");
-    own.add("--temperature", sample.temperature, "divides the logits; 0 takes the most likely token");
-    own.add("--top-k", sample.top_k, "sample from the k most likely tokens; 0: from all");
-    own.add("--top-p", sample.top_p, "sample from the most likely tokens that together have this probability");
+    text.add_to(own);
   }
 };
 
-/// The text of a file, or the King James Bible. The last tenth is held out; of the Bible, the last tenth of every book.
-data::SplitText read(const std::string& file) {
-  if (!file.empty()) return data::split_text(data::read_text(file));
-  const data::KingJamesBible bible;
-  return {bible.text(data::Split::train), bible.text(data::Split::test)};
-}
-
-/// A tokenizer for all characters of the text, or a SentencePiece trained on the training text. A resumed run uses the
-/// one in its folder.
-std::unique_ptr<data::Tokenizer> make_tokenizer(Run& run, const Options& options, const data::SplitText& text) {
-  if (options.tokenizer == "sentencepiece") {
-    return std::make_unique<data::SentencePiece>(
-        vocabulary(run, data::lines(text.train), {.vocab_size = options.pieces}));
-  }
-  const std::string file = run.kept("tokenizer");
-  if (!file.empty()) return std::make_unique<data::CharTokenizer>(data::CharTokenizer::load(file));
-  auto characters = std::make_unique<data::CharTokenizer>(text.train + text.test);
-  run.keep("tokenizer", [copy = *characters](const std::string& path) { save(path, copy); });
-  return characters;
-}
-
-/// The tokens of the prompt. If the text lacks characters of the default prompt, the beginning of the text replaces it.
-/// Throws: ValueError if it lacks characters of a prompt that was given.
-std::vector<std::int64_t> encode_prompt(Options& options, const data::Tokenizer& tokenizer,
-                                        const data::SplitText& text) {
-  try {
-    return tokenizer.encode(options.prompt);
-  } catch (const ValueError& error) {
-    if (options.prompt != Options().prompt) throw ValueError(std::string("--sample: ") + error.what());
-  }
-  // The first tokens of the first line that is not empty.
-  const auto lines = data::lines(text.train);
-  const auto line = std::ranges::find_if(lines, [](const std::string& each) { return !each.empty(); });
-  std::vector<std::int64_t> ids = tokenizer.encode(line == lines.end() ? text.train : *line);
-  ids.resize(std::min<std::size_t>(ids.size(), 20));
-  options.prompt = tokenizer.decode(ids);
-  return ids;
-}
-
-/// The sum of the losses of all targets, in nats.
-template <class Loader>
-double total_loss(const Gpt& model, Loader& loader) {
-  const NoTape unrecorded;
-  double total = 0;
-  for (const auto& [tokens, targets] : loader) {
-    total += cross_entropy(model(tokens), targets, {.reduction = Reduction::sum}).item();
-  }
-  return total;
-}
-
-/// The number of code points: of UTF-8 bytes that are not continuation bytes.
-double characters(const std::string& text) {
-  return static_cast<double>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-void train(Run& run, Options options) {
-  const data::SplitText text = read(run.options().data);
-  const auto tokenizer = make_tokenizer(run, options, text);
-  // Before training, so that a prompt that cannot be encoded is reported at once.
-  std::vector<std::int64_t> ids = encode_prompt(options, *tokenizer, text);
-  GptConfig config = options.gpt;
-  config.vocabulary = tokenizer->vocab_size();
-  const Gpt model(config);
-
-  data::Loader train(data::TextDataset(tokenizer->encode(text.train), {.length = config.context}),
-                     run.loader_options());
-  // Windows overlap by half: the first half of each is only context for the second, which is scored.
-  data::Loader test(data::TextEvaluation(tokenizer->encode(text.test),
-                                         {.length = config.context, .stride = (config.context + 1) / 2}),
-                    {.batch_size = 32});
-  run.measure({.unit = "tokens", .per_example = config.context});
-  const auto optimizer = run.optimizer(model, train.batches());
-  run.train(
-      model, *optimizer, train,
-      [&](const auto& batch) {
-        const auto& [tokens, targets] = batch;
-        return cross_entropy(model(tokens), targets);
-      },
-      [&] {
-        return Metrics{{"test nats per character", total_loss(model, test) / characters(text.test), Better::smaller}};
-      });
-
-  const auto more =
-      generate(model, ids, {.tokens = options.length, .sample = options.sample, .seed = run.options().seed});
-  ids.insert(ids.end(), more.begin(), more.end());
-  run.sample_text(options.prompt, tokenizer->decode(ids));
+void train(Run& run, const Options& options) {
+  train_text(run, options.text, [&](std::int64_t vocabulary) {
+    GptConfig config = options.gpt;
+    config.vocabulary = vocabulary;
+    return std::make_unique<Gpt>(config);
+  });
 }
 
 }  // namespace
@@ -132,17 +38,8 @@ void train(Run& run, Options options) {
 int main(int argc, char** argv) {
   using namespace temper;
   using namespace temper::models;
-  Program program{.name = "gpt", .description = "Trains a GPT on a text, by default on the King James Bible."};
-  program.defaults = {.steps = 1200,
-                      .batch_size = 16,
-                      .optimizer = "muon",
-                      .lr = "1e-2",
-                      .warmup = "5%",
-                      .weight_decay = 0.1,
-                      .momentum = 0.95,
-                      .eval_every = 300};
-  program.free = {"--sample", "--sample-length", "--temperature", "--top-k", "--top-p"};
   Options options;
   return run_program(
-      program, argc, argv, [&](OwnOptions& own) { options.add_to(own); }, [&](Run& run) { train(run, options); });
+      text_program("gpt", "Trains a GPT on a text, by default on the King James Bible."), argc, argv,
+      [&](OwnOptions& own) { options.add_to(own); }, [&](Run& run) { train(run, options); });
 }

@@ -47,7 +47,7 @@ std::vector<DecayComparison> study_decay(const Bench& bench, double decay, Step 
   const auto run = [&](const Recipe& recipe, double value) {
     return bench.train(recipe, recipe.lr, value, updates, seed).parameters;
   };
-  const auto name = [](const Recipe& recipe, double value) { return format("{}, {:g}", recipe.name, value); };
+  const auto name = [](const Recipe& recipe, double value) { return formatted("{}, {:g}", recipe.name, value); };
 
   std::vector<DecayComparison> result;
   const auto compare = [&](const Recipe& first, double first_decay, const Recipe& second, double second_decay) {

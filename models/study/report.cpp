@@ -19,13 +19,13 @@ std::vector<double> column(std::span<const WarmupRun> runs, double WarmupRun::*f
 /// "mean ± standard deviation".
 std::string with_deviation(const std::vector<double>& values, int digits) {
   if (!std::isfinite(mean(values))) return "overflow";
-  return format("{:.{}f} ± {:.{}f}", mean(values), digits, standard_deviation(values), digits);
+  return formatted("{:.{}f} ± {:.{}f}", mean(values), digits, standard_deviation(values), digits);
 }
 
 /// The same with the sign of the mean.
 std::string change_with_deviation(const std::vector<double>& change, int digits) {
   if (!std::isfinite(mean(change))) return "overflow";
-  return format("{:+.{}f} ± {:.{}f}", mean(change), digits, standard_deviation(change), digits);
+  return formatted("{:+.{}f} ± {:.{}f}", mean(change), digits, standard_deviation(change), digits);
 }
 
 /// Counts the settings that support or contradict a claim.
@@ -41,7 +41,7 @@ struct Tally {
     failed_with += effect.failed_with;
   }
   std::string text() const {
-    return format(
+    return formatted(
         "accuracy better in {} of {} settings, worse in {}, mixed in {}; {} runs failed without it, {} with it", better,
         settings, worse, settings - better - worse, failed_without, failed_with);
   }
@@ -58,11 +58,11 @@ std::string verdict(const std::vector<double>& change, double good) {
 
 void print_noise_updates(const std::vector<double>& sizes) {
   print("Adam's first updates of weights whose gradients are pure noise, in units of lr (root mean square):");
-  std::string updates = format("{:<10}", "update"), values = format("{:<10}", "size");
+  std::string updates = formatted("{:<10}", "update"), values = formatted("{:<10}", "size");
   for (const std::size_t t : {1, 2, 3, 5, 10, 20, 50, 100, 1000}) {
     if (t > sizes.size()) break;
-    updates += format("{:>7}", t);
-    values += format("{:>7.2f}", sizes[t - 1]);
+    updates += formatted("{:>7}", t);
+    values += formatted("{:>7.2f}", sizes[t - 1]);
   }
   print("{}\n{}\n", updates, values);
 }
@@ -79,7 +79,7 @@ void print_setting(std::span<const WarmupRun> runs) {
   print("{:<10} {:>6} {:>8} {:>13.3g}  {:>14}  {:>15} {:>8}", setting.optimizer, setting.lr,
         setting.warmup ? "yes" : "no", *std::max_element(largest.begin(), largest.end()),
         with_deviation(column(runs, &WarmupRun::early_loss), 3), with_deviation(column(runs, &WarmupRun::accuracy), 4),
-        format("{} of {}", failed, runs.size()));
+        formatted("{} of {}", failed, runs.size()));
 }
 
 void print_warmup_claims(const std::vector<WarmupRun>& runs) {
@@ -98,7 +98,7 @@ void print_warmup_claims(const std::vector<WarmupRun>& runs) {
 void print_decay(const std::vector<DecayComparison>& comparisons) {
   print("{:<28} {:<28} {:>10}  {}", "decay as L2", "decoupled decay", "difference", "of what decay did");
   for (const DecayComparison& pair : comparisons) {
-    const std::string share = pair.same_bits ? "all bits equal" : format("{:.3g}%", 100 * pair.share());
+    const std::string share = pair.same_bits ? "all bits equal" : formatted("{:.3g}%", 100 * pair.share());
     print("{:<28} {:<28} {:>10.2g}  {}", pair.first, pair.second, pair.difference, share);
   }
   const auto holds = [&](auto&& applies, auto&& is_true) {
@@ -120,7 +120,7 @@ void print_rounding(const std::vector<RoundingResult>& rows) {
   print("How much of AdamW's weight decay takes place, by rounding, for weights between 1 and 2:");
   print("{:>8} {:>20}  {:>13} {:>8} {:>12}", "lr", "lr * weight_decay", "torch_compat", "once", "compensated");
   for (const RoundingResult& row : rows) {
-    print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", format("{:g}", row.lr), format("{:g}", row.decay),
+    print("{:>8} {:>20}  {:>12.1f}% {:>7.1f}% {:>11.1f}%", formatted("{:g}", row.lr), formatted("{:g}", row.decay),
           100 * row.torch_compat, 100 * row.once, 100 * row.compensated);
   }
 }
@@ -143,7 +143,7 @@ void print_moments(const std::vector<MomentsRuns>& rows) {
 std::string csv(const std::vector<WarmupRun>& runs) {
   std::string text = "optimizer,lr,warmup,seed,largest_loss,early_loss,accuracy\n";
   for (const WarmupRun& run : runs) {
-    text += format("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
+    text += formatted("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
                    run.early_loss, run.accuracy);
   }
   return text;

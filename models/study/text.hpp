@@ -9,7 +9,7 @@ namespace temper::study {
 
 /// The text that print() would print, without the line break.
 template <class... Args>
-std::string format(std::string_view text, const Args&... args) {
+std::string formatted(std::string_view text, const Args&... args) {
   return detail::format_erased(text, {detail::PrintArgument(args)...});
 }
 

@@ -29,7 +29,7 @@ WarmupRun run(const Bench& bench, const Recipe& recipe, double lr, Step warm, bo
 void check_warmup(const Bench& bench, Step warm) {
   if (warm >= 1 && warm <= bench.total() / 2) return;
   throw ValueError(
-      format("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}", warm,
+      formatted("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}", warm,
              bench.total(), bench.total() / 2));
 }
 

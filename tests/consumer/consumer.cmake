@@ -51,6 +51,11 @@ if(MODE STREQUAL "package")
   run(${CMAKE_COMMAND} --build ${WORK}/build)
   check(${WORK}/build/check)
 
+  # Without installation, from the folder it was built in.
+  run(${configure} -S ${SOURCE}/tests/consumer -B ${WORK}/from_build -Dtemper_DIR=${BUILD})
+  run(${CMAKE_COMMAND} --build ${WORK}/from_build --target check)
+  check(${WORK}/from_build/check)
+
   file(GLOB_RECURSE pc ${WORK}/prefix/*/temper.pc)
   get_filename_component(pc_folder ${pc} DIRECTORY)
   run(${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pc_folder} ${PKG_CONFIG} --cflags --libs temper)

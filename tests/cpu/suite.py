@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the test suite on other CPUs, emulated by QEMU, without the test cases listed in apart.txt.
 
-usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [--only NAME]... [CPU...]
+usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [--only NAME]... [--list] [CPU...]
 """
 
 import argparse
@@ -104,6 +104,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--only", action="append", metavar="NAME", help="a test program (kernels), or programs.py")
     parser.add_argument("--logs", type=pathlib.Path, help="default: a folder of the build")
+    parser.add_argument("--list", action="store_true", help="print the shards and run none")
     parser.add_argument("cpus", nargs="*", metavar="CPU")
     options = parser.parse_args()
     build = options.build.resolve()
@@ -113,6 +114,9 @@ def main():
         pieces, left_out = shards(build, cpu, logs)
         if options.only:
             pieces = [(name, command) for name, command in pieces if name.split()[0] in options.only]
+        if options.list:
+            print(*(name for name, _ in pieces), sep="\n")
+            continue
         failed = 0
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             waiting = [

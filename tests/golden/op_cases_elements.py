@@ -313,6 +313,52 @@ op(*binary(fractions, parts), case(whole(3, 7), divisor(7)), name="truncate_divi
     lambda a, b: torch.div(a, b, rounding_mode="trunc"))
 
 
+def places(*shape): return Input(lambda rng: rng.integers(0, 9, shape), np.int64)
+
+
+for name, function in [("and", torch.bitwise_and), ("or", torch.bitwise_or), ("xor", torch.bitwise_xor)]:
+    op(*binary(whole, whole), case(mask(3, 7), mask(7)), name="bitwise_" + name)(function)
+
+
+@op(*[case(whole(*shape)) for shape in TAILS], case(mask(9), truth=True))
+def bitwise_not(x, truth=False): return torch.bitwise_not(x)
+
+
+op(*binary(whole, places), name="bitwise_left_shift")(torch.bitwise_left_shift)
+op(*binary(whole, places), name="bitwise_right_shift")(torch.bitwise_right_shift)
+
+op(*binary(away_from_zero, away_from_zero), *binary(normal, normal), name="atan2")(torch.atan2)
+op(*binary(normal, normal), case(given([-100, 100, 3]), given([100, -100, 3])), name="logaddexp")(torch.logaddexp)
+
+
+
+@op(*[case(spaced(*shape), min=-0.5, max=1.0) for shape in TAILS])
+def hardtanh(x, min, max): return F.hardtanh(x, min, max)
+
+
+SOME_LINES = [((1,), -1), ((7,), 0), ((33,), -1), ((3, 17), 1), ((17, 3), 0), ((2, 9, 4), 1)]
+
+
+@op(*[case(source(*shape), axis=axis, smallest=i % 2 == 0)
+      for source in [whole, mask] for i, (shape, axis) in enumerate(SOME_LINES)])
+def whole_place(x, axis, smallest):
+    # By hand: torch has none of bool.
+    x = x.long()
+    return torch.max((x.amin(axis, True) if smallest else x.amax(axis, True)) == x, axis).indices
+
+
+@op(*[case(source(*shape), axis=axis, k=min(shape[axis], 3), largest=i % 2 == 0)
+      for source in [whole, mask] for i, (shape, axis) in enumerate(SOME_LINES)])
+def whole_topk(x, axis, k, largest):
+    values, places = torch.sort(x, dim=axis, descending=largest, stable=True)
+    return values.narrow(axis, 0, k), places.narrow(axis, 0, k)
+
+
+@op(*[case(source(*shape), elements(shape, axis, 2 * shape[axis]), axis=axis)
+      for source in [whole, mask] for shape, axis in SOME_LINES])
+def whole_gather(x, index, axis): return torch.gather(x, axis, index)
+
+
 @op(*[case(source(3, 5), to=to) for source in [normal, whole, mask] for to in ["f32", "i64", "bool"]],
     case(whole(0), to="f32"), case(given([-2.9, -0.5, 0.5, 2.9, 1e6, -1e15]), to="i64"),
     case(given([0.0, -0.0, 1e-30, -2]), to="bool"), case(mask(33), to="i64"), case(whole(2, 3, 17), to="f32"))

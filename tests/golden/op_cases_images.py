@@ -1,5 +1,7 @@
 """More cases like those of op_cases.py: images taken apart and put together, and more ways to pad and to pool. Images are NHWC."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -56,6 +58,30 @@ def max_pool_options(x, kernel, stride, padding, dilation, ceil_mode):
 def avg_pool_options(x, kernel, stride, padding, counted):
     y = F.avg_pool2d(nchw(torch.cat([x, x.new_zeros(1, *x.shape[1:])])), kernel, stride, padding, True, counted)
     return nhwc(y)[:-1]
+
+
+# Other paddings above and below, at the left and at the right.
+SIDES = [((1, 5, 5, 1), 2, 2, [0, 1, 0, 1]), ((2, 6, 7, 3), 3, 2, [1, 0, 1, 0]), ((1, 7, 7, 8), 3, 2, [0, 1, 1, 0]),
+         ((1, 4, 5, 2), 2, 1, [1, 0, 0, 1]), ((3, 5, 5, 2), 3, 3, [0, 1, 0, 0]), ((1, 3, 3, 2), 2, 2, [0, 1, 1, 1]),
+         ((2, 4, 4, 17), 4, 1, [2, 1, 1, 2]), ((1, 8, 3, 4), 3, 1, [1, 1, 0, 1]), ((1, 1, 1, 3), 2, 1, [0, 1, 1, 0]),
+         ((2, 9, 2, 1), 2, 3, [0, 0, 1, 0]), ((1, 6, 6, 5), 5, 2, [2, 0, 0, 2]), ((1, 2, 9, 33), 3, 2, [1, 0, 1, 1])]
+
+
+def padded(x, sides, value):
+    top, bottom, left, right = sides
+    return F.pad(nchw(x), (left, right, top, bottom), value=value)
+
+
+@op(*[case(spaced(*shape), kernel=kernel, stride=stride, sides=sides) for shape, kernel, stride, sides in SIDES])
+def max_pool_sides(x, kernel, stride, sides):
+    return nhwc(F.max_pool2d(padded(x, sides, -math.inf), kernel, stride))
+
+
+@op(*[case(normal(*shape), kernel=kernel, stride=stride, sides=sides, counted=i % 2 == 0)
+      for i, (shape, kernel, stride, sides) in enumerate(SIDES)])
+def avg_pool_sides(x, kernel, stride, sides, counted):
+    mean = lambda values: F.avg_pool2d(padded(values, sides, 0.0), kernel, stride)
+    return nhwc(mean(x) if counted else mean(x) / mean(torch.ones_like(x)))
 
 
 @op(*[case(normal(n, h, w, c), normal(out, c, kh, kw), normal(out), padding=padding, stride=stride)

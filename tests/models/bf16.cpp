@@ -8,7 +8,8 @@
 #include <vector>
 
 #include <temper/models/bert/heads.hpp>
-#include <temper/models/gpt/generate.hpp>
+#include <temper/models/gpt/gpt.hpp>
+#include <temper/models/language/generate.hpp>
 #include <temper/models/gpt/gpt.hpp>
 #include <temper/models/resnet/resnet.hpp>
 #include <temper/temper.hpp>

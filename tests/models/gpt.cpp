@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <temper/models/gpt/cache.hpp>
+#include <temper/models/language/cache.hpp>
 #include <temper/models/gpt/gpt.hpp>
 #include <temper/temper.hpp>
 
@@ -14,8 +14,8 @@
 
 using namespace temper;
 using models::Gpt;
-using models::GptCache;
 using models::GptConfig;
+using models::KeyValueCache;
 
 namespace {
 
@@ -207,7 +207,7 @@ TEST_CASE("logits with a cache are those without, in pieces of any size") {
   const Gpt model = widened();
   const Tensor text = some_tokens(1, 12);
   const Tensor expected = model(text).view({12, 23});
-  GptCache cache(tiny);
+  KeyValueCache cache(model.cache_sizes());
   for (const std::vector<std::int64_t>& pieces : {std::vector<std::int64_t>(12, 1), {12}, {5, 1, 1, 4, 1}, {1, 11}}) {
     cache.clear();
     std::int64_t begin = 0;
@@ -228,7 +228,7 @@ TEST_CASE("a call with a cache records nothing and has no dropout") {
   const Tensor tokens = some_tokens(1, 12);
   const Tensor expected = model(tokens).view({12, 23});
   const Tape tape;
-  GptCache cache(config);
+  KeyValueCache cache(model.cache_sizes());
   CHECK(largest_difference(model(tokens.view({12}), cache), expected) <= 2e-5);
   CHECK(tape.size() == 0);
 }
@@ -260,14 +260,14 @@ TEST_CASE("a GPT throws for invalid sizes and inputs") {
   CHECK_THROWS_WITH_AS(model(indices({3, 23}).view({1, 2})),
                        "embedding: id 23 at place 1 is outside the 23 rows of weight [23, 24]", ValueError);
 
-  GptCache cache(tiny);
+  KeyValueCache cache(model.cache_sizes());
   const Tensor tokens = some_tokens(1, 12).view({12});
   model(tokens.rows(0, 10), cache);
   CHECK_THROWS_WITH_AS(model(tokens.rows(0, 3), cache), "Gpt: tokens i64 [3], expected i64 [T] with T from 1 to 2",
                        ShapeError);
   CHECK(cache.size() == 10);
-  GptCache other(with([](GptConfig& c) { c.layers = 3; }));
+  KeyValueCache other(Gpt(with([](GptConfig& c) { c.layers = 3; })).cache_sizes());
   CHECK_THROWS_WITH_AS(model(tokens, other),
-                       "Gpt: a cache for 3 layers, 3 heads, width 24, context 12, the model has 2, 3, 24, 12",
+                       "Gpt: a cache for 3 layers of 3 heads of 8 features, context 12; the model has 2, 3, 8, 12",
                        ValueError);
 }

@@ -6,7 +6,8 @@
 #include <map>
 #include <vector>
 
-#include <temper/models/gpt/generate.hpp>
+#include <temper/models/gpt/gpt.hpp>
+#include <temper/models/language/generate.hpp>
 #include <temper/temper.hpp>
 
 using namespace temper;

@@ -8,7 +8,7 @@ root=$(cd "$here/../.." && pwd)
 # shellcheck source=cmake/setup.sh
 source "$root/cmake/setup.sh"
 
-programs=(ops optim autograd kernels nn core data io models)
+programs=(ops optim autograd kernels nn core data io train models)
 
 need_packages "${build_packages[@]}" "${test_packages[@]}"
 "$here/plant.py" "$here/bugs.txt" "$root" "$root/build/mutants"

@@ -87,6 +87,7 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "softshrink"},
       {.name = "hardshrink"},
       {.name = "threshold"},
+      {.name = "hardtanh"},
       {.name = "swiglu"},
       {.name = "geglu"},
       {.name = "reglu"},
@@ -145,6 +146,8 @@ const std::vector<Bf16Op>& bf16_ops() {
       {.name = "fold"},
       {.name = "max_pool_options"},
       {.name = "avg_pool_options", .roundings = 3},  // scaled where a window reaches out of the image
+      {.name = "max_pool_sides"},
+      {.name = "avg_pool_sides"},
       {.name = "conv2d_padding", .f32 = {2}, .multiplies = true},
   };
   return ops;

@@ -1,7 +1,13 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <limits>
+
+#include <temper/autograd/ops/binary.hpp>
 #include <temper/autograd/ops/gated.hpp>
+#include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/ops/unary.hpp>
+#include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 
 #include "tests/ops/op_test.hpp"
@@ -40,6 +46,16 @@ OpTest with_option(const std::string& name, Call call, reference::Reference refe
           std::move(errors)};
 }
 
+OpTest of_two(const std::string& name, const std::string& first, Tensor (*op)(const Tensor&, const Tensor&),
+              reference::Reference reference) {
+  return {
+      name,
+      [op](const Tensors& x, const Attributes&) { return op(x[0], x[1]); },
+      std::move(reference),
+      {throws<ShapeError>(name + ": " + first + " [2] is i64, expected f32", [op] { return op(arange(2), ones({2})); }),
+       throws<ShapeError>(name + ": shapes [2] and [3] do not broadcast", [op] { return op(ones({2}), ones({3})); })}};
+}
+
 }  // namespace
 
 std::vector<OpTest> function_ops() {
@@ -56,6 +72,8 @@ std::vector<OpTest> function_ops() {
       of_one("acosh", acosh, reference::area_cosine),
       of_one("atanh", atanh, reference::area_tangent),
       of_one("erf", erf, reference::error_function),
+      of_two("atan2", "y", atan2, reference::atan2),
+      of_two("logaddexp", "a", logaddexp, reference::logaddexp),
       of_one("expm1", expm1, reference::exponential_minus_1),
       of_one("log1p", log1p, reference::logarithm_of_1_plus),
       of_one("rsqrt", rsqrt, reference::inverse_root),
@@ -87,6 +105,11 @@ std::vector<OpTest> function_ops() {
                   reference::hardshrink,
                   {throws<ValueError>("hardshrink: lambda -1, expected at least 0",
                                       [] { return hardshrink(ones({2}), -1.0f); })}),
+      {"hardtanh",
+       [](const Tensors& x, const Attributes& a) { return hardtanh(x[0], a["min"], a["max"]); },
+       reference::clamp,
+       {throws<ValueError>("hardtanh: from 2 to 1, expected min <= max", [] { return hardtanh(ones({3}), 2, 1); }),
+        throws<ShapeError>("hardtanh: input [3] is i64, expected f32", [] { return hardtanh(arange(3)); })}},
       with_option("threshold",
                   [](const Tensor& x, const Attributes& a) { return threshold(x, a["threshold"], a["value"]); },
                   reference::threshold,
@@ -110,5 +133,23 @@ std::vector<OpTest> function_ops() {
 }
 
 TEST_CASE("functions of one number, and gated units") { check(function_ops()); }
+
+TEST_CASE("angles on the axes, their gradient at the origin, and sums of exponentials of infinities") {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const Tensor y = from({0, -0.0f, 1, 0}, {4}), x = from({-1, -1, 0, 0}, {4});
+  Tape tape;
+  tape.watch(y);
+  tape.watch(x);
+  const Tensor angle = atan2(y, x);
+  const float pi = 3.14159265f;
+  CHECK(std::ranges::equal(angle.values<float>(), std::initializer_list<float>{pi, -pi, pi / 2, 0}));
+  tape.backward(sum(angle));
+  CHECK(tape.gradient(y).data<float>()[3] == 0.0f);
+  CHECK(tape.gradient(x).data<float>()[3] == 0.0f);
+  CHECK(tape.gradient(y).data<float>()[0] == -1.0f);
+  const Tensor sums =
+      logaddexp(from({-infinity, infinity, -infinity, 3}, {4}), from({-infinity, infinity, 2, -200}, {4}));
+  CHECK(std::ranges::equal(sums.values<float>(), std::initializer_list<float>{-infinity, infinity, 2, 3}));
+}
 
 }  // namespace temper::test

@@ -81,7 +81,7 @@ std::vector<OpTest> shape_ops() {
                              return slice(ones({2, 3}), 2, 0, 1);
                            })}},
       {"concat",
-       [](const Tensors& x, const Attributes& a) { return concat(std::span<const Tensor>(x), a["axis"]); },
+       [](const Tensors& x, const Attributes& a) { return temper::concat(std::span<const Tensor>(x), a["axis"]); },
        reference::concat,
        {throws<ShapeError>("concat: f32 [2, 4] after f32 [2, 3], expected the same but for axis 0",
                            [] {

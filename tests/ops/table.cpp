@@ -4,8 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <regex>
 #include <set>
+#include <string>
+#include <utility>
 
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
@@ -17,10 +24,9 @@ namespace temper::test {
 
 std::vector<OpTest> all_ops() {
   std::vector<OpTest> all;
-  for (auto* family :
-       {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops, attention_ops,
-        function_ops, layer_ops, einsum_ops, place_ops, whole_ops, more_loss_ops, segment_ops, window_ops,
-        distribution_ops}) {
+  for (auto* family : {arithmetic_ops, activation_ops, matmul_ops, image_ops, norm_ops, loss_ops, reduce_ops, shape_ops,
+                       attention_ops, function_ops, layer_ops, einsum_ops, place_ops, whole_ops, more_loss_ops,
+                       segment_ops, window_ops, distribution_ops}) {
     for (OpTest& test : family()) all.push_back(std::move(test));
   }
   return all;
@@ -41,6 +47,43 @@ TEST_CASE("every operation with recorded cases is in the table, with at least 12
     CAPTURE(entry.first);
     CHECK(names.contains(name));
   }
+}
+
+TEST_CASE("every public operation is called by the tests of this folder") {
+  namespace fs = std::filesystem;
+  const auto text_of = [](const fs::path& path) {
+    std::ifstream file(path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  std::set<std::string> called;
+  for (const auto& entry : fs::directory_iterator(TEMPER_TEST_DIR "/ops")) {
+    std::string word;
+    for (const char letter : text_of(entry.path()) + ' ') {
+      if (std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '_') {
+        word += letter;
+      } else {
+        called.insert(std::exchange(word, ""));
+      }
+    }
+  }
+  // A declaration begins a line; those in namespace detail are not public.
+  const std::regex declaration(R"(^(?:inline )?(?:[A-Z]\w+|std::vector<Tensor>) ([a-z]\w*)\(.*)");
+  int operations = 0;
+  for (const auto& entry : fs::directory_iterator(TEMPER_TEST_DIR "/../framework/autograd/ops")) {
+    if (entry.path().extension() != ".hpp" || entry.path().stem().string().ends_with("_internal")) continue;
+    std::ifstream header(entry.path());
+    bool within_detail = false;
+    for (std::string line; std::getline(header, line);) {
+      if (line.starts_with("namespace detail")) within_detail = true;
+      if (line.starts_with("}")) within_detail = false;
+      std::smatch found;
+      if (within_detail || !std::regex_match(line, found, declaration)) continue;
+      CAPTURE(line);
+      CHECK(called.contains(found[1]));
+      ++operations;
+    }
+  }
+  CHECK(operations > 200);
 }
 
 // test_ops --no-skip --test-case="print the table of operations"

@@ -1,4 +1,4 @@
-// Whole numbers, truth values, casts, and statistics.
+// Whole numbers and their bits, truth values, casts, and statistics.
 
 #include <doctest/doctest.h>
 
@@ -7,16 +7,20 @@
 #include <limits>
 
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/bitwise.hpp>
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/divide.hpp>
 #include <temper/autograd/ops/logical.hpp>
 #include <temper/autograd/ops/reduce.hpp>
+#include <temper/autograd/ops/shape.hpp>
+#include <temper/autograd/ops/sort.hpp>
 #include <temper/autograd/ops/statistics.hpp>
 #include <temper/autograd/ops/unary.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 
 #include "tests/ops/op_test.hpp"
+#include "tests/reference/shape.hpp"
 #include "tests/reference/whole.hpp"
 
 namespace temper::test {
@@ -127,6 +131,62 @@ std::vector<OpTest> integer_ops() {
   return ops;
 }
 
+OpTest bits(const std::string& name, Binary op, reference::Reference reference) {
+  return {
+      name,
+      [op](const Tensors& x, const Attributes&) { return op(x[0], x[1]); },
+      std::move(reference),
+      {throws<ShapeError>(name + ": shapes [2] and [3] do not broadcast", [op] { return op(arange(2), arange(3)); }),
+       throws<ShapeError>(name + ": a [2] is f32, expected i64", [op] { return op(ones({2}), arange(2)); })}};
+}
+
+OpTest shift(const std::string& name, Binary op, reference::Reference reference) {
+  OpTest test = bits(name, op, std::move(reference));
+  test.errors.push_back(throws<ValueError>(name + ": b [2] has -1, expected 0 to 63", [op] {
+    return op(arange(2), indices({3, -1}));
+  }));
+  test.errors.push_back(
+      throws<ValueError>(name + ": b [1] has 64, expected 0 to 63", [op] { return op(arange(2), indices({64})); }));
+  return test;
+}
+
+std::vector<OpTest> bit_ops() {
+  return {
+      bits("bitwise_and", bitwise_and, reference::bits([](auto a, auto b) { return a & b; })),
+      bits("bitwise_or", bitwise_or, reference::bits([](auto a, auto b) { return a | b; })),
+      bits("bitwise_xor", bitwise_xor, reference::bits([](auto a, auto b) { return a ^ b; })),
+      {"bitwise_not",
+       [](const Tensors& x, const Attributes&) { return bitwise_not(x[0]); },
+       [](const auto& x, const Attributes& a) { return reference::bitwise_not(x, a); },
+       {throws<ShapeError>("bitwise_not: input [2] is f32, expected i64", [] { return bitwise_not(ones({2})); }),
+        throws<ValueError>("bitwise_not: input is an undefined tensor", [] { return bitwise_not(Tensor()); })}},
+      shift("bitwise_left_shift", bitwise_left_shift, reference::bits([](auto a, auto b) { return a << b; })),
+      shift("bitwise_right_shift", bitwise_right_shift, reference::bits([](auto a, auto b) { return a >> b; })),
+      {"whole_place",
+       [](const Tensors& x, const Attributes& a) {
+         return a["smallest"].get<bool>() ? argmin(x[0], a["axis"]) : argmax(x[0], a["axis"]);
+       },
+       reference::place(false, false),
+       {throws<ShapeError>("argmax: axis 1 of input [3], which has 1 axes", [] { return argmax(arange(3), 1); }),
+        throws<ValueError>("argmin: input [0] has nothing to choose from along axis 0",
+                           [] { return argmin(arange(0), 0); })}},
+      {"whole_topk",
+       [](const Tensors& x, const Attributes& a) {
+         const Sorted top = topk(x[0], a["k"], {.axis = a["axis"], .largest = a["largest"]});
+         return Tensors{top.values, top.indices};
+       },
+       reference::ordered(false),
+       {throws<ValueError>("topk: k 4, expected 0 to 3", [] { return topk(arange(3), 4).values; }),
+        throws<ValueError>("topk: input is an undefined tensor", [] { return topk(Tensor(), 1).values; })}},
+      {"whole_gather",
+       [](const Tensors& x, const Attributes& a) { return gather(x[0], a["axis"], x[1]); },
+       reference::gather,
+       {throws<ValueError>("gather: index 3 is outside axis 0 of input [3]",
+                           [] { return gather(arange(3), 0, indices({3})); }),
+        throws<ValueError>("gather: input is an undefined tensor", [] { return gather(Tensor(), 0, indices({0})); })}},
+  };
+}
+
 std::vector<OpTest> truth_ops() {
   return {
       truth("logical_and", logical_and, reference::logical_and),
@@ -155,7 +215,7 @@ std::vector<OpTest> truth_ops() {
        },
        reference::place(false, true),
        {throws<ShapeError>("argmax: axis 1 of input [3], which has 1 axes", [] { return argmax(ones({3}), 1); }),
-        throws<ShapeError>("argmin: input [3] is i64, expected f32 or bf16", [] { return argmin(arange(3)); })}},
+        throws<ValueError>("argmin: input is an undefined tensor", [] { return argmin(Tensor()); })}},
       {"masked_fill",
        [](const Tensors& x, const Attributes& a) { return masked_fill(x[0], x[1], a["value"]); },
        reference::masked_fill,
@@ -221,13 +281,14 @@ constexpr float infinity = std::numeric_limits<float>::infinity();
 
 std::vector<OpTest> whole_ops() {
   std::vector<OpTest> all;
-  for (auto* family : {integer_ops, truth_ops, statistic_ops}) {
+  for (auto* family : {integer_ops, bit_ops, truth_ops, statistic_ops}) {
     for (OpTest& test : family()) all.push_back(std::move(test));
   }
   return all;
 }
 
 TEST_CASE("whole numbers") { check(integer_ops()); }
+TEST_CASE("bits, and order of whole numbers and truth values") { check(bit_ops()); }
 TEST_CASE("truth values") { check(truth_ops()); }
 TEST_CASE("statistics") { check(statistic_ops()); }
 
@@ -247,6 +308,20 @@ TEST_CASE("whole numbers wrap around, and are not divided by 0") {
   CHECK_THROWS_WITH_AS(remainder(x, indices({0})), "remainder: b [1] has a 0, by which no whole number can be divided",
                        ValueError);
   CHECK(remainder(arange(0), indices({0})).numel() == 0);
+}
+
+TEST_CASE("bits of the largest and the smallest whole number") {
+  constexpr std::int64_t least = std::numeric_limits<std::int64_t>::min(),
+                         most = std::numeric_limits<std::int64_t>::max();
+  const Tensor x = indices({least, most, -1});
+  const auto is = [](const Tensor& y, std::initializer_list<std::int64_t> expected) {
+    return std::ranges::equal(y.values<std::int64_t>(), expected);
+  };
+  CHECK(is(bitwise_not(x), {most, least, 0}));
+  CHECK(is(bitwise_right_shift(x, indices({63})), {-1, 0, -1}));
+  CHECK(is(bitwise_left_shift(x, indices({1})), {0, -2, -2}));
+  CHECK(is(argmax(x), {1}));
+  CHECK(is(argmin(x), {0}));
 }
 
 TEST_CASE("a cast that no gradient can follow is refused while a tape records") {

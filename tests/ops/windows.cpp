@@ -22,6 +22,11 @@ Pair2 pair(const Attributes& a, const char* name, std::int64_t otherwise) {
   return {h, w};
 }
 
+Padding2 sides(const Attributes& a) {
+  const auto& ends = a["sides"];
+  return {Padding{ends[0], ends[1]}, Padding{ends[2], ends[3]}};
+}
+
 UnfoldOptions unfold_options(const Attributes& a) {
   return {pair(a, "kernel", 1), pair(a, "dilation", 1), pair(a, "padding", 0), pair(a, "stride", 1)};
 }
@@ -85,6 +90,35 @@ std::vector<OpTest> window_ops() {
         throws<ShapeError>("avg_pool2d: kernel 4 x 4 does not fit into input [1, 3, 3, 1]",
                            [] {
                              return avg_pool2d(ones({1, 3, 3, 1}), {.kernel = 4, .ceil_mode = true});
+                           })}},
+      {"max_pool_sides",
+       [](const Tensors& x, const Attributes& a) {
+         return max_pool2d(x[0], {.kernel = pair(a, "kernel", 1), .stride = pair(a, "stride", 1), .padding = sides(a)});
+       },
+       reference::max_pool_sides,
+       {throws<ValueError>("max_pool2d: padding 0 x 2, expected at most half of the kernel 3 x 3",
+                           [] {
+                             return max_pool2d(ones({1, 3, 3, 1}), {.kernel = 3, .padding = {{0, 0}, {0, 2}}});
+                           }),
+        throws<ValueError>("max_pool2d: padding -1 x 0, expected at least 0",
+                           [] {
+                             return max_pool2d(ones({1, 3, 3, 1}), {.kernel = 3, .padding = {{-1, 0}, {0, 0}}});
+                           })}},
+      {"avg_pool_sides",
+       [](const Tensors& x, const Attributes& a) {
+         return avg_pool2d(x[0], {.kernel = pair(a, "kernel", 1),
+                                  .stride = pair(a, "stride", 1),
+                                  .padding = sides(a),
+                                  .count_include_pad = a["counted"]});
+       },
+       reference::avg_pool_sides,
+       {throws<ShapeError>("avg_pool2d: kernel 5 x 5 does not fit into input [1, 3, 3, 1], 3 x 4 with its padding",
+                           [] {
+                             return avg_pool2d(ones({1, 3, 3, 1}), {.kernel = 5, .padding = {{0, 0}, {0, 1}}});
+                           }),
+        throws<ValueError>("avg_pool2d: padding 2 x 0, expected at most half of the kernel 3 x 3",
+                           [] {
+                             return avg_pool2d(ones({1, 3, 3, 1}), {.kernel = 3, .padding = {{2, 0}, {0, 0}}});
                            })}},
       {"conv2d_padding",
        [](const Tensors& x, const Attributes& a) {

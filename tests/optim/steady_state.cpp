@@ -2,29 +2,17 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <new>
+#include <cstdint>
 #include <vector>
 
 #include <temper/core/parallel.hpp>
 #include <temper/core/pool.hpp>
 #include <temper/optim/optim.hpp>
 
+#include "tests/data/allocations.hpp"
+
 using namespace temper;
 using namespace temper::optim;
-
-namespace {
-thread_local std::int64_t allocations = 0;
-}
-
-void* operator new(std::size_t bytes) {
-  ++allocations;
-  if (void* memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept { return ::operator new(bytes); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 TEST_CASE("from the third step on, a step does not call operator new and requests no memory from the system") {
   const int before = threads();
@@ -39,11 +27,11 @@ TEST_CASE("from the third step on, a step does not call operator new and request
         gradient.fill(0.5f);
         parameter.set_gradient(std::move(gradient));
       }
-      const std::int64_t allocations_before = allocations;
+      const std::int64_t allocations_before = temper_test::allocations();
       const auto requests_before = pool_stats().system_requests;
       optimizer.step({.divide_by = 2.0, .measure = true});
       if (step < 2) continue;
-      CHECK(allocations == allocations_before);
+      CHECK(temper_test::allocations() == allocations_before);
       CHECK(pool_stats().system_requests == requests_before);
     }
   };
@@ -58,4 +46,20 @@ TEST_CASE("from the third step on, a step does not call operator new and request
   SGD sgd(parameters, {.lr = 1e-3, .momentum = 0.9});
   check(sgd);
   set_threads(before);
+}
+
+TEST_CASE("nor does a step of a sparse parameter") {
+  for (const Rows mode : {Rows::lazy, Rows::exact}) {
+    Parameter table(zeros({1000, 16}), Role::embedding);
+    table.make_sparse();
+    AdamW adamw({table}, {.rows = mode});
+    for (std::int64_t step = 0; step < 6; ++step) {
+      RowGradient gradient{empty({3}, Dtype::i64), full({3, 16}, 0.5f)};
+      for (std::int64_t i = 0; i < 3; ++i) gradient.rows.mutable_data<std::int64_t>()[i] = 100 * i + step;
+      table.set_row_gradient(std::move(gradient));
+      const std::int64_t allocations_before = temper_test::allocations();
+      adamw.step({.measure = true});
+      if (step >= 2) CHECK(temper_test::allocations() == allocations_before);
+    }
+  }
 }

@@ -29,11 +29,18 @@ JOBS = {
         "--batch-size 8 --layers 1 --heads 2 --width 16 --context 16 --dropout 0.2 --sample in --sample-length 5".split(),
         ["moments", "k", "loader", "averages", "random"],
     ),
+    "llama": (
+        "text",
+        "--batch-size 8 --layers 1 --heads 2 --kv-heads 1 --width 16 --hidden 32 --context 16 --sample in".split()
+        + "--sample-length 5".split(),
+        ["moments", "k", "loader", "averages"],
+    ),
     "bert": (
         "wordnet",
         "--batch-size 8 --layers 1 --heads 2 --width 16 --hidden 16 --vocabulary 60 --pretrain 1".split(),
         ["moments", "k", "loader", "averages", "random"],
     ),
+    "word2vec": ("text", ["--batch-size", "8", "--width", "8"], ["moments", "k", "loader", "averages"]),
     "tabular": (
         "table",
         "--batch-size 8 --target kind --members 2 --blocks 1 --width 8 --embedding-width 4 --bins 4".split(),

@@ -27,6 +27,8 @@ LEARN = {
     "cnn": (2.0, ["--steps", "60"]),
     "resnet": (1.5, ["--steps", "100", "--lr", "0.05"]),
     "gpt": (1.7, ["--steps", "120", "--lr", "1e-2"]),
+    "word2vec": (1.3, ["--steps", "300", "--lr", "0.05"]),
+    "llama": (1.7, ["--steps", "120", "--lr", "1e-2"]),
     "bert": (1.5, ["--steps", "150", "--lr", "1e-2", "--pretrain", "0", "--word-dropout", "0"]),
     "tabular": (1.7, ["--steps", "150", "--dropout", "0", "--lr", "2e-2", "--patience", "0"]),
     "generate": (1.5, ["--steps", "60", "--lr", "1e-2", "--ema", "0"]),
@@ -98,9 +100,9 @@ def test_folder(bench):
     """A run's folder has the files that the documentation describes."""
     output, out = bench.mlp("--checkpoint-every", "5")
     names = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    expected = "config.toml metrics.jsonl model.txt model.safetensors report.html".split()
+    expected = "config.toml metrics.jsonl model.txt model.safetensors report.html result.json".split()
     expected += [f"checkpoints/{name}.safetensors" for name in ("last", "previous", "best")]
-    names.discard("samples.json")  # only written if the model makes mistakes
+    expected.append("samples.json")
     check(names == set(expected), f"the folder holds {sorted(names)}")
     entries = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     training = [e for e in entries if "train/loss" in e]
@@ -156,7 +158,7 @@ def test_options(bench):
     for name, method in (("--momentum", "sgd"), ("--l2", "adam")):
         out = [bench.mlp("--optimizer", method, *more)[1] for more in ([], [name, "0.5"])]
         check(weights(out[0]) != weights(out[1]), f"{name} changes nothing")
-    for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--tensorboard", None)):
+    for name, value in (("--checkpoint-every", "3"), ("--checkpoint-every", "0.01s"), ("--histograms", "5"), ("--tensorboard", None)):
         out = bench.mlp(name, *([value] if value else []))[1]
         check(weights(out) == base, f"{name} changes the weights")
     events = list((pathlib.Path(out) / "tensorboard").glob("events.out.tfevents.*"))
@@ -801,6 +803,74 @@ def test_early_end(bench):
     check("step 1: the loss is 2." in text and "beyond --max-loss 0.001; a lower --lr" in text, text)
 
 
+def test_find_lr(bench):
+    """--find-lr draws the loss over learning rates, and the run is that without it, byte by byte."""
+    for model in jobs.JOBS:
+        if not (bench.programs / f"temper-{model}").exists():
+            continue
+        plain, out = bench.folder(), bench.folder()
+        jobs.run(bench.command(model, "--ema", "0.9", out=plain))
+        text = jobs.run(bench.command(model, "--ema", "0.9", "--find-lr", out=out))
+        check("loss, * smoothed, over the learning rate" in text and "everything is as it was" in text, text)
+        differ = jobs.differences(jobs.state(plain), jobs.state(out))
+        check(not differ, f"{model}: {differ} differ after --find-lr")
+        check('"Learning rate range test"' in (out / "report.html").read_text(), f"{model}: no picture in the report")
+        phases = 2 if model == "bert" else 1
+        check(len(json.loads((out / "find_lr.json").read_text())) == phases, f"{model}: not a test a phase")
+        print(f"  {model}: {text[text.index('updates with rates') - 3:].splitlines()[0]}")
+    # With batches that make one update together, and one of which stays behind when the test ends.
+    plain, out = bench.folder(), bench.folder()
+    more = ["--accumulate", "3"]
+    jobs.run(bench.command("cnn", *more, out=plain))
+    jobs.run(bench.command("cnn", *more, "--find-lr", out=out))
+    differ = jobs.differences(jobs.state(plain), jobs.state(out))
+    check(not differ, f"with --accumulate: {differ} differ after --find-lr")
+
+
+def test_histograms(bench):
+    """--histograms writes how weights, gradients and activations are distributed, and changes nothing else."""
+    for model in jobs.JOBS:
+        if not (bench.programs / f"temper-{model}").exists():
+            continue
+        plain, out = bench.folder(), bench.folder()
+        jobs.run(bench.command(model, out=plain))
+        jobs.run(bench.command(model, "--histograms", "6", "--stop-at", "14", out=out))
+        with open(out / "histograms.jsonl", "a") as file:
+            file.write('{"step":18,"ki')  # as a run that is killed leaves it
+        jobs.run(bench.command(model, "--histograms", "6", "--resume", out=out))
+        differ = jobs.differences(jobs.state(plain), jobs.state(out))  # --stop-at evaluates once more
+        check(not {"weights", "checkpoint"} & set(differ), f"{model}: {differ} differ with --histograms")
+        lines = []
+        for line in (out / "histograms.jsonl").read_text().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                check(line == '{"step":18,"ki', f"{model}: {line}")
+        kinds = {"weight"} if model in ("pair", "stream") else {"weight", "gradient", "activation"}
+        check({line["kind"] for line in lines} == kinds, f"{model}: kinds are {set(line['kind'] for line in lines)}")
+        steps = {line["step"] for line in lines}
+        check({6, 12, 18, 24} <= steps and all(step % 6 == 0 for step in steps), f"{model}: steps {steps}")
+        check(all(sum(line["counts"]) > 0 and line["low"] <= line["mean"] <= line["high"] for line in lines), f"{model}: {lines[0]}")
+        check('"histograms":[{"kind":"weight"' in (out / "report.html").read_text(), f"{model}: none in the report")
+
+
+def test_stop_at(bench):
+    """--stop-at stops a run after an evaluation; --resume goes on to the weights of a run that was never stopped."""
+    plain, out = bench.folder(), bench.folder()
+    jobs.run(bench.command("bert", out=plain))
+    for at, step in (("5", 5), ("40%", 11), ("40%", 11), ("20", 20)):
+        again = ["--resume"] if (out / "config.toml").exists() else []
+        text = jobs.run(bench.command("bert", *again, "--stop-at", at, out=out))
+        check(f"stopped after step {step}/" in text and "to go on: " in text, text)
+        result = json.loads((out / "result.json").read_text())
+        check(result["step"] == step, f"{at}: the result is of step {result['step']}, not {step}")
+        best = result["metrics"][0]
+        check(best["better"] == "larger" and 0 <= best["value"] <= 1, f"the result is {result}")
+        check(not (out / "model.safetensors").exists(), "the weights of a run that is not over were written")
+    jobs.run(bench.command("bert", "--resume", out=out))
+    check(weights(out) == weights(plain), "the weights differ from those of a run that was never stopped")
+
+
 def test_kept_checkpoints(bench):
     """--keep keeps older checkpoints, which are complete."""
     _, out = bench.mlp("--checkpoint-every", "5", "--keep", "3")
@@ -842,6 +912,11 @@ def test_bad_command_lines(bench):
         (["--resume", "--overwrite"], "--resume: "),
         (["--resume", "--config", "x"], "--resume reads the run's own configuration"),
         (["--resume"], "holds no run"),
+        (["--find-lr", "--resume"], "--find-lr looks for a rate before a new run trains; leave --resume out"),
+        (["--find-lr", "--dry-run"], "leave --dry-run out, or --find-lr"),
+        (["--stop-at", "half"], "--stop-at: 'half' is neither a number of steps (500) nor a part of the run (10%)"),
+        (["--stop-at", "0"], "--stop-at: '0' is neither"),
+        (["--stop-at", "101%"], "--stop-at: '101%' is neither"),
         (["--config", "nowhere"], "nowhere"),
     ]
     for arguments, expected in cases:

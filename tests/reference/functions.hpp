@@ -1,6 +1,8 @@
 #pragma once
 
-// Elementwise functions and gated linear units.
+// Elementwise functions of one number and of two, and gated linear units.
+
+#include <numbers>
 
 #include "tests/reference/elementwise.hpp"
 
@@ -105,5 +107,17 @@ inline const auto reglu = gated([](const auto& x) {
   return value_of(x) > 0 ? T(x) : T(0);
 });
 inline const auto glu = gated([](const auto& x) { return sigmoid(x); }, true);
+
+inline const auto atan2 = broadcast_elementwise([](const auto& y, const auto& x) {
+  using T = std::decay_t<decltype(y)>;
+  const double v = value_of(y), u = value_of(x), half = std::numbers::pi / 2;
+  if (std::abs(v) > std::abs(u)) return T(T(v > 0 ? half : -half) - atan(T(x / y)));
+  return T(atan(T(y / x)) + T(u > 0 ? 0.0 : v < 0 ? -2 * half : 2 * half));
+});
+
+inline const auto logaddexp = broadcast_elementwise([](const auto& a, const auto& b) {
+  using T = std::decay_t<decltype(a)>;
+  return value_of(a) > value_of(b) ? T(a + log1p(exp(T(b - a)))) : T(b + log1p(exp(T(a - b))));
+});
 
 }  // namespace temper::reference

@@ -46,6 +46,18 @@ inline const auto logical_and = truth([](bool a, bool b) { return a && b; });
 inline const auto logical_or = truth([](bool a, bool b) { return a || b; });
 inline const auto logical_xor = truth([](bool a, bool b) { return a != b; });
 
+template <class F>
+auto bits(F f) {
+  return broadcast_elementwise([f](const auto& a, const auto& b) {
+    using T = std::decay_t<decltype(a)>;
+    return T(static_cast<double>(f(static_cast<std::int64_t>(value_of(a)), static_cast<std::int64_t>(value_of(b)))));
+  });
+}
+
+/// Of truth values, which are 0 and 1, if "truth", else of whole numbers.
+inline const auto bitwise_not =
+    number_wise([](double x, const Attributes& a) { return a.value("truth", false) ? 1 - x : -1 - x; });
+
 inline const auto count_nonzero = reduction([]<class T>(const std::vector<T>& group) {
   return T(static_cast<double>(std::ranges::count_if(group, [](const T& x) { return value_of(x) != 0; })));
 });

@@ -107,6 +107,39 @@ inline const auto avg_pool_options = []<class T>(const Arrays<T>& x, const Attri
   });
 };
 
+/// The image with "sides" of other elements: above, below, at the left and at the right.
+template <class T>
+Array<T> with_sides(const Array<T>& x, const Attributes& a, double value) {
+  const Sizes ends = a["sides"].get<Sizes>();
+  return pad(
+      Arrays<T>{x},
+      Attributes{{"before", {0, ends[0], ends[2], 0}}, {"after", {0, ends[1], ends[3], 0}}, {"value", value}})[0];
+}
+inline const auto max_pool_sides = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  return of_windows(with_sides(x[0], a, -1e30), a, false, [](const std::vector<T>& window, std::int64_t) {
+    return *std::ranges::max_element(window, {}, [](const T& value) { return value_of(value); });
+  });
+};
+inline const auto avg_pool_sides = []<class T>(const Arrays<T>& x, const Attributes& a) {
+  const bool counted = a["counted"];
+  Array<T> inside(x[0].shape);
+  std::ranges::fill(inside.values, T(1));
+  const auto sum = [&](const Array<T>& values) {
+    return of_windows(with_sides(values, a, 0), a, false, [](const std::vector<T>& window, std::int64_t) {
+      T total = 0;
+      for (const T& value : window) total += value;
+      return total;
+    })[0];
+  };
+  Array<T> y = sum(x[0]);
+  const Array<T> counts = sum(inside);
+  const auto [rows, columns] = window_axes(a, 1, 1);
+  for (std::int64_t i = 0; i < y.numel(); ++i) {
+    y[i] = y[i] * T(1.0 / (counted ? static_cast<double>(rows.kernel * columns.kernel) : value_of(counts[i])));
+  }
+  return Arrays<T>{y};
+};
+
 inline const auto conv2d_padding = []<class T>(const Arrays<T>& x, const Attributes& a) {
   const Sizes ends = a["padding"].get<Sizes>();
   Arrays<T> padded = x;

@@ -189,3 +189,62 @@ TEST_CASE("a metric that is not finite, or a loss above the limit, ends a loop")
   CHECK_THROWS_WITH_AS(loop.log("train/size", INFINITY), doctest::Contains("step 1: train/size is inf; a lower"),
                        ValueError);
 }
+
+TEST_CASE("a range test makes the loop's steps, calls no hook, and puts everything back") {
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  options.find_lr = true;
+  Run run({.name = "one", .options = options});
+  int hooks = 0;
+  run.hooks({.before_step = [&](Step) { ++hooks; }, .after_step = [&](Step, double) { ++hooks; }});
+  const Scale model;
+  const auto optimizer = run.optimizer(model, 4);
+  double number = 0.25;
+  Loop loop(run);
+  loop.model("m", model).optimizer("o", *optimizer).state("number", number);
+  std::vector<double> rates;
+  int steps = 0;
+  while (loop.next()) {
+    if (optimizer->journal().empty()) {  // it is over: the first step of the training
+      if (rates.size() == 12) {
+        CHECK(number == 0.25);
+        CHECK(model.weight.value().data<float>()[0] == 1.0f);
+        CHECK(optimizer->k() == 0);
+        rates.push_back(optimizer->lr());
+      }
+    } else {
+      rates.push_back(optimizer->lr());
+    }
+    step(model, *optimizer);
+    number += 1;
+    ++steps;
+    loop.log("train/loss", 1.0);
+  }
+  CHECK(steps == 24);
+  CHECK(hooks == 24);
+  CHECK(number == 12.25);
+  REQUIRE(rates.size() == 13);
+  for (std::size_t i = 0; i < 12; ++i) {
+    CHECK(rates[i] == doctest::Approx(std::pow(10.0, -7 + static_cast<double>(i) * 8 / 11)));
+  }
+  CHECK(rates[12] == optimizer->value("lr", 0));
+  CHECK(std::filesystem::exists(folder / "run/find_lr.json"));
+}
+
+TEST_CASE("a range test of a loop that logs no loss, or of a rate of 0, says so") {
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  options.find_lr = true;
+  const auto train = [&](const TrainOptions& with) {
+    Run run({.name = "one", .options = with});
+    const Scale model;
+    const auto optimizer = run.optimizer(model, 4);
+    Loop loop(run);
+    loop.model("m", model).optimizer("o", *optimizer);
+    while (loop.next()) step(model, *optimizer);
+  };
+  CHECK_THROWS_WITH_AS(train(options), doctest::Contains("the loop logged no 'train/loss' in its step"), ValueError);
+  options.lr = "0";
+  options.overwrite = true;
+  CHECK_THROWS_WITH_AS(train(options), doctest::Contains("the learning rate of update 1 is 0, of which no other"), ValueError);
+}

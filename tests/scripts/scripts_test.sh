@@ -118,6 +118,11 @@ expect "a model's own help" "7 temper-mlp: <--help>" "$code $out"
 call "$run" --lr "a b" ""
 expect "options without a model" "7 temper-cnn: <--lr> <a b> <>" "$code $out"
 
+call "$run" sweep mlp --try "lr=1, 2"
+expect "a sweep is forwarded" "7 temper-mlp: <sweep> <--try> <lr=1, 2>" "$code $out"
+call "$run" sweep resnet9
+expect "a sweep of an unknown model" "run.sh: there is no model 'resnet9'; there are: cnn mlp" "$err"
+
 # Of two commands at once, the second waits for the first.
 flock "$project/build/release.lock" sleep 3 &
 until ! flock --nonblock "$project/build/release.lock" true; do sleep 0.05; done  # the first has it
@@ -204,9 +209,31 @@ touch "$work/password"
 call "$run"
 expect "sudo with a password, no terminal" "2 run.sh: *takes root: apt-get install *" "$code $err"
 
+# Other systems.
+system() {
+  printf 'ID=%s\nVERSION_ID="%s"\n' "$1" "$2" >"$work/os-release"
+  machine 0 all
+}
+export TEMPER_OS_RELEASE=$work/os-release
+system ubuntu 24.04
+call "$run"
+expect "Ubuntu" "7 temper-cnn: <>" "$code $out"
+call "$run" bench compare
+expect "Ubuntu 24.04 lacks LibTorch" "2 run.sh: ubuntu 24.04 has no package libtorch-dev, which this needs" "$code $err"
+expect "Ubuntu 24.04 lacks LibTorch: does nothing" "" "$calls$out"
+for old in "ubuntu 22.04" "debian 11"; do
+  # shellcheck disable=SC2086
+  system $old
+  call "$run"
+  expect "too old" "2 run.sh: $old is too old*Debian 12 or Ubuntu 24.04, or newer" "$code $err"
+  expect "too old: does nothing" "" "$calls$out"
+done
+system fedora 43
 rm "$work/bin/dpkg-query"
 call "$run"
-expect "not Debian" "2 run.sh: this needs Debian*" "$code $err"
+expect "not Debian" "2 run.sh: this installs packages by apt*this system is fedora 43.*clang++ 14*g++ cmake *" "$code $err"
+expect "not Debian: one line" 1 "$(wc -l <"$work/err")"
+expect "not Debian: does nothing" "" "$calls$out"
 
 ((failures == 0)) || exit 1
 echo "scripts: all checks passed"

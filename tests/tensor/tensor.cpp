@@ -129,3 +129,15 @@ TEST_CASE("tensors that are too large throw with their shape and size") {
   }
   CHECK_THROWS_AS(arange(std::int64_t{1} << 60), ShapeError);
 }
+
+TEST_CASE("the elements and the shape of a temporary tensor live as long as a loop over them") {
+  double total = 0;
+  for (const float x : full({1000}, 2.0f).values<float>()) {
+    const Tensor other = full({1000}, 3.0f);  // would take a released block of the temporary's size
+    total += x;
+  }
+  CHECK(total == 2000);
+  std::int64_t product = 1;
+  for (const std::int64_t size : zeros({3, 5, 7}).shape()) product *= size;
+  CHECK(product == 105);
+}

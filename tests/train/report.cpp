@@ -9,6 +9,7 @@
 #include <temper/core/errors.hpp>
 #include <temper/train/report.hpp>
 
+#include "framework/core/format_internal.hpp"
 #include "framework/train/report_internal.hpp"
 #include "tests/data/files.hpp"
 
@@ -232,4 +233,64 @@ TEST_CASE("a folder that is not a run throws, and no page is written") {
                        doctest::Contains("expected a folder, this is a file"), FileError);
   write_report({empty}, page);
   CHECK(std::filesystem::exists(page));
+}
+
+TEST_CASE("charts, matrices and the pictures of --find-lr are samples, and what is none of these is a notice") {
+  const Folder folder;
+  folder.write("metrics.jsonl", "{\"step\":1,\"train/loss\":1.0}\n");
+  const nlohmann::json chart = {{"kind", "chart"},
+                                {"title", "Range"},
+                                {"caption", "c"},
+                                {"x", {{"name", "lr"}, {"log", true}, {"values", {0.1, 0.2}}}},
+                                {"series", {{{"name", "loss"}, {"values", {1.0, nullptr}}}}},
+                                {"marks", {{{"x", 0.1}, {"label", "here"}}}}};
+  const nlohmann::json matrix = {
+      {"kind", "matrix"}, {"title", "Confusion"}, {"names", {"a", "b"}}, {"rows", {{3, 1}, {0, 2}}}};
+  nlohmann::json short_curve = chart, no_mark = chart, ragged = matrix, negative = matrix;
+  short_curve["series"][0]["values"] = {1.0};
+  no_mark["marks"][0].erase("x");
+  ragged["rows"][1] = {1};
+  negative["rows"][0][0] = -1;
+  folder.write("find_lr.json", nlohmann::json::array({chart}).dump());
+  folder.write("samples.json", nlohmann::json::array({matrix, short_curve, no_mark, ragged, negative}).dump());
+  write_report({folder.path().native()}, (folder / "page.html").native());
+  const nlohmann::json run = data_of(Folder::read(folder / "page.html"))["runs"][0];
+  CHECK(run["samples"] == nlohmann::json::array({chart, matrix}));
+  CHECK(run["notices"] == nlohmann::json::array({"samples.json: 4 of 5 samples could not be read"}));
+}
+
+TEST_CASE("histograms: a list a tensor, of which a resumed run's lines replace older ones") {
+  const Folder folder;
+  folder.write("metrics.jsonl", "{\"step\":1,\"train/loss\":1.0}\n");
+  std::string lines;
+  const auto add = [&](int step, const char* name, int count) {
+    lines += fmt::format("{{\"step\":{},\"kind\":\"weight\",\"name\":\"{}\",\"low\":-1,\"high\":2,\"counts\":[{},0]}}\n", step,
+                         name, count);
+  };
+  for (int step = 1; step <= 300; ++step) {
+    add(step, "a", 1);
+    if (step <= 3) add(step, "b", 2);
+  }
+  lines += "{\"step\":301,\"ki\n[]\n{\"step\":4}\n\n";
+  add(3, "b", 5);  // the run was resumed at 2
+  folder.write("histograms.jsonl", lines);
+  write_report({folder.path().native()}, (folder / "page.html").native());
+  const nlohmann::json all = data_of(Folder::read(folder / "page.html"))["runs"][0]["histograms"];
+  REQUIRE(all.size() == 2);
+  CHECK(all[0]["name"] == "a");
+  CHECK(all[0]["snapshots"].size() == 61);
+  CHECK(all[0]["snapshots"].back()["step"] == 300);
+  REQUIRE(all[1]["snapshots"].size() == 3);
+  CHECK(all[1]["snapshots"][2]["counts"] == nlohmann::json::array({5, 0}));
+  CHECK(all[1]["snapshots"][0]["high"] == 2);
+}
+
+TEST_CASE("a report can have a heading and a text of its own") {
+  const Folder folder;
+  folder.write("metrics.jsonl", "{\"step\":1,\"train/loss\":1.0}\n");
+  write_titled_report({folder.path().native()}, (folder / "page.html").native(), "the sweep", "a </script> table\n");
+  const std::string page = Folder::read(folder / "page.html");
+  CHECK(between(page, "<title>", "</title>") == "the sweep");
+  CHECK(data_of(page)["text"] == "a </script> table\n");
+  CHECK(data_of(page)["title"] == "the sweep");
 }

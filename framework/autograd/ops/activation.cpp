@@ -1,6 +1,7 @@
 #include <temper/autograd/ops/activation.hpp>
 
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/ops/shape.hpp>
 
 #include "framework/autograd/ops/elementwise_internal.hpp"
@@ -21,12 +22,16 @@ Tensor softmax_over(const char* name, const Tensor& x, int axis, bool log) {
   if (kernels::softmax(x.data<float>(), view.outer, view.size, view.inner, log, y.mutable_data<float>())) {
     fail<ValueError>("{}: input {} has a line of nothing but -inf along axis {}", name, x.shape(), axis);
   }
-  return record(name, y, {x}, [view, log, y = save(y)](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(dy.shape());
-    kernels::softmax_backward(y->data<float>(), dy.data<float>(), view.outer, view.size, view.inner, log,
-                              dx.mutable_data<float>());
-    gradients.give(0, dx);
-  });
+  return record(name, y, {x}, differentiable([view, log, axis, y = save(y)](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) {
+                    const auto total = [axis](const Tensor& terms) { return sum(terms, {axis}, {.keepdim = true}); };
+                    return gradients.give(0, log ? dy - exp(y) * total(dy) : y * (dy - total(dy * y)));
+                  }
+                  Tensor dx = empty(dy.shape());
+                  kernels::softmax_backward(y->data<float>(), dy.data<float>(), view.outer, view.size, view.inner, log,
+                                            dx.mutable_data<float>());
+                  gradients.give(0, dx);
+                }));
 }
 
 }  // namespace

@@ -63,10 +63,16 @@ Shape checked_alike(const char* name, const Tensor& a, const Tensor& b) {
 
 Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tensor& a, const Tensor& b) {
   const Tensor y = computed(op, a, b, checked(name, a, b));
-  return record(name, y, {a, b}, [backward, a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) give_reduced(gradients, 0, a->shape(), derivative(backward, a, b, dy));
-    if (gradients.wants(1)) give_reduced(gradients, 1, b->shape(), derivative(backward, b, a, dy));
-  });
+  return record(
+      name, y, {a, b}, differentiable([backward, a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+        const auto give = [&](int input, const Tensor& x, const Tensor& other) {
+          if (!gradients.wants(input)) return;
+          const auto slope = [&](const Tensor& d) { return derivative(backward, x, other, d); };
+          give_reduced(gradients, input, x.shape(), recording() ? mul(dy, slope(ones(dy.shape()))) : slope(dy));
+        };
+        give(0, a, b);
+        give(1, b, a);
+      }));
 }
 
 }  // namespace
@@ -76,23 +82,22 @@ Tensor detail::affine(const char* name, const Tensor& x, double factor, double s
   require_float(name, "input", x);
   const auto slope = static_cast<float>(factor);
   return record(name, temper::affine(x, slope, static_cast<float>(shift)), {x},
-                [slope](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, slope == 1.0f ? dy : temper::affine(dy, slope, nothing));
-                });
+                differentiable([slope](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, slope == 1.0f ? dy : affine("mul", dy, slope, nothing));
+                }));
 }
 
 Tensor detail::over(const Tensor& x, double number) {
   if (is_integer(x)) return over(to(x, Dtype::f32), number);
   require_float("div", "input", x);
-  const auto divide = [divisor = static_cast<float>(number)](const Tensor& in) {
-    Tensor y = empty(in.shape(), in.dtype());
-    with_type(in.dtype(), [&]<class T>() {
-      kernels::parametric(kernels::Parametric::over, in.data<T>(), divisor, 0.0f, y.mutable_data<T>(), in.numel());
-    });
-    return y;
-  };
-  return record("div", divide(x), {x},
-                [divide](const Tensor& dy, Gradients& gradients) { gradients.give(0, divide(dy)); });
+  Tensor y = empty(x.shape(), x.dtype());
+  with_type(x.dtype(), [&]<class T>() {
+    kernels::parametric(kernels::Parametric::over, x.data<T>(), static_cast<float>(number), 0.0f, y.mutable_data<T>(),
+                        x.numel());
+  });
+  return record("div", y, {x}, differentiable([number](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, over(dy, number));
+                }));
 }
 
 Tensor detail::under(const Tensor& x, double number) {
@@ -103,41 +108,45 @@ Tensor detail::under(const Tensor& x, double number) {
 Tensor add(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("add", Integer::add, a, b);
   const Tensor y = computed(Binary::add, a, b, checked_alike("add", a, b));
-  return record("add", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
-    if (gradients.wants(1)) give_reduced(gradients, 1, b, dy);
-  });
+  return record("add", y, {a, b},
+                differentiable([a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
+                  if (gradients.wants(1)) give_reduced(gradients, 1, b, dy);
+                }));
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("sub", Integer::sub, a, b);
   const Tensor y = computed(Binary::sub, a, b, checked_alike("sub", a, b));
-  return record("sub", y, {a, b}, [a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
-    if (gradients.wants(1)) give_reduced(gradients, 1, b, affine(dy, -1.0f, nothing));
-  });
+  return record("sub", y, {a, b},
+                differentiable([a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
+                  if (gradients.wants(1)) give_reduced(gradients, 1, b, detail::affine("neg", dy, -1.0, nothing));
+                }));
 }
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("mul", Integer::mul, a, b);
   const Tensor y = computed(Binary::mul, a, b, checked_alike("mul", a, b));
-  return record(
-      "mul", y, {a, b},
-      [sa = a.shape(), sb = b.shape(), a = save(a, {1}), b = save(b, {0})](const Tensor& dy, Gradients& gradients) {
-        if (gradients.wants(0)) give_reduced(gradients, 0, sa, computed(Binary::mul, dy, b, dy.shape()));
-        if (gradients.wants(1)) give_reduced(gradients, 1, sb, computed(Binary::mul, dy, a, dy.shape()));
-      });
+  return record("mul", y, {a, b},
+                differentiable([sa = a.shape(), sb = b.shape(), a = save(a, {1}), b = save(b, {0})](
+                                   const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, sa, mul(dy, b));
+                  if (gradients.wants(1)) give_reduced(gradients, 1, sb, mul(dy, a));
+                }));
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
   if (is_integer(a) && is_integer(b)) return div(to(a, Dtype::f32), to(b, Dtype::f32));
   const Tensor y = computed(Binary::div, a, b, checked_alike("div", a, b));
   return record("div", y, {a, b},
-                [sa = a.shape(), a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) give_reduced(gradients, 0, sa, computed(Binary::div, dy, b, dy.shape()));
-                  if (gradients.wants(1))
-                    give_reduced(gradients, 1, b->shape(), derivative(BinaryBackward::div_b, a, b, dy));
-                });
+                differentiable([sa = a.shape(), a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, sa, div(dy, b));
+                  if (!gradients.wants(1)) return;
+                  give_reduced(
+                      gradients, 1, b->shape(),
+                      recording() ? neg(div(mul(dy, div(a, b)), b)) : derivative(BinaryBackward::div_b, a, b, dy));
+                }));
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
@@ -158,7 +167,12 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
   kernels::power(base.data<float>(), base.shape(), exponent.data<float>(), exponent.shape(), y.mutable_data<float>(),
                  shape);
   return record("pow", y, {base, exponent},
-                [a = save(base), b = save(exponent)](const Tensor& dy, Gradients& gradients) {
+                differentiable([a = save(base), b = save(exponent)](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) {
+                    if (gradients.wants(1)) fail<TapeError>("gradient: pow has no second derivative by its exponent");
+                    return give_reduced(gradients, 0, a->shape(),
+                                        mul(dy, mul(b, pow(a, detail::affine("sub", b, 1.0, -1.0)))));
+                  }
                   const auto give = [&](int input, const Tensor& x, auto backward) {
                     if (!gradients.wants(input)) return;
                     Tensor d = empty(dy.shape());
@@ -168,18 +182,19 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
                   };
                   give(0, a, kernels::power_backward_base);
                   give(1, b, kernels::power_backward_exponent);
-                });
+                }));
 }
 
 Tensor pow(const Tensor& base, double exponent) {
   if (exponent != 2.0) return pow(base, scalar(static_cast<float>(exponent)));
   require("pow", "base", base);
   const Tensor y = computed(Binary::mul, base, base, base.shape());
-  return record("pow", y, {base}, [x = save(base)](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = computed(Binary::mul, dy, x, dy.shape());
-    kernels::affine(dx.data<float>(), 2.0f, 0.0f, dx.mutable_data<float>(), dx.numel());
-    gradients.give(0, dx);
-  });
+  return record("pow", y, {base}, differentiable([x = save(base)](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) return gradients.give(0, mul(dy, detail::affine("mul", x, 2.0, nothing)));
+                  Tensor dx = computed(Binary::mul, dy, x, dy.shape());
+                  kernels::affine(dx.data<float>(), 2.0f, 0.0f, dx.mutable_data<float>(), dx.numel());
+                  gradients.give(0, dx);
+                }));
 }
 
 Tensor neg(const Tensor& x) {

@@ -31,9 +31,9 @@ Tensor to(const Tensor& x, Dtype dtype) {
   detail::require_defined("to", "input", x);
   if (x.dtype() == dtype) return x;
   if (is_float(x.dtype()) && is_float(dtype)) {
-    return record("to", detail::converted(x, dtype), {x}, [](const Tensor& dy, Gradients& gradients) {
-      gradients.give(0, detail::converted(dy, Dtype::f32));  // accepted for a tensor of either dtype
-    });
+    return record("to", detail::converted(x, dtype), {x}, differentiable([](const Tensor& dy, Gradients& gradients) {
+                    gradients.give(0, to(dy, Dtype::f32));  // accepted for a tensor of either dtype
+                  }));
   }
   if (is_float(x.dtype())) {
     if (recording({x})) {

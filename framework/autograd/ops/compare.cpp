@@ -63,15 +63,12 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   detail::require("where", "b", b, a.dtype());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   return record("where", chosen(condition, a, b, shape), {a, b},
-                [condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
+                differentiable([condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy,
+                                                                                           Gradients& gradients) {
                   const Tensor zero = zeros({}, dy.dtype());
-                  if (gradients.wants(0)) {
-                    detail::give_reduced(gradients, 0, a, chosen(condition, dy, zero, dy.shape()));
-                  }
-                  if (gradients.wants(1)) {
-                    detail::give_reduced(gradients, 1, b, chosen(condition, zero, dy, dy.shape()));
-                  }
-                });
+                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, a, where(condition, dy, zero));
+                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, b, where(condition, zero, dy));
+                }));
 }
 
 }  // namespace temper

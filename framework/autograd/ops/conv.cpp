@@ -1,5 +1,6 @@
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/conv.hpp>
+#include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/ops/shape.hpp>
 #include <temper/autograd/tape.hpp>
 
@@ -56,6 +57,73 @@ kernels::Conv2d check(const Tensor& x, const Tensor& weight, const Tensor& bias,
   return shape;
 }
 
+Shape input_of(const kernels::Conv2d& shape) { return {shape.n, shape.h, shape.w, shape.in}; }
+Shape weight_of(const kernels::Conv2d& shape) {
+  return {shape.out, shape.in / shape.groups, shape.kernel_h, shape.kernel_w};
+}
+
+// A convolution is linear in the input and in the weight, so its gradients are again linear in both of theirs, and the
+// gradients of each of these three functions are the other two.
+
+Tensor convolved(const kernels::Conv2d& shape, const Tensor& x, const Tensor& weight, const Tensor& bias);
+Tensor weight_gradient(const kernels::Conv2d& shape, const Tensor& x, const Tensor& dy);
+
+Tensor input_gradient(const kernels::Conv2d& shape, const Tensor& dy, const Tensor& weight) {
+  Tensor dx = empty(input_of(shape), dy.dtype());
+  detail::with_type(dy.dtype(), [&]<class T>() {
+    kernels::conv2d_backward_data(shape, dy.data<T>(), weight.data<T>(), dx.mutable_data<T>());
+  });
+  return record(
+      "conv2d", dx, {dy, weight},
+      differentiable([shape, dy = save(dy, {1}), weight = save(weight, {0})](const Tensor& ddx, Gradients& gradients) {
+        if (gradients.wants(0)) gradients.give(0, convolved(shape, ddx, weight, Tensor()));
+        if (gradients.wants(1)) gradients.give(1, weight_gradient(shape, ddx, dy));
+      }));
+}
+
+Tensor weight_gradient(const kernels::Conv2d& shape, const Tensor& x, const Tensor& dy) {
+  Tensor dw = empty(weight_of(shape), dy.dtype());
+  detail::with_type(dy.dtype(), [&]<class T>() {
+    kernels::conv2d_backward_weights(shape, x.data<T>(), dy.data<T>(), dw.mutable_data<T>(), false);
+  });
+  return record("conv2d", dw, {x, dy},
+                differentiable([shape, x = save(x, {1}), dy = save(dy, {0})](const Tensor& ddw, Gradients& gradients) {
+                  if (gradients.wants(0)) gradients.give(0, input_gradient(shape, dy, ddw));
+                  if (gradients.wants(1)) gradients.give(1, convolved(shape, x, ddw, Tensor()));
+                }));
+}
+
+Tensor convolved(const kernels::Conv2d& shape, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  Tensor y = empty({shape.n, shape.out_h(), shape.out_w(), shape.out}, x.dtype());
+  detail::with_type(x.dtype(), [&]<class T>() {
+    kernels::conv2d(shape, x.data<T>(), weight.data<T>(), detail::data_or_null<float>(bias), y.mutable_data<T>());
+  });
+  return record(
+      "conv2d", y, {x, weight, bias},
+      differentiable([x = save(x, {1}), weight = save(weight, {0}), shape](const Tensor& dy, Gradients& gradients) {
+        if (gradients.wants(0)) gradients.give(0, input_gradient(shape, dy, weight));
+        if (recording()) {
+          if (gradients.wants(1)) gradients.give(1, weight_gradient(shape, x, dy));
+          if (gradients.wants(2)) gradients.give(2, sum(to(dy, Dtype::f32), {0, 1, 2}));
+          return;
+        }
+        if (gradients.wants(1)) {
+          Gradients::Target dw = gradients.into(1);
+          detail::with_types(dy.dtype(), dw.tensor, [&]<class T, class G>() {
+            kernels::conv2d_backward_weights(shape, x->data<T>(), dy.data<T>(), dw.tensor.mutable_data<G>(),
+                                             dw.accumulate);
+          });
+        }
+        if (gradients.wants(2)) {
+          Gradients::Target db = gradients.into(2);
+          detail::with_type(dy.dtype(), [&]<class T>() {
+            kernels::sum_rows(dy.data<T>(), shape.n * shape.out_h() * shape.out_w(), shape.out,
+                              db.tensor.mutable_data<float>(), db.accumulate);
+          });
+        }
+      }));
+}
+
 }  // namespace
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
@@ -70,36 +138,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
     unpadded.padding = 0;
     return conv2d(pad(x, {{0, 0}, options.padding.h, options.padding.w, {0, 0}}), weight, bias, unpadded);
   }
-  Tensor y = empty({shape.n, shape.out_h(), shape.out_w(), shape.out}, x.dtype());
-  detail::with_type(x.dtype(), [&]<class T>() {
-    kernels::conv2d(shape, x.data<T>(), weight.data<T>(), bias.defined() ? bias.data<float>() : nullptr,
-                    y.mutable_data<T>());
-  });
-  return record("conv2d", y, {x, weight, bias},
-                [x_shape = x.shape(), x = save(x, {1}), weight = save(weight, {0}), shape](const Tensor& dy,
-                                                                                           Gradients& gradients) {
-                  if (gradients.wants(0)) {
-                    Tensor dx = empty(x_shape, dy.dtype());
-                    detail::with_type(dy.dtype(), [&]<class T>() {
-                      kernels::conv2d_backward_data(shape, dy.data<T>(), weight->data<T>(), dx.mutable_data<T>());
-                    });
-                    gradients.give(0, std::move(dx));
-                  }
-                  if (gradients.wants(1)) {
-                    Gradients::Target dw = gradients.into(1);
-                    detail::with_types(dy.dtype(), dw.tensor, [&]<class T, class G>() {
-                      kernels::conv2d_backward_weights(shape, x->data<T>(), dy.data<T>(), dw.tensor.mutable_data<G>(),
-                                                       dw.accumulate);
-                    });
-                  }
-                  if (gradients.wants(2)) {
-                    Gradients::Target db = gradients.into(2);
-                    detail::with_type(dy.dtype(), [&]<class T>() {
-                      kernels::sum_rows(dy.data<T>(), shape.n * shape.out_h() * shape.out_w(), shape.out,
-                                        db.tensor.mutable_data<float>(), db.accumulate);
-                    });
-                  }
-                });
+  return convolved(shape, x, weight, bias);
 }
 
 }  // namespace temper

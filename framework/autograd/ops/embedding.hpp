@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <temper/autograd/parameter.hpp>
 #include <temper/tensor/tensor.hpp>
 
 namespace temper {
@@ -15,5 +16,7 @@ struct EmbeddingOptions {
 /// gradient of rows that occur several times adds up. Throws: ShapeError for other shapes or dtypes; ValueError for an
 /// id outside the V rows.
 Tensor embedding(const Tensor& ids, const Tensor& weight, const EmbeddingOptions& options = {});
+/// The gradient of a sparse parameter is one of the rows in ids.
+Tensor embedding(const Tensor& ids, const Parameter& weight, const EmbeddingOptions& options = {});
 
 }  // namespace temper

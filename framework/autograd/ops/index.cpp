@@ -1,4 +1,5 @@
 #include <temper/autograd/ops/index.hpp>
+#include <temper/autograd/ops/shape.hpp>
 
 #include <algorithm>
 
@@ -95,16 +96,20 @@ Tensor gathered(const Tensor& x, int axis, const Tensor& index) {
 
 Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   const int along = checked_list("index_select", x, axis, index);
-  return record(
-      "index_select", taken(x, along, index), {x},
-      [view = detail::view_of(x.shape(), along), index = save(index)](const Tensor& dy, Gradients& gradients) {
-        detail::SummedGradient dx(gradients, 0);  // places may repeat
-        detail::with_type(dy.dtype(), [&]<class T>() {
-          kernels::add_blocks_at(dy.data<T>(), index->data<std::int64_t>(), nullptr, view.outer, view.size,
-                                 index->numel(), view.inner, dx.data());
-        });
-        dx.close();
-      });
+  return record("index_select", taken(x, along, index), {x},
+                differentiable([along, view = detail::view_of(x.shape(), along), index = save(index)](
+                                   const Tensor& dy, Gradients& gradients) {
+                  if (recording()) {
+                    const Tensor nothing = zeros(dy.shape().resized(along, view.size), dy.dtype());
+                    return gradients.give(0, index_add(nothing, along, index, dy));
+                  }
+                  detail::SummedGradient dx(gradients, 0);  // places may repeat
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::add_blocks_at(dy.data<T>(), index->data<std::int64_t>(), nullptr, view.outer, view.size,
+                                           index->numel(), view.inner, dx.data());
+                  });
+                  dx.close();
+                }));
 }
 
 Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
@@ -121,10 +126,12 @@ Tensor index_add(const Tensor& x, int axis, const Tensor& index, const Tensor& s
     kernels::add_blocks_at(source.data<T>(), index.data<std::int64_t>(), nullptr, view.outer, view.size, index.numel(),
                            view.inner, sums);
   });
-  return record(name, y, {x, source}, [along, index = save(index, {1})](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) gradients.give(0, dy);
-    if (gradients.wants(1)) gradients.give(1, taken(dy, along, index));
-  });
+  return record(name, y, {x, source},
+                differentiable([along, index = save(index, {1})](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) gradients.give(0, dy);
+                  if (gradients.wants(1))
+                    gradients.give(1, recording() ? index_select(dy, along, index) : taken(dy, along, index));
+                }));
 }
 
 Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
@@ -170,10 +177,12 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor&
     kernels::add_elements_at(source.data<T>(), index.data<std::int64_t>(), view.outer, view.size, index.size(along),
                              view.inner, sums);
   });
-  return record(name, y, {x, source}, [along, index = save(index, {1})](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) gradients.give(0, dy);
-    if (gradients.wants(1)) gradients.give(1, gathered(dy, along, index));
-  });
+  return record(name, y, {x, source},
+                differentiable([along, index = save(index, {1})](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) gradients.give(0, dy);
+                  if (gradients.wants(1))
+                    gradients.give(1, recording() ? gather(dy, along, index) : gathered(dy, along, index));
+                }));
 }
 
 namespace {

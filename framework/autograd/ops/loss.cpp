@@ -1,9 +1,13 @@
 #include <temper/autograd/ops/loss.hpp>
 
+#include <numeric>
 #include <optional>
 
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/ops/shape.hpp>
+#include <temper/autograd/ops/unary.hpp>
 
 #include "framework/autograd/ops/loss_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
@@ -113,6 +117,16 @@ Tensor cross_entropy_of_probabilities(const Tensor& logits, const Tensor& labels
                 });
 }
 
+/// The derivative of each element's loss by x, by recorded operations.
+Tensor slope(PointwiseLoss loss, const Tensor& x, const Tensor& t, float delta) {
+  switch (loss) {
+    case PointwiseLoss::bce_with_logits: return sigmoid(x) - t;
+    case PointwiseLoss::absolute: return sign(x - t);
+    case PointwiseLoss::huber: return clamp(x - t, -delta, delta);
+    default: return (x - t) * 2;
+  }
+}
+
 Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Tensor& t, float delta,
                  Reduction reduction) {
   require(name, "input", x);
@@ -127,30 +141,40 @@ Tensor pointwise(const char* name, PointwiseLoss loss, const Tensor& x, const Te
   kernels::pointwise_loss(loss, x.data<float>(), t.data<float>(), delta, losses.mutable_data<float>(), n);
   const float scale = scale_of(reduction, static_cast<double>(n));
   const Tensor y = reduced(losses, reduction, scale);
-  return record(
-      name, y, {x, t},
-      [=, stride = stride_of(reduction), x = save(x), t = save(t, {0, loss == PointwiseLoss::bce_with_logits ? 0 : 1})](
-          const Tensor& dy, Gradients& gradients) {
-        Tensor d = empty(x->shape());
-        float* values = d.mutable_data<float>();
-        if (gradients.wants(1)) {
-          if (loss == PointwiseLoss::bce_with_logits) {  // its only term with the target is -t x
-            kernels::binary(kernels::Binary::mul, x->data<float>(), x->shape(), dy.data<float>(), dy.shape(), values,
-                            d.shape());
-            kernels::affine(values, -scale, 0.0f, values, d.numel());
-          } else {
-            kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta, dy.data<float>(), stride,
-                                             -scale, values, d.numel());
-          }
-          gradients.give(1, std::move(d));
-          if (!gradients.wants(0)) return;
-          d = empty(x->shape());
-          values = d.mutable_data<float>();
-        }
-        kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta, dy.data<float>(), stride,
-                                         scale, values, d.numel());
-        gradients.give(0, std::move(d));
-      });
+  return record(name, y, {x, t},
+                differentiable([=, stride = stride_of(reduction), x = save(x),
+                                t = save(t, {0, loss == PointwiseLoss::bce_with_logits ? 0 : 1})](
+                                   const Tensor& dy, Gradients& gradients) {
+                  if (recording()) {
+                    const Tensor by = scale * dy;
+                    const bool logits = loss == PointwiseLoss::bce_with_logits;
+                    if (logits && gradients.wants(1)) gradients.give(1, neg(by * x));
+                    if (logits && !gradients.wants(0)) return;
+                    const Tensor dx = by * slope(loss, x, t, delta);
+                    gradients.give(0, dx);
+                    if (!logits) gradients.give(1, neg(dx));
+                    return;
+                  }
+                  Tensor d = empty(x->shape());
+                  float* values = d.mutable_data<float>();
+                  if (gradients.wants(1)) {
+                    if (loss == PointwiseLoss::bce_with_logits) {  // its only term with the target is -t x
+                      kernels::binary(kernels::Binary::mul, x->data<float>(), x->shape(), dy.data<float>(), dy.shape(),
+                                      values, d.shape());
+                      kernels::affine(values, -scale, 0.0f, values, d.numel());
+                    } else {
+                      kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta,
+                                                       dy.data<float>(), stride, -scale, values, d.numel());
+                    }
+                    gradients.give(1, std::move(d));
+                    if (!gradients.wants(0)) return;
+                    d = empty(x->shape());
+                    values = d.mutable_data<float>();
+                  }
+                  kernels::pointwise_loss_backward(loss, x->data<float>(), t->data<float>(), delta, dy.data<float>(),
+                                                   stride, scale, values, d.numel());
+                  gradients.give(0, std::move(d));
+                }));
 }
 
 }  // namespace
@@ -162,6 +186,24 @@ struct LabelTask {
   kernels::CrossEntropy task;
   float scale;
 };
+/// The gradient of the logits by recorded operations: softmax times the sum of a row's targets, less the targets.
+Tensor recorded_gradient(const kernels::CrossEntropy& task, const Tensor& logits, const Tensor& dy, float scale) {
+  Tensor targets = zeros({task.rows, task.classes}), sums = zeros({task.rows, 1});
+  float* target = targets.mutable_data<float>();
+  for (std::int64_t row = 0; row < task.rows; ++row, target += task.classes) {
+    const std::int64_t label = task.labels[row];
+    if (label == task.ignore_index) continue;
+    const auto weight_of = [&task](std::int64_t c) { return task.weight != nullptr ? task.weight[c] : 1.0f; };
+    const float spread = task.smoothing / static_cast<float>(task.classes);
+    for (std::int64_t c = 0; c < task.classes; ++c) target[c] = spread * weight_of(c);
+    target[label] += (1 - task.smoothing) * weight_of(label);
+    sums.mutable_data<float>()[row] = std::accumulate(target, target + task.classes, 0.0f);
+  }
+  const Tensor p = softmax(to(reshape(logits, targets.shape()), Dtype::f32), -1);
+  const Tensor slope = scale * (dy.rank() == 0 ? dy : reshape(dy, {task.rows, 1}));
+  return reshape(slope * (p * sums - targets), logits.shape());
+}
+
 LabelTask checked(const Shape& logits, const Tensor& labels, const CrossEntropyOptions& options) {
   kernels::CrossEntropy task = checked(logits, options);
   require("cross_entropy", "labels", labels, Dtype::i64);
@@ -193,17 +235,19 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& labels, const CrossEntr
     return kernels::cross_entropy(task, logits.data<T>(), losses.mutable_data<float>(), stats.mutable_data<float>());
   });
   require_possible(impossible, logits.shape());
-  return record("cross_entropy", reduced(losses, options.reduction, checked_task.scale), {logits},
-                [task, stats, scale = checked_task.scale, stride = stride_of(options.reduction), x = save(logits),
-                 labels = save(labels), weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
-                  // Overwrites the logits when there is no other handle of them.
-                  Tensor dx = detail::overwritable(x);
-                  detail::with_type(x->dtype(), [&]<class T>() {
-                    kernels::cross_entropy_backward(task, x->data<T>(), stats.data<float>(), dy.data<float>(), stride,
-                                                    scale, dx.mutable_data<T>());
-                  });
-                  gradients.give(0, dx);
-                });
+  return record(
+      "cross_entropy", reduced(losses, options.reduction, checked_task.scale), {logits},
+      differentiable([task, stats, scale = checked_task.scale, stride = stride_of(options.reduction), x = save(logits),
+                      labels = save(labels), weight = save(options.weight)](const Tensor& dy, Gradients& gradients) {
+        if (recording()) return gradients.give(0, recorded_gradient(task, x, dy, scale));
+        // Overwrites the logits when there is no other handle of them.
+        Tensor dx = detail::overwritable(x);
+        detail::with_type(x->dtype(), [&]<class T>() {
+          kernels::cross_entropy_backward(task, x->data<T>(), stats.data<float>(), dy.data<float>(), stride, scale,
+                                          dx.mutable_data<T>());
+        });
+        gradients.give(0, dx);
+      }));
 }
 
 Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor& labels,

@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/ops/reduce.hpp>
 #include <temper/autograd/ops/shape.hpp>
 
+#include "framework/autograd/ops/elementwise_internal.hpp"
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/matmul.hpp"
 #include "framework/kernels/reduce.hpp"
@@ -107,9 +109,18 @@ void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Grad
   }
 }
 
-}  // namespace
-
-namespace {
+/// Both gradients as recorded products; `shared` says that one b stands for the whole batch.
+void give_products(const kernels::Matmul& y, const Tensor& a, const Tensor& b, bool shared, const Tensor& dy,
+                   Gradients& gradients) {
+  if (gradients.wants(0)) {
+    gradients.give(0, y.transpose_a ? matmul(b, dy, {.transpose_a = y.transpose_b, .transpose_b = true})
+                                    : matmul(dy, b, {.transpose_b = !y.transpose_b}));
+  }
+  if (!gradients.wants(1)) return;
+  const Tensor db = y.transpose_b ? matmul(dy, a, {.transpose_a = true, .transpose_b = y.transpose_a})
+                                  : matmul(a, dy, {.transpose_a = !y.transpose_a});
+  detail::give_reduced(gradients, 1, shared ? Shape{db.size(-2), db.size(-1)} : db.shape(), db);
+}
 
 /// Whether operands must be copied for the leading axes to broadcast. A b that is a single matrix need not be.
 bool needs_expansion(const Shape& a, const Shape& b) {
@@ -141,19 +152,23 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   Tensor y = empty(y_shape, a.dtype());
   detail::with_type(a.dtype(),
                     [&]<class T>() { kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>()); });
-  return record(
-      "matmul", y, {a, b}, [a = save(a, {1}), b = save(b, {0}), shape](const Tensor& dy, Gradients& gradients) {
-        if (gradients.wants(0)) {
-          const Gradients::Target da = gradients.into(0);
-          detail::with_types(dy.dtype(), da.tensor,
-                             [&]<class T, class G>() { gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da); });
-        }
-        if (gradients.wants(1)) {
-          const Gradients::Target db = gradients.into(1);
-          detail::with_types(dy.dtype(), db.tensor,
-                             [&]<class T, class G>() { gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db); });
-        }
-      });
+  return record("matmul", y, {a, b},
+                differentiable([a = save(a, {1}), b = save(b, {0}), shape, shared = whole.share_b](
+                                   const Tensor& dy, Gradients& gradients) {
+                  if (recording()) return give_products(shape, a, b, shared, dy, gradients);
+                  if (gradients.wants(0)) {
+                    const Gradients::Target da = gradients.into(0);
+                    detail::with_types(dy.dtype(), da.tensor, [&]<class T, class G>() {
+                      gradient_of_a<T, G>(shape, dy.data<T>(), b->data<T>(), da);
+                    });
+                  }
+                  if (gradients.wants(1)) {
+                    const Gradients::Target db = gradients.into(1);
+                    detail::with_types(dy.dtype(), db.tensor, [&]<class T, class G>() {
+                      gradient_of_b<T, G>(shape, dy.data<T>(), a->data<T>(), db);
+                    });
+                  }
+                }));
 }
 
 namespace {
@@ -214,6 +229,17 @@ void give_factors(const LinearSize& size, const Tensor& x, const Tensor& weight,
   }
 }
 
+/// The gradients of a linear layer as recorded products; dz is that of its result.
+void give_linear(const LinearSize& size, const Tensor& x, const Tensor& weight, const Tensor& dz,
+                 Gradients& gradients) {
+  const Tensor rows = reshape(dz, Shape{size.rows, size.out});
+  if (gradients.wants(0)) gradients.give(0, reshape(matmul(rows, weight), dz.shape().resized(-1, size.in)));
+  if (gradients.wants(1)) {
+    gradients.give(1, matmul(rows, reshape(x, Shape{size.rows, size.in}), {.transpose_a = true}));
+  }
+  if (gradients.wants(2)) gradients.give(2, sum(to(rows, Dtype::f32), {0}));
+}
+
 /// A linear layer with its activation. The activation's pass adds the bias, not the product: without a bias, oneDNN's
 /// gemm can compute the product as well.
 Tensor linear_activation(const char* name, Activation activation, const Tensor& input, const Tensor& weight,
@@ -229,19 +255,34 @@ Tensor linear_activation(const char* name, Activation activation, const Tensor& 
     kernels::bias_activation(activation, z.data<T>(), detail::data_or_null<float>(bias), size.rows, size.out,
                              y.mutable_data<T>());
   });
-  return record(name, y, {x, weight, bias},
-                [x = save(x, {1}), weight = save(weight, {0}), kept = save(z),
-                 bias = from_output ? Saved() : save(bias), activation, size](const Tensor& dy, Gradients& gradients) {
-                  Tensor dz = detail::overwritable(dy);
-                  Gradients::Target db{};  // summed in the same pass
-                  if (gradients.wants(2)) db = gradients.into(2);
-                  detail::with_type(dy.dtype(), [&]<class T>() {
-                    kernels::bias_activation_backward(activation, kept->data<T>(), detail::data_or_null<float>(bias),
-                                                      dy.data<T>(), size.rows, size.out, dz.mutable_data<T>(),
-                                                      detail::mutable_data_or_null<float>(db.tensor), db.accumulate);
-                  });
-                  give_factors(size, x, weight, dz, gradients);
-                });
+  // A second derivative from the product needs the product as something recorded, and so the weight in any case.
+  return record(
+      name, y, {x, weight, bias},
+      differentiable([name, x = save(x, {1}), weight = save(weight, {0}), factor = weight, version = weight.version(),
+                      kept = save(z), bias = from_output ? Saved() : save(bias), activation,
+                      size](const Tensor& dy, Gradients& gradients) {
+        if (recording()) {
+          const bool by_output = kernels::derivative_from_output(activation);
+          if (!by_output && !x->defined()) {
+            fail<TapeError>("gradient: {} with a frozen weight has no second derivative, linear has one", name);
+          }
+          if (!by_output && factor.version() != version) {
+            fail<TapeError>("gradient: weight {} was changed in place after {} used it", factor.shape(), name);
+          }
+          const Tensor at = by_output ? *kept : linear(x, factor, bias);
+          return give_linear(size, x, weight, detail::chained(name, kernels::function_of(activation), at, dy),
+                             gradients);
+        }
+        Tensor dz = detail::overwritable(dy);
+        Gradients::Target db{};  // summed in the same pass
+        if (gradients.wants(2)) db = gradients.into(2);
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          kernels::bias_activation_backward(activation, kept->data<T>(), detail::data_or_null<float>(bias),
+                                            dy.data<T>(), size.rows, size.out, dz.mutable_data<T>(),
+                                            detail::mutable_data_or_null<float>(db.tensor), db.accumulate);
+        });
+        give_factors(size, x, weight, dz, gradients);
+      }));
 }
 
 }  // namespace
@@ -251,16 +292,17 @@ Tensor linear(const Tensor& input, const Tensor& weight, const Tensor& bias) {
   const LinearSize size = checked("linear", x, weight, bias);
   Tensor y = empty(x.shape().resized(-1, size.out), x.dtype());
   product(size, x, weight, bias, y);
-  return record("linear", y, {x, weight, bias},
-                [x = save(x, {1}), weight = save(weight, {0}), size](const Tensor& dy, Gradients& gradients) {
-                  give_factors(size, x, weight, dy, gradients);
-                  if (!gradients.wants(2)) return;
-                  Gradients::Target db = gradients.into(2);
-                  detail::with_type(dy.dtype(), [&]<class T>() {
-                    kernels::sum_rows(dy.data<T>(), size.rows, size.out, db.tensor.mutable_data<float>(),
-                                      db.accumulate);
-                  });
-                });
+  return record(
+      "linear", y, {x, weight, bias},
+      differentiable([x = save(x, {1}), weight = save(weight, {0}), size](const Tensor& dy, Gradients& gradients) {
+        if (recording()) return give_linear(size, x, weight, dy, gradients);
+        give_factors(size, x, weight, dy, gradients);
+        if (!gradients.wants(2)) return;
+        Gradients::Target db = gradients.into(2);
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          kernels::sum_rows(dy.data<T>(), size.rows, size.out, db.tensor.mutable_data<float>(), db.accumulate);
+        });
+      }));
 }
 
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {

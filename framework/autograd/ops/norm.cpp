@@ -1,5 +1,11 @@
 #include <temper/autograd/ops/norm.hpp>
 
+#include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/ops/reduce.hpp>
+#include <temper/autograd/ops/shape.hpp>
+#include <temper/autograd/ops/unary.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/norm.hpp"
 
@@ -50,12 +56,34 @@ void norm_gradients(Gradients& gradients, Backward backward) {
   });
 }
 
+/// The gradients by recorded operations, where the last `axes` axes are normalized.
+void give_recorded(const Tensor& input, const Tensor& weight, int axes, float eps, bool centered,
+                   const Tensor& output_gradient, Gradients& gradients) {
+  const Shape& shape = output_gradient.shape();
+  const Shape features(std::span<const std::int64_t>(shape.end() - axes, shape.end()));
+  const Shape rows = {shape.numel() / features.numel(), features.numel()};
+  const Tensor dy = to(reshape(output_gradient, rows), Dtype::f32);
+  if (gradients.wants(2)) gradients.give(2, reshape(sum(dy, {0}), features));
+  if (!gradients.wants(0) && !gradients.wants(1)) return;
+  const auto average = [](const Tensor& terms) { return mean(terms, {1}, {.keepdim = true}); };
+  Tensor x = to(reshape(input, rows), Dtype::f32);
+  if (centered) x = x - average(x);
+  const Tensor inverse = rsqrt(average(square(x)) + eps), normal = x * inverse;
+  if (gradients.wants(1)) gradients.give(1, reshape(sum(dy * normal, {0}), features));
+  if (!gradients.wants(0)) return;
+  const Tensor d = dy * reshape(weight, Shape{features.numel()});
+  Tensor dx = d - normal * average(d * normal);
+  if (centered) dx = dx - average(d);
+  gradients.give(0, reshape(dx * inverse, shape));
+}
+
 /// Records y, the norm of x; `mean` is undefined for RMS norm.
-Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, const Tensor& y,
                 const Tensor& mean, const Tensor& inverse) {
   return record(name, y, {x, weight, bias},
-                [x = save(x, {0, 1}), weight = save(weight, {0}), cols = weight.numel(), mean, inverse](
-                    const Tensor& dy, Gradients& gradients) {
+                differentiable([x = save(x, {0, 1}), weight = save(weight, {0}), axes = weight.rank(),
+                                cols = weight.numel(), eps, mean, inverse](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) return give_recorded(x, weight, axes, eps, mean.defined(), dy, gradients);
                   detail::with_type(dy.dtype(), [&]<class T>() {
                     const Tensor& read = x->defined() ? *x : dy;  // x is not kept when db alone is wanted
                     // The same pass adds dx to the gradient that came through a residual connection.
@@ -65,7 +93,7 @@ Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const T
                                              inverse.data<float>(), wanted);
                     });
                   });
-                });
+                }));
 }
 
 Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, bool centered) {
@@ -76,7 +104,7 @@ Tensor norm(const char* name, const Tensor& x, const Tensor& weight, const Tenso
     kernels::norm(x.data<T>(), rows, cols, weight.data<float>(), bias.defined() ? bias.data<float>() : nullptr, eps,
                   y.mutable_data<T>(), centered ? mean.mutable_data<float>() : nullptr, inverse.mutable_data<float>());
   });
-  return recorded(name, x, weight, bias, y, mean, inverse);
+  return recorded(name, x, weight, bias, eps, y, mean, inverse);
 }
 
 }  // namespace
@@ -99,11 +127,11 @@ SumAndNorm add_layer_norm(const Tensor& x, const Tensor& y, const Tensor& weight
                       z.mutable_data<T>(), mean.mutable_data<float>(), inverse.mutable_data<float>());
   });
   // Two records, so that the norm's backward adds its dx to the gradient of the sum in one pass.
-  record("add", sum, {x, y}, [](const Tensor& dsum, Gradients& gradients) {
-    gradients.give(0, dsum);
-    gradients.give(1, dsum);
-  });
-  return {sum, recorded(name, sum, weight, bias, z, mean, inverse)};
+  record("add", sum, {x, y}, differentiable([](const Tensor& dsum, Gradients& gradients) {
+           gradients.give(0, dsum);
+           gradients.give(1, dsum);
+         }));
+  return {sum, recorded(name, sum, weight, bias, options.eps, z, mean, inverse)};
 }
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, const NormOptions& options) {

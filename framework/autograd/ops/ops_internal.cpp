@@ -1,5 +1,7 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 
+#include <temper/autograd/ops/shape.hpp>
+
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/reduce.hpp"
 
@@ -51,17 +53,23 @@ int require_axis(const char* operation, const char* argument, const Tensor& x, i
   return axis < 0 ? axis + rank : axis;
 }
 
-void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient) {
-  if (gradient.shape() == shape) {
-    gradients.give(input, std::move(gradient));
-    return;
-  }
-  Tensor sums = empty(shape);  // in f32; rounded where it is gathered
-  with_type(gradient.dtype(), [&]<class T>() {
-    kernels::reduce_to(kernels::Reduce::sum, gradient.data<T>(), gradient.shape(), 1.0f, sums.mutable_data<float>(),
-                       shape);
+namespace {
+
+/// The sum over the axes along which `shape` was broadcast, in f32: it is rounded where it is gathered.
+Tensor summed_to(const Tensor& x, const Shape& shape) {
+  Tensor sums = empty(shape);
+  with_type(x.dtype(), [&]<class T>() {
+    kernels::reduce_to(kernels::Reduce::sum, x.data<T>(), x.shape(), 1.0f, sums.mutable_data<float>(), shape);
   });
-  gradients.give(input, std::move(sums));
+  return record("sum", sums, {x}, differentiable([x = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, expand(dy, x));
+                }));
+}
+
+}  // namespace
+
+void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient) {
+  gradients.give(input, gradient.shape() == shape ? std::move(gradient) : summed_to(gradient, shape));
 }
 
 SummedGradient::SummedGradient(Gradients& gradients, int input) {
@@ -83,6 +91,12 @@ void SummedGradient::close() {
     kernels::accumulate(target_.mutable_data<BFloat16>(), rounded.data<BFloat16>(), target_.numel());
   } else {
     target_.copy_from(rounded);
+  }
+}
+
+void pay_rows(const Tensor& weight, const Tensor& ids) {
+  if (const auto parameter = parameter_of(weight); parameter && parameter->owed) {
+    parameter->owed->pay(ids.values<std::int64_t>());
   }
 }
 

@@ -80,6 +80,9 @@ class SummedGradient {
   bool accumulate_;
 };
 
+/// Before rows of a table are read: catches up on updates that an optimizer owes them.
+void pay_rows(const Tensor& weight, const Tensor& ids);
+
 /// x in another dtype, unrecorded; x itself when it has that already. f32 and bf16 only.
 Tensor converted(const Tensor& x, Dtype dtype);
 

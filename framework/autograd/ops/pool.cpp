@@ -14,22 +14,25 @@ namespace temper {
 namespace {
 
 /// How many windows there are along an axis.
-std::int64_t windows(std::int64_t size, std::int64_t reach, std::int64_t stride, std::int64_t padding, bool ceil_mode) {
-  const std::int64_t room = size + 2 * padding - reach, count = room / stride + 1;
+std::int64_t windows(std::int64_t size, std::int64_t reach, std::int64_t stride, const Padding& padding,
+                     bool ceil_mode) {
+  const std::int64_t room = size + padding.before + padding.after - reach, count = room / stride + 1;
   // None begins behind the image.
-  return ceil_mode && room % stride != 0 && count * stride < size + padding ? count + 1 : count;
+  return ceil_mode && room % stride != 0 && count * stride < size + padding.before ? count + 1 : count;
 }
 
 kernels::Pool2d check(const char* operation, const Tensor& x, const Pair2& kernel, const Pair2& stride_option,
-                      const Pair2& padding, bool ceil_mode, const Pair2& dilation = 1) {
+                      const Padding2& padding, bool ceil_mode, const Pair2& dilation = 1) {
   detail::check_image(operation, x);
   detail::check_at_least(operation, "kernel", kernel, 1);
   const Pair2 stride = stride_option == Pair2(0) ? kernel : stride_option;
   detail::check_at_least(operation, "stride", stride, 1);
-  detail::check_at_least(operation, "padding", padding, 0);
-  if (padding.h > kernel.h / 2 || padding.w > kernel.w / 2) {
-    fail<ValueError>("{}: padding {} x {}, expected at most half of the kernel {} x {}", operation, padding.h,
-                     padding.w, kernel.h, kernel.w);
+  for (const Pair2 side : {Pair2(padding.h.before, padding.w.before), Pair2(padding.h.after, padding.w.after)}) {
+    detail::check_at_least(operation, "padding", side, 0);
+    if (side.h > kernel.h / 2 || side.w > kernel.w / 2) {
+      fail<ValueError>("{}: padding {} x {}, expected at most half of the kernel {} x {}", operation, side.h, side.w,
+                       kernel.h, kernel.w);
+    }
   }
   detail::check_at_least(operation, "dilation", dilation, 1);
   detail::check_window(operation, x, kernel, padding, dilation);
@@ -41,8 +44,8 @@ kernels::Pool2d check(const char* operation, const Tensor& x, const Pair2& kerne
           .kernel_w = kernel.w,
           .stride_h = stride.h,
           .stride_w = stride.w,
-          .padding_h = padding.h,
-          .padding_w = padding.w,
+          .padding_h = padding.h.before,
+          .padding_w = padding.w.before,
           .out_h = windows(x.size(1), dilation.h * (kernel.h - 1) + 1, stride.h, padding.h, ceil_mode),
           .out_w = windows(x.size(2), dilation.w * (kernel.w - 1) + 1, stride.w, padding.w, ceil_mode)};
 }
@@ -71,8 +74,9 @@ std::int64_t covered(std::int64_t window, std::int64_t kernel, std::int64_t stri
 
 /// What the means of windows that reach out of the padded image have to be multiplied by: [out_h, out_w, 1], or
 /// undefined when there are none.
-Tensor overhang(const kernels::Pool2d& s) {
-  const std::int64_t padded_h = s.h + 2 * s.padding_h, padded_w = s.w + 2 * s.padding_w;
+Tensor overhang(const kernels::Pool2d& s, const Padding2& padding) {
+  const std::int64_t padded_h = s.h + padding.h.before + padding.h.after,
+                     padded_w = s.w + padding.w.before + padding.w.after;
   if (covered(s.out_h - 1, s.kernel_h, s.stride_h, padded_h) == s.kernel_h &&
       covered(s.out_w - 1, s.kernel_w, s.stride_w, padded_w) == s.kernel_w) {
     return {};
@@ -131,7 +135,7 @@ Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {
     gradients.give(0, std::move(dx));
   });
   if (!options.ceil_mode || !options.count_include_pad) return y;
-  const Tensor factors = overhang(shape);
+  const Tensor factors = overhang(shape, options.padding);
   return factors.defined() ? y * detail::converted(factors, y.dtype()) : y;
 }
 

@@ -10,7 +10,7 @@ namespace temper {
 struct PoolOptions {
   Pair2 kernel;
   Pair2 stride = 0;        ///< 0: as the kernel
-  Pair2 padding = 0;       ///< at most half the kernel; padding never is the largest element
+  Padding2 padding = 0;    ///< on each side at most half the kernel; padding never is the largest element
   bool ceil_mode = false;  ///< windows may extend beyond the padded image, but none starts beyond it
   Pair2 dilation = 1;      ///< distance between the elements of a window
 };
@@ -18,15 +18,15 @@ struct PoolOptions {
 struct AvgPoolOptions {
   Pair2 kernel;
   Pair2 stride = 0;               ///< 0: as the kernel
-  Pair2 padding = 0;              ///< at most half the kernel
+  Padding2 padding = 0;           ///< on each side at most half the kernel
   bool count_include_pad = true;  ///< count the padding as zeros; otherwise the mean is over the image's pixels alone
   bool ceil_mode = false;         ///< as for max_pool2d; what is beyond the padding is not counted
 };
 
 /// The largest element of each window: x [N, H, W, C] -> [N, H', W', C] with
-/// H' = floor((H + 2 padding - dilation (kernel - 1) - 1) / stride) + 1, or rounded up for ceil_mode. A window with a
-/// NaN gives NaN. Of equal elements the first in row-major order gets the gradient. Throws: ShapeError when the window
-/// does not fit, ValueError for options out of range.
+/// H' = floor((H + both paddings - dilation (kernel - 1) - 1) / stride) + 1, or rounded up for ceil_mode. A window with
+/// a NaN gives NaN. Of equal elements the first in row-major order gets the gradient. Throws: ShapeError when the
+/// window does not fit, ValueError for options out of range.
 Tensor max_pool2d(const Tensor& x, const PoolOptions& options);
 
 /// relu(max_pool2d(x)), which is max_pool2d(relu(x)), in one pass over memory. Throws: as max_pool2d.

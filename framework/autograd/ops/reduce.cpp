@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <climits>
 
+#include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/ops/shape.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/autograd/ops/reduce_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
@@ -76,13 +80,14 @@ Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& 
     kernels::reduce_to(Reduce::sum, x.data<T>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
   });
   return record(name, detail::converted(y, x.dtype()), {x},
-                [x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
+                differentiable([x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) return gradients.give(0, expand(dy.view(kept), x) * scale);
                   Tensor dx = empty(x, dy.dtype());
                   detail::with_type(dy.dtype(), [&]<class T>() {
                     kernels::expand(dy.data<T>(), kept, scale, dx.mutable_data<T>(), x);
                   });
                   gradients.give(0, dx);
-                });
+                }));
 }
 
 Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, ReduceOptions options) {
@@ -137,14 +142,17 @@ Tensor min(const Tensor& x, const Axes& axes, ReduceOptions options) {
 namespace {
 
 Tensor place(const char* name, Reduce op, const Tensor& x, int axis, ArgOptions options) {
-  detail::require_float(name, "input", x);
+  detail::require_defined(name, "input", x);
   const int along = require_axis(name, "input", x, axis);
   const auto [outer, size, inner] = detail::view_of(x.shape(), along);
   if (size == 0) fail<ValueError>("{}: input {} has nothing to choose from along axis {}", name, x.shape(), axis);
   Tensor y = empty(options.keepdim ? x.shape().resized(along, 1) : x.shape().without_axis(along), Dtype::i64);
-  const Tensor values = detail::converted(x, Dtype::f32);
-  kernels::arg_extreme(op, values.data<float>(), outer, size, inner, options.select_last_index,
-                       y.mutable_data<std::int64_t>());
+  const bool real = x.dtype() == Dtype::f32 || x.dtype() == Dtype::bf16;
+  const Tensor values = real ? detail::converted(x, Dtype::f32) : to(x, Dtype::i64);
+  const auto find = [&](const auto* from) {
+    kernels::arg_extreme(op, from, outer, size, inner, options.select_last_index, y.mutable_data<std::int64_t>());
+  };
+  real ? find(values.data<float>()) : find(values.data<std::int64_t>());
   return y;
 }
 

@@ -26,8 +26,8 @@ struct ArgOptions {
 };
 
 /// The index of the largest and of the smallest number (or of the first NaN) along an axis, as i64; of equal numbers
-/// the first. x is f32 or bf16. Has no gradient. Throws: ShapeError when there is no such axis; ValueError when it is
-/// empty.
+/// the first. Any dtype; true is larger than false. Has no gradient. Throws: ShapeError when there is no such axis;
+/// ValueError when it is empty.
 Tensor argmax(const Tensor& x, int axis = -1, ArgOptions options = {});
 Tensor argmin(const Tensor& x, int axis = -1, ArgOptions options = {});
 

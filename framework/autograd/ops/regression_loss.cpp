@@ -41,7 +41,8 @@ Tensor quantile_loss(const Tensor& input, const Tensor& target, const QuantileOp
 
 Tensor log_cosh_loss(const Tensor& input, const Tensor& target, const LossOptions& options) {
   check("log_cosh_loss", input, target, options.reduction);
-  const Tensor distance = abs(input - target), squared = square(distance);
+  // Not the square of the distance: that has no second derivative at 0.
+  const Tensor difference = input - target, distance = abs(difference), squared = square(difference);
   // Near 0 by its series: the difference has no digits left there.
   const Tensor far = distance + softplus(-2.0f * distance) - std::log(2.0), near = squared * (0.5 - squared / 12.0);
   return summarized(where(less(stop_gradient(distance), scalar(0.02f)), near, far), options.reduction);

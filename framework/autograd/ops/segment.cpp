@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "framework/autograd/ops/ops_internal.hpp"
+#include "framework/kernels/rows.hpp"
 #include "framework/kernels/segment.hpp"
 
 namespace temper {
@@ -130,7 +131,36 @@ Segment segment_of(BagMode mode) {
   return mode == BagMode::mean ? Segment::mean : mode == BagMode::sum ? Segment::sum : Segment::largest;
 }
 
+/// The gradient of the rows that the bags name.
+template <class T>
+RowGradient bag_rows(Segment op, const kernels::Bags& bags, const T* dy, const std::int64_t* which,
+                     std::int64_t width) {
+  const kernels::Places places(bags.ids, bags.count, bags.padding);
+  RowGradient gradient{empty({places.rows()}, Dtype::i64), empty({places.rows(), width})};
+  std::copy_n(places.ids(), places.rows(), gradient.rows.mutable_data<std::int64_t>());
+  float* const values = gradient.values.mutable_data<float>();
+  const kernels::Scratch<std::int32_t> bag_of(bags.count);
+  for (std::int64_t bag = 0; bag < bags.bags; ++bag) {
+    std::fill(bag_of.data() + bags.offsets[bag], bag_of.data() + bags.offsets[bag + 1], static_cast<std::int32_t>(bag));
+  }
+  if (op == Segment::largest) {
+    places.sum_chosen(dy, width, bag_of.data(), which, values);
+  } else if (op == Segment::sum) {
+    places.sum(dy, width, bag_of.data(), bags.scale, values);
+  } else {
+    const kernels::Scratch<float> shares(bags.bags * width);
+    kernels::share_bags(bags, dy, width, shares.data());
+    places.sum<float>(shares.data(), width, bag_of.data(), nullptr, values);
+  }
+  return gradient;
+}
+
 }  // namespace
+
+Tensor embedding_bag(const Tensor& ids, const Parameter& weight, const Tensor& offsets,
+                     const EmbeddingBagOptions& options) {
+  return embedding_bag(ids, weight.stored(), offsets, options);
+}
 
 Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offsets,
                      const EmbeddingBagOptions& options) {
@@ -156,6 +186,7 @@ Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offs
                        ids.shape());
     }
   }
+  detail::pay_rows(weight, ids);
   const Segment op = segment_of(options.mode);
   const std::int64_t count = bounds.numel() - 1, width = weight.size(1);
   const auto bags_of = [count, padding = options.padding.value_or(-1)](const Tensor& names, const Tensor& ends,
@@ -177,7 +208,10 @@ Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offs
                 [op, width, bags_of, which, ids = save(ids), bounds = save(bounds), weight = save(weight, {1}),
                  scale = save(scale, {0})](const Tensor& dy, Gradients& gradients) {
                   detail::with_type(dy.dtype(), [&]<class T>() {
-                    if (gradients.wants(0)) {
+                    if (gradients.wants(0) && gradients.sparse(0)) {
+                      gradients.give_rows(0, bag_rows(op, bags_of(ids, bounds, scale), dy.data<T>(),
+                                                      detail::data_or_null<std::int64_t>(which), width));
+                    } else if (gradients.wants(0)) {
                       detail::SummedGradient dweight(gradients, 0);  // rows may repeat
                       kernels::embedding_bag_backward(op, bags_of(ids, bounds, scale), dy.data<T>(),
                                                       detail::data_or_null<std::int64_t>(which), width, dweight.data());

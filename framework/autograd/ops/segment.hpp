@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 
+#include <temper/autograd/parameter.hpp>
 #include <temper/tensor/tensor.hpp>
 
 namespace temper {
@@ -38,6 +39,9 @@ struct EmbeddingBagOptions {
 /// ValueError for an id outside the V rows, for offsets that fall or are outside the ids, and for weights with another
 /// mode.
 Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offsets = {},
+                     const EmbeddingBagOptions& options = {});
+/// The gradient of a sparse parameter is one of the rows in ids.
+Tensor embedding_bag(const Tensor& ids, const Parameter& weight, const Tensor& offsets = {},
                      const EmbeddingBagOptions& options = {});
 
 }  // namespace temper

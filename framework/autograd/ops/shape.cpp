@@ -1,5 +1,7 @@
 #include <temper/autograd/ops/shape.hpp>
 
+#include <temper/autograd/ops/index.hpp>
+
 #include <array>
 
 #include "framework/autograd/ops/ops_internal.hpp"
@@ -47,6 +49,11 @@ Tensor cut(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   return y;
 }
 
+/// The gradient of a part that was pasted in: elements begin to end of an axis of dy.
+Tensor part(const Tensor& dy, int axis, std::int64_t begin, std::int64_t end) {
+  return recording() ? slice(dy, axis, begin, end) : cut(dy, axis, begin, end);
+}
+
 /// Writes all of x to the places from `begin` on along an axis of y.
 void paste(const Tensor& x, int axis, std::int64_t begin, Tensor& y) {
   const detail::AxisView view = detail::view_of(x.shape(), axis);
@@ -59,29 +66,35 @@ Tensor pad_axis(const Tensor& x, int axis, Padding padding, float value) {
   const std::int64_t size = x.size(axis);
   Tensor y = detail::converted(full(x.shape().resized(axis, padding.before + size + padding.after), value), x.dtype());
   paste(x, axis, padding.before, y);
-  return record("pad", y, {x}, [axis, size, padding](const Tensor& dy, Gradients& gradients) {
-    gradients.give(0, cut(dy, axis, padding.before, padding.before + size));
-  });
+  return record("pad", y, {x}, differentiable([axis, size, padding](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, part(dy, axis, padding.before, padding.before + size));
+                }));
 }
 
 }  // namespace
 
 Tensor detail::viewed(const char* name, const Tensor& x, const Shape& shape) {
-  return record(name, alias(x, shape), {x},
-                [x = x.shape()](const Tensor& dy, Gradients& gradients) { gradients.give(0, dy.view(x)); });
+  return record(name, alias(x, shape), {x}, differentiable([x = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, dy.view(x));
+                }));
 }
 
 Tensor detail::sliced(const char* name, const Tensor& x, int axis, std::int64_t first, Tensor y) {
-  return record(name, std::move(y), {x}, [axis, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Gradients::Target dx = gradients.into(0);
-    const AxisView view = view_of(x, axis);
-    const std::int64_t block = dy.size(axis) * view.inner;
-    with_types(dy.dtype(), dx.tensor, [&]<class T, class G>() {
-      G* target = dx.tensor.mutable_data<G>();
-      if (!dx.accumulate) std::fill_n(target, dx.tensor.numel(), G{});
-      kernels::add_blocks(dy.data<T>(), block, target + first * view.inner, view.size * view.inner, block, view.outer);
-    });
-  });
+  return record(name, std::move(y), {x},
+                differentiable([axis, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) {
+                    return gradients.give(0, pad_axis(dy, axis, {first, x[axis] - first - dy.size(axis)}, 0.0f));
+                  }
+                  Gradients::Target dx = gradients.into(0);
+                  const AxisView view = view_of(x, axis);
+                  const std::int64_t block = dy.size(axis) * view.inner;
+                  with_types(dy.dtype(), dx.tensor, [&]<class T, class G>() {
+                    G* target = dx.tensor.mutable_data<G>();
+                    if (!dx.accumulate) std::fill_n(target, dx.tensor.numel(), G{});
+                    kernels::add_blocks(dy.data<T>(), block, target + first * view.inner, view.size * view.inner, block,
+                                        view.outer);
+                  });
+                }));
 }
 
 Tensor reshape(const Tensor& x, const Shape& shape) {
@@ -136,9 +149,9 @@ Tensor flatten_chw(const Tensor& x) {
   const Axes swapped = {0, 2, 1};
   const Tensor y = detail::alias(permuted(detail::alias(x, {n, places, channels}), swapped), {n, channels * places});
   return record("flatten_chw", y, {x},
-                [n, places, channels, swapped, x = x.shape()](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, permuted(dy.view({n, channels, places}), swapped).view(x));
-                });
+                differentiable([n, places, channels, swapped, x = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, permute(dy.view({n, channels, places}), swapped).view(x));
+                }));
 }
 
 Tensor permute(const Tensor& x, const Axes& axes) {
@@ -156,10 +169,10 @@ Tensor permute(const Tensor& x, const Axes& axes) {
     inverse[axis] = i;
   }
   const auto rank = static_cast<std::size_t>(x.rank());
-  return record("permute", permuted(x, Axes(std::span<const int>(order.data(), rank))), {x},
-                [inverse = Axes(std::span<const int>(inverse.data(), rank))](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, permuted(dy, inverse));
-                });
+  return record(
+      "permute", permuted(x, Axes(std::span<const int>(order.data(), rank))), {x},
+      differentiable([inverse = Axes(std::span<const int>(inverse.data(), rank))](
+                         const Tensor& dy, Gradients& gradients) { gradients.give(0, permute(dy, inverse)); }));
 }
 
 Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
@@ -168,8 +181,9 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
   std::array<int, Shape::max_rank> order{};
   for (int i = 0; i < x.rank(); ++i) order[static_cast<std::size_t>(i)] = i == a ? b : i == b ? a : i;
   const Axes axes(std::span<const int>(order.data(), static_cast<std::size_t>(x.rank())));
-  return record("transpose", permuted(x, axes), {x},
-                [axes](const Tensor& dy, Gradients& gradients) { gradients.give(0, permuted(dy, axes)); });
+  return record("transpose", permuted(x, axes), {x}, differentiable([axes](const Tensor& dy, Gradients& gradients) {
+                  gradients.give(0, permute(dy, axes));
+                }));
 }
 
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
@@ -207,15 +221,15 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
     paste(tensor, along, begin, y);
     begin += * next_size++ = tensor.size(along);
   }
-  return record("concat", y, tensors, [along, sizes](const Tensor& dy, Gradients& gradients) {
-    std::int64_t at = 0;
-    int input = 0;
-    for (const std::int64_t part : sizes.values<std::int64_t>()) {
-      if (gradients.wants(input)) gradients.give(input, cut(dy, along, at, at + part));
-      at += part;
-      ++input;
-    }
-  });
+  return record("concat", y, tensors, differentiable([along, sizes](const Tensor& dy, Gradients& gradients) {
+                  std::int64_t at = 0;
+                  int input = 0;
+                  for (const std::int64_t each : sizes.values<std::int64_t>()) {
+                    if (gradients.wants(input)) gradients.give(input, part(dy, along, at, at + each));
+                    at += each;
+                    ++input;
+                  }
+                }));
 }
 
 Tensor concat(std::initializer_list<Tensor> tensors, int axis) { return concat(as_span(tensors), axis); }
@@ -239,12 +253,12 @@ Tensor stack(std::span<const Tensor> tensors, int axis) {
   for (std::int64_t i = 0; i < count; ++i) {
     paste(detail::alias(tensors[static_cast<std::size_t>(i)], shape.with_axis(along, 1)), along, i, y);
   }
-  return record("stack", y, tensors, [along, count, shape](const Tensor& dy, Gradients& gradients) {
-    for (std::int64_t i = 0; i < count; ++i) {
-      const int input = static_cast<int>(i);
-      if (gradients.wants(input)) gradients.give(input, cut(dy, along, i, i + 1).view(shape));
-    }
-  });
+  return record("stack", y, tensors, differentiable([along, count, shape](const Tensor& dy, Gradients& gradients) {
+                  for (std::int64_t i = 0; i < count; ++i) {
+                    const int input = static_cast<int>(i);
+                    if (gradients.wants(input)) gradients.give(input, part(dy, along, i, i + 1).view(shape));
+                  }
+                }));
 }
 
 Tensor stack(std::initializer_list<Tensor> tensors, int axis) { return stack(as_span(tensors), axis); }
@@ -269,8 +283,9 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   Tensor y = empty(shape, x.dtype());
   detail::with_type(x.dtype(),
                     [&]<class T>() { kernels::expand(x.data<T>(), x.shape(), 1.0f, y.mutable_data<T>(), shape); });
-  return record("expand", y, {x},
-                [x = x.shape()](const Tensor& dy, Gradients& gradients) { detail::give_reduced(gradients, 0, x, dy); });
+  return record("expand", y, {x}, differentiable([x = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  detail::give_reduced(gradients, 0, x, dy);
+                }));
 }
 
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value) {
@@ -294,7 +309,7 @@ Tensor pad(const Tensor& x, std::initializer_list<Padding> padding, float value)
 }
 
 Tensor gather(const Tensor& x, int axis, const Tensor& index) {
-  detail::require_float("gather", "input", x);
+  require_defined("gather", "input", x);
   require("gather", "index", index, Dtype::i64);
   const int along = require_axis("gather", "input", x, axis);
   if (index.rank() != x.rank() || !(index.shape().resized(along, 0) == x.shape().resized(along, 0))) {
@@ -308,17 +323,27 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
   }
   const std::int64_t m = index.size(along);
   Tensor y = empty(index.shape(), x.dtype());
-  detail::with_type(x.dtype(), [&]<class T>() {
+  const auto take = [&]<class T>() {
     kernels::gather(x.data<T>(), index.data<std::int64_t>(), view.outer, view.size, m, view.inner, y.mutable_data<T>());
-  });
-  return record("gather", y, {x}, [view, m, index = save(index)](const Tensor& dy, Gradients& gradients) {
-    detail::SummedGradient dx(gradients, 0);  // indices may repeat
-    detail::with_type(dy.dtype(), [&]<class T>() {
-      kernels::gather_backward(dy.data<T>(), index->data<std::int64_t>(), view.outer, view.size, m, view.inner,
-                               dx.data());
-    });
-    dx.close();
-  });
+  };
+  switch (x.dtype()) {
+    case Dtype::i64: take.template operator()<std::int64_t>(); break;
+    case Dtype::boolean: take.template operator()<bool>(); break;
+    default: detail::with_type(x.dtype(), take);
+  }
+  return record("gather", y, {x},
+                differentiable([along, view, m, index = save(index)](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) {
+                    const Tensor nothing = zeros(index->shape().resized(along, view.size), dy.dtype());
+                    return gradients.give(0, scatter_add(nothing, along, index, dy));
+                  }
+                  detail::SummedGradient dx(gradients, 0);  // indices may repeat
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::gather_backward(dy.data<T>(), index->data<std::int64_t>(), view.outer, view.size, m,
+                                             view.inner, dx.data());
+                  });
+                  dx.close();
+                }));
 }
 
 }  // namespace temper

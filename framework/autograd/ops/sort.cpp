@@ -1,5 +1,7 @@
 #include <temper/autograd/ops/sort.hpp>
 
+#include <temper/autograd/ops/cast.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/scatter.hpp"
 #include "framework/kernels/sort.hpp"
@@ -14,18 +16,13 @@ struct Order {
   bool descending;
 };
 
-void require_ordered(const char* name, const Tensor& x) {
-  detail::require_defined(name, "input", x);
-  if (x.dtype() == Dtype::boolean) {
-    fail<ShapeError>("{}: input {} is bool, expected f32, bf16 or i64", name, x.shape());
-  }
-}
-
 /// The first k in order, unrecorded; values are undefined unless wanted.
 Sorted ordered(const Tensor& x, const Order& order, bool values_wanted) {
   const detail::AxisView view = detail::view_of(x.shape(), order.axis);
   const Shape shape = x.shape().resized(order.axis, order.k);
-  const Tensor numbers = x.dtype() == Dtype::bf16 ? detail::converted(x, Dtype::f32) : x;
+  const Tensor numbers = x.dtype() == Dtype::bf16      ? detail::converted(x, Dtype::f32)
+                         : x.dtype() == Dtype::boolean ? to(x, Dtype::i64)
+                                                       : x;
   Tensor values, indices = empty(shape, Dtype::i64);
   if (values_wanted) values = empty(shape, numbers.dtype());
   const auto run = [&]<class T>() {
@@ -40,6 +37,7 @@ Sorted ordered(const Tensor& x, const Order& order, bool values_wanted) {
   };
   if (numbers.dtype() == Dtype::i64) {
     run.template operator()<std::int64_t>();
+    if (values_wanted) values = to(values, x.dtype());
   } else {
     run.template operator()<float>();
     if (values_wanted) values = detail::converted(values, x.dtype());
@@ -65,19 +63,19 @@ Sorted recorded(const char* name, const Tensor& x, const Order& order) {
 }  // namespace
 
 Sorted sort(const Tensor& x, int axis, bool descending) {
-  require_ordered("sort", x);
+  detail::require_defined("sort", "input", x);
   const int along = detail::require_axis("sort", "input", x, axis);
   return recorded("sort", x, {along, x.size(along), descending});
 }
 
 Tensor argsort(const Tensor& x, int axis, bool descending) {
-  require_ordered("argsort", x);
+  detail::require_defined("argsort", "input", x);
   const int along = detail::require_axis("argsort", "input", x, axis);
   return ordered(x, {along, x.size(along), descending}, false).indices;
 }
 
 Sorted topk(const Tensor& x, std::int64_t k, const TopKOptions& options) {
-  require_ordered("topk", x);
+  detail::require_defined("topk", "input", x);
   const int along = detail::require_axis("topk", "input", x, options.axis);
   if (k < 0 || k > x.size(along)) {
     fail<ValueError>("topk: k {}, expected 0 to {}, the size of axis {} of input {}", k, x.size(along), options.axis,

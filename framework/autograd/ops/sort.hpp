@@ -6,9 +6,9 @@
 
 namespace temper {
 
-// Order along an axis. x is f32, bf16 or i64. Equal numbers stay in the order they had; NaN counts as the largest
-// number. The gradient of a value goes to the element it was. All throw: ShapeError when there is no such axis, and for
-// other dtypes.
+// Order along an axis, of any dtype; false is smaller than true. Equal numbers stay in the order they had; NaN counts
+// as the largest number. The gradient of a value goes to the element it was. All throw: ShapeError when there is no
+// such axis.
 
 /// Numbers in order, and the places they had along the axis, as i64.
 struct Sorted {

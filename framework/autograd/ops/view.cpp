@@ -14,7 +14,7 @@ Tensor Tensor::rows(std::int64_t begin, std::int64_t end) const {
 
 Tensor Tensor::clone() const {
   return record("clone", detail::copy(*this), {*this},
-                [](const Tensor& dy, Gradients& gradients) { gradients.give(0, dy); });
+                differentiable([](const Tensor& dy, Gradients& gradients) { gradients.give(0, dy); }));
 }
 
 void Tensor::copy_from(const Tensor& source) {

@@ -24,10 +24,11 @@ const KNOWN = {
   lr: { title: "Learning rate", exact: true },
   grad_norm: { title: "Gradient norm" },
   update_ratio: { title: "Update ratio", unit: "‖update‖ / ‖weights‖" },
+  noise_scale: { title: "Gradient noise scale", unit: "examples" },
   throughput: { title: "Throughput", unit: "per second" },
   memory_mb: { title: "Memory", unit: "MB", exact: true },
 };
-const ORDER = ["lr", "grad_norm", "update_ratio", "throughput", "memory_mb"];
+const ORDER = ["lr", "grad_norm", "update_ratio", "noise_scale", "throughput", "memory_mb"];
 
 function parts(name) {
   const slash = name.indexOf("/");
@@ -130,6 +131,7 @@ function parameters(run) {
 }
 
 for (const run of runs) {
+  run.histograms ??= [];
   run.series = run.series.filter((s) => finite(s.value).length);
   for (const series of run.series) Object.assign(series, parts(series.name));
   const find = (name) => run.series.find((s) => s.name === name);

@@ -63,8 +63,9 @@ function header() {
   const notices = runs.flatMap((run) => run.notices.map((text) => (comparing ? `${run.name}: ${text}` : text)));
   return el("header", {},
     el("p", { class: "brand" }, comparing ? `Temper · ${runs.length} runs compared` : "Temper · training run"),
-    el("h1", {}, !comparing ? runs[0].name : runs.length <= 4 ? runs.map((run) => run.name).join(" · ") : `${runs.length} runs`),
+    el("h1", {}, data.title ? data.title : !comparing ? runs[0].name : runs.length <= 4 ? runs.map((run) => run.name).join(" · ") : `${runs.length} runs`),
     !comparing && el("p", { class: "where" }, `${runs[0].folder} · Temper ${data.version}`),
+    data.text && el("pre", { class: "card", style: "margin-top: 1.1rem" }, data.text),
     comparing ? runTable() : tiles(runs[0]),
     notices.length > 0 && el("ul", { class: "notices" }, notices.map((text) => el("li", {}, text))));
 }
@@ -209,7 +210,7 @@ function sampleCards(run) {
     const own = run.samples.filter((s) => s.title === name);
     const images = own.filter((s) => s.kind === "image");
     return el("div", { class: "card" }, el("h3", {}, name), own.filter((s) => s.kind === "text").map((s) => el("pre", { class: "text" }, s.text)),
-      images.length > 0 && el("div", { class: "images" }, images.map(image)));
+      own.filter((s) => s.kind === "chart").map(chart), own.filter((s) => s.kind === "matrix").map(matrix), images.length > 0 && el("div", { class: "images" }, images.map(image)));
   }));
 }
 
@@ -220,7 +221,7 @@ function samples() {
 }
 
 theme("auto");
-const sections = [controls(), el("section", {}, curves()), configuration(), models(), samples()].flat(3).filter(Boolean);
+const sections = [controls(), el("section", {}, curves()), configuration(), models(), histograms(), samples()].flat(3).filter(Boolean);
 document.body.append(header(), el("main", {}, sections));
 document.querySelectorAll(".charts").forEach(arrange);
 draw();

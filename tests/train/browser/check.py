@@ -122,6 +122,11 @@ def controls(browser, page):
     bright = "[...document.querySelectorAll('.images canvas')].filter((c) => c.getContext('2d').getImageData(0, 0, 28, 28).data.some((v, i) => i % 4 < 3 && v > 200)).length"
     expect("misclassified images", browser.run(bright) == 24)
     expect("generated text", "king" in browser.run("document.querySelector('.text').textContent"))
+    expect("the picture of a range test", browser.run("[...document.querySelectorAll('.chart svg')].map((s) => [s.querySelectorAll('path.curve').length, s.querySelector('text.mark').textContent])") == [[2, "--lr 0.002"]])
+    expect("a confusion matrix", browser.run("[...document.querySelectorAll('.matrix tbody tr:nth-child(2) td')].map((td) => td.textContent)") == ["12", "1,288", "1"])
+    browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    drawn = "[...document.querySelectorAll('.heat canvas')].map((c) => [c.width, c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((v, i) => i % 4 === 3 && v > 200)])"
+    expect("histograms", browser.run(drawn) == [[120, True]] * 4, browser.run(drawn))
     expect("nothing was wrong meanwhile", not browser.problems, browser.problems)
 
 

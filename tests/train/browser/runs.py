@@ -96,11 +96,36 @@ def images(count, channels=1):
              "width": 28, "height": 28, "channels": channels, "pixels": pixels(28, 28, channels, i)} for i in range(count)]
 
 
+def range_test():
+    rates = [1e-7 * 1e8 ** (i / 99) for i in range(80)]
+    losses = [2.3 - 1.5 / (1 + math.exp(-3 * (math.log10(rate) + 4))) + min(5, (rate / 0.1) ** 3) for rate in rates]
+    return {"kind": "chart", "title": "Learning rate range test", "caption": "80 updates; suggested: --lr 0.002",
+            "x": {"name": "learning rate", "log": True, "values": rates},
+            "series": [{"name": "loss", "values": [None if i == 5 else v + 0.1 * math.sin(i * 9) for i, v in enumerate(losses)], "faint": True},
+                       {"name": "smoothed", "values": losses}],
+            "marks": [{"x": 2e-3, "label": "--lr 0.002"}]}
+
+
+def matrix():
+    names = ["shirt", "coat", "ankle boot"]
+    return {"kind": "matrix", "title": "Confusion matrix", "names": names, "rows": [[80, 15, 0], [12, 1288, 1], [0, 0, 99]]}
+
+
+def histograms():
+    for step in range(10, 210, 10):
+        for kind, name in (("weight", "0.weight"), ("gradient", "0.weight"), ("activation", "1"), ("weight", "all the same")):
+            wide = 0 if name.startswith("all") else 1 + step / 100
+            counts = [0 if wide == 0 and i else int(1000 * math.exp(-((i - 15.5) / 6) ** 2)) + 1 for i in range(32)]
+            yield {"step": step, "kind": kind, "name": name, "low": -wide, "high": wide, "mean": 0, "deviation": wide / 3, "bad": 0, "counts": counts}
+
+
 def make(root):
     """Writes all runs for the tests. Their names say what is special about them."""
     text = {"kind": "text", "title": "Generated at temperature 0.8", "text": VERSE}
     write(root / "cnn", metrics(1, 5, 469, 1e-3), CONFIG.format(epochs=5, optimizer="adamw", lr="1e-3", seed=1),
-          samples=images(24) + [text])
+          samples=images(24) + [text, matrix()])
+    (root / "cnn/find_lr.json").write_text(json.dumps([range_test()]), encoding="utf-8")
+    (root / "cnn/histograms.jsonl").write_text("".join(json.dumps(line) + "\n" for line in histograms()), encoding="utf-8")
     write(root / "cnn-sgd", metrics(2, 5, 469, 0.1, phase=0.6), CONFIG.format(epochs=5, optimizer="sgd", lr="0.1", seed=1), samples=images(6, 3))
     write(root / "cnn-long", metrics(3, 8, 469, 2e-3, phase=1.3), CONFIG.format(epochs=8, optimizer="adamw", lr="2e-3", seed=2) + "decay-to=0.1\n")
     write(root / "empty", [], model="")

@@ -1,4 +1,4 @@
-#include <temper/models/gpt/generate.hpp>
+#include <temper/models/language/generate.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -6,7 +6,7 @@
 
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/core/random.hpp>
-#include <temper/models/gpt/cache.hpp>
+#include <temper/models/language/cache.hpp>
 
 #include "framework/core/format_internal.hpp"
 
@@ -81,29 +81,29 @@ std::int64_t sample(std::span<const float> logits, const SampleOptions& options,
   return drawn;
 }
 
-std::vector<std::int64_t> generate(const Gpt& model, std::span<const std::int64_t> prompt,
+std::vector<std::int64_t> generate(const LanguageModel& model, std::span<const std::int64_t> prompt,
                                    const GenerateOptions& options) {
   check(options.sample);
-  const GptConfig& config = model.config();
+  const std::int64_t context = model.context(), vocabulary = model.vocabulary();
   if (prompt.empty()) fail<ValueError>("generate: an empty prompt, expected at least one token");
   if (options.tokens < 0) fail<ValueError>("generate: {} tokens, expected 0 or more", options.tokens);
   for (const std::int64_t token : prompt) {
-    if (token < 0 || token >= config.vocabulary) {
-      fail<ValueError>("generate: token {} of the prompt is outside the vocabulary of {}", token, config.vocabulary);
+    if (token < 0 || token >= vocabulary) {
+      fail<ValueError>("generate: token {} of the prompt is outside the vocabulary of {}", token, vocabulary);
     }
   }
   const detail::RandomStream random =
       options.seed ? detail::RandomStream(*options.seed, detail::RandomUse::sample, 0) : detail::next_draw();
   std::vector<std::int64_t> tokens(prompt.begin(), prompt.end());
-  GptCache cache(config);
-  std::span<const std::int64_t> unseen = last(tokens, config.context);
+  KeyValueCache cache(model.cache_sizes());
+  std::span<const std::int64_t> unseen = last(tokens, context);
   for (std::int64_t i = 0; i < options.tokens; ++i) {
-    if (cache.size() + static_cast<std::int64_t>(unseen.size()) > config.context) {
+    if (cache.size() + static_cast<std::int64_t>(unseen.size()) > context) {
       cache.clear();
-      unseen = last(tokens, (config.context + 1) / 2);
+      unseen = last(tokens, (context + 1) / 2);
     }
     const Tensor logits = to(model(from(unseen, {static_cast<std::int64_t>(unseen.size())}), cache), Dtype::f32);
-    const auto next = logits.values<float>().last(static_cast<std::size_t>(config.vocabulary));
+    const auto next = logits.values<float>().last(static_cast<std::size_t>(vocabulary));
     tokens.push_back(sample(next, options.sample, random.uniform(static_cast<std::uint64_t>(i))));
     unseen = last(tokens, 1);
     if (options.on_token) options.on_token(tokens.back());

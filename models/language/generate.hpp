@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <temper/models/gpt/gpt.hpp>
+#include <temper/models/language/language_model.hpp>
 
 namespace temper::models {
 
@@ -35,7 +35,7 @@ struct GenerateOptions {
 /// Continues a text: returns the tokens that follow `prompt`. When the context is full, generation continues from its
 /// last half, rounded up. Unrecorded, and without dropout.
 /// Throws: ValueError for an empty prompt, a token outside the vocabulary, or options out of range.
-std::vector<std::int64_t> generate(const Gpt& model, std::span<const std::int64_t> prompt,
+std::vector<std::int64_t> generate(const LanguageModel& model, std::span<const std::int64_t> prompt,
                                    const GenerateOptions& options = {});
 
 }  // namespace temper::models

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# Builds and uses Temper in every way that projects do: tests/packaging/run.sh [NAME...]; --list lists the names.
+# Each builds the libraries once more (minutes; a compiler cache helps: CMAKE_CXX_COMPILER_LAUNCHER=ccache).
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=cmake/setup.sh
+source "$root/cmake/setup.sh"
+
+work=${TEMPER_PACKAGING:-$root/build/packaging}
+consumer=$root/tests/consumer
+
+# library <name> [option of cmake]...: the libraries, without programs and tests, built in $work/<name>/build.
+library() {
+  local name=$1
+  shift
+  cmake -S "$root" -B "$work/$name/build" -G Ninja -DTEMPER_TESTS=OFF -DTEMPER_PROGRAMS=OFF -DTEMPER_WERROR=ON "$@"
+  cmake --build "$work/$name/build"
+}
+# user <name> [option of cmake]...: a user's project on the installed library; its program trains a few steps.
+user() {
+  local name=$1
+  shift
+  cmake --install "$work/$name/build" --prefix "$work/$name/prefix"
+  cmake -S "$consumer" -B "$work/$name/user" -G Ninja "-DCMAKE_PREFIX_PATH=$work/$name/prefix" "$@"
+  cmake --build "$work/$name/user"
+  trains "$work/$name/user/check"
+}
+trains() { OMP_NUM_THREADS=1 "$@" | tee /dev/stderr | grep -q '^loss .* -> '; }
+
+debug() { library debug -DCMAKE_BUILD_TYPE=Debug && user debug; }
+relwithdebinfo() { library relwithdebinfo -DCMAKE_BUILD_TYPE=RelWithDebInfo && user relwithdebinfo; }
+lto() {
+  library lto -DCMAKE_BUILD_TYPE=Release -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON
+  user lto -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DCMAKE_POLICY_DEFAULT_CMP0069=NEW
+}
+cxx23() {
+  library cxx23 -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_STANDARD=23
+  user cxx23 -DCMAKE_CXX_STANDARD=23 "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
+}
+spaces() { library "with spaces" -DCMAKE_BUILD_TYPE=Release && user "with spaces"; }
+clang() { library clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++ && user clang -DCMAKE_CXX_COMPILER=clang++; }
+shared() {
+  library shared -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON
+  user shared
+  # Linked after the libraries, and with a linker that drops what is not needed before it.
+  local flags
+  flags=$(PKG_CONFIG_PATH=$work/shared/prefix/lib/pkgconfig pkg-config --cflags --libs temper)
+  # shellcheck disable=SC2086
+  c++ -Wl,--as-needed "$consumer/check.cpp" $flags -o "$work/shared/as-needed"
+  LD_LIBRARY_PATH=$work/shared/prefix/lib trains "$work/shared/as-needed"
+}
+absolute() {  # install folders as Nix and Guix have them; CMake refuses those inside the source folder
+  local out flags
+  out=$(mktemp -d)
+  library absolute -DCMAKE_BUILD_TYPE=Release "-DCMAKE_INSTALL_LIBDIR=$out/lib" "-DCMAKE_INSTALL_INCLUDEDIR=$out/include"
+  cmake --install "$work/absolute/build"
+  flags=$(PKG_CONFIG_PATH=$out/lib/pkgconfig pkg-config --cflags --libs temper)
+  # shellcheck disable=SC2086
+  c++ "$consumer/check.cpp" -Wl,--as-needed $flags -o "$work/absolute/check"
+  rm -r "$out"
+  trains "$work/absolute/check"
+}
+multi() {  # several configurations in one build
+  cmake -S "$root" -B "$work/multi/build" -G "Ninja Multi-Config" -DTEMPER_PROGRAMS=OFF
+  cmake --build "$work/multi/build" --config Release --target test_core test_structure temper_models
+  "$work/multi/build/tests/Release/test_structure"
+}
+exporting() {  # a parent project that installs a library of its own
+  mkdir -p "$work/exporting/source"
+  cat >"$work/exporting/source/CMakeLists.txt" <<END
+cmake_minimum_required(VERSION 3.25)
+project(parent LANGUAGES CXX)
+set(TEMPER_INSTALL ON)
+add_subdirectory($root temper)
+add_library(parent parent.cpp)
+target_link_libraries(parent PUBLIC temper::framework)
+install(TARGETS parent EXPORT parent)
+install(EXPORT parent FILE parent-targets.cmake NAMESPACE parent:: DESTINATION lib/cmake/parent)
+END
+  echo '#include <temper/temper.hpp>' >"$work/exporting/source/parent.cpp"
+  cmake -S "$work/exporting/source" -B "$work/exporting/build" -G Ninja -DCMAKE_BUILD_TYPE=Release
+  cmake --build "$work/exporting/build"
+  cmake --install "$work/exporting/build" --prefix "$work/exporting/prefix"
+  [[ -e $work/exporting/prefix/lib/cmake/parent/parent-targets.cmake ]]
+}
+not_root() {  # the sources belong to another user, who may write only to the build folder
+  mkdir -p "$work/not_root"
+  chown nobody "$work/not_root"
+  runuser -u nobody -- env HOME="$work/not_root" cmake -S "$root" -B "$work/not_root/build" -G Ninja -DTEMPER_TESTS=OFF \
+    -DTEMPER_PROGRAMS=OFF -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=
+  runuser -u nobody -- cmake --build "$work/not_root/build" --target temper_engine
+}
+
+all=(debug relwithdebinfo lto cxx23 spaces clang shared absolute multi exporting not_root)
+if [[ ${1-} == --list ]]; then
+  printf '%s\n' "${all[@]}"
+  exit
+fi
+(($#)) || set -- "${all[@]}"
+need_packages "${build_packages[@]}" doctest-dev pkgconf
+failed=()
+for name in "$@"; do
+  [[ " ${all[*]} " == *" $name "* ]] || die "there is no '$name'; there are: ${all[*]}"
+done
+for name in "$@"; do
+  mkdir -p "$work"
+  log=$work/$name.log
+  # In a process of its own, in which each failing command ends the function.
+  if TEMPER_PACKAGING=$work bash -euo pipefail -c "$(declare -p work root consumer); $(declare -f); $name" >"$log" 2>&1; then
+    say "$name: passed"
+  else
+    say "$name: FAILED, see $log"
+    failed+=("$name")
+  fi
+done
+((${#failed[@]} == 0)) || die "failed: ${failed[*]}"
