@@ -29,7 +29,7 @@ class Vae : public nn::Module {
   Tensor decode(const Tensor& codes) const;
   /// Minus the evidence lower bound, in nats an image, a scalar: cross entropy of the pixels, whose values count as
   /// probabilities, plus the divergence of the codes from the standard normal distribution. Draws a code for each
-  /// image.
+  /// image. Throws: ShapeError for other images; ValueError for a pixel outside 0 to 1.
   Tensor loss(const Tensor& images) const;
   /// Images [count, 28, 28, 1] of random codes. Unrecorded.
   Tensor sample(std::int64_t count) const;
