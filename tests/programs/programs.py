@@ -271,9 +271,13 @@ def test_interrupt(bench):
     environment = os.environ | {"TEMPER_COMMAND": "./run.sh mlp"}
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         extra = ["--resume"] if out.exists() else []
+        metrics = out / "metrics.jsonl"
+        before = metrics.stat().st_size if extra else 0
         process = subprocess.Popen(command + extra, stdout=subprocess.PIPE, text=True, env=environment)
-        wait_for(out / "metrics.jsonl", process)
-        time.sleep(0.3 if extra else 0.05)
+        wait_for(metrics, process)
+        while metrics.stat().st_size <= before and process.poll() is None:  # until it trains, however slowly it starts
+            time.sleep(0.01)
+        time.sleep(0.05)
         process.send_signal(number)
         text, _ = process.communicate(timeout=60)
         check(process.returncode == status, f"ended with {process.returncode}: {text}")
