@@ -113,7 +113,7 @@ class Tape {
   ///
   ///     tape.watch(x);
   ///     const Tensor dx = tape.gradient(sum(critic(x)), x);
-  ///     tape.backward(loss + 10 * mean(square(norm(dx, {1}) - 1)));  // a gradient penalty
+  ///     tape.backward(loss + 10 * mean(square(norm(dx, 2, {1}) - 1)));  // a gradient penalty
   ///
   /// Zeros when y does not depend on x. Throws: TapeError as backward does, when another tape or a NoTape was begun
   /// since, and for an operation between x and y that has no second derivative, with its name.
