@@ -9,8 +9,8 @@ namespace temper::models {
 /// Sizes of an actor and a critic.
 struct ActorCriticConfig {
   std::int64_t numbers = 4;  ///< in a state
-  std::int64_t actions = 2;
-  std::int64_t width = 64;  ///< of the two hidden layers of each
+  std::int64_t actions = 2;  ///< to choose from
+  std::int64_t width = 64;   ///< of the two hidden layers of each
 };
 
 /// Two networks that see states [N, numbers]: the actor's logits of actions [N, actions], and the critic's estimate [N]
@@ -22,7 +22,9 @@ class ActorCritic : public nn::Module {
 
   void members(nn::Members& members) const override;
 
+  /// Of each action, [N, actions].
   Tensor logits(const Tensor& states) const { return actor_(states); }
+  /// The rewards to come that the critic expects, [N].
   Tensor values(const Tensor& states) const;
 
  private:

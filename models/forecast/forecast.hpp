@@ -15,10 +15,10 @@ enum class ForecastNetwork { lstm, gru, convolution };
 
 /// Sizes of a network that forecasts a series.
 struct ForecastConfig {
-  ForecastNetwork network = ForecastNetwork::lstm;
-  std::int64_t lookback = 104;  ///< steps that it sees
-  std::int64_t horizon = 26;    ///< steps that it forecasts
-  std::int64_t width = 48;      ///< hidden features or channels
+  ForecastNetwork network = ForecastNetwork::lstm;  ///< what reads the past
+  std::int64_t lookback = 104;                      ///< steps that it sees
+  std::int64_t horizon = 26;                        ///< steps that it forecasts
+  std::int64_t width = 48;                          ///< hidden features or channels
   /// Of convolutions, each with twice the distance of the one before; of a recurrent network. 0: as many convolutions
   /// as see the whole lookback, and one recurrent layer.
   std::int64_t layers = 0;
@@ -31,12 +31,13 @@ struct ForecastConfig {
 /// evaluation of generic convolutional and recurrent networks for sequence modeling" (2018).
 class TemporalBlock : public nn::Layer {
  public:
+  /// Throws: ValueError for sizes below 1, or dropout outside [0, 1).
   TemporalBlock(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t dilation, double dropout);
 
   void members(nn::Members& members) const override;
   std::string description() const override { return "TemporalBlock"; }
 
-  nn::Conv1d first, second;
+  nn::Conv1d first, second;              ///< with the same dilation
   std::unique_ptr<nn::Conv1d> shortcut;  ///< null where in and out are equal
 
  protected:

@@ -27,6 +27,7 @@ class Diffusion {
   /// Throws: ValueError below 2 steps.
   explicit Diffusion(const DiffusionOptions& options = {});
 
+  /// From an image to noise.
   std::int64_t steps() const { return options_.steps; }
   /// a_t, the share of the image's variance, of step t from 0 on. Throws: ValueError for a step that is none.
   double share(std::int64_t t) const;

@@ -17,8 +17,10 @@ struct UnetConfig {
 /// is added between them. x [N, H, W, in], step [N, time] -> [N, H, W, out].
 class UnetBlock : public nn::Module {
  public:
+  /// Throws: ValueError unless `in` and `out` are multiples of 8.
   UnetBlock(std::int64_t in, std::int64_t out, std::int64_t time);
 
+  /// See above.
   Tensor operator()(const Tensor& x, const Tensor& step) const;
   void members(nn::Members& members) const override;
 

@@ -22,8 +22,9 @@ class Vae : public nn::Module {
 
   /// What an image is described by: [N, latent] each.
   struct Code {
-    Tensor mean, log_variance;
+    Tensor mean, log_variance;  ///< f32 [N, latent]
   };
+  /// Of images [N, 28, 28, 1]. Throws: ShapeError for others.
   Code encode(const Tensor& images) const;
   /// Logits of the pixels [N, 28, 28, 1] of codes [N, latent]; their sigmoid is the image.
   Tensor decode(const Tensor& codes) const;

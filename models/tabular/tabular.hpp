@@ -18,11 +18,11 @@ struct TabularConfig {
   std::vector<std::int64_t> categories = {};  ///< for each column of categories, how many there are
   std::int64_t outputs = 1;                   ///< classes; 1 for a regression
 
-  NumericEmbedding embedding = NumericEmbedding::piecewise;
-  std::int64_t embedding_width = 16;
-  std::int64_t bins = 48;             ///< of the piecewise embedding
-  std::int64_t frequencies = 48;      ///< of the periodic embedding
-  double frequency_deviation = 0.01;  ///< of the initial frequencies of the periodic embedding
+  NumericEmbedding embedding = NumericEmbedding::piecewise;  ///< of numbers
+  std::int64_t embedding_width = 16;                         ///< features of the embedding of a number or a category
+  std::int64_t bins = 48;                                    ///< of the piecewise embedding
+  std::int64_t frequencies = 48;                             ///< of the periodic embedding
+  double frequency_deviation = 0.01;                         ///< of the initial frequencies of the periodic embedding
 
   std::int64_t members = 16;  ///< of the ensemble; 1: a plain multilayer perceptron
   std::int64_t blocks = 2;    ///< linear layers with ReLU and dropout
