@@ -26,8 +26,9 @@ configure_package_config_file(cmake/temper-config.cmake.in temper-config.cmake I
 write_basic_package_version_file(temper-config-version.cmake COMPATIBILITY SameMinorVersion)
 # The build tree is a package, too: -Dtemper_DIR=<build>.
 export(EXPORT temper FILE ${PROJECT_BINARY_DIR}/temper-targets.cmake NAMESPACE temper::)
-configure_file(cmake/FindDNNL.cmake FindDNNL.cmake COPYONLY)
-configure_file(cmake/FindSentencePiece.cmake FindSentencePiece.cmake COPYONLY)
+foreach(package DNNL SentencePiece XSIMD)
+  configure_file(cmake/Find${package}.cmake Find${package}.cmake COPYONLY)
+endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
   cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake DESTINATION ${package_dir})
 

@@ -90,7 +90,9 @@ class Tensor {
   }
   /// Those of a temporary, which lives as long as they: for (float y : softmax(x).values<float>()) is right.
   template <class T>
-  HeldValues<T> values() const&&;
+  HeldValues<T> values() const&& {
+    return HeldValues<T>(*this);
+  }
 
   /// The elements, for writing. Counts as a change in place: a backward that needs the old values throws.
   template <class T>
@@ -162,11 +164,6 @@ class HeldValues : public std::span<const T> {
  private:
   Tensor tensor_;
 };
-
-template <class T>
-HeldValues<T> Tensor::values() const&& {
-  return HeldValues<T>(*this);
-}
 
 /// Uninitialized elements.
 /// Throws, as all below: ShapeError when the elements have more than 2^63 - 1 bytes; OutOfMemoryError.

@@ -11,6 +11,7 @@ namespace temper::models {
 struct DiffusionOptions {
   std::int64_t steps = 1000;  ///< from an image to noise
 };
+/// How images are made of noise.
 struct DiffusionSampling {
   std::int64_t steps = 50;  ///< of all, at equal distances
   /// Noise added in each step: 1 as in DDPM, 0 none, which is DDIM. Fewer steps want less.

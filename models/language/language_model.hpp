@@ -15,7 +15,7 @@ struct CacheSizes {
   std::int64_t features = 0;  ///< of a head
   std::int64_t context = 0;   ///< the longest text, in tokens
 
-  bool operator==(const CacheSizes&) const = default;
+  friend bool operator==(const CacheSizes&, const CacheSizes&) = default;
 };
 
 /// A model of the next token: tokens [B, T] i64 to logits [B, T, vocabulary], T at most the context. Each position

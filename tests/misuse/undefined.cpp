@@ -31,6 +31,10 @@ Operation binary(std::string name, Binary f, std::string a = "a", std::string b 
           }};
 }
 
+Operation whole_binary(std::string name, Binary f) {
+  return {std::move(name), {"a", "b"}, {indices({1, 2}), indices({3, 4})}, [f](const Arguments& x) { f(x[0], x[1]); }};
+}
+
 Operation loss(std::string name, std::function<void(const Arguments&)> call) {
   return {std::move(name), {"input", "target"}, {ones({2, 3}), ones({2, 3})}, std::move(call)};
 }
@@ -53,6 +57,14 @@ std::vector<Operation> operations() {
       binary("maximum", maximum),
       binary("minimum", minimum),
       binary("pow", pow, "base", "exponent"),
+      binary("atan2", temper::atan2, "y", "x"),
+      binary("logaddexp", logaddexp),
+      whole_binary("bitwise_and", bitwise_and),
+      whole_binary("bitwise_or", bitwise_or),
+      whole_binary("bitwise_xor", bitwise_xor),
+      whole_binary("bitwise_left_shift", bitwise_left_shift),
+      whole_binary("bitwise_right_shift", bitwise_right_shift),
+      {"bitwise_not", {"input"}, {indices({1, 2})}, [](const Arguments& x) { bitwise_not(x[0]); }},
       binary("equal", equal),
       binary("not_equal", not_equal),
       binary("less", less),
