@@ -3,10 +3,11 @@
 
 include(CMakePackageConfigHelpers)
 
-set(libraries temper_engine temper_optim temper_framework temper_models)
+set(libraries temper_engine temper_optim temper_framework)  # each after those it links
 if(TEMPER_RUN)
   list(APPEND libraries temper_run)
 endif()
+list(APPEND libraries temper_models)
 # Static by default. With BUILD_SHARED_LIBS, the libraries search for each other in their own folder.
 set_target_properties(${libraries} PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH $ORIGIN)

@@ -78,7 +78,7 @@ def main():
         if done.returncode != 0:
             sys.exit(f"{done.stdout}\nfailed: {' '.join(map(str, command))}")
     for program in sorted(copies.iterdir()):
-        assert "--batch-size" in jobs.run([str(build / program.name), "--help"]), f"{program.name} --help"
+        assert "--threads" in jobs.run([str(build / program.name), "--help"]), f"{program.name} --help"
     run_readme(build / "mine", arguments.work)
     print(f"{len(list(copies.iterdir()))} programs built against the installed package")
 
