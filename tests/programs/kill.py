@@ -99,9 +99,12 @@ def test(model, programs, data, work, kills, draw):
             failures.append(f"{model}: killed {killed} times, resumed: {', '.join(differ)} differ")
 
     for part in jobs.JOBS[model][2]:
-        shutil.rmtree(folder, ignore_errors=True)
-        while not (folder / "checkpoints/last.safetensors").exists():
+        # Again from nothing when the kill came before the first checkpoint: a folder that holds a run is not begun again.
+        for _ in range(50):
+            shutil.rmtree(folder, ignore_errors=True)
             killed_run(start, folder, steps - jobs.EPOCH // 2, 0)
+            if (folder / "checkpoints/last.safetensors").exists():
+                break
         for name in ("next.safetensors", "next.safetensors.tmp"):
             (folder / "checkpoints" / name).unlink(missing_ok=True)
         without(part, folder / "checkpoints/last.safetensors")
