@@ -10,16 +10,13 @@
 #include <temper/run/run.hpp>
 
 #include "tests/data/files.hpp"
+#include "tests/run/scale.hpp"
 
 using namespace temper;
 using temper_test::Folder;
+using temper_test::Scale;
 
 namespace {
-
-struct Scale : nn::Module {
-  Parameter weight{full({4}, 1.0f), Role::weight};
-  void members(nn::Members& m) const override { m("weight", weight); }
-};
 
 /// Examples around (1, 1, 1, 1) with deviation 2: the gradients of a loss that is their product with the weight. So
 /// |G|^2 is 4, tr(S) 16, and the noise scale 4.

@@ -10,16 +10,13 @@
 
 #include "tests/data/allocations.hpp"
 #include "tests/data/files.hpp"
+#include "tests/run/scale.hpp"
 
 using namespace temper;
 using temper_test::Folder;
+using temper_test::Scale;
 
 namespace {
-
-struct Scale : nn::Module {
-  Parameter weight{full({4}, 1.0f), Role::weight};
-  void members(nn::Members& m) const override { m("weight", weight); }
-};
 
 struct MadeUp {
   std::int64_t size() const { return 40; }
