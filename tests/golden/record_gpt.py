@@ -15,9 +15,9 @@ import os
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 import safetensors_numpy
+from language_model import record_expected
 
 
 class Conv1D(nn.Module):
@@ -105,18 +105,7 @@ def record(folder, name, prefix, head, seed, length, **sizes):
         stored["lm_head.weight"] = stored[prefix + "wte.weight"]
     safetensors_numpy.write(os.path.join(folder, f"gpt2_{name}.safetensors"), stored, {"format": "pt"})
 
-    model.double()
-    tokens = rng.integers(0, sizes["vocabulary"], (3, length))
-    targets = rng.integers(0, sizes["vocabulary"], (3, length))
-    logits = model(torch.from_numpy(tokens))
-    loss = functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets.reshape(-1)))
-    loss.backward()
-    expected = {"tokens": tokens, "targets": targets, "logits": logits.detach().numpy().astype(np.float32),
-                "loss": np.asarray([loss.item()], dtype=np.float32)}
-    expected |= {f"gradient.{key}": parameter.grad.numpy().astype(np.float32)
-                 for key, parameter in model.named_parameters()}
-    safetensors_numpy.write(os.path.join(folder, f"gpt2_{name}_expected.safetensors"), expected, {})
-    print(name, f"loss {loss.item():.6f}", f"largest logit {logits.abs().max().item():.3f}")
+    record_expected(os.path.join(folder, f"gpt2_{name}_expected.safetensors"), model, model, rng, sizes["vocabulary"], (3, length))
 
 
 def main():

@@ -14,10 +14,10 @@ import os
 
 import numpy as np
 import torch
-from torch.nn import functional
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 import safetensors_numpy
+from language_model import record_expected
 
 
 def initialize(model, rng):
@@ -47,18 +47,8 @@ def record(folder, name, seed, config, length, older=None):
         del stored["lm_head.weight"]
     safetensors_numpy.write(os.path.join(folder, f"llama_{name}.safetensors"), stored, {"format": "pt"})
 
-    model.double()
-    tokens = rng.integers(0, config.vocab_size, (2, length))
-    targets = rng.integers(0, config.vocab_size, (2, length))
-    logits = model(torch.from_numpy(tokens)).logits
-    loss = functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets.reshape(-1)))
-    loss.backward()
-    expected = {"tokens": tokens, "targets": targets, "logits": logits.detach().numpy().astype(np.float32),
-                "loss": np.asarray([loss.item()], dtype=np.float32)}
-    expected |= {f"gradient.{key}": parameter.grad.numpy().astype(np.float32)
-                 for key, parameter in model.named_parameters()}
-    safetensors_numpy.write(os.path.join(folder, f"llama_{name}_expected.safetensors"), expected, {})
-    print(name, f"loss {loss.item():.6f}", f"largest logit {logits.abs().max().item():.3f}")
+    record_expected(os.path.join(folder, f"llama_{name}_expected.safetensors"), model, lambda tokens: model(tokens).logits,
+                    rng, config.vocab_size, (2, length))
 
 
 def main():

@@ -17,10 +17,10 @@ import sys
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch.nn import functional
 from transformers import AutoConfig, AutoModelForCausalLM
 
 import safetensors_numpy
+from language_model import record_expected
 
 
 def record(folder):
@@ -44,18 +44,8 @@ def record(folder):
     if os.path.exists(os.path.join(out, "README.md")):
         os.remove(os.path.join(out, "README.md"))
 
-    model.double()
-    tokens = rng.integers(0, config.vocab_size, (2, 9))
-    targets = rng.integers(0, config.vocab_size, (2, 9))
-    logits = model(torch.from_numpy(tokens)).logits
-    loss = functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(targets.reshape(-1)))
-    loss.backward()
-    expected = {"tokens": tokens, "targets": targets, "logits": logits.detach().numpy().astype(np.float32),
-                "loss": np.asarray([loss.item()], dtype=np.float32)}
-    expected |= {"gradient." + name.replace(".default", ""): parameter.grad.numpy().astype(np.float32)
-                 for name, parameter in model.named_parameters() if parameter.grad is not None}
-    safetensors_numpy.write(os.path.join(out, "expected.safetensors"), expected, {})
-    print(sorted(os.listdir(out)), len(expected) - 4, f"loss {loss.item():.6f}")
+    record_expected(os.path.join(out, "expected.safetensors"), model, lambda tokens: model(tokens).logits, rng,
+                    config.vocab_size, (2, 9))
 
 
 def load(folder, adapters, tokens):
