@@ -7,7 +7,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=cmake/setup.sh
 source "$root/cmake/setup.sh"
 
-work=${TEMPER_PACKAGING:-$root/build/packaging}
+work=$root/build/packaging
 consumer=$root/tests/consumer
 
 # library <name> [option of cmake]...: the libraries, without programs and tests, built in $work/<name>/build.
@@ -107,7 +107,7 @@ for name in "$@"; do
   mkdir -p "$work"
   log=$work/$name.log
   # In a process of its own, in which each failing command ends the function.
-  if TEMPER_PACKAGING=$work bash -euo pipefail -c "$(declare -p work root consumer); $(declare -f); $name" >"$log" 2>&1; then
+  if bash -euo pipefail -c "$(declare -p work root consumer); $(declare -f); $name" >"$log" 2>&1; then
     say "$name: passed"
   else
     say "$name: FAILED, see $log"
