@@ -39,7 +39,7 @@ void Recorder::backward(const Tensor& loss, const std::span<const Parameter>* on
   state_ = State::walking;
   const NoTape unrecorded;
   try {
-    let_go(0);
+    destroy_unneeded(0);
     slots_[index(root)].gradient = converted(ones(loss.shape()), gathered_in(slots_[index(root)]));
     walk(0);
     deliver();
@@ -99,7 +99,7 @@ void Recorder::plan(std::int32_t root, std::size_t first) {
   }
 }
 
-void Recorder::let_go(std::size_t first) {
+void Recorder::destroy_unneeded(std::size_t first) {
   for (std::size_t i = first; i < nodes_.size(); ++i) {
     if (!nodes_[i].needed) destroy(nodes_[i]);
   }

@@ -34,7 +34,7 @@ std::uint64_t fingerprint(const Tensor& x) {
 
 /// A block whose operations are recorded when backward reaches it; the object of its node's closure.
 struct Recorder::Block {
-  Again again;
+  BlockFunction function;
   std::span<Saved> inputs;  // the tensors it used that are older than it; in the arena, as `numbers`
   Mode mode;
   std::uint64_t first_call, calls_end;  // of the tape's random masks
@@ -45,7 +45,7 @@ struct Recorder::Block {
   static void destroy(void* object) {
     auto* block = static_cast<Block*>(object);
     std::destroy(block->inputs.begin(), block->inputs.end());
-    block->again.destroy(block->again.object);
+    block->function.destroy(block->function.object);
   }
 };
 
@@ -57,7 +57,7 @@ std::vector<std::uint64_t>& Recorder::begin_block() {
   return block_numbers_;
 }
 
-void Recorder::note(const Tensor& x) {
+void Recorder::note_input(const Tensor& x) {
   if (!x.defined() || x.id() >= block_born_) return;  // the block made it
   if (std::ranges::any_of(block_inputs_, [&](const Saved& known) { return known.tensor_.same(x); })) return;
   slot_of_input(x);
@@ -76,7 +76,7 @@ bool Recorder::block_wanted(const Tensor& y) {
   return wanted;
 }
 
-void Recorder::record_block(const Tensor& y, const Again& again, Mode mode, std::uint64_t seed,
+void Recorder::record_block(const Tensor& y, const BlockFunction& function, Mode mode, std::uint64_t seed,
                             std::span<const std::uint64_t> numbers) {
   const std::size_t count = block_inputs_.size();
   Begun begun{"recompute", nullptr, static_cast<std::int32_t>(count), ~0u, 0};
@@ -93,10 +93,10 @@ void Recorder::record_block(const Tensor& y, const Again& again, Mode mode, std:
     block_inputs_.clear();
     std::ranges::copy(numbers, taken);
     auto* block = new (space)
-        Block{again, {inputs, count}, mode, block_first_call_, calls_, seed, {taken, numbers.size()}, fingerprint(y)};
+        Block{function, {inputs, count}, mode, block_first_call_, calls_, seed, {taken, numbers.size()}, fingerprint(y)};
     add_node(y, begun, {block, nullptr, Block::destroy, false});
   } catch (...) {
-    again.destroy(again.object);
+    function.destroy(function.object);
     throw;
   }
 }
@@ -125,7 +125,7 @@ void Recorder::walk_block(const Node& node, Tensor dy) {
   y = Tensor();
   plan(slot, rest);
   check_saved();
-  let_go(rest);
+  destroy_unneeded(rest);
   if (wants(slot)) give(slot, std::move(dy));
   walk(rest);
 }
@@ -139,7 +139,7 @@ Tensor Recorder::compute_again(const Block& block) {
   const SecondRun second(*this, block.mode);
   const RepeatRandom repeat(RandomState{.seed = block.seed}, block.numbers);
   calls_ = block.first_call;
-  Tensor y = block.again.call(block.again.object);
+  Tensor y = block.function.call(block.function.object);
   if (repeat.taken() != block.numbers.size()) {
     fail<TapeError>("recompute: the block drew {} times from the random generator, the first time {}", repeat.taken(),
                     block.numbers.size());
@@ -160,15 +160,15 @@ FirstRun::FirstRun() : scope_{nullptr, training() ? Mode::train : Mode::evaluate
 
 FirstRun::~FirstRun() { leave(scope_); }
 
-void* FirstRun::space(const Tensor& y, std::size_t bytes) {
+void* FirstRun::allocate(const Tensor& y, std::size_t bytes) {
   if (!y.defined()) fail<ValueError>("recompute: the block gave an undefined tensor");
   const bool recorded = leave(scope_);  // false when there was no tape, or the block has ended it
   note_.reset();
   return recorded && scope_.recorder->block_wanted(y) ? scope_.recorder->allocate(bytes) : nullptr;
 }
 
-void FirstRun::record(const Tensor& y, const Again& again) {
-  scope_.recorder->record_block(y, again, scope_.mode, seed_, *numbers_);
+void FirstRun::record(const Tensor& y, const BlockFunction& function) {
+  scope_.recorder->record_block(y, function, scope_.mode, seed_, *numbers_);
 }
 
 bool recomputing() {

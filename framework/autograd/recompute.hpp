@@ -15,7 +15,7 @@ namespace temper {
 namespace detail {
 
 /// Type-erased block in the tape's arena.
-struct Again {
+struct BlockFunction {
   void* object;
   Tensor (*call)(void* object);
   void (*destroy)(void* object);
@@ -30,9 +30,9 @@ class FirstRun {
   FirstRun& operator=(const FirstRun&) = delete;
 
   /// Ends the run. Space for the block on the tape; null when no gradient will flow through `y`, its result.
-  void* space(const Tensor& y, std::size_t bytes);
-  /// Completes what space() began.
-  void record(const Tensor& y, const Again& again);
+  void* allocate(const Tensor& y, std::size_t bytes);
+  /// Completes what allocate() began.
+  void record(const Tensor& y, const BlockFunction& function);
 
  private:
   Scope scope_;
@@ -46,7 +46,7 @@ Tensor recompute(Run run) {
   static_assert(alignof(Run) <= 16);
   FirstRun first;
   Tensor y = run();
-  if (void* space = first.space(y, sizeof(Run))) {
+  if (void* space = first.allocate(y, sizeof(Run))) {
     first.record(y, {new (space) Run(std::move(run)), [](void* object) { return (*static_cast<Run*>(object))(); },
                      [](void* object) { static_cast<Run*>(object)->~Run(); }});
   }

@@ -9,8 +9,7 @@
 //    used and no gradient can flow into, so that it cannot be watched afterwards.
 //  - A slot leads on when a gradient there is of use: that of a source somebody asks for, that of an output which leads
 //    to such a source or is watched itself. A node is recorded when one of its inputs leads on.
-//  - Gradients gather in the slots. Parameters, which other tapes and threads may share, are touched by deliver()
-//  alone,
+//  - Gradients gather in the slots. Parameters, which other tapes and threads may share, are touched by deliver() alone,
 //    when nothing can fail any more.
 //  - Nodes and slots are made by functions that do not throw, in room made before: what throws leaves no half of one.
 //  - A Saved is in its recorder's list as long as both live.
@@ -65,13 +64,13 @@ class Recorder {
   bool wanted(std::int32_t slot) const { return recorded_walk_ == nullptr ? wants(slot) : wanted_by_walk(slot); }
 
   // recompute.cpp
-  /// From here on note() notes. Gives what to note the random numbers in that the block takes.
+  /// From here on note_input() notes. Gives what to note the random numbers in that the block takes.
   std::vector<std::uint64_t>& begin_block();
   /// Notes what a block uses, as it is at its first use.
-  void note(const Tensor& x);
+  void note_input(const Tensor& x);
   /// Ends the noting. Whether a gradient will flow through `y`, what the block gave, into the block.
   bool block_wanted(const Tensor& y);
-  void record_block(const Tensor& y, const Again& again, Mode mode, std::uint64_t seed,
+  void record_block(const Tensor& y, const BlockFunction& function, Mode mode, std::uint64_t seed,
                     std::span<const std::uint64_t> numbers);
 
   void* allocate(std::size_t bytes) { return arena_.allocate(bytes); }
@@ -156,7 +155,7 @@ class Recorder {
   void check_saved(const char* call, const std::function<bool(std::int32_t, std::int32_t)>& needs) const;
   void check_saved() const;
   /// Destroys the closures of the other nodes from `first` on.
-  void let_go(std::size_t first);
+  void destroy_unneeded(std::size_t first);
   /// Runs the backward functions of all nodes but the first `rest`, the last one first.
   void walk(std::size_t rest);
   /// Adds the gradients to the parameters.

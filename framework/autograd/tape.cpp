@@ -168,7 +168,7 @@ void* begin_record(const char* name, std::span<const Tensor> inputs, std::size_t
   const Scope* scope = innermost();
   if (scope == nullptr || scope->recorder == nullptr) return nullptr;
   if (scope->kind != Scope::Kind::first_run) return scope->recorder->begin_record(name, inputs, bytes);
-  for (const Tensor& input : inputs) scope->recorder->note(input);
+  for (const Tensor& input : inputs) scope->recorder->note_input(input);
   return nullptr;
 }
 
@@ -221,7 +221,7 @@ Saved::Saved(const Tensor& tensor, std::uint32_t needed_by) : tensor_(tensor), n
   version_ = tensor.version();
   const detail::Scope* scope = detail::innermost();
   if (scope == nullptr || scope->recorder == nullptr) return;
-  if (scope->kind == detail::Scope::Kind::first_run) scope->recorder->note(tensor);
+  if (scope->kind == detail::Scope::Kind::first_run) scope->recorder->note_input(tensor);
   scope->recorder->link(*this);
 }
 

@@ -175,12 +175,12 @@ class Weighted {
   /// Throws: ValueError for a draw that is not there; as the data set.
   ExampleOf<D> get(std::int64_t i, const Epoch& epoch) const {
     // Another seed inside, so that data sets in one another do not draw the same numbers.
-    return example(dataset_, drawn(i, epoch), {.seed = ~epoch.seed, .number = epoch.number});
+    return example(dataset_, index_of_draw(i, epoch), {.seed = ~epoch.seed, .number = epoch.number});
   }
   ExampleOf<D> batch(std::span<const std::int64_t> numbers, const Epoch& epoch) const requires BatchedDataset<D> {
     std::vector<std::int64_t> inner;
     inner.reserve(numbers.size());
-    for (const std::int64_t i : numbers) inner.push_back(drawn(i, epoch));
+    for (const std::int64_t i : numbers) inner.push_back(index_of_draw(i, epoch));
     const Epoch other{.seed = ~epoch.seed, .number = epoch.number};
     if constexpr (requires { dataset_.batch(inner, other); }) {
       return dataset_.batch(inner, other);
@@ -190,7 +190,7 @@ class Weighted {
   }
 
   /// Which example draw i of an epoch is.
-  std::int64_t drawn(std::int64_t i, const Epoch& epoch) const {
+  std::int64_t index_of_draw(std::int64_t i, const Epoch& epoch) const {
     detail::checked_index(i, size_, "Weighted");
     return detail::weighted_draw(sums_, epoch, i);
   }

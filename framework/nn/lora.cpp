@@ -57,7 +57,7 @@ void check(const LoraOptions& options) {
 }
 
 /// The Linears that are named.
-std::vector<NamedLinear> chosen(Module& model, const std::string& targets) {
+std::vector<NamedLinear> linears_named(Module& model, const std::string& targets) {
   const std::vector<NamedLinear> all = linears_of(model);
   const std::vector<std::string_view> patterns = split(targets);
   for (const std::string_view pattern : patterns) {
@@ -87,7 +87,7 @@ std::vector<NamedLinear> chosen(Module& model, const std::string& targets) {
 
 Lora lora(Module& model, const LoraOptions& options) {
   check(options);
-  const std::vector<NamedLinear> targets = chosen(model, options.targets);
+  const std::vector<NamedLinear> targets = linears_named(model, options.targets);
   const auto rank = static_cast<double>(options.rank);
   const double scale = options.alpha / (options.rank_stabilized ? std::sqrt(rank) : rank);
   std::vector<LowRank> adapters;

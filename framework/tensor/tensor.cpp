@@ -56,7 +56,7 @@ detail::Buffer allocate_elements(const Shape& shape, Dtype dtype) {
 }
 
 template <class Draw>
-Tensor drawn(const Shape& shape, Draw draw) {
+Tensor generate(const Shape& shape, Draw draw) {
   Tensor tensor = empty(shape);
   const detail::RandomStream stream = detail::next_draw();
   float* elements = tensor.mutable_data<float>();
@@ -207,7 +207,7 @@ Tensor uniform(const Shape& shape, float low, float high) {
     fail<ValueError>("uniform: from {} to {}, expected finite numbers with low <= high", low, high);
   }
   const float range = high - low, last = std::nextafter(high, low);
-  return drawn(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
+  return generate(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
     const float unit = static_cast<float>(stream(i)[0] >> 8) * 0x1p-24f;  // 24 bits: always below 1
     // A range may be wider than the largest float, and a number just below `high` may be rounded to it.
     const float value = std::isfinite(range) ? low + range * unit : low * (1.0f - unit) + high * unit;
@@ -216,7 +216,7 @@ Tensor uniform(const Shape& shape, float low, float high) {
 }
 
 Tensor normal(const Shape& shape, float mean, float deviation) {
-  return drawn(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
+  return generate(shape, [=](const detail::RandomStream& stream, std::uint64_t i) {
     return static_cast<float>(mean + deviation * stream.normal(i));
   });
 }

@@ -19,7 +19,7 @@ constexpr std::array<std::uint32_t, 256> crc_table = [] {
 }();
 
 /// The form in which a CRC is stored: the CRC of data that contains its own CRC would be weak.
-std::uint32_t masked(std::uint32_t crc) { return std::rotr(crc, 15) + 0xA282EAD8; }
+std::uint32_t masked_crc(std::uint32_t crc) { return std::rotr(crc, 15) + 0xA282EAD8; }
 
 template <class Bits>
 void append_little_endian(std::string& out, Bits bits) {
@@ -67,9 +67,9 @@ void Message::text(int field, std::string_view value) {
 void append_record(std::string& out, std::string_view bytes) {
   const std::size_t begin = out.size();
   append_little_endian(out, static_cast<std::uint64_t>(bytes.size()));
-  append_little_endian(out, masked(crc32c(std::string_view(out).substr(begin))));
+  append_little_endian(out, masked_crc(crc32c(std::string_view(out).substr(begin))));
   out += bytes;
-  append_little_endian(out, masked(crc32c(bytes)));
+  append_little_endian(out, masked_crc(crc32c(bytes)));
 }
 
 }  // namespace temper::detail

@@ -20,7 +20,7 @@ using kernels::Unary;
 namespace {
 
 /// op(a, b) without checks and unrecorded.
-Tensor computed(Binary op, const Tensor& a, const Tensor& b, const Shape& shape) {
+Tensor compute(Binary op, const Tensor& a, const Tensor& b, const Shape& shape) {
   Tensor y = empty(shape, a.dtype());
   detail::with_type(a.dtype(), [&]<class T>() {
     kernels::binary(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), y.mutable_data<T>(), shape);
@@ -62,7 +62,7 @@ Shape checked_alike(const char* name, const Tensor& a, const Tensor& b) {
 }
 
 Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tensor& a, const Tensor& b) {
-  const Tensor y = computed(op, a, b, checked(name, a, b));
+  const Tensor y = compute(op, a, b, checked(name, a, b));
   return record(
       name, y, {a, b}, differentiable([backward, a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
         const auto give = [&](int input, const Tensor& x, const Tensor& other) {
@@ -107,7 +107,7 @@ Tensor detail::under(const Tensor& x, double number) {
 
 Tensor add(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("add", Integer::add, a, b);
-  const Tensor y = computed(Binary::add, a, b, checked_alike("add", a, b));
+  const Tensor y = compute(Binary::add, a, b, checked_alike("add", a, b));
   return record("add", y, {a, b},
                 differentiable([a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
@@ -117,7 +117,7 @@ Tensor add(const Tensor& a, const Tensor& b) {
 
 Tensor sub(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("sub", Integer::sub, a, b);
-  const Tensor y = computed(Binary::sub, a, b, checked_alike("sub", a, b));
+  const Tensor y = compute(Binary::sub, a, b, checked_alike("sub", a, b));
   return record("sub", y, {a, b},
                 differentiable([a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
@@ -127,7 +127,7 @@ Tensor sub(const Tensor& a, const Tensor& b) {
 
 Tensor mul(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("mul", Integer::mul, a, b);
-  const Tensor y = computed(Binary::mul, a, b, checked_alike("mul", a, b));
+  const Tensor y = compute(Binary::mul, a, b, checked_alike("mul", a, b));
   return record("mul", y, {a, b},
                 differentiable([sa = a.shape(), sb = b.shape(), a = save(a, {1}), b = save(b, {0})](
                                    const Tensor& dy, Gradients& gradients) {
@@ -138,7 +138,7 @@ Tensor mul(const Tensor& a, const Tensor& b) {
 
 Tensor div(const Tensor& a, const Tensor& b) {
   if (is_integer(a) && is_integer(b)) return div(to(a, Dtype::f32), to(b, Dtype::f32));
-  const Tensor y = computed(Binary::div, a, b, checked_alike("div", a, b));
+  const Tensor y = compute(Binary::div, a, b, checked_alike("div", a, b));
   return record("div", y, {a, b},
                 differentiable([sa = a.shape(), a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) give_reduced(gradients, 0, sa, div(dy, b));
@@ -188,10 +188,10 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
 Tensor pow(const Tensor& base, double exponent) {
   if (exponent != 2.0) return pow(base, scalar(static_cast<float>(exponent)));
   require("pow", "base", base);
-  const Tensor y = computed(Binary::mul, base, base, base.shape());
+  const Tensor y = compute(Binary::mul, base, base, base.shape());
   return record("pow", y, {base}, differentiable([x = save(base)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) return gradients.give(0, mul(dy, detail::affine("mul", x, 2.0, nothing)));
-                  Tensor dx = computed(Binary::mul, dy, x, dy.shape());
+                  Tensor dx = compute(Binary::mul, dy, x, dy.shape());
                   kernels::affine(dx.data<float>(), 2.0f, 0.0f, dx.mutable_data<float>(), dx.numel());
                   gradients.give(0, dx);
                 }));

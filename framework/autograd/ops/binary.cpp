@@ -14,7 +14,7 @@ namespace temper {
 namespace {
 
 template <class Kernel>
-Tensor computed(const char* name, const char* first, const Tensor& a, const char* second, const Tensor& b,
+Tensor compute(const char* name, const char* first, const Tensor& a, const char* second, const Tensor& b,
                 Kernel kernel) {
   detail::require(name, first, a);
   detail::require(name, second, b);
@@ -26,7 +26,7 @@ Tensor computed(const char* name, const char* first, const Tensor& a, const char
 }  // namespace
 
 Tensor atan2(const Tensor& y, const Tensor& x) {
-  const Tensor angle = computed("atan2", "y", y, "x", x, kernels::angle);
+  const Tensor angle = compute("atan2", "y", y, "x", x, kernels::angle);
   return record("atan2", angle, {y, x},
                 differentiable([y = save(y), x = save(x)](const Tensor& dy, Gradients& gradients) {
                   const Tensor squares = square(y) + square(x);
@@ -37,7 +37,7 @@ Tensor atan2(const Tensor& y, const Tensor& x) {
 }
 
 Tensor logaddexp(const Tensor& a, const Tensor& b) {
-  const Tensor y = computed("logaddexp", "a", a, "b", b, kernels::log_add_exp);
+  const Tensor y = compute("logaddexp", "a", a, "b", b, kernels::log_add_exp);
   return record("logaddexp", y, {a, b},
                 differentiable([a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) detail::give_reduced(gradients, 0, a->shape(), dy * sigmoid(a - b));

@@ -12,12 +12,12 @@ using kernels::Compare;
 namespace {
 
 template <class T>
-void compared(Compare op, const Tensor& a, const Tensor& b, Tensor& y) {
+void compare(Compare op, const Tensor& a, const Tensor& b, Tensor& y) {
   kernels::compare(op, a.data<T>(), a.shape(), b.data<T>(), b.shape(), y.mutable_data<bool>(), y.shape());
 }
 
 /// a op b, or b op a if `exchanged`; errors name a and b as the caller passed them.
-Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b, bool exchanged = false) {
+Tensor compare(const char* name, Compare op, const Tensor& a, const Tensor& b, bool exchanged = false) {
   detail::require_defined(name, "a", a);
   detail::require(name, "b", b, a.dtype());
   if (a.dtype() != Dtype::f32 && a.dtype() != Dtype::i64) {
@@ -26,14 +26,14 @@ Tensor compared(const char* name, Compare op, const Tensor& a, const Tensor& b, 
   Tensor y = empty(broadcast_shapes(name, a.shape(), b.shape()), Dtype::boolean);
   const Tensor &first = exchanged ? b : a, &second = exchanged ? a : b;
   if (a.dtype() == Dtype::f32) {
-    compared<float>(op, first, second, y);
+    compare<float>(op, first, second, y);
   } else {
-    compared<std::int64_t>(op, first, second, y);
+    compare<std::int64_t>(op, first, second, y);
   }
   return y;
 }
 
-Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b, const Shape& shape) {
+Tensor choose(const Tensor& condition, const Tensor& a, const Tensor& b, const Shape& shape) {
   Tensor y = empty(shape, a.dtype());
   if (a.dtype() != Dtype::f32) {
     kernels::choose_elements(condition.data<bool>(), condition.shape(), detail::bytes_of(a).data(), a.shape(),
@@ -48,13 +48,13 @@ Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b, const S
 
 }  // namespace
 
-Tensor equal(const Tensor& a, const Tensor& b) { return compared("equal", Compare::equal, a, b); }
-Tensor not_equal(const Tensor& a, const Tensor& b) { return compared("not_equal", Compare::not_equal, a, b); }
-Tensor less(const Tensor& a, const Tensor& b) { return compared("less", Compare::less, a, b); }
-Tensor less_equal(const Tensor& a, const Tensor& b) { return compared("less_equal", Compare::less_equal, a, b); }
-Tensor greater(const Tensor& a, const Tensor& b) { return compared("greater", Compare::less, a, b, true); }
+Tensor equal(const Tensor& a, const Tensor& b) { return compare("equal", Compare::equal, a, b); }
+Tensor not_equal(const Tensor& a, const Tensor& b) { return compare("not_equal", Compare::not_equal, a, b); }
+Tensor less(const Tensor& a, const Tensor& b) { return compare("less", Compare::less, a, b); }
+Tensor less_equal(const Tensor& a, const Tensor& b) { return compare("less_equal", Compare::less_equal, a, b); }
+Tensor greater(const Tensor& a, const Tensor& b) { return compare("greater", Compare::less, a, b, true); }
 Tensor greater_equal(const Tensor& a, const Tensor& b) {
-  return compared("greater_equal", Compare::less_equal, a, b, true);
+  return compare("greater_equal", Compare::less_equal, a, b, true);
 }
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
@@ -62,7 +62,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   detail::require_defined("where", "a", a);
   detail::require("where", "b", b, a.dtype());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
-  return record("where", chosen(condition, a, b, shape), {a, b},
+  return record("where", choose(condition, a, b, shape), {a, b},
                 differentiable([condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy,
                                                                                            Gradients& gradients) {
                   const Tensor zero = zeros({}, dy.dtype());

@@ -10,12 +10,12 @@ namespace temper {
 namespace {
 
 /// The backward draws the mask again, which costs less than storing and reading it.
-Tensor masked(const detail::RandomStream& stream, double p, const Tensor& x) {
+Tensor drop(const detail::RandomStream& stream, double p, const Tensor& x) {
   Tensor y = empty(x.shape(), x.dtype());
   detail::with_type(x.dtype(),
                     [&]<class T>() { kernels::dropout(stream, p, x.data<T>(), y.mutable_data<T>(), x.numel()); });
   return record("dropout", y, {x}, differentiable([stream, p](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, masked(stream, p, dy));
+                  gradients.give(0, drop(stream, p, dy));
                 }));
 }
 
@@ -25,7 +25,7 @@ Tensor dropout(const Tensor& x, double p) {
   detail::require_float("dropout", "input", x);
   if (!(p >= 0.0 && p < 1.0)) fail<ValueError>("dropout: p is {}, expected from 0 to below 1", p);
   if (!training() || p == 0.0) return x;
-  return masked(detail::dropout_stream(), p, x);
+  return drop(detail::dropout_stream(), p, x);
 }
 
 }  // namespace temper

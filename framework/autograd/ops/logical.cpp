@@ -38,7 +38,7 @@ Tensor element(const Tensor& like, double value) {
 }
 
 /// mask ? a : b
-Tensor chosen(const Tensor& mask, const Tensor& a, const Tensor& b, const Shape& shape) {
+Tensor choose(const Tensor& mask, const Tensor& a, const Tensor& b, const Shape& shape) {
   Tensor y = empty(shape, a.dtype());
   kernels::choose_elements(mask.data<bool>(), mask.shape(), detail::bytes_of(a).data(), a.shape(),
                            detail::bytes_of(b).data(), b.shape(), detail::element_bytes(a),
@@ -48,7 +48,7 @@ Tensor chosen(const Tensor& mask, const Tensor& a, const Tensor& b, const Shape&
 
 /// f(x) of each number.
 template <class F>
-Tensor tested(const char* name, const Tensor& x, F f) {
+Tensor test_each(const char* name, const Tensor& x, F f) {
   detail::require_float(name, "input", x);
   const Tensor numbers = detail::converted(x, Dtype::f32);
   Tensor y = empty(x.shape(), Dtype::boolean);
@@ -57,7 +57,7 @@ Tensor tested(const char* name, const Tensor& x, F f) {
 }
 
 /// How many are not 0; `name` speaks of what is counted.
-Tensor counted(const char* name, const Tensor& x, const Axes& axes, ReduceOptions options) {
+Tensor count_nonzero_along(const char* name, const Tensor& x, const Axes& axes, ReduceOptions options) {
   static_cast<void>(detail::reduced(name, x, axes));  // the errors of sum, with this name
   return sum(to(to(stop_gradient(x), Dtype::boolean), Dtype::i64), axes, options);
 }
@@ -75,27 +75,27 @@ Tensor logical_not(const Tensor& x) {
 
 Tensor any(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require("any", "input", x, Dtype::boolean);
-  return to(counted("any", x, axes, options), Dtype::boolean);
+  return to(count_nonzero_along("any", x, axes, options), Dtype::boolean);
 }
 
 Tensor all(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require("all", "input", x, Dtype::boolean);
-  return logical_not(to(counted("all", logical_not(x), axes, options), Dtype::boolean));
+  return logical_not(to(count_nonzero_along("all", logical_not(x), axes, options), Dtype::boolean));
 }
 
 Tensor count_nonzero(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require_defined("count_nonzero", "input", x);
-  return counted("count_nonzero", x, axes, options);
+  return count_nonzero_along("count_nonzero", x, axes, options);
 }
 
 Tensor isnan(const Tensor& x) {
-  return tested("isnan", x, [](float value) { return std::isnan(value); });
+  return test_each("isnan", x, [](float value) { return std::isnan(value); });
 }
 Tensor isinf(const Tensor& x) {
-  return tested("isinf", x, [](float value) { return std::isinf(value); });
+  return test_each("isinf", x, [](float value) { return std::isinf(value); });
 }
 Tensor isfinite(const Tensor& x) {
-  return tested("isfinite", x, [](float value) { return std::isfinite(value); });
+  return test_each("isfinite", x, [](float value) { return std::isfinite(value); });
 }
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
@@ -105,9 +105,9 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   if (x.dtype() == Dtype::i64 && (std::trunc(value) != value || std::abs(value) > 0x1p53)) {
     fail<ValueError>("masked_fill: value {} beside i64, expected a whole number up to 2^53", value);
   }
-  return record("masked_fill", chosen(mask, element(x, value), x, shape), {x},
+  return record("masked_fill", choose(mask, element(x, value), x, shape), {x},
                 [mask = save(mask), x = x.shape()](const Tensor& dy, Gradients& gradients) {
-                  detail::give_reduced(gradients, 0, x, chosen(mask, element(dy, 0.0), dy, dy.shape()));
+                  detail::give_reduced(gradients, 0, x, choose(mask, element(dy, 0.0), dy, dy.shape()));
                 });
 }
 

@@ -40,7 +40,7 @@ Tensor permuted(const Tensor& x, const Axes& order) {
 }
 
 /// Elements begin to end of an axis as a copy.
-Tensor cut(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
+Tensor copy_slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   Tensor y = empty(x.shape().resized(axis, end - begin), x.dtype());
   const detail::AxisView view = detail::view_of(x.shape(), axis);
   const std::int64_t bytes = view.inner * static_cast<std::int64_t>(size_of(x.dtype()));
@@ -49,13 +49,13 @@ Tensor cut(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
   return y;
 }
 
-/// The gradient of a part that was pasted in: elements begin to end of an axis of dy.
+/// The gradient of a part that was written in: elements begin to end of an axis of dy.
 Tensor part(const Tensor& dy, int axis, std::int64_t begin, std::int64_t end) {
-  return recording() ? slice(dy, axis, begin, end) : cut(dy, axis, begin, end);
+  return recording() ? slice(dy, axis, begin, end) : copy_slice(dy, axis, begin, end);
 }
 
 /// Writes all of x to the places from `begin` on along an axis of y.
-void paste(const Tensor& x, int axis, std::int64_t begin, Tensor& y) {
+void write_slice(const Tensor& x, int axis, std::int64_t begin, Tensor& y) {
   const detail::AxisView view = detail::view_of(x.shape(), axis);
   const std::int64_t bytes = view.inner * static_cast<std::int64_t>(size_of(x.dtype()));
   kernels::copy_blocks(bytes_of(x).data(), view.size * bytes, mutable_bytes_of(y).data() + begin * bytes,
@@ -65,7 +65,7 @@ void paste(const Tensor& x, int axis, std::int64_t begin, Tensor& y) {
 Tensor pad_axis(const Tensor& x, int axis, Padding padding, float value) {
   const std::int64_t size = x.size(axis);
   Tensor y = detail::converted(full(x.shape().resized(axis, padding.before + size + padding.after), value), x.dtype());
-  paste(x, axis, padding.before, y);
+  write_slice(x, axis, padding.before, y);
   return record("pad", y, {x}, differentiable([axis, size, padding](const Tensor& dy, Gradients& gradients) {
                   gradients.give(0, part(dy, axis, padding.before, padding.before + size));
                 }));
@@ -195,7 +195,7 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
     fail<ShapeError>("slice: {} to {} of axis {} of input {}", begin, end, axis, x.shape());
   }
   return detail::sliced("slice", x, along, first,
-                        along == 0 ? detail::alias_rows(x, first, last) : cut(x, along, first, last));
+                        along == 0 ? detail::alias_rows(x, first, last) : copy_slice(x, along, first, last));
 }
 
 Tensor concat(std::span<const Tensor> tensors, int axis) {
@@ -218,7 +218,7 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
   std::int64_t* next_size = sizes.mutable_data<std::int64_t>();
   std::int64_t begin = 0;
   for (const Tensor& tensor : tensors) {
-    paste(tensor, along, begin, y);
+    write_slice(tensor, along, begin, y);
     begin += * next_size++ = tensor.size(along);
   }
   return record("concat", y, tensors, differentiable([along, sizes](const Tensor& dy, Gradients& gradients) {
@@ -251,7 +251,7 @@ Tensor stack(std::span<const Tensor> tensors, int axis) {
   const auto count = static_cast<std::int64_t>(tensors.size());
   Tensor y = empty(shape.with_axis(along, count), tensors.front().dtype());
   for (std::int64_t i = 0; i < count; ++i) {
-    paste(detail::alias(tensors[static_cast<std::size_t>(i)], shape.with_axis(along, 1)), along, i, y);
+    write_slice(detail::alias(tensors[static_cast<std::size_t>(i)], shape.with_axis(along, 1)), along, i, y);
   }
   return record("stack", y, tensors, differentiable([along, count, shape](const Tensor& dy, Gradients& gradients) {
                   for (std::int64_t i = 0; i < count; ++i) {
