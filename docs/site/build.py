@@ -54,7 +54,6 @@ def doxyfile(output):
         "GENERATE_LATEX": "NO",
         "GENERATE_TREEVIEW": "YES",
         "SEARCHENGINE": "YES",
-        "HTML_TIMESTAMP": "NO",
         "SHOW_FILES": "NO",
         "SHOW_USED_FILES": "NO",
         "VERBATIM_HEADERS": "NO",

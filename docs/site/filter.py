@@ -161,8 +161,10 @@ def marked_up(line):
     )
 
 
-def page(text):
+def page(path, text):
     """Markdown for doxygen: without the comments that declare what a snippet uses, and with one-word marks of C++ blocks."""
+    if path.parent.name == "docs":  # a label for the menu; what doxygen makes of a file's name depends on its version
+        text = re.sub(r"\A(# .*)", rf"\1 {{#md_{path.stem.replace('-', '_')}}}", text)
     # The site does not contain the sources, so links to them become text.
     text = re.sub(r"\[([^\]]+)\]\((?!https?:|#)[^)\s]*?(?:/|\.(?:hpp|cpp|sh|py|txt))\)", r"\1", text)
     text = re.sub(r"(\]\([\w./-]+\.md)#[\w-]+\)", r"\1)", text)  # doxygen cannot link to sections of other pages
@@ -174,7 +176,7 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         lines = file.readlines()
     if sys.argv[1].endswith(".md"):
-        print(page("".join(lines)), end="")
+        print(page(pathlib.Path(sys.argv[1]), "".join(lines)), end="")
         return
     print("\n".join(marked_up(line) for line in spelled_out(list(one_each(lines)))))
 

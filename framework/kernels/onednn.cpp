@@ -241,7 +241,8 @@ int Program::operand(const dnnl::memory::desc& desc) { return add_memory(desc, P
 
 int Program::temporary(const dnnl::memory::desc& desc) {
   const std::size_t offset = temporary_bytes_;
-  temporary_bytes_ += aligned(desc.get_size()) + gap_;
+  gaps_.push_back(offset + aligned(desc.get_size()));
+  temporary_bytes_ = gaps_.back() + gap_;
   return add_memory(desc, Place::temporary, offset);
 }
 
@@ -281,9 +282,7 @@ void Program::add_gemm(const Gemm& gemm) {
 
 template <class F>
 void Program::each_gap(F f) const {
-  for (const Memory& memory : memories_) {
-    if (memory.place == Place::temporary) f(memory.where + aligned(memory.memory.get_desc().get_size()));
-  }
+  for (const std::size_t offset : gaps_) f(offset);
   f(temporary_bytes_ + scratchpad_bytes_);
 }
 

@@ -193,6 +193,7 @@ class Program {
   void each_gap(F f) const;
 
   std::size_t gap_;
+  std::vector<std::size_t> gaps_;  // where those after the temporaries begin
   std::string implementation_;
   std::vector<Memory> memories_;
   std::vector<Step> steps_;
