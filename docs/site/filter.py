@@ -48,6 +48,7 @@ def glossary():
 
 
 KNOWN = glossary()
+DOCS = pathlib.Path(__file__).resolve().parent.parent
 
 
 def said_elsewhere(declaration, scope):
@@ -161,13 +162,20 @@ def marked_up(line):
     )
 
 
+def label(stem):
+    """The label of docs/STEM.md."""
+    return "md_" + stem.replace("-", "_")
+
+
 def page(path, text):
     """Markdown for doxygen: without the comments that declare what a snippet uses, and with one-word marks of C++ blocks."""
-    if path.parent.name == "docs":  # a label for the menu; what doxygen makes of a file's name depends on its version
-        text = re.sub(r"\A(# .*)", rf"\1 {{#md_{path.stem.replace('-', '_')}}}", text)
+    # Pages of docs/ get labels, because what doxygen makes of a file's name depends on its version.
+    if path.parent.name == "docs":
+        text = re.sub(r"\A(# .*)", rf"\1 {{#{label(path.stem)}}}", text)
     # The site does not contain the sources, so links to them become text.
     text = re.sub(r"\[([^\]]+)\]\((?!https?:|#)[^)\s]*?(?:/|\.(?:hpp|cpp|sh|py|txt))\)", r"\1", text)
     text = re.sub(r"(\]\([\w./-]+\.md)#[\w-]+\)", r"\1)", text)  # doxygen cannot link to sections of other pages
+    text = re.sub(r"\]\([\w./-]*?([\w-]+)\.md\)", lambda m: f"](@ref {label(m[1])})" if (DOCS / f"{m[1]}.md").exists() else m[0], text)
     text = re.sub(r"^<!--\s*(given|error):.*?-->\s*\n", "", text, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^```(\w+)[^\n]*$", r"```{.\1}", text, flags=re.MULTILINE)
 
