@@ -323,9 +323,10 @@ def test_little_memory(bench):
     more = command + ["--resume"]
     ended = []
     for mebibytes in range(48, 128, 4):
-        done = subprocess.run(more, preexec_fn=limit(mebibytes), capture_output=True, text=True, timeout=300)
-        if "error while loading shared libraries" in done.stderr:
+        # Libraries that cannot be loaded, or that need more memory before main() begins (oneDNN 3), are not ours to mend.
+        if subprocess.run([program, "--help"], preexec_fn=limit(mebibytes), capture_output=True).returncode not in (0, 1):
             continue
+        done = subprocess.run(more, preexec_fn=limit(mebibytes), capture_output=True, text=True, timeout=300)
         ended.append(done.returncode)
         check(done.returncode in (0, 1), f"{mebibytes} MiB: ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         if done.returncode == 1:
