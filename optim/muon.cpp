@@ -1,5 +1,7 @@
 #include <temper/optim/muon.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>

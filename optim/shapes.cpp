@@ -1,5 +1,7 @@
 // The basic schedules: each is a formula with a text.
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>

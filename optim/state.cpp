@@ -2,6 +2,8 @@
 
 #include <temper/optim/state.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <bit>
 #include <charconv>

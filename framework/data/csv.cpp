@@ -1,5 +1,7 @@
 #include <temper/data/csv.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>

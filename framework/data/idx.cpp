@@ -1,5 +1,7 @@
 #include <temper/data/idx.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>

@@ -1,5 +1,7 @@
 #include <temper/data/image_file.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 

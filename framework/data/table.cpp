@@ -1,5 +1,7 @@
 #include <temper/data/table.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <optional>

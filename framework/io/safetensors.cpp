@@ -1,5 +1,6 @@
 #include <temper/io/safetensors.hpp>
 
+#include <fmt/ranges.h>
 #include <zlib.h>
 
 #include <algorithm>

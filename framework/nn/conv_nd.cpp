@@ -1,5 +1,7 @@
 #include <temper/nn/conv_nd.hpp>
 
+#include <fmt/ranges.h>
+
 #include <temper/nn/init.hpp>
 
 #include "framework/core/format_internal.hpp"

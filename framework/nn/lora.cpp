@@ -1,5 +1,7 @@
 #include <temper/nn/lora.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string_view>

@@ -1,5 +1,7 @@
 // --find-lr: a range test with the run's own steps, of which nothing remains but a picture.
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 

@@ -1,5 +1,6 @@
 // The end of a run: samples, report, printed results.
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <temper/train/scores.hpp>

@@ -1,5 +1,7 @@
 #include <temper/autograd/ops/attention.hpp>
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 

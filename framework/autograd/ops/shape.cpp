@@ -2,6 +2,8 @@
 
 #include <temper/autograd/ops/index.hpp>
 
+#include <fmt/ranges.h>
+
 #include <array>
 
 #include "framework/autograd/ops/ops_internal.hpp"
