@@ -106,19 +106,24 @@ Definition define(const char* name, const Groups& groups, const Options& options
 }  // namespace
 
 Predicate output_layers(const std::vector<Parameter>& parameters) {
-  const void* last = nullptr;
+  const Parameter* last = nullptr;
   std::size_t count = 0;
   for (const Parameter& parameter : parameters) {
     if (!is_weight(parameter) || parameter.shape().rank() != 2) continue;
-    last = parameter.id();
+    last = &parameter;
     ++count;
   }
+  // An output that shares the embedding's weight is not in the list: then the last weight gives what the embedding takes.
+  const bool tied = std::any_of(parameters.begin(), parameters.end(), [&](const Parameter& parameter) {
+    return parameter.role() == Role::embedding && last != nullptr && parameter.shape().rank() == 2 &&
+           parameter.shape()[1] == last->shape()[0];
+  });
   std::vector<Predicate> patterns;
   for (const char* name : {"head", "lm_head", "classifier"}) {
     patterns.push_back(named(fmt::format("{}.*", name)));
     patterns.push_back(named(fmt::format("*.{}.*", name)));
   }
-  return [last = count > 1 ? last : nullptr, patterns = std::move(patterns)](const Parameter& parameter) {
+  return [last = count > 1 && !tied ? last->id() : nullptr, patterns = std::move(patterns)](const Parameter& parameter) {
     return parameter.id() == last ||
            std::any_of(patterns.begin(), patterns.end(), [&](const Predicate& matches) { return matches(parameter); });
   };

@@ -19,7 +19,8 @@ enum class NewtonSchulz {
 };
 
 /// The output layers among some parameters: those named head, lm_head or classifier, and the last 2-D weight of the
-/// list if it has several, as models list their layers from input to output.
+/// list if it has several, as models list their layers from input to output. The latter not where it has as many rows as
+/// an embedding has columns: there the embedding's weight is the output's, too.
 Predicate output_layers(const std::vector<Parameter>& parameters);
 
 /// The weights among some parameters that Muon is meant for: those with two or more axes, except embeddings, output

@@ -97,8 +97,8 @@ class Tape {
 
   /// Adds the gradients of `loss`, a scalar recorded on this tape, to the parameters it depends on. The tape is inert
   /// from then on. Throws: TapeError when called twice, on a non-scalar, on something this tape did not record, on
-  /// another thread, or when a tensor the gradient needs was changed in place. No gradient has changed then, nor when a
-  /// backward function throws.
+  /// another thread, or when a tensor the gradient needs was changed in place. No gradient has changed then and the tape
+  /// records on; when a backward function throws no gradient has changed either, and the tape is inert.
   void backward(const Tensor& loss);
   /// The same for these parameters alone; all others keep their gradients as they are.
   void backward(const Tensor& loss, std::span<const Parameter> parameters);

@@ -183,7 +183,13 @@ std::string Key::text() const {
 
 const dnnl::engine& engine() {
   // Never destroyed: primitives in the caches of other threads may outlive static variables.
-  static const auto* instance = new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  static const auto* instance = [] {
+    // With other threads than OpenMP's, set_threads() would not reach it and both would want the same cores.
+    if (const unsigned runtime = dnnl_version()->cpu_runtime; runtime != DNNL_RUNTIME_OMP) {
+      fail<Error>("this oneDNN was built with the CPU runtime {}, expected OpenMP ({})", runtime, DNNL_RUNTIME_OMP);
+    }
+    return new dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return *instance;
 }
 

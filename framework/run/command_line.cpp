@@ -281,7 +281,7 @@ class Parser {
     add("--l2", o.l2, "L2 term in the gradient, for the optimizers whose decay is not decoupled")->check(between(0));
     add("--momentum", o.momentum, "of sgd, sgdw, rmsprop, lars, muon and normuon; by default what is customary")
         ->check(average_decay);
-    add("--beta2", o.beta2, "of the Adam family, lamb, lion and muon; 0: the optimizer's default")
+    add("--beta2", o.beta2, "of the Adam family, lamb, lion, muon and normuon; 0: the optimizer's default")
         ->check(average_decay);
     add("--clip-norm", o.clip_norm, "longest gradient; 0: no clipping")->check(between(0));
     add("--ema", o.ema, "average the weights with this decay (0.999), and use the average; 0: do not")
@@ -352,10 +352,10 @@ void check_contradictions(const Parser& line, const TrainOptions& options) {
                      has_twin ? ", or --optimizer " + method + "w" : "");
   }
   if (line.given("--momentum") && !has_momentum(method)) {
-    fail<UsageError>("--momentum: {} has none; it belongs to sgd, sgdw, rmsprop and muon", method);
+    fail<UsageError>("--momentum: {} has none; it belongs to sgd, sgdw, rmsprop, lars, muon and normuon", method);
   }
   if (line.given("--beta2") && !has_beta2(method)) {
-    fail<UsageError>("--beta2: {} has none; it belongs to the Adam family, lamb, lion and muon", method);
+    fail<UsageError>("--beta2: {} has none; it belongs to the Adam family, lamb, lion, muon and normuon", method);
   }
   options.checkpoint_interval();
   options.max_seconds();

@@ -91,8 +91,9 @@ bool Run::Impl::checkpoint_due() {
 }
 
 void Run::Impl::save(bool evaluation_due) {
-  // The log is synced first, so that a checkpoint is never ahead of it after a power failure.
+  // The log and the samples come first, so that a checkpoint is never ahead of them after a power failure.
   log->sync();
+  write_samples();
   Checkpoint checkpoint = detail::checkpoint_of(*parts);
   checkpoint.environment = environment;
   const Metadata notes = {{"name", setup.name},
@@ -103,6 +104,7 @@ void Run::Impl::save(bool evaluation_due) {
                           {"batches", batches_text(*parts)},
                           {"seconds", fmt::format("{}", seconds())},
                           {"log lines", fmt::format("{}", log->lines())},
+                          {"samples", fmt::format("{}", samples.size())},
                           {"evaluation due", evaluation_due ? "1" : "0"},
                           {"waited", fmt::format("{}", waited)},
                           {"stopped itself", stopped_itself ? "1" : "0"},
@@ -177,7 +179,7 @@ bool Run::Impl::restore_checkpoint() {
     }
   }
   const double its_seconds = real(notes, "seconds");
-  const Step its_lines = count(notes, "log lines");
+  const Step its_lines = count(notes, "log lines"), its_samples = count(notes, "samples");
   std::vector<Figure> its_figures;
   for (const auto& [key, value] : notes) {
     if (key.starts_with(figure_prefix)) its_figures.push_back(figure_of(key, value));
@@ -206,6 +208,7 @@ bool Run::Impl::restore_checkpoint() {
   last_saved = at;
   described = detail::path_exists(*folder / "model.txt");
   open_log({.resumed_at = at, .lines = its_lines});
+  read_samples(static_cast<std::size_t>(its_samples));
   for (const std::string& change : environment_changes(checkpoint.environment, environment)) {
     warn("the bits may differ from those of an uninterrupted run: " + change);
   }

@@ -66,6 +66,7 @@ struct Run::Impl {
   bool narrow = false;              // trains in bf16
   Throughput throughput;
   std::vector<std::string> samples;  // JSON objects
+  std::size_t written_samples = 0;   // how many samples.json has
 
   // The checkpoint of a resumed run, until the phase it belongs to begins.
   std::optional<CheckpointFolder::Loaded> resumed;
@@ -160,6 +161,9 @@ struct Run::Impl {
   void evaluate();
   void log_metrics(const Metrics& metrics);
   void write_histograms(Step at, std::string lines);
+  void write_samples();
+  /// The first `count` of samples.json.
+  void read_samples(std::size_t count);
   void write_result(const Metrics& metrics) const;
   void keep_best(const Metrics& metrics);
   bool stop_requested() const { return stop && stop->requested(); }

@@ -6,6 +6,8 @@
 #include <temper/train/scores.hpp>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/data/file_internal.hpp"
+#include "framework/io/atomic_file_internal.hpp"
 #include "framework/run/run_impl_internal.hpp"
 #include "framework/tensor/bytes_internal.hpp"
 
@@ -27,12 +29,16 @@ std::string base64(std::span<const unsigned char> bytes) {
   return text;
 }
 
+/// In one line; broken UTF-8 is replaced.
+std::string dumped(const nlohmann::json& sample) {
+  return sample.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 }  // namespace
 
 void Run::sample_text(const std::string& title, const std::string& text) {
   print("{}:\n{}", title, text);
-  impl_->samples.push_back(nlohmann::json{{"kind", "text"}, {"title", title}, {"text", text}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  impl_->samples.push_back(dumped({{"kind", "text"}, {"title", title}, {"text", text}}));
 }
 
 void Run::sample_image(const std::string& title, const std::string& caption, const Tensor& pixels) {
@@ -44,15 +50,13 @@ void Run::sample_image(const std::string& title, const std::string& caption, con
   for (const float value : pixels.values<float>()) {
     bytes.push_back(static_cast<unsigned char>(std::clamp(value, 0.0f, 1.0f) * 255.0f + 0.5f));
   }
-  impl_->samples.push_back(nlohmann::json{
-      {"kind", "image"},
-      {"title", title},
-      {"caption", caption},
-      {"height", shape[0]},
-      {"width", shape[1]},
-      {"channels", shape[2]},
-      {"pixels",
-       base64(bytes)}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  impl_->samples.push_back(dumped({{"kind", "image"},
+                                   {"title", title},
+                                   {"caption", caption},
+                                   {"height", shape[0]},
+                                   {"width", shape[1]},
+                                   {"channels", shape[2]},
+                                   {"pixels", base64(bytes)}}));
 }
 
 void Run::sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
@@ -68,8 +72,32 @@ void Run::sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
     for (std::int64_t guess = 0; guess < classes; ++guess) row.push_back(matrix.count(label, guess));
     rows.push_back(std::move(row));
   }
-  impl_->samples.push_back(nlohmann::json{{"kind", "matrix"}, {"title", title}, {"names", labels}, {"rows", rows}}.dump(
-      -1, ' ', false, nlohmann::json::error_handler_t::replace));
+  impl_->samples.push_back(dumped({{"kind", "matrix"}, {"title", title}, {"names", labels}, {"rows", rows}}));
+}
+
+void Run::Impl::write_samples() {
+  if (samples.size() == written_samples) return;
+  folder->write("samples.json", fmt::format("[{}]\n", fmt::join(samples, ",\n")));
+  written_samples = samples.size();
+}
+
+void Run::Impl::read_samples(std::size_t count) {
+  samples.clear();
+  const std::filesystem::path path = *folder / "samples.json";
+  if (count > 0 && detail::path_exists(path)) {
+    const auto bytes = detail::read_file(path, detail::memory_of_machine());
+    const auto all = nlohmann::json::parse(bytes, nullptr, false);
+    if (all.is_array()) {
+      for (const auto& sample : all) {
+        if (samples.size() < count) samples.push_back(dumped(sample));
+      }
+    }
+  }
+  written_samples = 0;  // those after the checkpoint, which the file may have, are made again
+  if (samples.size() < count) {
+    warn(fmt::format("{} has {} of the {} samples that were there when the run was saved", detail::printable(path.native()),
+                     samples.size(), count));
+  }
 }
 
 void Run::finish() {
@@ -80,9 +108,7 @@ void Run::finish() {
                     run.resumed->file.native(), run.resumed->checkpoint.notes["phase"], run.phase);
   }
   if (!run.folder || !run.started) return;
-  if (!run.samples.empty()) {
-    run.folder->write("samples.json", fmt::format("[{}]\n", fmt::join(run.samples, ",\n")));
-  }
+  run.write_samples();
   if (run.log) run.log->sync();
   run.log.reset();
   write_report({run.folder->path().native()}, (*run.folder / "report.html").native());

@@ -125,7 +125,7 @@ class Tensor {
   /// Sets every element of an f32 tensor.
   void fill(float value);
 
-  /// How often the memory was changed in place.
+  /// How often the memory was changed in place, whichever of its rows, views and handles did it.
   std::uint32_t version() const { return body().buffer.version(); }
   /// Whether no other handle, view or saved copy shares the memory.
   bool unique() const { return body().references.load(std::memory_order_acquire) == 1 && body().buffer.unique(); }

@@ -26,7 +26,10 @@ namespace {
 
 std::string read(const fs::path& path) {
   // A dangling link counts as existing, so that it is an error and not an empty log.
-  if (fs::symlink_status(path).type() == fs::file_type::not_found) return {};
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(path, error).type();
+  if (type == fs::file_type::not_found) return {};
+  if (type == fs::file_type::none) fail<FileError>("{}: {}", detail::printable(path.native()), error.message());
   const std::vector<std::byte> bytes = detail::read_file(path, std::numeric_limits<std::uint64_t>::max());
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }

@@ -43,13 +43,19 @@ void print_line(std::string_view line);
 
 }  // namespace detail
 
+/// The text that print() would print: formatted("{:.9g}", 0.1f).
+template <class... Args>
+std::string formatted(std::string_view text, const Args&... args) {
+  static_assert((std::constructible_from<detail::PrintArgument, const Args&> && ...),
+                "formatted takes numbers, strings, shapes, dtypes and tensors");
+  return detail::format_erased(text, {detail::PrintArgument(args)...});
+}
+
 /// Writes a line to standard output: print("test accuracy {:.4f}", accuracy). Fields are those of std::format; numbers,
 /// strings, shapes, dtypes and tensors can be printed. Throws: ValueError when fields and arguments do not fit.
 template <class... Args>
 void print(std::string_view text, const Args&... args) {
-  static_assert((std::constructible_from<detail::PrintArgument, const Args&> && ...),
-                "print takes numbers, strings, shapes, dtypes and tensors");
-  detail::print_line(detail::format_erased(text, {detail::PrintArgument(args)...}));
+  detail::print_line(formatted(text, args...));
 }
 
 }  // namespace temper

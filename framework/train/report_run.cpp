@@ -10,6 +10,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/io/atomic_file_internal.hpp"
 #include "framework/train/config_internal.hpp"
 #include "framework/train/report_internal.hpp"
 
@@ -72,7 +73,7 @@ std::vector<std::string> notices_of(const RunMetrics& metrics) {
 
 /// Empty where there is no such file. Throws: FileError when there is one that cannot be read.
 std::string read_text(const fs::path& path) {
-  if (!fs::exists(path)) return {};
+  if (!path_exists(path)) return {};
   const std::vector<std::byte> bytes = read_file(path, std::numeric_limits<std::uint64_t>::max());
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -126,7 +127,7 @@ bool valid_sample(const Json& sample) {
 
 /// Adds the valid samples of a file; a notice about others.
 void add_samples(Json& all, const fs::path& path, std::vector<std::string>& notices) {
-  if (!fs::exists(path)) return;
+  if (!path_exists(path)) return;
   const std::string file = path.filename().native();
   const Json samples = Json::parse(read_text(path), nullptr, false);
   if (!samples.is_array()) {
@@ -208,7 +209,7 @@ std::string script_json(std::string_view text) { return script_text(Json(text));
 
 std::string run_json(const fs::path& folder, const std::string& name) {
   const std::string shown = printable(folder.native());
-  if (!fs::exists(folder)) fail<FileError>("{}: there is no such folder; expected one that a run left", shown);
+  if (!path_exists(folder)) fail<FileError>("{}: there is no such folder; expected one that a run left", shown);
   if (!fs::is_directory(folder)) fail<FileError>("{}: expected the folder of a run, this is a file", shown);
   if (!fs::is_regular_file(folder / "metrics.jsonl") && !fs::is_regular_file(folder / "config.toml")) {
     fail<FileError>("{}: not the folder of a run: it has neither metrics.jsonl nor config.toml", shown);

@@ -215,7 +215,7 @@ void train(Run& run, const Options& options) {
   data::CsvTable future{.header = {"step", "forecast"}, .rows = {}};
   const Tensor next = model(reshape(scaled.rows(steps - lookback, steps), {1, -1, 1})) * unit;
   for (std::int64_t i = 0; i < horizon; ++i) {
-    future.rows.push_back({i + 2, {std::to_string(steps + i), std::to_string(next.data<float>()[i])}});
+    future.rows.push_back({i + 2, {std::to_string(steps + i), formatted("{:.9g}", next.data<float>()[i])}});
   }
   const std::string path = run.folder() + "/forecast.csv";
   save_csv(path, future);

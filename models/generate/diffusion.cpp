@@ -64,9 +64,8 @@ Tensor Diffusion::loss(const Denoiser& network, const Tensor& images) const {
 
 Tensor Diffusion::sample(const Denoiser& network, const Shape& shape, const DiffusionSampling& sampling) const {
   if (sampling.steps < 1 || sampling.steps > options_.steps || !(sampling.noise >= 0 && sampling.noise <= 1)) {
-    throw ValueError("Diffusion::sample: " + std::to_string(sampling.steps) + " steps and noise " +
-                     std::to_string(sampling.noise) + ", expected 1 to " + std::to_string(options_.steps) +
-                     ", and 0 to 1");
+    throw ValueError(formatted("Diffusion::sample: {} steps and noise {}, expected 1 to {}, and 0 to 1", sampling.steps,
+                               sampling.noise, options_.steps));
   }
   const NoTape unrecorded;
   Tensor x = normal(shape);

@@ -37,7 +37,7 @@ Tensor Vae::decode(const Tensor& codes) const {
 Tensor Vae::loss(const Tensor& images) const {
   for (const float pixel : images.values<float>()) {
     if (!(pixel >= 0 && pixel <= 1)) {
-      throw ValueError("Vae: a pixel is " + std::to_string(pixel) + ", expected 0 to 1");
+      throw ValueError(formatted("Vae: a pixel is {:.9g}, expected 0 to 1", pixel));
     }
   }
   const auto [mean, log_variance] = encode(images);

@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "models/study/text.hpp"
+#include <temper/train/print.hpp>
 
 namespace temper::study {
 

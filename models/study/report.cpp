@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include <temper/train/print.hpp>
+
 #include "models/study/statistics.hpp"
-#include "models/study/text.hpp"
 
 namespace temper::study {
 

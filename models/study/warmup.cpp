@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "models/study/text.hpp"
+#include <temper/train/print.hpp>
 
 namespace temper::study {
 

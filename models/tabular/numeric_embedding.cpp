@@ -14,7 +14,7 @@ namespace {
 
 void check_positive(const char* layer, const char* what, double size) {
   if (!(size > 0))
-    throw ValueError(std::string(layer) + ": " + what + " is " + std::to_string(size) + ", expected above 0");
+    throw ValueError(formatted("{}: {} is {}, expected above 0", layer, what, size));
 }
 
 void check_features(const char* layer, const Tensor& x, std::int64_t features) {

@@ -103,9 +103,9 @@ data::Table read(const std::string& file, const Options& options, bool& regressi
 std::array<std::vector<std::int64_t>, 3> split(const data::Table& table, const Options& options, bool regression,
                                                std::uint64_t seed) {
   const double test = options.test.empty() ? options.held_out : 0.0;
-  if (!(test >= 0 && test < 1)) throw ValueError("--held-out: " + std::to_string(test) + ", expected 0 to below 1");
+  if (!(test >= 0 && test < 1)) throw ValueError(formatted("--held-out: {}, expected 0 to below 1", test));
   if (!(options.validation > 0 && options.validation < 1)) {
-    throw ValueError("--validation: " + std::to_string(options.validation) + ", expected a share between 0 and 1");
+    throw ValueError(formatted("--validation: {}, expected a share between 0 and 1", options.validation));
   }
   std::vector<std::int64_t> labels;
   if (!regression) {
@@ -268,12 +268,6 @@ void predict(Run& run, const Options& options) {
   for (std::int64_t i = 0; i < transform.classes(); ++i) {
     result.header.push_back("probability of " + transform.class_names()[static_cast<std::size_t>(i)]);
   }
-  const auto number = [](float value) {
-    std::ostringstream text;
-    text.precision(9);
-    text << value;
-    return text.str();
-  };
   for (std::int64_t first = 0, count = 0; first < table.size(); first += count) {
     count = std::min<std::int64_t>(1024, table.size() - first);
     Tensor values =
@@ -286,7 +280,7 @@ void predict(Run& run, const Options& options) {
         const auto best = std::ranges::max_element(of_row) - of_row.begin();
         fields.push_back(transform.class_names()[static_cast<std::size_t>(best)]);
       }
-      for (const float value : of_row) fields.push_back(number(value));
+      for (const float value : of_row) fields.push_back(formatted("{:.9g}", value));
       result.rows.push_back({table.line(first + row), std::move(fields)});
     }
   }

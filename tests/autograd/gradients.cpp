@@ -138,3 +138,12 @@ TEST_CASE("gradcheck leaves the draws of other threads alone") {
       {ones({4})}, {.directions = 2});
   CHECK(random_state().draws == 5);  // one for each evaluation
 }
+
+TEST_CASE("a backward that refuses leaves the tape recording") {
+  const Parameter p(scalar(2.0f), Role::weight);
+  Tape tape;
+  const Tensor square = p * p;
+  CHECK_THROWS_AS(tape.backward(scalar(1.0f)), TapeError);  // was not recorded
+  tape.backward(square * p);
+  CHECK(p.gradient().item() == doctest::Approx(12.0));
+}

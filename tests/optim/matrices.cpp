@@ -274,6 +274,13 @@ TEST_CASE("which weights Muon takes") {
   CHECK_FALSE(output(layers[2]));
   CHECK(output(layers[3]));
   CHECK_FALSE(output_layers({layers[0]})(layers[0]));
+  // In a model whose output has the embedding's weight [tokens, width], the last weight is a hidden one.
+  const std::vector<Parameter> tied = {weight("wte.weight", {7, 3}, Role::embedding), weight("up.weight", {12, 3}),
+                                       weight("down.weight", {3, 12})};
+  CHECK_FALSE(output_layers(tied)(tied[2]));
+  CHECK(hidden_matrices(tied)(tied[2]));
+  const std::vector<Parameter> untied = {tied[0], tied[1], tied[2], weight("out.weight", {7, 3})};
+  CHECK(output_layers(untied)(untied[3]));
   CHECK_THROWS_WITH_AS(Muon(parameters, {.steps = -1}), "Muon: -1 Newton-Schulz steps, expected at least 1, or 0",
                        ValueError);
 }

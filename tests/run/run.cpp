@@ -173,6 +173,39 @@ TEST_CASE("a resumed run skips the phases that its checkpoint has completed") {
   CHECK(again.weights[1] == whole.weights[1]);
 }
 
+TEST_CASE("a resumed run has the samples of before, and those that follow") {
+  const Folder folder;
+  TrainOptions options = options_in(folder);
+  options.steps = 20;
+  options.eval_every = 5;
+  const auto train_to = [&](const std::string& stop_at) {
+    options.stop_at = stop_at;
+    Run run({.name = "scale", .options = options});
+    const Scale model;
+    data::Loader loader(MadeUp(), run.loader_options());
+    const auto optimizer = run.optimizer(model, loader.batches());
+    try {
+      run.train(
+          model, *optimizer, loader, [&](const auto& batch) { return mean(std::get<0>(batch) * model.weight); },
+          [&] {
+            run.sample_text("weight", std::to_string(model.weight.value().item()));
+            return Metrics{};
+          });
+      run.finish();
+    } catch (const Stopped&) {
+    }
+    return nlohmann::json::parse(Folder::read(folder / "run/samples.json"));
+  };
+  const auto half = train_to("10");
+  REQUIRE(half.size() == 2);
+  options.resume = true;
+  const auto whole = train_to("");
+  REQUIRE(whole.size() == 4);
+  CHECK(whole[0] == half[0]);
+  CHECK(whole[1] == half[1]);
+  CHECK(whole[2] != whole[1]);
+}
+
 TEST_CASE("samples are JSON that the report reads") {
   const Folder folder;
   TrainOptions options = options_in(folder);
