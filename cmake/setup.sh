@@ -8,11 +8,11 @@ die() {
 }
 
 # The names are the same on Debian 12, 13 and testing and on Ubuntu 24.04 and 26.04, but for what a system does not have.
-# CONTRIBUTING.md says which of them were tried. The users of these lists are the scripts that source this file.
+# CONTRIBUTING.md says which of them were tried. SentencePiece's headers of Debian testing include Abseil's. The users of these lists are the scripts that source this file.
 # shellcheck disable=SC2034
 build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libsentencepiece-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
+  libsentencepiece-dev libabsl-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
 )
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)
