@@ -19,9 +19,26 @@ function(temper_forward_headers prefix folder)
   endforeach()
 endfunction()
 
+# The instruction sets of the processor, the first one on all its models, and the compiler's flags for each.
+# framework/kernels/isa.hpp has the same list.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(TEMPER_ISAS sse2 avx2 avx512)
+  set(flags_sse2 -msse2)
+  set(flags_avx2 -mavx2 -mfma -mf16c)
+  set(flags_avx512 -mavx512f -mavx512cd -mavx512vl -mavx512dq -mavx512bw -mfma -mf16c)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
+  set(TEMPER_ISAS neon)
+  set(flags_neon -Wno-psabi)  # GCC's note on std::pair of floats as arguments, which changed in GCC 10
+  # All CPUs have FMA, so the compiler would contract a * b + c everywhere, and bits would differ from those of x86-64.
+  set(TEMPER_PROCESSOR_FLAGS -ffp-contract=off)
+else()
+  message(FATAL_ERROR "Temper has kernels for x86_64 and aarch64; got ${CMAKE_SYSTEM_PROCESSOR}")
+endif()
+
 # Compile options shared by everything we compile; none of them reaches the user's program.
 function(temper_compile_options target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${TEMPER_WERROR}>:-Werror>)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<BOOL:${TEMPER_WERROR}>:-Werror>
+    ${TEMPER_PROCESSOR_FLAGS})
 endfunction()
 
 # temper_library(<name> <source>...): a library that sees public headers as <temper/...> and private ones by
@@ -43,15 +60,13 @@ endfunction()
 # one on a machine without AVX-512. xsimd's functions, some of which are too large to be inlined (the exact range reduction
 # of its sine), have another name in each set. GCC 12 has false warnings about its own AVX-512 headers.
 function(temper_isa_sources target)
-  set(flags_sse2 -msse2)
-  set(flags_avx2 -mavx2 -mfma -mf16c)
-  set(flags_avx512 -mavx512f -mavx512cd -mavx512vl -mavx512dq -mavx512bw -mfma -mf16c)
-  foreach(isa sse2 avx2 avx512)
+  foreach(isa IN LISTS TEMPER_ISAS)
     set(objects ${target}_${isa})
     add_library(${objects} OBJECT ${ARGN})
     target_include_directories(${objects} PRIVATE ${PROJECT_SOURCE_DIR})
     target_link_libraries(${objects} PRIVATE XSIMD::xsimd)
-    target_compile_definitions(${objects} PRIVATE TEMPER_ISA=${isa} TEMPER_ISA_${isa} xsimd=xsimd_${isa})
+    target_compile_definitions(${objects} PRIVATE TEMPER_ISA=${isa} xsimd=xsimd_${isa}
+      TEMPER_ISA_VECTORS="framework/kernels/isa/${isa}/vectors.hpp")
     temper_compile_options(${objects})
     target_compile_options(${objects} PRIVATE ${flags_${isa}} -O2 -ffp-contract=off -fno-math-errno
       -fno-trapping-math -Wno-maybe-uninitialized -Wno-uninitialized)

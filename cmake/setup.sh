@@ -14,6 +14,12 @@ build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
   libsentencepiece-dev libabsl-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
 )
+# The same for a build for arm64 on another machine, where packages are of the one architecture or the other.
+# shellcheck disable=SC2034
+arm64_packages=(
+  g++-aarch64-linux-gnu cmake ninja-build libdnnl-dev:arm64 libxsimd-dev:arm64 libcli11-dev nlohmann-json3-dev libfmt-dev:arm64
+  zlib1g-dev:arm64 libsentencepiece-dev:arm64 libpng-dev:arm64 libjpeg-dev:arm64 librandom123-dev libtomlplusplus-dev:arm64
+)
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)
 # shellcheck disable=SC2034
@@ -66,7 +72,7 @@ It needs g++ 12 or clang++ 14, or newer, CMake 3.25, and what these packages of 
   done
 
   local installed package missing=()
-  installed=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ' "$@" 2>/dev/null || true) "
+  installed=" $(dpkg-query -W -f '${db:Status-Status}=${Package} ${db:Status-Status}=${Package}:${Architecture} ' "$@" 2>/dev/null || true) "
   for package in "$@"; do
     [[ $installed == *" installed=$package "* ]] || missing+=("$package")
   done

@@ -1,79 +1,75 @@
 #include "framework/kernels/isa.hpp"
 
-#include <cpuid.h>
-
-#include <array>
+#include <algorithm>
 #include <cstdlib>
-#include <string_view>
+#include <iterator>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/kernels/isa/cpu.hpp"
 #include "framework/kernels/isa/parts.hpp"
 
 namespace temper::kernels {
 
-namespace sse2 {
-extern const Parts parts;
-}
-namespace avx2 {
-extern const Parts parts;
-}
-namespace avx512 {
-extern const Parts parts;
-}
+#define TEMPER_DECLARE(name) \
+  namespace name {           \
+  extern const Cpu cpu;      \
+  extern const Parts parts;  \
+  }
+TEMPER_EACH_ISA(TEMPER_DECLARE)
+#undef TEMPER_DECLARE
 
 namespace {
 
-constexpr std::array all = {Isa::sse2, Isa::avx2, Isa::avx512};
-constexpr std::array<std::string_view, 3> names = {"sse2", "avx2", "avx512"};
+struct Entry {
+  std::string_view name;
+  Isa isa;
+  const Cpu* cpu;
+};
+#define TEMPER_ENTRY(name) {#name, Isa::name, &name::cpu},
+constexpr Entry entries[] = {TEMPER_EACH_ISA(TEMPER_ENTRY)};
+#undef TEMPER_ENTRY
+
+const Entry& entry_of(Isa isa) { return entries[static_cast<std::size_t>(isa)]; }
 
 Isa choose() {
-  if (const char* wanted = std::getenv("TEMPER_ISA"); wanted != nullptr && *wanted != '\0') {
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (wanted != names[i]) continue;
-      if (!supported(all[i])) fail<ValueError>("TEMPER_ISA is '{}', which this CPU does not have", wanted);
-      return all[i];
+  const char* const wanted = std::getenv("TEMPER_ISA");
+  if (wanted == nullptr || *wanted == '\0') return supported_isas().back();
+  std::string names;
+  for (const auto& [name, isa, cpu] : entries) {
+    if (wanted == name) {
+      if (!supported(isa)) fail<ValueError>("TEMPER_ISA is '{}', which this CPU does not have", wanted);
+      return isa;
     }
-    fail<ValueError>("TEMPER_ISA is '{}', expected sse2, avx2 or avx512", wanted);
+    names += names.empty() ? "" : isa == all_isas().back() ? " or " : ", ";
+    names += name;
   }
-  Isa best = Isa::sse2;
-  for (const Isa candidate : all) {
-    if (supported(candidate)) best = candidate;
-  }
-  return best;
+  fail<ValueError>("TEMPER_ISA is '{}', expected {}", wanted, names);
 }
 
 }  // namespace
 
-std::string to_string(Isa isa) {
-  switch (isa) {
-    case Isa::sse2: return "SSE2";
-    case Isa::avx2: return "AVX2+FMA";
-    case Isa::avx512: return "AVX-512";
-  }
-  return "?";
+std::string to_string(Isa isa) { return entry_of(isa).cpu->title; }
+
+std::string_view name_of(Isa isa) { return entry_of(isa).name; }
+
+bool supported(Isa isa) { return entry_of(isa).cpu->supported(); }
+
+const std::vector<Isa>& all_isas() {
+  static const std::vector<Isa> all = [] {
+    std::vector<Isa> result;
+    for (const Entry& entry : entries) result.push_back(entry.isa);
+    return result;
+  }();
+  return all;
 }
 
-namespace {
-
-/// Read from CPUID, because not every compiler's __builtin_cpu_supports knows F16C.
-bool has_f16c() {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
-}
-
-}  // namespace
-
-bool supported(Isa isa) {
-  // The compiler's run-time check also asks whether the operating system saves the registers.
-  switch (isa) {
-    case Isa::sse2: return true;
-    case Isa::avx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
-    case Isa::avx512:
-      return supported(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
-             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-             __builtin_cpu_supports("avx512bw");
-  }
-  return false;
+const std::vector<Isa>& supported_isas() {
+  static const std::vector<Isa> ours = [] {
+    std::vector<Isa> result;
+    std::ranges::copy_if(all_isas(), std::back_inserter(result), supported);
+    return result;
+  }();
+  return ours;
 }
 
 Isa isa() {
@@ -82,7 +78,9 @@ Isa isa() {
 }
 
 const IsaTable& table(Isa isa) {
-  static const std::array tables = {merged(sse2::parts), merged(avx2::parts), merged(avx512::parts)};
+#define TEMPER_MERGED(name) merged(name::parts),
+  static const IsaTable tables[] = {TEMPER_EACH_ISA(TEMPER_MERGED)};
+#undef TEMPER_MERGED
   return tables[static_cast<std::size_t>(isa)];
 }
 

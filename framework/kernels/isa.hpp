@@ -3,21 +3,41 @@
 // Which instruction set our own kernels use.
 
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <vector>
 
 #include "framework/kernels/isa/table.hpp"
 
 namespace temper::kernels {
 
-enum class Isa { sse2, avx2, avx512 };
+/// Calls each(name) for the instruction sets that this processor has, or newer ones like it, each better than the one
+/// before. The first one all have. cmake/TemperTargets.cmake has the same list, with the compiler's flags, and
+/// kernels/isa/NAME what each does in its own way.
+#if defined(__aarch64__)
+#define TEMPER_EACH_ISA(each) each(neon)
+#else
+#define TEMPER_EACH_ISA(each) each(sse2) each(avx2) each(avx512)
+#endif
 
-/// "SSE2", "AVX2+FMA", "AVX-512"
+#define TEMPER_ENUMERATOR(name) name,
+enum class Isa { TEMPER_EACH_ISA(TEMPER_ENUMERATOR) };
+#undef TEMPER_ENUMERATOR
+
+/// "SSE2", "AVX2+FMA", "AVX-512", "NEON"
 std::string to_string(Isa isa);
+
+/// The one that TEMPER_ISA calls "avx2" is Isa::avx2.
+std::string_view name_of(Isa isa);
 
 /// Whether this CPU and operating system can run it.
 bool supported(Isa isa);
 
-/// The best supported one, or the one that TEMPER_ISA names (sse2, avx2, avx512); decided once in a process.
+/// All, and those that are supported, from the first to the best.
+const std::vector<Isa>& all_isas();
+const std::vector<Isa>& supported_isas();
+
+/// The best supported one, or the one that TEMPER_ISA names; decided once in a process.
 /// Throws: ValueError when TEMPER_ISA is another text, or names one that this CPU lacks.
 Isa isa();
 

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl_debug.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,6 +25,12 @@ namespace temper::kernels {
 
 namespace {
 
+#if defined(__aarch64__)
+
+std::string instruction_set() { return has_bf16() ? "arm64 with bfloat16" : "arm64"; }
+
+#else
+
 std::string instruction_set() {
   // By number, because not all versions' headers have all names.
   switch (static_cast<int>(dnnl_get_effective_cpu_isa())) {
@@ -41,6 +48,8 @@ std::string instruction_set() {
   }
 }
 
+#endif
+
 }  // namespace
 
 std::string onednn_version() {
@@ -48,10 +57,14 @@ std::string onednn_version() {
   return fmt::format("{}.{}.{} ({})", version->major, version->minor, version->patch, instruction_set());
 }
 
-// oneDNN's numbers of instruction sets have a bit for each extension; this one is that of AVX-512's bf16.
 bool has_bf16() {
+#if defined(__aarch64__)
+  return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0;
+#else
+  // oneDNN's numbers of instruction sets have a bit for each extension; this one is that of AVX-512's bf16.
   static const bool has = (static_cast<int>(dnnl_get_effective_cpu_isa()) & 0x80) != 0;
   return has;
+#endif
 }
 
 namespace onednn {

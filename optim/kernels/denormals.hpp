@@ -1,6 +1,6 @@
 #pragma once
 
-#include <immintrin.h>
+#include "optim/kernels/table.hpp"
 
 namespace temper::optim_kernels {
 
@@ -8,15 +8,13 @@ namespace temper::optim_kernels {
 /// parameters without gradient decay into denormals, with which many CPUs compute a hundred times slower.
 class FlushDenormals {
  public:
-  FlushDenormals() : before_(_mm_getcsr()) { _mm_setcsr(before_ | flush_to_zero | denormals_are_zero); }
-  ~FlushDenormals() { _mm_setcsr(before_); }
+  FlushDenormals() : before_(current().flush_denormals()) {}
+  ~FlushDenormals() { current().set_float_mode(before_); }
   FlushDenormals(const FlushDenormals&) = delete;
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 
  private:
-  static constexpr unsigned flush_to_zero = 0x8000;
-  static constexpr unsigned denormals_are_zero = 0x0040;
-  unsigned before_;
+  std::uint64_t before_;
 };
 
 }  // namespace temper::optim_kernels

@@ -1,21 +1,17 @@
 #include "optim/kernels/table.hpp"
 
-#include <array>
 #include <atomic>
 
 #include "optim/kernels/isa/parts.hpp"
 
 namespace temper::optim_kernels {
 
-namespace sse2 {
-extern const Parts parts;
-}
-namespace avx2 {
-extern const Parts parts;
-}
-namespace avx512 {
-extern const Parts parts;
-}
+#define TEMPER_DECLARE(name) \
+  namespace name {           \
+  extern const Parts parts;  \
+  }
+TEMPER_EACH_ISA(TEMPER_DECLARE)
+#undef TEMPER_DECLARE
 
 namespace {
 
@@ -27,8 +23,9 @@ std::atomic<const Table*>& in_use() {
 }  // namespace
 
 const Table& table_of(kernels::Isa isa) {
-  static const std::array tables = {kernels::merged(sse2::parts), kernels::merged(avx2::parts),
-                                    kernels::merged(avx512::parts)};
+#define TEMPER_MERGED(name) kernels::merged(name::parts),
+  static const Table tables[] = {TEMPER_EACH_ISA(TEMPER_MERGED)};
+#undef TEMPER_MERGED
   return tables[static_cast<std::size_t>(isa)];
 }
 

@@ -139,6 +139,13 @@ struct ProdigyColumns {
 };
 
 struct Table {
+  // denormals.cpp
+  /// From now on this thread reads denormal numbers as zero and rounds denormal results to zero. Returns the mode
+  /// before.
+  std::uint64_t (*flush_denormals)();
+  /// Of this thread.
+  void (*set_float_mode)(std::uint64_t mode);
+
   // sums.cpp
   /// The sum of x[i]^2.
   double (*sum_squares)(const float* x, Index n);

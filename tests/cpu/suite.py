@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the test suite on other CPUs, emulated by QEMU, without the test cases listed in apart.txt.
+"""Runs the test suite on other CPUs, emulated by QEMU, without the test cases listed in apart.txt. They are of the
+architecture that the suite was built for, x86-64 or arm64.
 
 usage: suite.py --build build/test [--jobs N] [--logs FOLDER] [--only NAME]... [--list] [CPU...]
 """
@@ -8,11 +9,15 @@ import argparse
 import concurrent.futures
 import os
 import pathlib
+import platform
+import shlex
 import subprocess
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+# The CPUs that are emulated unless others are asked for, by the architecture of the programs.
+CPUS = {"x86_64": ["Haswell", "Nehalem"], "aarch64": ["neoverse-n1", "max"]}
 SHARD = 8  # test cases
 TIMEOUT = 7200  # seconds a shard
 # Emulation is 10 to 100 times slower, so tests with random shapes use fewer of them.
@@ -25,8 +30,30 @@ def apart():
     return {tuple(line.split(": ", 1)) for line in lines if line and not line.startswith("#")}
 
 
-def test_cases(program):
-    listing = subprocess.run([program, "--list-test-cases", "--no-colors"], capture_output=True, text=True, check=True)
+def architecture(program):
+    """Of an ELF file, as QEMU calls it."""
+    with program.open("rb") as file:
+        machine = int.from_bytes(file.read(20)[18:], "little")
+    return {62: "x86_64", 183: "aarch64"}[machine]
+
+
+def emulator(program, cpu):
+    """The command that runs the program on the CPU."""
+    # With check=off, QEMU does not warn of what it cannot emulate; pauth-impdef is a fast way to sign pointers.
+    options = {"x86_64": ",check=off", "aarch64": ",pauth-impdef=on" if cpu == "max" else ""}
+    return [f"qemu-{architecture(program)}", "-cpu", cpu + options[architecture(program)], str(program)]
+
+
+def test_programs(build):
+    """That are built; one reads files only, and does not depend on the CPU."""
+    found = sorted((build / "tests").glob("test_*"))
+    return [program for program in found if program.is_file() and program.name != "test_structure"]
+
+
+def test_cases(program, cpu):
+    native = architecture(program) == platform.machine()
+    command = [str(program)] if native else emulator(program, cpu)
+    listing = subprocess.run([*command, "--list-test-cases", "--no-colors"], capture_output=True, text=True, check=True)
     return [line for line in listing.stdout.splitlines() if not line.startswith(("[doctest]", "==="))]
 
 
@@ -48,7 +75,7 @@ def wrapped(programs, cpu, folder):
     folder.mkdir(parents=True, exist_ok=True)
     for program in programs.glob("temper-*"):
         script = folder / program.name
-        script.write_text(f'#!/bin/sh\nexec qemu-x86_64 -cpu {cpu},check=off "{program}" "$@"\n', encoding="utf-8")
+        script.write_text(f'#!/bin/sh\nexec {shlex.join(emulator(program, cpu))} "$@"\n', encoding="utf-8")
         script.chmod(0o755)
     return folder
 
@@ -59,18 +86,15 @@ def shards(build, cpu, logs):
     found = []
     left_out = set()
     built = {"programs.py"}
-    for program in sorted((build / "tests").glob("test_*")):
+    for program in test_programs(build):
         name = program.name.removeprefix("test_")
-        if name == "structure" or not program.is_file():  # reads files only
-            continue
         built.add(name)
-        cases = test_cases(program)
+        cases = test_cases(program, cpu)
         leave_out = {case for case in cases if (name, case) in listed}
         left_out |= {(name, case) for case in leave_out}
         for first, last in ranges(cases, leave_out):
-            emulator = ["qemu-x86_64", "-cpu", f"{cpu},check=off"]
             cut = [f"--first={first}", f"--last={last}", "--no-colors"]
-            found.append((f"{name} {first}-{last}", [*emulator, str(program), *cut]))
+            found.append((f"{name} {first}-{last}", [*emulator(program, cpu), *cut]))
     script = HERE.parent / "programs/programs.py"
     programs = wrapped(build / "bin", cpu, logs / f"bin-{cpu}")
     for line in script.read_text(encoding="utf-8").splitlines():
@@ -109,8 +133,11 @@ def main():
     options = parser.parse_args()
     build = options.build.resolve()
     logs = (options.logs or build / "cpu").resolve()
+    programs = test_programs(build)
+    if not programs:
+        raise SystemExit(f"there are no test programs in {build}/tests")
     failures = 0
-    for cpu in options.cpus or ["Haswell", "Nehalem"]:
+    for cpu in options.cpus or CPUS[architecture(programs[0])]:
         pieces, left_out = shards(build, cpu, logs)
         if options.only:
             pieces = [(name, command) for name, command in pieces if name.split()[0] in options.only]

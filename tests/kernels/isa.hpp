@@ -25,8 +25,7 @@ inline constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 /// Calls body(table) for every supported instruction set.
 template <class Body>
 void on_each_isa(Body body) {
-  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
-    if (!supported(isa)) continue;
+  for (const Isa isa : supported_isas()) {
     CAPTURE(to_string(isa));
     body(table(isa));
   }

@@ -5,7 +5,6 @@
 
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <string>
 
@@ -15,8 +14,6 @@
 namespace temper::kernels {
 
 namespace {
-
-constexpr std::array names = {"sse2", "avx2", "avx512"};
 
 bool runs(const std::string& environment) {
   const std::string command = environment + " '" + std::getenv("TEMPER_TEST_PROGRAM") +
@@ -31,8 +28,8 @@ TEST_CASE("the kernels that run are those of the chosen instruction set") {
   char self[4096] = {};
   REQUIRE(::readlink("/proc/self/exe", self, sizeof self - 1) > 0);
   ::setenv("TEMPER_TEST_PROGRAM", self, 1);
-  for (const Isa set : {Isa::sse2, Isa::avx2, Isa::avx512}) {
-    const std::string name = names[static_cast<std::size_t>(set)];
+  for (const Isa set : all_isas()) {
+    const std::string name(name_of(set));
     CAPTURE(name);
     CHECK(runs("TEMPER_ISA=" + name) == supported(set));
   }
@@ -41,7 +38,7 @@ TEST_CASE("the kernels that run are those of the chosen instruction set") {
 
 TEST_CASE("the tables are those of the chosen set" * doctest::skip()) {
   const char* const wanted = std::getenv("TEMPER_ISA");
-  if (wanted != nullptr && *wanted != '\0') CHECK(names[static_cast<std::size_t>(isa())] == std::string(wanted));
+  if (wanted != nullptr && *wanted != '\0') CHECK(name_of(isa()) == wanted);
   CHECK(&table() == &table(isa()));
   CHECK(&optim_kernels::current() == &optim_kernels::table_of(isa()));
 }

@@ -219,9 +219,7 @@ TEST_CASE("pooling has the same bits on any number of threads and any instructio
     if (count == 1) first = r;
     CHECK(r == first);
   }
-  using temper::kernels::Isa;
-  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
-    if (!supported(isa)) continue;
+  for (const temper::kernels::Isa isa : temper::kernels::supported_isas()) {
     Results r = empty();
     const auto& kernels = temper::kernels::table(isa);
     kernels.max_pool(s, 0, s.n * s.out_h, x.data(), r.y.data(), r.which.data());

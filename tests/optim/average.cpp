@@ -112,8 +112,7 @@ TEST_CASE("conversion to bf16 rounds to nearest even, and NaN stays NaN") {
                                 std::bit_cast<float>(0x7fffffffu),
                                 std::bit_cast<float>(0xff800001u)};
   const std::vector<std::uint16_t> expected = {0x3f80, 0x3f80, 0x3f82, 0x3f81, 0xff78, 0x7f80, 0x7f80, 0, 0x8000};
-  for (const auto isa : {kernels::Isa::sse2, kernels::Isa::avx2, kernels::Isa::avx512}) {
-    if (!kernels::supported(isa)) continue;
+  for (const auto isa : kernels::supported_isas()) {
     for (std::size_t lead = 0; lead < 20; ++lead) {
       std::vector<float> in(lead, 2.0f);
       in.insert(in.end(), x.begin(), x.end());

@@ -98,8 +98,7 @@ TEST_CASE("stochastic rounding keeps the mean of a second moment that changes by
 
 TEST_CASE("with unchecked gradients, a NaN spreads to its element only, or to its block with 8 bits") {
   constexpr std::int64_t n = 700, bad = 300;
-  for (const Isa isa : {Isa::sse2, Isa::avx2, Isa::avx512}) {
-    if (!kernels::supported(isa)) continue;
+  for (const Isa isa : kernels::supported_isas()) {
     const RestoreIsa restore;
     optim_kernels::use(isa);
     for (const Moments moments : {Moments::f32, Moments::bf16, Moments::bits8}) {

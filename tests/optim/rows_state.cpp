@@ -51,8 +51,7 @@ TEST_CASE("steps by rows have the same bits with any number of threads and instr
   for (Make& make : lazy_ones()) all.push_back(std::move(make));
   for (const Make& make : all) {
     Tensor expected;
-    for (const kernels::Isa isa : {kernels::Isa::sse2, kernels::Isa::avx2, kernels::Isa::avx512}) {
-      if (!kernels::supported(isa)) continue;
+    for (const kernels::Isa isa : kernels::supported_isas()) {
       optim_kernels::use(isa);
       for (const int count : {1, 2, 4}) {
         set_threads(count);

@@ -72,6 +72,11 @@ bool may_use_dnnl(std::string_view path) { return within(path, "framework/kernel
 bool may_use_xsimd(std::string_view path) {
   return within(path, "framework/kernels/") || within(path, "optim/kernels/");
 }
+/// What an instruction set does in its own way is in its folder; x86.hpp is what three of them share.
+bool may_use_intrinsics(std::string_view path) {
+  constexpr std::string_view sets = "framework/kernels/isa/";
+  return within(path, sets) && (contains(path.substr(sets.size()), "/") || path.ends_with("/x86.hpp"));
+}
 bool may_use_openmp(std::string_view path) { return may_use_xsimd(path) || within(path, "framework/core/parallel."); }
 
 bool found(const std::string& text, const char* pattern) { return std::regex_search(text, std::regex(pattern)); }
@@ -187,6 +192,12 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
   const std::string bare = without_comments(text, true);
   if (!may_use_openmp(path) && (found(code, R"(#[ \t]*pragma[ \t]+omp\b)") || found(code, R"re(_Pragma\("omp\b)re"))) {
     broken("has an OpenMP pragma; they belong in the kernels folders and core/parallel");
+  }
+  if (!may_use_intrinsics(path) &&
+      (found(code, R"(#[ \t]*include[ \t]*<(\w*intrin|arm_\w+|riscv_vector|cpuid)\.h>)") ||
+       found(bare,
+             R"(\b(_mm\d*_\w+|__m(128|256|512)\w*|v(ld|st)[1-4]q?_\w+|__builtin_(ia32|cpu|aarch64)_\w+|asm)\b)"))) {
+    broken("uses instructions of one processor; they belong in the folders of framework/kernels/isa");
   }
   if (is_public(path) && found(bare, R"(#[ \t]*define\b)")) broken("is public and defines a macro");
   // Exception: the table that TEMPER_TRACE requests is printed at the end of the process.

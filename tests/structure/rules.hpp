@@ -1,7 +1,7 @@
 #pragma once
 
 // The rules of the project's structure that can be checked in the sources: which folder may include which, and where
-// external libraries, OpenMP, macros and printing are allowed.
+// external libraries, OpenMP, intrinsics, macros and printing are allowed.
 
 #include <string>
 #include <string_view>

@@ -5,16 +5,6 @@ namespace temper::kernels::TEMPER_ISA {
 
 namespace {
 
-void transpose_4x4(const float* x, Index stride_x, float* y, Index stride_y) {
-  __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + stride_x);
-  __m128 c = _mm_loadu_ps(x + 2 * stride_x), d = _mm_loadu_ps(x + 3 * stride_x);
-  _MM_TRANSPOSE4_PS(a, b, c, d);
-  _mm_storeu_ps(y, a);
-  _mm_storeu_ps(y + stride_y, b);
-  _mm_storeu_ps(y + 2 * stride_y, c);
-  _mm_storeu_ps(y + 3 * stride_y, d);
-}
-
 void transpose_tile(const float* x, Index rows, Index cols, Index stride_x, float* y, Index stride_y) {
   Index r = 0;
   for (; r + 4 <= rows; r += 4) {

@@ -14,18 +14,6 @@ static inline Vec polynomial(Vec x, float c0, float c1, Rest... rest) {
   return multiply_add(x, polynomial(x, c1, rest...), Vec(c0));
 }
 
-/// 2^n p for whole n from -126 to 128; the low bits of `shifted` are n. Multiplies twice, as 2^128 is not a float.
-static inline Vec scaled_by_power(Vec p, [[maybe_unused]] Vec n, [[maybe_unused]] Vec shifted) {
-#if defined(TEMPER_ISA_avx512)
-  return _mm512_scalef_ps(p, n);
-#else
-  using Whole = xsimd::batch<std::int32_t, Arch>;
-  const auto power = [](Whole exponent) { return bits_as<Vec>((exponent + Whole(127)) << 23); };
-  const Whole whole = bits_as<Whole>(shifted) - Whole(0x4b400000), half = whole >> 1;
-  return p * power(half) * power(whole - half);
-#endif
-}
-
 /// e^x within 1.5 units in the last place; 0 where that is below the smallest normal float, infinity above the largest,
 /// NaN for NaN.
 static inline Vec exponential(Vec x) {

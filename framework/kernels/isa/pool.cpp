@@ -7,33 +7,8 @@
 
 namespace temper::kernels::TEMPER_ISA {
 
-// Indices of a window's elements, stored as bytes and compared as floats.
+// Indices of a window's elements are stored as bytes and compared as floats.
 
-static inline Vec load(const std::uint8_t* p) {
-#if defined(TEMPER_ISA_avx512)
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-#elif defined(TEMPER_ISA_avx2)
-  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
-#else
-  int bytes;
-  __builtin_memcpy(&bytes, p, sizeof bytes);
-  const __m128i zero = _mm_setzero_si128(), words = _mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), zero);
-  return _mm_cvtepi32_ps(_mm_unpacklo_epi16(words, zero));
-#endif
-}
-static inline void store(std::uint8_t* p, Vec v) {
-#if defined(TEMPER_ISA_avx512)
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v)));
-#elif defined(TEMPER_ISA_avx2)
-  const __m256i numbers = _mm256_cvtps_epi32(v);
-  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(numbers), _mm256_extracti128_si256(numbers, 1));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
-#else
-  const __m128i numbers = _mm_cvtps_epi32(v), words = _mm_packs_epi32(numbers, numbers);
-  const int bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
-  __builtin_memcpy(p, &bytes, sizeof bytes);
-#endif
-}
 static inline Vec load_part(const std::uint8_t* p, Index count) {
   std::uint8_t bytes[width] = {};
   for (Index i = 0; i < count; ++i) bytes[i] = p[i];

@@ -13,12 +13,7 @@ float largest(const T* x, Index n) {
   Vec best(minus_infinity);
   for_each_vector(n, [&](Index i, Index count) { best = max_or_nan(best, load_upto(x + i, count, minus_infinity)); });
   if (xsimd::any(xsimd::isnan(best))) return __builtin_nanf("");
-  alignas(64) float lanes[width];
-  best.store_aligned(lanes);
-  __m128 four = _mm_load_ps(lanes);
-  for (Index i = 4; i < width; i += 4) four = _mm_max_ps(four, _mm_load_ps(lanes + i));
-  four = _mm_max_ps(four, _mm_movehl_ps(four, four));
-  return _mm_cvtss_f32(_mm_max_ss(four, _mm_shuffle_ps(four, four, 1)));
+  return largest_lane(best);
 }
 
 /// One contiguous line.

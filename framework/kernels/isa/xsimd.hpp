@@ -1,22 +1,11 @@
 #pragma once
 
 // xsimd, with one name here for each function that has another name or behaviour in some of its versions 8 to 14.
-// Included by isa.hpp, and like that compiled once per instruction set.
+// Included by the vectors.hpp of each instruction set, and like those compiled once for each.
 
 #include <xsimd/xsimd.hpp>
 
 namespace temper::kernels::TEMPER_ISA {
-
-#if defined(TEMPER_ISA_avx512)
-using Arch = xsimd::avx512bw;
-#elif defined(TEMPER_ISA_avx2)
-using Arch = xsimd::fma3<xsimd::avx2>;
-#else
-using Arch = xsimd::sse2;
-#endif
-
-using Vec = xsimd::batch<float, Arch>;
-using Mask = Vec::batch_bool_type;
 
 /// The same bits, reinterpreted as elements of another type.
 template <class To, class From>
@@ -28,7 +17,8 @@ static inline To bits_as(From x) {
 #endif
 }
 
-static inline float sum_of_lanes(Vec x) {
+template <class V>
+static inline float sum_of_lanes(V x) {
 #if XSIMD_VERSION_MAJOR >= 9
   return xsimd::reduce_add(x);
 #else
@@ -37,30 +27,16 @@ static inline float sum_of_lanes(Vec x) {
 }
 
 // Where either operand is NaN, xsimd::max and xsimd::min of floats return the second one up to version 13, and the
-// first one from 14 on.
+// first one from 14 on. So the kernels use max_or_second and min_or_second of vectors.hpp, or these.
 
-/// a > b ? a : b, so b where either is NaN.
-static inline Vec max_or_second(Vec a, Vec b) {
-#if defined(TEMPER_ISA_avx512)
-  return _mm512_max_ps(a, b);
-#elif defined(TEMPER_ISA_avx2)
-  return _mm256_max_ps(a, b);
-#else
-  return _mm_max_ps(a, b);
-#endif
-}
-/// a < b ? a : b, so b where either is NaN.
-static inline Vec min_or_second(Vec a, Vec b) {
-#if defined(TEMPER_ISA_avx512)
-  return _mm512_min_ps(a, b);
-#elif defined(TEMPER_ISA_avx2)
-  return _mm256_min_ps(a, b);
-#else
-  return _mm_min_ps(a, b);
-#endif
-}
 /// NaN where either is. isnan(a) and not a != a, which is false for NaN in xsimd 8 on AVX.
-static inline Vec max_or_nan(Vec a, Vec b) { return xsimd::select((a > b) | xsimd::isnan(a), a, b); }
-static inline Vec min_or_nan(Vec a, Vec b) { return xsimd::select((a < b) | xsimd::isnan(a), a, b); }
+template <class V>
+static inline V max_or_nan(V a, V b) {
+  return xsimd::select((a > b) | xsimd::isnan(a), a, b);
+}
+template <class V>
+static inline V min_or_nan(V a, V b) {
+  return xsimd::select((a < b) | xsimd::isnan(a), a, b);
+}
 
 }  // namespace temper::kernels::TEMPER_ISA

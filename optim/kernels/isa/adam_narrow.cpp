@@ -186,8 +186,8 @@ class Adam8Bit {
       step(i);
       if constexpr (waiting) store_codes(i);
     }
-    const float m_unit = largest_lane(m_largest) * unit_of_largest<m_mantissa>;
-    const float r_unit = largest_lane(r_largest) * unit_of_largest<r_mantissa>;
+    const float m_unit = largest_float(m_largest) * unit_of_largest<m_mantissa>;
+    const float r_unit = largest_float(r_largest) * unit_of_largest<r_mantissa>;
     *c.m_unit = m_unit;
     *c.r_unit = r_unit / s.root;
     next.m_codes = c.m;

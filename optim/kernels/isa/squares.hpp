@@ -6,22 +6,7 @@
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
-using Double = xsimd::batch<double, Arch>;
-
-/// The lower and the upper half in double.
-struct Halves {
-  Double low, high;
-};
-
-static inline Halves widen(Vec x) {
-#if defined(TEMPER_ISA_avx512)
-  return {Double(_mm512_cvtps_pd(_mm512_castps512_ps256(x))), Double(_mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)))};
-#elif defined(TEMPER_ISA_avx2)
-  return {Double(_mm256_cvtps_pd(_mm256_castps256_ps128(x))), Double(_mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)))};
-#else
-  return {Double(_mm_cvtps_pd(x)), Double(_mm_cvtps_pd(_mm_movehl_ps(x, x)))};
-#endif
-}
+using kernels::TEMPER_ISA::widen;
 
 /// Adds products into 32 lanes on every instruction set, so that the order of the additions, and with it the bits of
 /// the sum, do not depend on the width of a vector.

@@ -8,8 +8,9 @@
 
 namespace temper::optim_kernels::TEMPER_ISA {
 
-using kernels::TEMPER_ISA::Arch;
 using kernels::TEMPER_ISA::bits_as;
+using kernels::TEMPER_ISA::Double;
+using kernels::TEMPER_ISA::Int;
 using kernels::TEMPER_ISA::load;
 using kernels::TEMPER_ISA::load_part;
 using kernels::TEMPER_ISA::max_or_nan;
