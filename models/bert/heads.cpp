@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include <temper/autograd/ops/activation.hpp>
-#include <temper/autograd/ops/arrange.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/arrange.hpp>
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/embedding.hpp>
 #include <temper/autograd/ops/loss.hpp>
@@ -23,14 +23,13 @@ void initialize(const nn::Linear& layer, const BertConfig& config) {
   for (const Parameter& parameter : layer.parameters()) initialize_bert(parameter, config.init_deviation);
 }
 
-/// The mean of the features [N, T, E] of the tokens that are not padding: [N, E].
+}  // namespace
+
 Tensor mean_of_tokens(const Tensor& features, const Tensor& mask) {
-  if (!mask.defined()) return mean(features, 1);
+  if (!mask.defined()) return to(mean(features, 1), Dtype::f32);
   const Tensor visible = to(mask, Dtype::f32), weights = visible / sum(visible, 1, {.keepdim = true});
   return squeeze(matmul(unsqueeze(weights, 1), to(features, Dtype::f32)), 1);
 }
-
-}  // namespace
 
 BertForMaskedLM::BertForMaskedLM(const BertConfig& config)
     : bert(config),

@@ -9,4 +9,7 @@ void write_onnx(const std::filesystem::path& folder);
 /// Writes folders for Hugging Face's transformers, with tokens and logits.
 void write_folders(const std::filesystem::path& folder);
 
+/// The largest difference of the embeddings that a model of Hugging Face's gives of recorded tokens from recorded ones.
+double compare_embeddings(const std::filesystem::path& model, const std::filesystem::path& recorded);
+
 }  // namespace temper::exchange
