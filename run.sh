@@ -41,7 +41,7 @@ pages in a headless Chromium.
 bench measures. WHAT is limits (what the machine can do), optim (the optimizers' step), ops (single operations), sparse
 (a step of tables whose gradients are rows), compare (training steps beside LibTorch's), scale (how a training step grows),
 lengths (what it costs that each step has another length), cliffs (sizes at which a layer is slower than its neighbours),
-loader (examples a second beside PyTorch's DataLoader), overheads (of an operation, of compiling, starting and building) or
+loader (examples a second beside PyTorch's DataLoader), adapters (the memory of LoRA), overheads (of an operation, of compiling, starting and building) or
 check (whether ratios are still as recorded). optim, ops, sparse, compare and check need LibTorch, loader PyTorch.
 ./run.sh bench WHAT --help lists the options.
 END
@@ -52,11 +52,11 @@ esac
 # run_bench WHAT [options]: builds the benchmarks, with LibTorch's side if they compare with it, and runs them.
 run_bench() {
   local what=${1-}
-  [[ " limits optim ops sparse compare scale lengths cliffs loader overheads check " == *" $what "* ]] ||
-    die "there is no benchmark '$what'; there are: limits, optim, ops, sparse, compare, scale, lengths, cliffs, loader, overheads, check"
+  [[ " limits optim ops sparse compare scale lengths cliffs loader adapters overheads check " == *" $what "* ]] ||
+    die "there is no benchmark '$what'; there are: limits, optim, ops, sparse, compare, scale, lengths, cliffs, loader, adapters, overheads, check"
   need_packages "${build_packages[@]}" "${bench_packages[@]}"
   local cache=$root/build/bench/CMakeCache.txt
-  if [[ " limits scale lengths cliffs loader overheads " != *" $what "* ]]; then
+  if [[ " limits scale lengths cliffs loader adapters overheads " != *" $what "* ]]; then
     need_packages "${bench_torch_packages[@]}"
     [[ -e $cache && $(<"$cache") == *TEMPER_BENCH_TORCH:BOOL=ON* ]] || configure bench -DTEMPER_BENCH_TORCH=ON
   fi
@@ -68,6 +68,10 @@ run_bench() {
     loader)
       [[ " $* " == *" --python"* ]] || need_packages "${bench_loader_packages[@]}"
       build bench loader-temper
+      ;;
+    adapters)
+      build bench overheads-adapters
+      exec "$root/build/bench/bin/overheads-adapters" "${@:2}"
       ;;
     overheads) build bench bench-ops overheads-tiny temper-mlp ;;
     check) build bench compare bench-optim ;;

@@ -35,6 +35,7 @@
 #include <temper/data/wordnet.hpp>
 #include <temper/io/checkpoint.hpp>
 #include <temper/io/numpy.hpp>
+#include <temper/io/onnx.hpp>
 #include <temper/io/records.hpp>
 #include <temper/io/save.hpp>
 #include <temper/io/shards.hpp>

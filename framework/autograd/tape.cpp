@@ -213,7 +213,7 @@ bool recording(std::initializer_list<Tensor> inputs) {
 
 Tensor stop_gradient(const Tensor& x) {
   if (!x.defined()) fail<ValueError>("stop_gradient: input is an undefined tensor");
-  return detail::alias(x, x.shape());
+  return record("stop_gradient", detail::alias(x, x.shape()), {x});
 }
 
 Saved::Saved(const Tensor& tensor, std::uint32_t needed_by) : tensor_(tensor), needed_by_(needed_by) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include <temper/autograd/operation.hpp>
 #include <temper/autograd/parameter.hpp>
 #include <temper/core/trace.hpp>
 #include <temper/tensor/tensor.hpp>
@@ -229,15 +230,17 @@ inline constexpr bool is_differentiable<Differentiable<Backward>> = true;
 ///       if (gradients.wants(1)) gradients.give(1, mul(dy, a));
 ///     });
 ///
-/// `name` must be a string literal. `y` is a new tensor; it is returned. Nothing happens when no tape records or no
-/// input is on it. The backward function runs at most once, unrecorded, when a gradient reaches y and leads on to some
-/// input, and is destroyed at once; one marked differentiable() may run for Tape::gradient(y, x) before, recorded.
-/// Throws: TapeError for an input that was changed in place since it was recorded.
+/// The operation is a name, which must be a string literal, or a name with attributes; see Operation. `y` is a new
+/// tensor; it is returned. Nothing happens when no tape records or no input is on it. The backward function runs at
+/// most once, unrecorded, when a gradient reaches y and leads on to some input, and is destroyed at once; one marked
+/// differentiable() may run for Tape::gradient(y, x) before, recorded. Throws: TapeError for an input that was changed
+/// in place since it was recorded.
 template <std::invocable<const Tensor&, Gradients&> Backward>
-Tensor record(const char* name, Tensor y, std::span<const Tensor> inputs, Backward backward) {
+Tensor record(const Operation& operation, Tensor y, std::span<const Tensor> inputs, Backward backward) {
   static_assert(alignof(Backward) <= 16);
-  if (detail::tracing()) detail::trace_recorded(name, y, inputs);
-  if (void* space = detail::begin_record(name, inputs, sizeof(Backward))) {
+  if (detail::tracing()) detail::trace_recorded(operation.name, y, inputs);
+  if (detail::listening()) detail::tell(operation, y, inputs);
+  if (void* space = detail::begin_record(operation.name, inputs, sizeof(Backward))) {
     detail::end_record(
         y,
         {new (space) Backward(std::move(backward)),
@@ -247,8 +250,13 @@ Tensor record(const char* name, Tensor y, std::span<const Tensor> inputs, Backwa
   return y;
 }
 template <std::invocable<const Tensor&, Gradients&> Backward>
-Tensor record(const char* name, Tensor y, std::initializer_list<Tensor> inputs, Backward backward) {
-  return record(name, std::move(y), std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(backward));
+Tensor record(const Operation& operation, Tensor y, std::initializer_list<Tensor> inputs, Backward backward) {
+  return record(operation, std::move(y), std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(backward));
+}
+/// The same for an operation through which no gradient flows: y is a constant to the tape, and not to an export.
+inline Tensor record(const Operation& operation, Tensor y, std::initializer_list<Tensor> inputs) {
+  if (detail::listening()) detail::tell(operation, y, {inputs.begin(), inputs.size()});
+  return y;
 }
 
 /// `x` as a constant, in the same memory: no gradient flows through the result.

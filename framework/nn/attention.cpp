@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <temper/autograd/ops/logical.hpp>
 #include <temper/autograd/ops/matmul.hpp>
 #include <temper/autograd/ops/shape.hpp>
 
@@ -45,19 +46,7 @@ Tensor combined(const AttentionMasks& masks, const Shape& scores) {
   if (!masks.visible.defined()) return keys.defined() ? keys.view({scores[0], 1, 1, scores[3]}) : Tensor();
   const Tensor visible = with_four_axes(masks.visible, scores);
   if (!keys.defined()) return visible;
-  const std::int64_t heads = visible.size(1), rows = visible.size(2), columns = visible.size(3);
-  Tensor both = empty({scores[0], heads, rows, scores[3]}, Dtype::boolean);
-  bool* out = both.mutable_data<bool>();
-  const bool *pairs = visible.data<bool>(), *present = keys.data<bool>();
-  for (std::int64_t n = 0; n < scores[0]; ++n) {
-    for (std::int64_t row = 0; row < heads * rows; ++row) {
-      const bool* line = pairs + ((visible.size(0) == 1 ? 0 : n) * heads * rows + row) * columns;
-      for (std::int64_t s = 0; s < scores[3]; ++s) {
-        *out++ = line[columns == 1 ? 0 : s] && present[n * scores[3] + s];
-      }
-    }
-  }
-  return both;
+  return logical_and(visible, keys.view({scores[0], 1, 1, scores[3]}));
 }
 
 /// projected[i] of [count, ...], sharing memory.

@@ -4,6 +4,7 @@
 
 #include <temper/autograd/ops/activation.hpp>
 #include <temper/autograd/ops/arithmetic.hpp>
+#include <temper/autograd/ops/arrange.hpp>
 #include <temper/autograd/ops/cast.hpp>
 #include <temper/autograd/ops/embedding.hpp>
 #include <temper/autograd/ops/loss.hpp>
@@ -22,21 +23,13 @@ void initialize(const nn::Linear& layer, const BertConfig& config) {
   for (const Parameter& parameter : layer.parameters()) initialize_bert(parameter, config.init_deviation);
 }
 
-/// The mean of the features [N, T, E] of the tokens that are not padding: [N, E].
-Tensor mean_of_tokens(const Tensor& features, const Tensor& mask) {
-  if (!mask.defined()) return mean(features, 1);
-  // Computes the mean as a product with weights [N, 1, T].
-  Tensor weights = zeros({mask.size(0), 1, mask.size(1)});
-  float* weight = weights.mutable_data<float>();
-  const bool* visible = mask.data<bool>();
-  for (std::int64_t n = 0; n < mask.size(0); ++n, visible += mask.size(1), weight += mask.size(1)) {
-    const auto count = std::count(visible, visible + mask.size(1), true);
-    for (std::int64_t t = 0; t < mask.size(1); ++t) weight[t] = visible[t] ? 1.0f / static_cast<float>(count) : 0.0f;
-  }
-  return reshape(matmul(weights, to(features, Dtype::f32)), {mask.size(0), features.size(2)});
-}
-
 }  // namespace
+
+Tensor mean_of_tokens(const Tensor& features, const Tensor& mask) {
+  if (!mask.defined()) return to(mean(features, 1), Dtype::f32);
+  const Tensor visible = to(mask, Dtype::f32), weights = visible / sum(visible, 1, {.keepdim = true});
+  return squeeze(matmul(unsqueeze(weights, 1), to(features, Dtype::f32)), 1);
+}
 
 BertForMaskedLM::BertForMaskedLM(const BertConfig& config)
     : bert(config),

@@ -33,14 +33,12 @@ Tensor step_embedding(const Tensor& times, std::int64_t features) {
     throw ValueError("step_embedding: " + std::to_string(features) + " features, expected an even number from 4 on");
   }
   const std::int64_t half = features / 2;
-  Tensor angles = empty({times.size(0), half});
-  float* at = angles.mutable_data<float>();
-  for (const std::int64_t t : times.values<std::int64_t>()) {
-    for (std::int64_t i = 0; i < half; ++i) {
-      const double frequency = std::pow(1e-4, static_cast<double>(i) / static_cast<double>(half - 1));
-      *at++ = static_cast<float>(static_cast<double>(t) * frequency);
-    }
+  Tensor frequencies = empty({half});
+  for (std::int64_t i = 0; i < half; ++i) {
+    const double share = static_cast<double>(i) / static_cast<double>(half - 1);
+    frequencies.mutable_data<float>()[i] = static_cast<float>(std::pow(1e-4, share));
   }
+  const Tensor angles = unsqueeze(to(times, Dtype::f32), -1) * frequencies;
   return concat({sin(angles), cos(angles)}, 1);
 }
 

@@ -1,11 +1,63 @@
 #include <temper/models/import/bert.hpp>
 
 #include <initializer_list>
+#include <string>
 #include <utility>
+
+#include <temper/io/shards.hpp>
+
+#include "models/import/config_internal.hpp"
 
 namespace temper::models {
 
 namespace {
+
+using nlohmann::json;
+
+BertConfig parse(const json& object, std::string& problems) {
+  detail::ConfigReader reader(object, problems);
+  if (reader.text("model_type", "bert") != "bert") reader.expected("model_type", "bert");
+  if (reader.text("hidden_act", "gelu") != "gelu") reader.expected("hidden_act", "gelu");
+  if (reader.text("position_embedding_type", "absolute") != "absolute") {
+    reader.expected("position_embedding_type", "absolute");
+  }
+  if (reader.flag("is_decoder", false)) reader.expected("is_decoder", "false");
+  const double dropout = reader.number("hidden_dropout_prob", 0.1);
+  if (reader.number("attention_probs_dropout_prob", dropout) != dropout) {
+    reader.expected("attention_probs_dropout_prob", "what hidden_dropout_prob is");
+  }
+  return {.vocabulary = reader.size("vocab_size", 30522),
+          .positions = reader.size("max_position_embeddings", 512),
+          .token_types = reader.size("type_vocab_size", 2),
+          .layers = reader.size("num_hidden_layers", 12),
+          .heads = reader.size("num_attention_heads", 12),
+          .width = reader.size("hidden_size", 768),
+          .hidden = reader.size("intermediate_size", 3072),
+          .dropout = dropout,
+          .eps = static_cast<float>(reader.number("layer_norm_eps", 1e-12)),
+          .init_deviation = reader.number("initializer_range", 0.02)};
+}
+
+/// Writes a folder of a BERT; `head` begins the names of what is not of the encoder.
+template <class Model>
+void save(const std::filesystem::path& folder, const Model& model, const BertConfig& config, const char* architecture,
+          const char* head, const json& more = json::object()) {
+  Tensors tensors;
+  for (auto& [name, tensor] : export_tensors(state_dict(model), bert_map(model))) {
+    tensors.emplace(head == nullptr || name.starts_with(head) ? name : "bert." + name, tensor);
+  }
+  save_shards(folder, tensors, {}, {{"format", "pt"}});
+  json text = {{"architectures", {architecture}},       {"model_type", "bert"},
+               {"vocab_size", config.vocabulary},       {"max_position_embeddings", config.positions},
+               {"type_vocab_size", config.token_types}, {"num_hidden_layers", config.layers},
+               {"num_attention_heads", config.heads},   {"hidden_size", config.width},
+               {"intermediate_size", config.hidden},    {"hidden_act", "gelu"},
+               {"hidden_dropout_prob", config.dropout}, {"attention_probs_dropout_prob", config.dropout},
+               {"layer_norm_eps", config.eps},          {"initializer_range", config.init_deviation},
+               {"tie_word_embeddings", true},           {"pad_token_id", 0}};
+  text.update(more);
+  detail::write_config(folder, text);
+}
 
 /// Buffers, and the heads of pretraining.
 bool is_pretraining_only(std::string_view name) {
@@ -81,6 +133,31 @@ ImportMap bert_map(const BertForQuestionAnswering& model) {
   ImportMap map = encoder_map(model.bert, "bert.");
   add_layer(map, "outputs", "qa_outputs");
   return map;
+}
+
+BertConfig read_bert_config(const std::filesystem::path& path) { return detail::read_config(path, "Bert", parse); }
+
+void save_bert(const std::filesystem::path& folder, const Bert& model) {
+  save(folder, model, model.config(), "BertModel", nullptr);
+}
+
+void save_bert(const std::filesystem::path& folder, const BertForMaskedLM& model) {
+  save(folder, model, model.bert.config(), "BertForMaskedLM", "cls.");
+}
+
+void save_bert(const std::filesystem::path& folder, const BertForClassification& model) {
+  if (model.pooling() != BertPooling::first) {
+    fail<ValueError>("save_bert: a classifier by the mean of the features, which Hugging Face's BERT does not have");
+  }
+  json labels;
+  for (std::int64_t i = 0; i < model.classifier.weight.shape()[0]; ++i) {
+    labels[std::to_string(i)] = "LABEL_" + std::to_string(i);
+  }
+  save(folder, model, model.bert.config(), "BertForSequenceClassification", "classifier.", {{"id2label", labels}});
+}
+
+void save_bert(const std::filesystem::path& folder, const BertForQuestionAnswering& model) {
+  save(folder, model, model.bert.config(), "BertForQuestionAnswering", "qa_outputs.");
 }
 
 }  // namespace temper::models

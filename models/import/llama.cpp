@@ -1,78 +1,24 @@
 #include <temper/models/import/llama.hpp>
 
 #include <algorithm>
-#include <cmath>
-#include <nlohmann/json.hpp>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include <temper/io/shards.hpp>
 
 #include "framework/core/format_internal.hpp"
-#include "framework/data/file_internal.hpp"
-#include "framework/io/atomic_file_internal.hpp"
+#include "models/import/config_internal.hpp"
 
 namespace temper::models {
 
 namespace {
 
+using detail::ConfigReader;
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t max_config_bytes = 1 << 20;
-constexpr double max_size = 1 << 28;  // of any size in a configuration
-
-/// Reads the entries of an object, and gathers what is wrong with them.
-class Reader {
- public:
-  Reader(const json& object, std::string& problems) : object_(object), problems_(problems) {}
-
-  /// The entry, or null when it is not there or null.
-  const json& at(std::string_view key) const {
-    static const json null;
-    const auto found = object_.find(key);
-    return found == object_.end() ? null : *found;
-  }
-  double number(std::string_view key, double missing) {
-    const json& value = at(key);
-    if (value.is_null()) return missing;
-    if (value.is_number()) return value.get<double>();
-    expected(key, "a number");
-    return missing;
-  }
-  std::int64_t size(std::string_view key, std::int64_t missing) {
-    const double value = number(key, static_cast<double>(missing));
-    if (value >= 0 && value <= max_size && value == std::floor(value)) return static_cast<std::int64_t>(value);
-    expected(key, "a whole number from 0 to 2^28");
-    return missing;
-  }
-  bool flag(std::string_view key, bool missing) {
-    const json& value = at(key);
-    if (value.is_null()) return missing;
-    if (value.is_boolean()) return value.get<bool>();
-    expected(key, "true or false");
-    return missing;
-  }
-  std::string text(std::string_view key, std::string missing) {
-    const json& value = at(key);
-    if (value.is_null()) return missing;
-    if (value.is_string()) return value.get<std::string>();
-    expected(key, "a text");
-    return missing;
-  }
-  void expected(std::string_view key, std::string_view what) {
-    const std::string found = at(key).dump(-1, ' ', false, json::error_handler_t::replace);
-    problems_ += fmt::format("\n  {} is {}, expected {}", key, detail::printable(found), what);
-  }
-
- private:
-  const json& object_;
-  std::string& problems_;
-};
-
 /// The scaling of positions: of older files "rope_scaling" beside "rope_theta", of newer ones "rope_parameters".
-RotaryTableOptions read_rotary(Reader& config, std::string& problems) {
+RotaryTableOptions read_rotary(ConfigReader& config, std::string& problems) {
   RotaryTableOptions options{.base = config.number("rope_theta", 10000.0)};
   const std::string_view key = config.at("rope_parameters").is_null() ? "rope_scaling" : "rope_parameters";
   const json& object = config.at(key);
@@ -81,7 +27,7 @@ RotaryTableOptions read_rotary(Reader& config, std::string& problems) {
     config.expected(key, "an object");
     return options;
   }
-  Reader reader(object, problems);
+  ConfigReader reader(object, problems);
   options.base = reader.number("rope_theta", options.base);
   const std::string type = reader.text("rope_type", reader.text("type", "default"));
   if (type == "linear") {
@@ -99,7 +45,7 @@ RotaryTableOptions read_rotary(Reader& config, std::string& problems) {
 }
 
 LlamaConfig parse(const json& object, std::string& problems) {
-  Reader reader(object, problems);
+  ConfigReader reader(object, problems);
   const std::string type = reader.text("model_type", "");
   const bool qwen = type == "qwen2", mistral = type == "mistral";
   if (!qwen && !mistral && type != "llama") reader.expected("model_type", "llama, mistral or qwen2");
@@ -130,7 +76,7 @@ LlamaConfig parse(const json& object, std::string& problems) {
   return config;
 }
 
-std::string config_text(const LlamaConfig& config, std::int64_t end) {
+json config_of(const LlamaConfig& config, std::int64_t end) {
   const bool qwen = config.qkv_bias && !config.output_bias;
   json scaling = {{"rope_type", "default"}, {"rope_theta", config.rotary.base}};
   if (config.rotary.factor != 1.0) {
@@ -167,24 +113,12 @@ std::string config_text(const LlamaConfig& config, std::int64_t end) {
   }
   // Readers older than "rope_parameters" look here, and do not know "default".
   text["rope_scaling"] = scaling["rope_type"] == "default" ? json() : scaling;
-  return text.dump(2) + "\n";
+  return text;
 }
 
 }  // namespace
 
-LlamaConfig read_llama_config(const fs::path& path) {
-  std::error_code ignored;
-  const fs::path file = fs::is_directory(path, ignored) ? path / "config.json" : path;
-  const std::string text = detail::read_text(file, max_config_bytes);
-  return detail::with_path(file, [&] {
-    const json object = json::parse(text, nullptr, false);
-    if (!object.is_object()) fail<FileError>("not a JSON object");
-    std::string problems;
-    const LlamaConfig config = parse(object, problems);
-    if (!problems.empty()) fail<FileError>("a model that Llama cannot be:{}", problems);
-    return config;
-  });
-}
+LlamaConfig read_llama_config(const fs::path& path) { return detail::read_config(path, "Llama", parse); }
 
 ImportMap llama_map(const LlamaConfig& config) {
   ImportMap map{.rules = {{.ours = "token_embedding.weight", .theirs = {"model.embed_tokens.weight"}},
@@ -234,10 +168,7 @@ void save_llama(const fs::path& folder, const Llama& model, std::int64_t end) {
         "save_llama: qkv_bias and feed_forward_bias without output_bias, which no published architecture has");
   }
   save_shards(folder, export_tensors(state_dict(model), llama_map(config)), {}, {{"format", "pt"}});
-  const std::string text = config_text(config, end);
-  detail::AtomicFile file(folder / "config.json");
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  detail::write_config(folder, config_of(config, end));
 }
 
 }  // namespace temper::models

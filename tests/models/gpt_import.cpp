@@ -78,11 +78,15 @@ TEST_CASE("a model exported to Hugging Face's layout and imported again is the s
   const temper_test::Folder folder;
   const Gpt model(plain);
   Gpt other(plain);
-  models::save_gpt2(folder.path() / "gpt2.safetensors", model);
-  const Tensors stored = load_tensors(folder.path() / "gpt2.safetensors").tensors;
-  CHECK(stored.find("h.1.attn.c_attn.weight")->second.shape() == Shape{24, 72});
-  CHECK(stored.find("h.1.mlp.c_fc.weight")->second.shape() == Shape{24, 96});
-  models::load_gpt2(folder.path() / "gpt2.safetensors", other);
+  models::save_gpt2(folder / "gpt2", model, 5);
+  const Tensors stored = load_tensors(folder / "gpt2").tensors;
+  CHECK(stored.at("transformer.h.1.attn.c_attn.weight").shape() == Shape{24, 72});
+  CHECK(stored.at("transformer.h.1.mlp.c_fc.weight").shape() == Shape{24, 96});
+  const models::GptConfig config = models::read_gpt2_config(folder / "gpt2");
+  CHECK(config.context == plain.context);
+  CHECK(config.heads == plain.heads);
+  CHECK(config.tied == plain.tied);
+  models::load_gpt2(folder / "gpt2", other);
   const Tensors ours = state_dict(model), theirs = state_dict(other);
   for (const auto& [name, tensor] : ours) {
     CAPTURE(name);

@@ -22,7 +22,8 @@ Tensor softmax_over(const char* name, const Tensor& x, int axis, bool log) {
   if (kernels::softmax(x.data<float>(), view.outer, view.size, view.inner, log, y.mutable_data<float>())) {
     fail<ValueError>("{}: input {} has a line of nothing but -inf along axis {}", name, x.shape(), axis);
   }
-  return record(name, y, {x}, differentiable([view, log, axis, y = save(y)](const Tensor& dy, Gradients& gradients) {
+  return record({name, {{"axis", axis}}}, y, {x},
+                differentiable([view, log, axis, y = save(y)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) {
                     const auto total = [axis](const Tensor& terms) { return sum(terms, {axis}, {.keepdim = true}); };
                     return gradients.give(0, log ? dy - exp(y) * total(dy) : y * (dy - total(dy * y)));

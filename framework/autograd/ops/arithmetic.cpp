@@ -81,8 +81,8 @@ Tensor detail::affine(const char* name, const Tensor& x, double factor, double s
   if (is_integer(x)) return integer_affine(name, x, factor, shift);
   require_float(name, "input", x);
   const auto slope = static_cast<float>(factor);
-  return record(name, temper::affine(x, slope, static_cast<float>(shift)), {x},
-                differentiable([slope](const Tensor& dy, Gradients& gradients) {
+  return record({name, {{"factor", factor}, {"shift", shift}}}, temper::affine(x, slope, static_cast<float>(shift)),
+                {x}, differentiable([slope](const Tensor& dy, Gradients& gradients) {
                   gradients.give(0, slope == 1.0f ? dy : affine("mul", dy, slope, nothing));
                 }));
 }
@@ -95,9 +95,9 @@ Tensor detail::over(const Tensor& x, double number) {
     kernels::parametric(kernels::Parametric::over, x.data<T>(), static_cast<float>(number), 0.0f, y.mutable_data<T>(),
                         x.numel());
   });
-  return record("div", y, {x}, differentiable([number](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, over(dy, number));
-                }));
+  return record(
+      {"div", {{"divisor", number}}}, y, {x},
+      differentiable([number](const Tensor& dy, Gradients& gradients) { gradients.give(0, over(dy, number)); }));
 }
 
 Tensor detail::under(const Tensor& x, double number) {
@@ -189,7 +189,8 @@ Tensor pow(const Tensor& base, double exponent) {
   if (exponent != 2.0) return pow(base, scalar(static_cast<float>(exponent)));
   require("pow", "base", base);
   const Tensor y = compute(Binary::mul, base, base, base.shape());
-  return record("pow", y, {base}, differentiable([x = save(base)](const Tensor& dy, Gradients& gradients) {
+  return record({"pow", {{"exponent", exponent}}}, y, {base},
+                differentiable([x = save(base)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) return gradients.give(0, mul(dy, detail::affine("mul", x, 2.0, nothing)));
                   Tensor dx = compute(Binary::mul, dy, x, dy.shape());
                   kernels::affine(dx.data<float>(), 2.0f, 0.0f, dx.mutable_data<float>(), dx.numel());

@@ -24,10 +24,10 @@ using kernels::Strided;
 namespace {
 
 /// Records the elements of x that `from` says, no two the same.
-Tensor strided(const char* name, const Tensor& x, const Strided& from, const Shape& shape) {
+Tensor strided(const Operation& operation, const Tensor& x, const Strided& from, const Shape& shape) {
   Tensor y = empty(shape, x.dtype());
   kernels::copy_from_strided(bytes_of(x).data(), from, shape, element_bytes(x), mutable_bytes_of(y).data());
-  return record(name, y, {x}, [from, x = x.shape()](const Tensor& dy, Gradients& gradients) {
+  return record(operation, y, {x}, [from, x = x.shape()](const Tensor& dy, Gradients& gradients) {
     Tensor dx = dy.numel() == x.numel() ? empty(x, dy.dtype()) : zeros(x, dy.dtype());
     kernels::copy_to_strided(bytes_of(dy).data(), dy.shape(), from, element_bytes(dy), mutable_bytes_of(dx).data());
     gradients.give(0, dx);
@@ -49,7 +49,7 @@ Tensor triangle(const Tensor& x, std::int64_t diagonal, bool lower) {
 Tensor recorded_triangle(const char* name, const Tensor& x, std::int64_t diagonal, bool lower) {
   require_defined(name, "input", x);
   if (x.rank() < 2) fail<ShapeError>("{}: input {}, expected [..., rows, columns]", name, x.shape());
-  return record(name, triangle(x, diagonal, lower), {x},
+  return record({name, {{"diagonal", diagonal}}}, triangle(x, diagonal, lower), {x},
                 [=](const Tensor& dy, Gradients& gradients) { gradients.give(0, triangle(dy, diagonal, lower)); });
 }
 
@@ -119,7 +119,8 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end, st
   Strided from = kernels::dense(x.shape());
   from.offset = first * stride_along(from, along);
   stride_along(from, along) *= step;
-  return strided("slice", x, from, x.shape().resized(along, chunk_count(last - first, step)));
+  return strided({"slice", {{"axis", along}, {"begin", first}, {"step", step}}}, x, from,
+                 x.shape().resized(along, chunk_count(last - first, step)));
 }
 
 Tensor flip(const Tensor& x, const Axes& axes) {
@@ -135,7 +136,7 @@ Tensor flip(const Tensor& x, const Axes& axes) {
     from.offset += (x.size(along) - 1) * stride;
     stride = -stride;
   }
-  return strided("flip", x, from, x.shape());
+  return strided({"flip", {{"axes", axes}}}, x, from, x.shape());
 }
 
 Tensor roll(const Tensor& x, std::int64_t shift, int axis) {
@@ -143,9 +144,9 @@ Tensor roll(const Tensor& x, std::int64_t shift, int axis) {
   const int along = require_axis("roll", "input", x, axis);
   const std::int64_t size = std::max<std::int64_t>(1, x.size(along)), moved = (shift % size + size) % size;
   const std::int64_t first = (size - moved) % size;
-  return record("roll", rolled(x, along, first), {x}, [along, moved](const Tensor& dy, Gradients& gradients) {
-    gradients.give(0, rolled(dy, along, moved));
-  });
+  return record(
+      {"roll", {{"axis", along}, {"begin", first}}}, rolled(x, along, first), {x},
+      [along, moved](const Tensor& dy, Gradients& gradients) { gradients.give(0, rolled(dy, along, moved)); });
 }
 
 Tensor tile(const Tensor& x, std::span<const std::int64_t> repeats) {
@@ -202,7 +203,7 @@ Tensor one_hot(const Tensor& labels, std::int64_t classes) {
     row[label] = 1;
     row += classes;
   }
-  return y;
+  return record("one_hot", y, {labels});
 }
 
 Tensor arange(std::int64_t begin, std::int64_t end, std::int64_t step) {

@@ -86,7 +86,14 @@ Tensor attend(const char* name, const kernels::Attention& task, const Tensor& q,
                                  {y.mutable_data<T>(), at.y}, stats.mutable_data<float>());
   });
   require_seeing(name, blind, rows, options.empty_rows);
-  return record(name, y, {q, k, v, options.bias},
+  return record({name,
+                 {{"scale", task.scale},
+                  {"causal", options.causal},
+                  {"window", {options.window.left, options.window.right}},
+                  {"mask", options.mask},
+                  {"empty_rows", options.empty_rows},
+                  {"offsets", offsets}}},
+                y, {q, k, v, options.bias},
                 [=, q = save(q), k = save(k), v = save(v), y = save(y), mask = save(options.mask),
                  bias = save(options.bias), offsets = save(offsets)](const Tensor& dy, Gradients& gradients) {
                   // Written to new tensors, not into the gradients gathered so far: all inputs may be one tensor.
@@ -178,7 +185,14 @@ Tensor self_attention(const Tensor& projected, std::int64_t heads, const Attenti
                                  stats.mutable_data<float>());
   });
   require_seeing(name, blind, {batch, heads, tokens}, options.empty_rows);
-  return record(name, y, {projected, options.bias},
+  return record({name,
+                 {{"heads", heads},
+                  {"scale", task.scale},
+                  {"causal", options.causal},
+                  {"window", {options.window.left, options.window.right}},
+                  {"mask", options.mask},
+                  {"empty_rows", options.empty_rows}}},
+                y, {projected, options.bias},
                 [=, x = save(projected), y = save(y), mask = save(options.mask), bias = save(options.bias)](
                     const Tensor& dy, Gradients& gradients) {
                   Tensor dx, dbias;

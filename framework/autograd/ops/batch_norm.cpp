@@ -76,7 +76,12 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
                           y.mutable_data<T>());
     });
   }
-  return record(name, y, {x, weight, bias, residual},
+  return record({name,
+                 {{"eps", options.eps},
+                  {"running_mean", running_mean},
+                  {"running_var", running_var},
+                  {"training", own_statistics}}},
+                y, {x, weight, bias, residual},
                 [x = own_statistics ? save(x, {0, 1}) : save(x, {1}), weight = save(weight), mean = save(mean), inverse,
                  y = relu ? save(y) : Saved(), shape, own_statistics](const Tensor& dy, Gradients& gradients) {
                   Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();

@@ -41,13 +41,14 @@ Tensor to(const Tensor& x, Dtype dtype) {
                       dtype);
     }
     const Tensor numbers = detail::converted(x, Dtype::f32);
-    if (dtype == Dtype::boolean) return cast_to<float, bool>(numbers);
+    if (dtype == Dtype::boolean) return record("to", cast_to<float, bool>(numbers), {x});
     require_whole(numbers);
-    return cast_to<float, std::int64_t>(numbers);
+    return record("to", cast_to<float, std::int64_t>(numbers), {x});
   }
-  if (dtype == Dtype::i64) return cast_to<bool, std::int64_t>(x);
-  if (dtype == Dtype::boolean) return cast_to<std::int64_t, bool>(x);
-  return detail::converted(x.dtype() == Dtype::i64 ? cast_to<std::int64_t, float>(x) : cast_to<bool, float>(x), dtype);
+  if (dtype == Dtype::i64) return record("to", cast_to<bool, std::int64_t>(x), {x});
+  if (dtype == Dtype::boolean) return record("to", cast_to<std::int64_t, bool>(x), {x});
+  const Tensor y = x.dtype() == Dtype::i64 ? cast_to<std::int64_t, float>(x) : cast_to<bool, float>(x);
+  return record("to", detail::converted(y, dtype), {x});
 }
 
 }  // namespace temper

@@ -30,7 +30,7 @@ Tensor compare(const char* name, Compare op, const Tensor& a, const Tensor& b, b
   } else {
     compare<std::int64_t>(op, first, second, y);
   }
-  return y;
+  return record(name, y, {a, b});
 }
 
 Tensor choose(const Tensor& condition, const Tensor& a, const Tensor& b, const Shape& shape) {
@@ -62,7 +62,7 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   detail::require_defined("where", "a", a);
   detail::require("where", "b", b, a.dtype());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
-  return record("where", choose(condition, a, b, shape), {a, b},
+  return record({"where", {{"condition", condition}}}, choose(condition, a, b, shape), {a, b},
                 differentiable([condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy,
                                                                                            Gradients& gradients) {
                   const Tensor zero = zeros({}, dy.dtype());

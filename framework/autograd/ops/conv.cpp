@@ -99,7 +99,12 @@ Tensor convolved(const kernels::Conv2d& shape, const Tensor& x, const Tensor& we
     kernels::conv2d(shape, x.data<T>(), weight.data<T>(), detail::data_or_null<float>(bias), y.mutable_data<T>());
   });
   return record(
-      "conv2d", y, {x, weight, bias},
+      {"conv2d",
+       {{"stride", {shape.stride_h, shape.stride_w}},
+        {"padding", {shape.padding_h, shape.padding_w}},
+        {"dilation", {shape.dilation_h, shape.dilation_w}},
+        {"groups", shape.groups}}},
+      y, {x, weight, bias},
       differentiable([x = save(x, {1}), weight = save(weight, {0}), shape](const Tensor& dy, Gradients& gradients) {
         if (gradients.wants(0)) gradients.give(0, input_gradient(shape, dy, weight));
         if (recording()) {

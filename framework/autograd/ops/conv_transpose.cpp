@@ -91,7 +91,13 @@ Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bia
     if (bias.defined()) add_bias(y.mutable_data<T>(), bias.data<float>(), places, shape.in);
   });
   return record(
-      "conv_transpose2d", y, {x, weight, bias},
+      {"conv_transpose2d",
+       {{"stride", {shape.stride_h, shape.stride_w}},
+        {"padding", {shape.padding_h, shape.padding_w}},
+        {"output_padding", {options.output_padding.h, options.output_padding.w}},
+        {"dilation", {shape.dilation_h, shape.dilation_w}},
+        {"groups", shape.groups}}},
+      y, {x, weight, bias},
       [=, x_shape = x.shape(), x = save(x, {1}), weight = save(weight, {0})](const Tensor& dy, Gradients& gradients) {
         detail::with_type(dy.dtype(), [&]<class T>() {
           if (gradients.wants(0)) {

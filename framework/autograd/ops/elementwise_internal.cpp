@@ -104,7 +104,8 @@ Tensor unary(const char* name, kernels::Unary op, const Tensor& x) {
   Tensor y = empty(x.shape(), x.dtype());
   with_type(x.dtype(), [&]<class T>() { kernels::unary(op, x.data<T>(), y.mutable_data<T>(), x.numel()); });
   const Tensor& kept = kernels::derivative_from_output(op) ? y : x;
-  return record(name, y, {x}, differentiable([name, op, kept = save(kept)](const Tensor& dy, Gradients& gradients) {
+  return record({name, {{"tanh", op == kernels::Unary::gelu_tanh}}}, y, {x},
+                differentiable([name, op, kept = save(kept)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) return gradients.give(0, chained(name, op, kept, dy));
                   Tensor dx = overwritable(dy);
                   with_type(dy.dtype(), [&]<class T>() {
@@ -118,7 +119,8 @@ Tensor parametric(const char* name, kernels::Parametric op, const Tensor& x, flo
   require_float(name, "input", x);
   Tensor y = empty(x.shape(), x.dtype());
   with_type(x.dtype(), [&]<class T>() { kernels::parametric(op, x.data<T>(), a, b, y.mutable_data<T>(), x.numel()); });
-  return record(name, y, {x}, differentiable([name, op, a, b, x = save(x)](const Tensor& dy, Gradients& gradients) {
+  return record({name, {{"a", a}, {"b", b}}}, y, {x},
+                differentiable([name, op, a, b, x = save(x)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) return gradients.give(0, mul(dy, slope(name, op, x, a, b)));
                   Tensor dx = overwritable(dy);
                   with_type(dy.dtype(), [&]<class T>() {

@@ -31,7 +31,7 @@ Tensor embedding(const Tensor& ids, const Tensor& weight, const EmbeddingOptions
     kernels::embedding(weight.data<T>(), ids.data<std::int64_t>(), count, width, y.mutable_data<T>());
   });
   return record(
-      "embedding", y, {weight},
+      {"embedding", {{"ids", ids}}}, y, {weight},
       [count, width, padding = options.padding.value_or(-1), ids = save(ids)](const Tensor& dy, Gradients& gradients) {
         if (gradients.sparse(0)) {
           const kernels::Places places(ids->data<std::int64_t>(), count, padding);

@@ -24,7 +24,8 @@ Tensor gated(const char* name, Unary f, Gate gate, const Tensor& x) {
   detail::with_type(x.dtype(),
                     [&]<class T>() { kernels::gated(f, gate, x.data<T>(), rows, width, y.mutable_data<T>()); });
   return record(
-      name, y, {x}, differentiable([=, x = save(x)](const Tensor& dy, Gradients& gradients) {
+      {name, {{"tanh", f == Unary::gelu_tanh}}}, y, {x},
+      differentiable([=, x = save(x)](const Tensor& dy, Gradients& gradients) {
         if (recording()) {
           const Tensor halves[2] = {slice(x, -1, 0, width), slice(x, -1, width, 2 * width)};
           const Tensor &in = halves[gate == Gate::first ? 0 : 1], &value = halves[gate == Gate::first ? 1 : 0];

@@ -35,7 +35,7 @@ Tensor normalized(const char* name, const Tensor& x, std::int64_t groups, const 
                           mean.mutable_data<float>(), inverse.mutable_data<float>());
     });
   }
-  return record(name, y, {x, weight, bias},
+  return record({name, {{"groups", groups}, {"eps", eps}}}, y, {x, weight, bias},
                 [=, x = save(x, {0, 1}), weight = save(weight, {0})](const Tensor& dy, Gradients& gradients) {
                   Tensor dx, dweight, dbias;  // dweight and dbias: [N, C], for each example
                   if (gradients.wants(0)) dx = empty(x->shape(), x->dtype());

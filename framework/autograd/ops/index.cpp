@@ -96,7 +96,7 @@ Tensor gathered(const Tensor& x, int axis, const Tensor& index) {
 
 Tensor index_select(const Tensor& x, int axis, const Tensor& index) {
   const int along = checked_list("index_select", x, axis, index);
-  return record("index_select", taken(x, along, index), {x},
+  return record({"index_select", {{"axis", along}, {"index", index}}}, taken(x, along, index), {x},
                 differentiable([along, view = detail::view_of(x.shape(), along), index = save(index)](
                                    const Tensor& dy, Gradients& gradients) {
                   if (recording()) {
@@ -145,27 +145,29 @@ Tensor scatter(const Tensor& x, int axis, const Tensor& index, const Tensor& sou
   };
   Tensor y = detail::copy(x);
   put(bytes_of(source).data(), index, y, nullptr);
-  return record(name, y, {x, source}, [along, view, put, index = save(index)](const Tensor& dy, Gradients& gradients) {
-    if (gradients.wants(0)) {
-      Tensor dx = detail::copy(dy);
-      put(bytes_of(zeros(index->shape(), dy.dtype())).data(), index, dx, nullptr);
-      gradients.give(0, dx);
-    }
-    if (!gradients.wants(1)) return;
-    Tensor writer = empty(dy.shape(), Dtype::i64), places = zeros(dy.shape(), dy.dtype());
-    put(bytes_of(zeros(index->shape(), dy.dtype())).data(), index, places, writer.mutable_data<std::int64_t>());
-    Tensor dsource = gathered(dy, along, index);
-    const std::int64_t* const to = index->data<std::int64_t>();
-    const std::int64_t m = index->size(along), *const last = writer.data<std::int64_t>();
-    detail::with_type(dy.dtype(), [&]<class T>() {
-      T* const slopes = dsource.mutable_data<T>();
-      for (std::int64_t i = 0; i < dsource.numel(); ++i) {
-        const std::int64_t block = i / (m * view.inner), j = i / view.inner % m;
-        if (last[(block * view.size + to[i]) * view.inner + i % view.inner] != j) slopes[i] = T{};
-      }
-    });
-    gradients.give(1, dsource);
-  });
+  return record({name, {{"axis", along}, {"index", index}}}, y, {x, source},
+                [along, view, put, index = save(index)](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) {
+                    Tensor dx = detail::copy(dy);
+                    put(bytes_of(zeros(index->shape(), dy.dtype())).data(), index, dx, nullptr);
+                    gradients.give(0, dx);
+                  }
+                  if (!gradients.wants(1)) return;
+                  Tensor writer = empty(dy.shape(), Dtype::i64), places = zeros(dy.shape(), dy.dtype());
+                  put(bytes_of(zeros(index->shape(), dy.dtype())).data(), index, places,
+                      writer.mutable_data<std::int64_t>());
+                  Tensor dsource = gathered(dy, along, index);
+                  const std::int64_t* const to = index->data<std::int64_t>();
+                  const std::int64_t m = index->size(along), *const last = writer.data<std::int64_t>();
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    T* const slopes = dsource.mutable_data<T>();
+                    for (std::int64_t i = 0; i < dsource.numel(); ++i) {
+                      const std::int64_t block = i / (m * view.inner), j = i / view.inner % m;
+                      if (last[(block * view.size + to[i]) * view.inner + i % view.inner] != j) slopes[i] = T{};
+                    }
+                  });
+                  gradients.give(1, dsource);
+                });
 }
 
 Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor& source) {
@@ -177,7 +179,7 @@ Tensor scatter_add(const Tensor& x, int axis, const Tensor& index, const Tensor&
     kernels::add_elements_at(source.data<T>(), index.data<std::int64_t>(), view.outer, view.size, index.size(along),
                              view.inner, sums);
   });
-  return record(name, y, {x, source},
+  return record({name, {{"axis", along}, {"index", index}}}, y, {x, source},
                 differentiable([along, index = save(index, {1})](const Tensor& dy, Gradients& gradients) {
                   if (gradients.wants(0)) gradients.give(0, dy);
                   if (gradients.wants(1))
@@ -216,7 +218,7 @@ Tensor nonzero(const Tensor& x) {
     for (int axis = x.rank(); axis-- > 0; i /= x.size(axis)) to[axis] = i % x.size(axis);
     to += x.rank();
   });
-  return y;
+  return record("nonzero", y, {x});
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {

@@ -15,6 +15,25 @@ using kernels::Integer;
 
 namespace {
 
+/// What an operation of i64 is called where its name is not that of another function.
+const char* name_of(Integer op) {
+  constexpr const char* names[] = {"add",
+                                   "sub",
+                                   "mul",
+                                   "maximum",
+                                   "minimum",
+                                   "bitwise_and",
+                                   "bitwise_or",
+                                   "bitwise_xor",
+                                   "bitwise_left_shift",
+                                   "bitwise_right_shift",
+                                   "floor_divide",
+                                   "truncate_divide",
+                                   "remainder",
+                                   "fmod"};
+  return names[static_cast<std::size_t>(op)];
+}
+
 bool divides(Integer op) {
   return op == Integer::floor_divide || op == Integer::truncate_divide || op == Integer::remainder ||
          op == Integer::fmod;
@@ -47,7 +66,7 @@ Tensor detail::integer(const char* name, Integer op, const Tensor& a, const Tens
   Tensor y = empty(shape, Dtype::i64);
   kernels::integer(op, a.data<std::int64_t>(), a.shape(), b.data<std::int64_t>(), b.shape(),
                    y.mutable_data<std::int64_t>(), shape);
-  return y;
+  return record(name_of(op), y, {a, b});
 }
 
 Tensor detail::integer(const char* name, Integer op, const Tensor& x, std::int64_t number) {
@@ -103,10 +122,11 @@ Tensor rest(const char* name, Integer op, Integer whole, const Tensor& a, const 
 Tensor div(const Tensor& a, const Tensor& b, RoundingMode rounding) {
   const Integer op = rounding == RoundingMode::floor ? Integer::floor_divide : Integer::truncate_divide;
   Tensor y = quotient("div", op, a, b);
-  return record("div", std::move(y), {a, b}, [a = a.shape(), b = b.shape()](const Tensor&, Gradients& gradients) {
-    if (gradients.wants(0)) gradients.give(0, zeros(a));
-    if (gradients.wants(1)) gradients.give(1, zeros(b));
-  });
+  return record({"div", {{"rounding", rounding}}}, std::move(y), {a, b},
+                [a = a.shape(), b = b.shape()](const Tensor&, Gradients& gradients) {
+                  if (gradients.wants(0)) gradients.give(0, zeros(a));
+                  if (gradients.wants(1)) gradients.give(1, zeros(b));
+                });
 }
 
 Tensor remainder(const Tensor& a, const Tensor& b) {

@@ -61,8 +61,8 @@ Tensor along(const Tensor& x, int axis, std::int64_t out, const InterpolateOptio
   Tensor y = empty(x.shape().resized(axis, out), x.dtype());
   detail::with_type(
       x.dtype(), [&]<class T>() { kernels::resample(task, x.data<T>(), view.outer, view.inner, y.mutable_data<T>()); });
-  return record("interpolate", y, {x},
-                [task = std::move(task), view, x = x.shape()](const Tensor& dy, Gradients& gradients) {
+  return record({"interpolate", {{"axis", axis}, {"mode", options.mode}, {"align_corners", options.align_corners}}}, y,
+                {x}, [task = std::move(task), view, x = x.shape()](const Tensor& dy, Gradients& gradients) {
                   Tensor dx = empty(x, dy.dtype());
                   detail::with_type(dy.dtype(), [&]<class T>() {
                     kernels::resample_backward(task, dy.data<T>(), view.outer, view.inner, dx.mutable_data<T>());

@@ -22,7 +22,7 @@ Tensor logical(const char* name, Logical op, const Tensor& a, const Tensor& b) {
   detail::require(name, "b", b, Dtype::boolean);
   Tensor y = empty(broadcast_shapes(name, a.shape(), b.shape()), Dtype::boolean);
   kernels::logical(op, a.data<bool>(), a.shape(), b.data<bool>(), b.shape(), y.mutable_data<bool>(), y.shape());
-  return y;
+  return record(name, y, {a, b});
 }
 
 /// One element.
@@ -53,7 +53,7 @@ Tensor test_each(const char* name, const Tensor& x, F f) {
   const Tensor numbers = detail::converted(x, Dtype::f32);
   Tensor y = empty(x.shape(), Dtype::boolean);
   std::ranges::transform(numbers.values<float>(), y.mutable_data<bool>(), f);
-  return y;
+  return record(name, y, {x});
 }
 
 /// How many are not 0; `name` speaks of what is counted.
@@ -105,7 +105,7 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
   if (x.dtype() == Dtype::i64 && (std::trunc(value) != value || std::abs(value) > 0x1p53)) {
     fail<ValueError>("masked_fill: value {} beside i64, expected a whole number up to 2^53", value);
   }
-  return record("masked_fill", choose(mask, element(x, value), x, shape), {x},
+  return record({"masked_fill", {{"mask", mask}, {"value", value}}}, choose(mask, element(x, value), x, shape), {x},
                 [mask = save(mask), x = x.shape()](const Tensor& dy, Gradients& gradients) {
                   detail::give_reduced(gradients, 0, x, choose(mask, element(dy, 0.0), dy, dy.shape()));
                 });

@@ -152,7 +152,7 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   Tensor y = empty(y_shape, a.dtype());
   detail::with_type(a.dtype(),
                     [&]<class T>() { kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>()); });
-  return record("matmul", y, {a, b},
+  return record({"matmul", {{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}}}, y, {a, b},
                 differentiable([a = save(a, {1}), b = save(b, {0}), shape, shared = whole.share_b](
                                    const Tensor& dy, Gradients& gradients) {
                   if (recording()) return give_products(shape, a, b, shared, dy, gradients);
@@ -257,7 +257,7 @@ Tensor linear_activation(const char* name, Activation activation, const Tensor& 
   });
   // A second derivative from the product needs the product as something recorded, and so the weight in any case.
   return record(
-      name, y, {x, weight, bias},
+      {name, {{"tanh", activation == Activation::gelu_tanh}}}, y, {x, weight, bias},
       differentiable([name, x = save(x, {1}), weight = save(weight, {0}), factor = weight, version = weight.version(),
                       kept = save(z), bias = from_output ? Saved() : save(bias), activation,
                       size](const Tensor& dy, Gradients& gradients) {

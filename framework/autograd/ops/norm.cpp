@@ -80,7 +80,7 @@ void give_recorded(const Tensor& input, const Tensor& weight, int axes, float ep
 /// Records y, the norm of x; `mean` is undefined for RMS norm.
 Tensor recorded(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, float eps, const Tensor& y,
                 const Tensor& mean, const Tensor& inverse) {
-  return record(name, y, {x, weight, bias},
+  return record({name, {{"eps", eps}}}, y, {x, weight, bias},
                 differentiable([x = save(x, {0, 1}), weight = save(weight, {0}), axes = weight.rank(),
                                 cols = weight.numel(), eps, mean, inverse](const Tensor& dy, Gradients& gradients) {
                   if (recording()) return give_recorded(x, weight, axes, eps, mean.defined(), dy, gradients);

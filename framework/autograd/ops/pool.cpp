@@ -51,13 +51,14 @@ kernels::Pool2d check(const char* operation, const Tensor& x, const Pair2& kerne
 }
 
 /// max_pool2d with a distance between the elements of a window.
-Tensor dilated_max_pool(const char* name, const Tensor& x, const kernels::Pool2d& shape, const Pair2& dilation) {
+Tensor dilated_max_pool(const Operation& operation, const Tensor& x, const kernels::Pool2d& shape,
+                        const Pair2& dilation) {
   const Tensor numbers = detail::converted(x, Dtype::f32);
   Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}), which;
   if (recording({x})) which = empty(y.shape(), Dtype::i64);
   kernels::max_pool2d_dilated(shape, dilation.h, dilation.w, numbers.data<float>(), y.mutable_data<float>(),
                               detail::mutable_data_or_null<std::int64_t>(which));
-  return record(name, detail::converted(y, x.dtype()), {x},
+  return record(operation, detail::converted(y, x.dtype()), {x},
                 [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
                   const Tensor slopes = detail::converted(dy, Dtype::f32);
                   Tensor dx = empty(x_shape);
@@ -98,7 +99,12 @@ Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options, b
       check(name, x, options.kernel, options.stride, options.padding, options.ceil_mode, options.dilation);
   shape.relu = relu;
   if (!(options.dilation == Pair2(1))) {
-    const Tensor y = dilated_max_pool(name, x, shape, options.dilation);
+    const Tensor y = dilated_max_pool({"max_pool2d",
+                                       {{"kernel", {shape.kernel_h, shape.kernel_w}},
+                                        {"stride", {shape.stride_h, shape.stride_w}},
+                                        {"padding", {shape.padding_h, shape.padding_w}},
+                                        {"dilation", {options.dilation.h, options.dilation.w}}}},
+                                      x, shape, options.dilation);
     return relu ? temper::relu(y) : y;
   }
   Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}, x.dtype());
@@ -107,13 +113,18 @@ Tensor max_pool(const char* name, const Tensor& x, const PoolOptions& options, b
   detail::with_type(x.dtype(), [&]<class T>() {
     kernels::max_pool2d(shape, x.data<T>(), y.mutable_data<T>(), which ? which.data() : nullptr);
   });
-  return record(name, y, {x}, [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x_shape, dy.dtype());
-    detail::with_type(dy.dtype(), [&]<class T>() {
-      kernels::max_pool2d_backward(shape, dy.data<T>(), which.data(), dx.mutable_data<T>());
-    });
-    gradients.give(0, std::move(dx));
-  });
+  return record({name,
+                 {{"kernel", {shape.kernel_h, shape.kernel_w}},
+                  {"stride", {shape.stride_h, shape.stride_w}},
+                  {"padding", {shape.padding_h, shape.padding_w}},
+                  {"dilation", {options.dilation.h, options.dilation.w}}}},
+                y, {x}, [which, shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
+                  Tensor dx = empty(x_shape, dy.dtype());
+                  detail::with_type(dy.dtype(), [&]<class T>() {
+                    kernels::max_pool2d_backward(shape, dy.data<T>(), which.data(), dx.mutable_data<T>());
+                  });
+                  gradients.give(0, std::move(dx));
+                });
 }
 
 }  // namespace
@@ -128,12 +139,18 @@ Tensor avg_pool2d(const Tensor& x, const AvgPoolOptions& options) {
   shape.count_padding = options.count_include_pad;
   Tensor y = empty({shape.n, shape.out_h, shape.out_w, shape.channels}, x.dtype());
   detail::with_type(x.dtype(), [&]<class T>() { kernels::avg_pool2d(shape, x.data<T>(), y.mutable_data<T>()); });
-  y = record("avg_pool2d", y, {x}, [shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
-    Tensor dx = empty(x_shape, dy.dtype());
-    detail::with_type(dy.dtype(),
-                      [&]<class T>() { kernels::avg_pool2d_backward(shape, dy.data<T>(), dx.mutable_data<T>()); });
-    gradients.give(0, std::move(dx));
-  });
+  y = record({"avg_pool2d",
+              {{"kernel", {shape.kernel_h, shape.kernel_w}},
+               {"stride", {shape.stride_h, shape.stride_w}},
+               {"padding", {shape.padding_h, shape.padding_w}},
+               {"count_padding", shape.count_padding}}},
+             y, {x}, [shape, x_shape = x.shape()](const Tensor& dy, Gradients& gradients) {
+               Tensor dx = empty(x_shape, dy.dtype());
+               detail::with_type(dy.dtype(), [&]<class T>() {
+                 kernels::avg_pool2d_backward(shape, dy.data<T>(), dx.mutable_data<T>());
+               });
+               gradients.give(0, std::move(dx));
+             });
   if (!options.ceil_mode || !options.count_include_pad) return y;
   const Tensor factors = overhang(shape, options.padding);
   return factors.defined() ? y * detail::converted(factors, y.dtype()) : y;

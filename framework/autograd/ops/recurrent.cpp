@@ -92,7 +92,8 @@ RecurrentOutputs recurrent(RecurrentCell kind, const RecurrentInputs& in, bool r
   kernels::recurrent(task, in.gates.data<float>(), in.weight_hh.data<float>(),
                      in.bias_hh.defined() ? in.bias_hh.data<float>() : nullptr, h, c, y, trace.pointers());
   const Tensor result = record(
-      name, all, {in.gates, in.weight_hh, in.bias_hh, in.h0, in.c0},
+      {name, {{"cell", kind}, {"reverse", reverse}, {"lengths", in.lengths}}}, all,
+      {in.gates, in.weight_hh, in.bias_hh, in.h0, in.c0},
       [=, weight = save(in.weight_hh), lengths = save(in.lengths)](const Tensor& dy, Gradients& gradients) mutable {
         const std::int64_t rows = steps * task.batch, width = task.gate_width();
         const float* const slopes = dy.data<float>();

@@ -62,7 +62,8 @@ detail::Reduced detail::reduced(const char* name, const Tensor& x, const Axes& a
 namespace {
 
 /// A reduction of i64 over the axes where `to.kept` has size 1.
-Tensor whole(kernels::Integer op, const Tensor& x, const Reduced& to, const Shape& shape) {
+Tensor whole(const char* name, kernels::Integer op, const Tensor& x, const Axes& axes, ReduceOptions options,
+             const Reduced& to) {
   Tensor left = x;
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (to.kept[axis] == left.size(axis)) continue;
@@ -71,15 +72,17 @@ Tensor whole(kernels::Integer op, const Tensor& x, const Reduced& to, const Shap
     kernels::reduce_integers(op, left.data<std::int64_t>(), outer, size, inner, y.mutable_data<std::int64_t>());
     left = y;
   }
-  return left.same(x) ? detail::copy(x).view(shape) : left.view(shape);
+  const Tensor y = detail::alias(left.same(x) ? detail::copy(x) : left, to.result(options.keepdim));
+  return record({name, {{"axes", axes}, {"keepdim", options.keepdim}}}, y, {x});
 }
 
-Tensor total(const char* name, const Tensor& x, const Reduced& to, const Shape& shape, float scale) {
-  Tensor y = empty(shape);
+Tensor total(const char* name, const Tensor& x, const Axes& axes, ReduceOptions options, const Reduced& to,
+             float scale) {
+  Tensor y = empty(to.result(options.keepdim));
   detail::with_type(x.dtype(), [&]<class T>() {
     kernels::reduce_to(Reduce::sum, x.data<T>(), x.shape(), scale, y.mutable_data<float>(), to.kept);
   });
-  return record(name, detail::converted(y, x.dtype()), {x},
+  return record({name, {{"axes", axes}, {"keepdim", options.keepdim}}}, detail::converted(y, x.dtype()), {x},
                 differentiable([x = x.shape(), kept = to.kept, scale](const Tensor& dy, Gradients& gradients) {
                   if (recording()) return gradients.give(0, expand(dy.view(kept), x) * scale);
                   Tensor dx = empty(x, dy.dtype());
@@ -96,22 +99,24 @@ Tensor extreme(const char* name, Reduce op, const Tensor& x, const Axes& axes, R
   const Reduced to = reduced(name, x, axes);
   if (to.count == 0) fail<ValueError>("{}: input {} has nothing to choose from", name, x.shape());
   if (x.dtype() == Dtype::i64) {
-    return whole(op == Reduce::largest ? kernels::Integer::maximum : kernels::Integer::minimum, x, to,
-                 to.result(options.keepdim));
+    return whole(name, op == Reduce::largest ? kernels::Integer::maximum : kernels::Integer::minimum, x, axes, options,
+                 to);
   }
   Tensor y = empty(to.result(options.keepdim));
   kernels::reduce_to(op, x.data<float>(), x.shape(), 1.0f, y.mutable_data<float>(), to.kept);
-  return record(name, y, {x}, [x = save(x), y = save(y), kept = to.kept](const Tensor& dy, Gradients& gradients) {
-    // 1 / n for each of the n elements that equal the result, else 0.
-    Tensor dx = empty(x->shape()), share = empty(kept);
-    float* mask = dx.mutable_data<float>();
-    kernels::binary(kernels::Binary::same, x->data<float>(), x->shape(), y->data<float>(), kept, mask, x->shape());
-    float* shares = share.mutable_data<float>();
-    kernels::reduce_to(Reduce::sum, mask, x->shape(), 1.0f, shares, kept);
-    kernels::binary(kernels::Binary::div, dy.data<float>(), kept, shares, kept, shares, kept);
-    kernels::binary(kernels::Binary::mul, mask, x->shape(), shares, kept, mask, x->shape());
-    gradients.give(0, dx);
-  });
+  return record({name, {{"axes", axes}, {"keepdim", options.keepdim}}}, y, {x},
+                [x = save(x), y = save(y), kept = to.kept](const Tensor& dy, Gradients& gradients) {
+                  // 1 / n for each of the n elements that equal the result, else 0.
+                  Tensor dx = empty(x->shape()), share = empty(kept);
+                  float* mask = dx.mutable_data<float>();
+                  kernels::binary(kernels::Binary::same, x->data<float>(), x->shape(), y->data<float>(), kept, mask,
+                                  x->shape());
+                  float* shares = share.mutable_data<float>();
+                  kernels::reduce_to(Reduce::sum, mask, x->shape(), 1.0f, shares, kept);
+                  kernels::binary(kernels::Binary::div, dy.data<float>(), kept, shares, kept, shares, kept);
+                  kernels::binary(kernels::Binary::mul, mask, x->shape(), shares, kept, mask, x->shape());
+                  gradients.give(0, dx);
+                });
 }
 
 }  // namespace
@@ -120,15 +125,15 @@ Tensor sum(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require_defined("sum", "input", x);
   if (x.dtype() != Dtype::i64) detail::require_float("sum", "input", x);
   const Reduced to = reduced("sum", x, axes);
-  if (x.dtype() == Dtype::i64) return whole(kernels::Integer::add, x, to, to.result(options.keepdim));
-  return total("sum", x, to, to.result(options.keepdim), 1.0f);
+  if (x.dtype() == Dtype::i64) return whole("sum", kernels::Integer::add, x, axes, options, to);
+  return total("sum", x, axes, options, to, 1.0f);
 }
 
 Tensor mean(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require_float("mean", "input", x);
   const Reduced to = reduced("mean", x, axes);
   if (to.count == 0) fail<ValueError>("mean: input {} has no numbers to average", x.shape());
-  return total("mean", x, to, to.result(options.keepdim), static_cast<float>(1.0 / static_cast<double>(to.count)));
+  return total("mean", x, axes, options, to, static_cast<float>(1.0 / static_cast<double>(to.count)));
 }
 
 Tensor max(const Tensor& x, const Axes& axes, ReduceOptions options) {
@@ -153,7 +158,7 @@ Tensor place(const char* name, Reduce op, const Tensor& x, int axis, ArgOptions 
     kernels::arg_extreme(op, from, outer, size, inner, options.select_last_index, y.mutable_data<std::int64_t>());
   };
   real ? find(values.data<float>()) : find(values.data<std::int64_t>());
-  return y;
+  return record({name, {{"axis", along}, {"keepdim", options.keepdim}, {"last", options.select_last_index}}}, y, {x});
 }
 
 }  // namespace

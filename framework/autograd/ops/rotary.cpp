@@ -88,7 +88,13 @@ Tensor rotary_embedding(const Tensor& x, const Tensor& table, const RotaryOption
     });
     return to;
   };
-  return record(name, rotated(x, false), {x},
+  return record({name,
+                 {{"table", table},
+                  {"axis", axis},
+                  {"interleaved", options.interleaved},
+                  {"offset", options.offset},
+                  {"positions", options.positions}}},
+                rotated(x, false), {x},
                 [rotated, unchanged = save(table), places = save(options.positions)](
                     const Tensor& dy, Gradients& gradients) { gradients.give(0, rotated(dy, true)); });
 }

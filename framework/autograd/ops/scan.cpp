@@ -34,11 +34,12 @@ Tensor cumsum(const Tensor& x, int axis, const CumsumOptions& options) {
   Scan scan = scan_of("cumsum", x, axis);
   scan.reverse = options.reverse;
   scan.exclusive = options.exclusive;
-  return record("cumsum", summed(scan, x), {x}, [scan](const Tensor& dy, Gradients& gradients) {
-    Scan back = scan;
-    back.reverse = !scan.reverse;
-    gradients.give(0, summed(back, dy));
-  });
+  return record({"cumsum", {{"axis", axis}, {"reverse", options.reverse}, {"exclusive", options.exclusive}}},
+                summed(scan, x), {x}, [scan](const Tensor& dy, Gradients& gradients) {
+                  Scan back = scan;
+                  back.reverse = !scan.reverse;
+                  gradients.give(0, summed(back, dy));
+                });
 }
 
 Tensor cumprod(const Tensor& x, int axis) {

@@ -204,26 +204,29 @@ Tensor embedding_bag(const Tensor& ids, const Tensor& weight, const Tensor& offs
     kernels::embedding_bag(op, bags_of(ids, bounds, scale), weight.data<T>(), width, y.mutable_data<T>(),
                            detail::mutable_data_or_null<std::int64_t>(which));
   });
-  return record(bag_name, y, {weight, scale},
-                [op, width, bags_of, which, ids = save(ids), bounds = save(bounds), weight = save(weight, {1}),
-                 scale = save(scale, {0})](const Tensor& dy, Gradients& gradients) {
-                  detail::with_type(dy.dtype(), [&]<class T>() {
-                    if (gradients.wants(0) && gradients.sparse(0)) {
-                      gradients.give_rows(0, bag_rows(op, bags_of(ids, bounds, scale), dy.data<T>(),
-                                                      detail::data_or_null<std::int64_t>(which), width));
-                    } else if (gradients.wants(0)) {
-                      detail::SummedGradient dweight(gradients, 0);  // rows may repeat
-                      kernels::embedding_bag_backward(op, bags_of(ids, bounds, scale), dy.data<T>(),
-                                                      detail::data_or_null<std::int64_t>(which), width, dweight.data());
-                      dweight.close();
-                    }
-                    if (!gradients.wants(1)) return;
-                    Tensor dscale = empty(ids->shape());
-                    kernels::embedding_bag_scale_backward(bags_of(ids, bounds, Tensor()), weight->data<T>(),
-                                                          dy.data<T>(), width, dscale.mutable_data<float>());
-                    gradients.give(1, dscale);
-                  });
-                });
+  return record(
+      {bag_name,
+       {{"ids", ids}, {"offsets", offsets}, {"mode", options.mode}, {"padding", options.padding.value_or(-1)}}},
+      y, {weight, scale},
+      [op, width, bags_of, which, ids = save(ids), bounds = save(bounds), weight = save(weight, {1}),
+       scale = save(scale, {0})](const Tensor& dy, Gradients& gradients) {
+        detail::with_type(dy.dtype(), [&]<class T>() {
+          if (gradients.wants(0) && gradients.sparse(0)) {
+            gradients.give_rows(0, bag_rows(op, bags_of(ids, bounds, scale), dy.data<T>(),
+                                            detail::data_or_null<std::int64_t>(which), width));
+          } else if (gradients.wants(0)) {
+            detail::SummedGradient dweight(gradients, 0);  // rows may repeat
+            kernels::embedding_bag_backward(op, bags_of(ids, bounds, scale), dy.data<T>(),
+                                            detail::data_or_null<std::int64_t>(which), width, dweight.data());
+            dweight.close();
+          }
+          if (!gradients.wants(1)) return;
+          Tensor dscale = empty(ids->shape());
+          kernels::embedding_bag_scale_backward(bags_of(ids, bounds, Tensor()), weight->data<T>(), dy.data<T>(), width,
+                                                dscale.mutable_data<float>());
+          gradients.give(1, dscale);
+        });
+      });
 }
 
 }  // namespace temper

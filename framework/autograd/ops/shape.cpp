@@ -68,7 +68,8 @@ Tensor pad_axis(const Tensor& x, int axis, Padding padding, float value) {
   const std::int64_t size = x.size(axis);
   Tensor y = detail::converted(full(x.shape().resized(axis, padding.before + size + padding.after), value), x.dtype());
   write_slice(x, axis, padding.before, y);
-  return record("pad", y, {x}, differentiable([axis, size, padding](const Tensor& dy, Gradients& gradients) {
+  return record({"pad", {{"axis", axis}, {"before", padding.before}, {"after", padding.after}, {"value", value}}}, y,
+                {x}, differentiable([axis, size, padding](const Tensor& dy, Gradients& gradients) {
                   gradients.give(0, part(dy, axis, padding.before, padding.before + size));
                 }));
 }
@@ -76,13 +77,13 @@ Tensor pad_axis(const Tensor& x, int axis, Padding padding, float value) {
 }  // namespace
 
 Tensor detail::viewed(const char* name, const Tensor& x, const Shape& shape) {
-  return record(name, alias(x, shape), {x}, differentiable([x = x.shape()](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, dy.view(x));
-                }));
+  return record(
+      {name, {{"view", true}}}, alias(x, shape), {x},
+      differentiable([x = x.shape()](const Tensor& dy, Gradients& gradients) { gradients.give(0, dy.view(x)); }));
 }
 
 Tensor detail::sliced(const char* name, const Tensor& x, int axis, std::int64_t first, Tensor y) {
-  return record(name, std::move(y), {x},
+  return record({name, {{"axis", axis}, {"begin", first}, {"step", 1}}}, std::move(y), {x},
                 differentiable([axis, first, x = x.shape()](const Tensor& dy, Gradients& gradients) {
                   if (recording()) {
                     return gradients.give(0, pad_axis(dy, axis, {first, x[axis] - first - dy.size(axis)}, 0.0f));
@@ -171,8 +172,9 @@ Tensor permute(const Tensor& x, const Axes& axes) {
     inverse[axis] = i;
   }
   const auto rank = static_cast<std::size_t>(x.rank());
+  const Axes places(std::span<const int>(order.data(), rank));
   return record(
-      "permute", permuted(x, Axes(std::span<const int>(order.data(), rank))), {x},
+      {"permute", {{"axes", places}}}, permuted(x, places), {x},
       differentiable([inverse = Axes(std::span<const int>(inverse.data(), rank))](
                          const Tensor& dy, Gradients& gradients) { gradients.give(0, permute(dy, inverse)); }));
 }
@@ -183,9 +185,9 @@ Tensor transpose(const Tensor& x, int axis_a, int axis_b) {
   std::array<int, Shape::max_rank> order{};
   for (int i = 0; i < x.rank(); ++i) order[static_cast<std::size_t>(i)] = i == a ? b : i == b ? a : i;
   const Axes axes(std::span<const int>(order.data(), static_cast<std::size_t>(x.rank())));
-  return record("transpose", permuted(x, axes), {x}, differentiable([axes](const Tensor& dy, Gradients& gradients) {
-                  gradients.give(0, permute(dy, axes));
-                }));
+  return record(
+      {"transpose", {{"axes", axes}}}, permuted(x, axes), {x},
+      differentiable([axes](const Tensor& dy, Gradients& gradients) { gradients.give(0, permute(dy, axes)); }));
 }
 
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t end) {
@@ -223,7 +225,8 @@ Tensor concat(std::span<const Tensor> tensors, int axis) {
     write_slice(tensor, along, begin, y);
     begin += * next_size++ = tensor.size(along);
   }
-  return record("concat", y, tensors, differentiable([along, sizes](const Tensor& dy, Gradients& gradients) {
+  return record({"concat", {{"axis", along}}}, y, tensors,
+                differentiable([along, sizes](const Tensor& dy, Gradients& gradients) {
                   std::int64_t at = 0;
                   int input = 0;
                   for (const std::int64_t each : sizes.values<std::int64_t>()) {
@@ -255,7 +258,8 @@ Tensor stack(std::span<const Tensor> tensors, int axis) {
   for (std::int64_t i = 0; i < count; ++i) {
     write_slice(detail::alias(tensors[static_cast<std::size_t>(i)], shape.with_axis(along, 1)), along, i, y);
   }
-  return record("stack", y, tensors, differentiable([along, count, shape](const Tensor& dy, Gradients& gradients) {
+  return record({"stack", {{"axis", along}}}, y, tensors,
+                differentiable([along, count, shape](const Tensor& dy, Gradients& gradients) {
                   for (std::int64_t i = 0; i < count; ++i) {
                     const int input = static_cast<int>(i);
                     if (gradients.wants(input)) gradients.give(input, part(dy, along, i, i + 1).view(shape));
@@ -333,7 +337,7 @@ Tensor gather(const Tensor& x, int axis, const Tensor& index) {
     case Dtype::boolean: take.template operator()<bool>(); break;
     default: detail::with_type(x.dtype(), take);
   }
-  return record("gather", y, {x},
+  return record({"gather", {{"axis", along}, {"index", index}}}, y, {x},
                 differentiable([along, view, m, index = save(index)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) {
                     const Tensor nothing = zeros(index->shape().resized(along, view.size), dy.dtype());

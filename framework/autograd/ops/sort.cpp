@@ -47,7 +47,8 @@ Sorted ordered(const Tensor& x, const Order& order, bool values_wanted) {
 
 Sorted recorded(const char* name, const Tensor& x, const Order& order) {
   Sorted result = ordered(x, order, true);
-  result.values = record(name, result.values, {x},
+  result.indices = record({"argsort", {{"axis", order.axis}, {"descending", order.descending}}}, result.indices, {x});
+  result.values = record({name, {{"axis", order.axis}, {"descending", order.descending}}}, result.values, {x},
                          [view = detail::view_of(x.shape(), order.axis), k = order.k, shape = x.shape(),
                           places = save(result.indices)](const Tensor& dy, Gradients& gradients) {
                            Tensor dx = zeros(shape, dy.dtype());
@@ -71,7 +72,8 @@ Sorted sort(const Tensor& x, int axis, bool descending) {
 Tensor argsort(const Tensor& x, int axis, bool descending) {
   detail::require_defined("argsort", "input", x);
   const int along = detail::require_axis("argsort", "input", x, axis);
-  return ordered(x, {along, x.size(along), descending}, false).indices;
+  return record({"argsort", {{"axis", along}, {"descending", descending}}},
+                ordered(x, {along, x.size(along), descending}, false).indices, {x});
 }
 
 Sorted topk(const Tensor& x, std::int64_t k, const TopKOptions& options) {

@@ -61,7 +61,7 @@ Tensor var(const Tensor& x, const Axes& axes, const VarOptions& options) {
   const Spread s = spread("var", x, axes, options);
   const Tensor y = detail::converted(s.variance.view(s.to.result(options.keepdim)), x.dtype());
   return record(
-      "var", y, {x},
+      {"var", {{"axes", axes}, {"keepdim", options.keepdim}, {"correction", options.correction}}}, y, {x},
       [x = save(x), mean = s.mean, kept = s.to.kept, divisor = s.divisor](const Tensor& dy, Gradients& gradients) {
         give(gradients, dy, kept, [&](const Tensor& slope) {
           return (detail::converted(x, Dtype::f32) - mean) * (slope * (2.0f / divisor));
@@ -73,7 +73,7 @@ Tensor std(const Tensor& x, const Axes& axes, const VarOptions& options) {
   const Spread s = spread("std", x, axes, options);
   const Tensor deviation = sqrt(s.variance);
   const Tensor y = detail::converted(deviation.view(s.to.result(options.keepdim)), x.dtype());
-  return record("std", y, {x},
+  return record({"std", {{"axes", axes}, {"keepdim", options.keepdim}, {"correction", options.correction}}}, y, {x},
                 [x = save(x), mean = s.mean, deviation = save(deviation), kept = s.to.kept, divisor = s.divisor](
                     const Tensor& dy, Gradients& gradients) {
                   give(gradients, dy, kept, [&](const Tensor& slope) {
@@ -99,12 +99,13 @@ Tensor norm(const Tensor& x, double p, const Axes& axes, ReduceOptions options) 
   const Tensor kept =
       p == 2.0 ? scale * sqrt(summed(square(ratio), axes)) : scale * pow(summed(pow(ratio, p), axes), 1.0 / p);
   const Tensor y = detail::converted(kept.view(to.result(options.keepdim)), x.dtype());
-  return record("norm", y, {x}, [x = save(x), kept = save(kept), p](const Tensor& dy, Gradients& gradients) {
-    give(gradients, dy, kept->shape(), [&](const Tensor& slope) {
-      const Tensor share = detail::converted(x, Dtype::f32) / clamp(*kept, smallest, largest);
-      return slope * (p == 2.0 ? share : sign(share) * pow(abs(share), p - 1.0));
-    });
-  });
+  return record({"norm", {{"axes", axes}, {"keepdim", options.keepdim}, {"p", p}}}, y, {x},
+                [x = save(x), kept = save(kept), p](const Tensor& dy, Gradients& gradients) {
+                  give(gradients, dy, kept->shape(), [&](const Tensor& slope) {
+                    const Tensor share = detail::converted(x, Dtype::f32) / clamp(*kept, smallest, largest);
+                    return slope * (p == 2.0 ? share : sign(share) * pow(abs(share), p - 1.0));
+                  });
+                });
 }
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, ReduceOptions options) {
@@ -115,12 +116,13 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, ReduceOptions options) {
   const Tensor top = clamp(max(in, axes, {.keepdim = true}), -largest, largest);
   const Tensor rest = log(summed(exp(in - top), axes));
   const Tensor y = detail::converted((rest + top).view(to.result(options.keepdim)), x.dtype());
-  return record("logsumexp", y, {x}, [x = save(x), top, rest](const Tensor& dy, Gradients& gradients) {
-    give(gradients, dy, top.shape(), [&](const Tensor& slope) {
-      // One after the other: their sum has fewer digits.
-      return slope * exp(detail::converted(x, Dtype::f32) - top - clamp(rest, -largest, largest));
-    });
-  });
+  return record({"logsumexp", {{"axes", axes}, {"keepdim", options.keepdim}}}, y, {x},
+                [x = save(x), top, rest](const Tensor& dy, Gradients& gradients) {
+                  give(gradients, dy, top.shape(), [&](const Tensor& slope) {
+                    // One after the other: their sum has fewer digits.
+                    return slope * exp(detail::converted(x, Dtype::f32) - top - clamp(rest, -largest, largest));
+                  });
+                });
 }
 
 namespace {
@@ -142,13 +144,16 @@ Tensor multiplied(const Tensor& x, const detail::AxisView& view, const Shape& ke
 Tensor prod(const Tensor& x, const Axes& axes, ReduceOptions options) {
   detail::require("prod", "input", x);
   const Reduced to = reduced("prod", x, axes);
-  if (axes.count() == 0) return multiplied(x, {1, x.numel(), 1}, to.result(options.keepdim));
+  const auto named = [&](const Tensor& y) {
+    return record({"prod", {{"axes", axes}, {"keepdim", options.keepdim}}}, y, {x});
+  };
+  if (axes.count() == 0) return named(multiplied(x, {1, x.numel(), 1}, to.result(options.keepdim)));
   Tensor y = x;
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (to.kept[axis] == x.size(axis)) continue;
     y = multiplied(y, detail::view_of(y.shape(), axis), y.shape().resized(axis, 1));
   }
-  return detail::viewed("prod", y, to.result(options.keepdim));
+  return named(detail::viewed("prod", y, to.result(options.keepdim)));
 }
 
 }  // namespace temper
