@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <unordered_map>
+#include <utility>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
@@ -16,6 +17,9 @@ namespace {
 
 constexpr std::uint64_t largest_file = 256 << 20;
 
+/// A type of the library's own, Abseil's from 0.2.2 on.
+using Status = decltype(std::declval<const sentencepiece::SentenceIterator&>().status());
+
 /// The texts, one after the other, for the trainer.
 class Sentences final : public sentencepiece::SentenceIterator {
  public:
@@ -23,7 +27,7 @@ class Sentences final : public sentencepiece::SentenceIterator {
   bool done() const override { return next_ == texts_.size(); }
   void Next() override { ++next_; }
   const std::string& value() const override { return texts_[next_]; }
-  sentencepiece::util::Status status() const override { return {}; }
+  Status status() const override { return {}; }
 
  private:
   std::span<const std::string> texts_;
@@ -31,8 +35,14 @@ class Sentences final : public sentencepiece::SentenceIterator {
 };
 
 /// What the library says, without the place in its source and the condition that failed.
-std::string reason(const sentencepiece::util::Status& status) {
-  const std::string text = status.error_message();
+template <class S>
+std::string reason(const S& status) {
+  std::string text;
+  if constexpr (requires { status.error_message(); }) {
+    text = status.error_message();
+  } else {
+    text = status.message();
+  }
   const std::size_t condition = text.rfind("] ");
   const std::string rest = condition == std::string::npos ? text : text.substr(condition + 2);
   return rest.empty() ? "the bytes cannot be read as one" : rest;
@@ -99,7 +109,7 @@ SentencePiece SentencePiece::parse(std::string_view bytes, std::string_view name
   const auto not_a_model = [&](const std::string& why) {
     fail<FileError>("{}: not a SentencePiece model: {}", temper::detail::printable(name), why);
   };
-  sentencepiece::util::Status status;
+  Status status;
   try {
     status = model->processor.LoadFromSerializedProto(bytes);
   } catch (const std::exception& error) {  // of the double array in which it looks up pieces
