@@ -19,6 +19,7 @@ class Attribute {
   /// What an attribute can be.
   using Value = std::variant<std::int64_t, double, std::span<const std::int64_t>, std::span<const int>, const Tensor*>;
 
+  /// A whole number, another number, several whole numbers, or a tensor, which may be undefined.
   template <class T>
   requires std::integral<T> || std::is_enum_v<T> Attribute(const char* its_name, T number)
       : name(its_name), value(static_cast<std::int64_t>(number)) {}
