@@ -16,8 +16,10 @@ namespace temper {
 /// tensor. Refers to lists and tensors, which must live as long.
 class Attribute {
  public:
+  /// What an attribute can be.
   using Value = std::variant<std::int64_t, double, std::span<const std::int64_t>, std::span<const int>, const Tensor*>;
 
+  /// A whole number, another number, several whole numbers, or a tensor, which may be undefined.
   template <class T>
   requires std::integral<T> || std::is_enum_v<T> Attribute(const char* its_name, T number)
       : name(its_name), value(static_cast<std::int64_t>(number)) {}
@@ -29,8 +31,8 @@ class Attribute {
   Attribute(const char* its_name, std::span<const int> numbers) : name(its_name), value(numbers) {}
   Attribute(const char* its_name, const Tensor& tensor) : name(its_name), value(&tensor) {}
 
-  const char* name;
-  Value value;
+  const char* name;  ///< a string literal
+  Value value;       ///< refers to what the constructor was given
 };
 
 /// How record() is told which operation computed a tensor: a name alone, or with attributes, by which an export knows
@@ -41,8 +43,8 @@ class Operation {
   Operation(const char* its_name, std::initializer_list<Attribute> its_attributes = {})
       : name(its_name), attributes(its_attributes) {}
 
-  const char* name;
-  std::initializer_list<Attribute> attributes;
+  const char* name;                             ///< as the constructor was given it
+  std::initializer_list<Attribute> attributes;  ///< the same
 };
 
 namespace detail {

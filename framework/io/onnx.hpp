@@ -11,10 +11,10 @@
 
 namespace temper {
 
-/// A tensor that a program takes: its name in the file, and an example of it.
+/// A tensor that a program takes.
 struct OnnxInput {
-  std::string name;
-  Tensor example;
+  std::string name;     ///< in the file
+  Tensor example;       ///< which says the dtype and the sizes
   bool batched = true;  ///< the first axis is that of the examples, of which a run may have any number
 };
 

@@ -222,10 +222,10 @@ void write_operations(const Writer& writer) {
   const auto of = [&](const std::string& name, const Inputs& inputs, const OnnxProgram& program) {
     writer.write(name, nn::Linear(1, 1), inputs, program);
   };
-  const Tensor x = normal({5, 3, 4}), y = normal({5, 3, 4}), positive = uniform({5, 3, 4}, 0.2f, 3.0f),
-               small = uniform({5, 3, 4}, -0.9f, 0.9f);
+  const Tensor numbers = normal({5, 3, 4}), others = normal({5, 3, 4}), positives = uniform({5, 3, 4}, 0.2f, 3.0f),
+               fractions = uniform({5, 3, 4}, -0.9f, 0.9f);
   const Tensor whole = random_ids({5, 3, 4}, 20) - 10, divisors = random_ids({5, 3, 4}, 4) + 1;
-  of("functions", {{"x", x}, {"positive", positive}, {"small", small}}, [](const Given& in) {
+  of("functions", {{"x", numbers}, {"positive", positives}, {"small", fractions}}, [](const Given& in) {
     const auto& [x, positive, small] = std::tie(in[0], in[1], in[2]);
     return Given{neg(x),
                  exp(x),
@@ -283,7 +283,7 @@ void write_operations(const Writer& writer) {
                  reglu(x),
                  glu(x)};
   });
-  of("arithmetic", {{"x", x}, {"y", y}, {"positive", positive}}, [](const Given& in) {
+  of("arithmetic", {{"x", numbers}, {"y", others}, {"positive", positives}}, [](const Given& in) {
     const auto& [x, y, positive] = std::tie(in[0], in[1], in[2]);
     return Given{x + y,
                  x - y,
@@ -349,7 +349,7 @@ void write_operations(const Writer& writer) {
                  argmax(x, 1),
                  cumsum(x, 1)};
   });
-  of("arrangements", {{"x", x}, {"y", y}, {"places", random_ids({5, 2, 4}, 3)}}, [](const Given& in) {
+  of("arrangements", {{"x", numbers}, {"y", others}, {"places", random_ids({5, 2, 4}, 3)}}, [](const Given& in) {
     const auto& [x, y, places] = std::tie(in[0], in[1], in[2]);
     return Given{reshape(x, {-1, 12}),
                  flatten(x),
@@ -380,7 +380,7 @@ void write_operations(const Writer& writer) {
                  x + zeros({x.size(0), 1, 1}),
                  reshape(x, {x.size(0) * 3, 4})};
   });
-  of("reductions", {{"x", x}, {"positive", positive}}, [](const Given& in) {
+  of("reductions", {{"x", numbers}, {"positive", positives}}, [](const Given& in) {
     const auto& [x, positive] = std::tie(in[0], in[1]);
     const auto [values, places] = topk(x, 2);
     const auto [sorted, order] = sort(x, 1);
@@ -415,7 +415,7 @@ void write_operations(const Writer& writer) {
                  normalize(x)};
   });
   const Tensor weight = normal({6, 4}), bias = normal({6}), table = normal({9, 4});
-  of("products", {{"x", x}, {"y", y}, {"ids", random_ids({5, 3}, 9)}}, [=](const Given& in) {
+  of("products", {{"x", numbers}, {"y", others}, {"ids", random_ids({5, 3}, 9)}}, [=](const Given& in) {
     const auto& [x, y, ids] = std::tie(in[0], in[1], in[2]);
     const Tensor rows = reshape(x, {-1, 4});
     return Given{matmul(x, y, {.transpose_b = true}),
@@ -434,7 +434,7 @@ void write_operations(const Writer& writer) {
                  einsum("nij,nkj->nik", {x, y})};
   });
   const Tensor gain = uniform({4}, 0.5f, 1.5f), shift = normal({4});
-  of("norms", {{"x", x}}, [=](const Given& in) {
+  of("norms", {{"x", numbers}}, [=](const Given& in) {
     const Tensor& x = in[0];
     return Given{layer_norm(x, gain, shift),
                  layer_norm(x, ones({3, 4}), zeros({3, 4})),
@@ -444,25 +444,29 @@ void write_operations(const Writer& writer) {
                  add_layer_norm(x, x * 2, gain, shift).norm,
                  batch_norm(x, gain, shift, shift.clone(), gain.clone())};
   });
-  const Tensor q = normal({5, 6, 7, 4}), k = normal({5, 2, 9, 4}), v = normal({5, 2, 9, 3}),
-               projected = normal({5, 7, 24});
-  const Tensor scores = normal({1, 6, 7, 9}), mask = greater(uniform({5, 1, 1, 9}), scalar(0.4f));
+  const Tensor queries = normal({5, 6, 7, 4}), keys = normal({5, 2, 9, 4}), contents = normal({5, 2, 9, 3}),
+               projections = normal({5, 7, 24});
+  const Tensor scores = normal({1, 6, 7, 9}), masks = greater(uniform({5, 1, 1, 9}), scalar(0.4f));
   const Tensor rotations = rotary_table(20, 4);
-  of("attention", {{"q", q}, {"k", k}, {"v", v}, {"projected", projected}, {"mask", mask}}, [=](const Given& in) {
-    const auto& [q, k, v, projected, mask] = std::tie(in[0], in[1], in[2], in[3], in[4]);
-    const auto attend = [&](const AttentionOptions& options) { return scaled_dot_product_attention(q, k, v, options); };
-    return Given{attend({}),
-                 attend({.causal = true, .scale = 0.7f}),
-                 attend({.bias = scores}),
-                 attend({.mask = mask, .window = {2, 3}, .empty_rows = EmptyRows::zero}),
-                 attend({.mask = mask, .bias = scores, .empty_rows = EmptyRows::zero}),
-                 self_attention(projected, 2, {.causal = true}),
-                 self_attention(projected, 4, {.window = {1, 1}}),
-                 scaled_dot_product_attention(reshape(q, {-1, 7, 4}), reshape(q, {-1, 7, 4}), reshape(q, {-1, 7, 4})),
-                 rotary_embedding(q, rotations, {.offset = 3}),
-                 rotary_embedding(q, rotary_table(20, 2), {.interleaved = true}),
-                 rotary_embedding(q, rotations, {.positions = indices({4, 3, 2, 2, 0, 19, 7})})};
-  });
+  of("attention", {{"q", queries}, {"k", keys}, {"v", contents}, {"projected", projections}, {"mask", masks}},
+     [=](const Given& in) {
+       const auto& [q, k, v, projected, mask] = std::tie(in[0], in[1], in[2], in[3], in[4]);
+       const auto attend = [&](const AttentionOptions& options) {
+         return scaled_dot_product_attention(q, k, v, options);
+       };
+       return Given{
+           attend({}),
+           attend({.causal = true, .scale = 0.7f}),
+           attend({.bias = scores}),
+           attend({.mask = mask, .window = {2, 3}, .empty_rows = EmptyRows::zero}),
+           attend({.mask = mask, .bias = scores, .empty_rows = EmptyRows::zero}),
+           self_attention(projected, 2, {.causal = true}),
+           self_attention(projected, 4, {.window = {1, 1}}),
+           scaled_dot_product_attention(reshape(q, {-1, 7, 4}), reshape(q, {-1, 7, 4}), reshape(q, {-1, 7, 4})),
+           rotary_embedding(q, rotations, {.offset = 3}),
+           rotary_embedding(q, rotary_table(20, 2), {.interleaved = true}),
+           rotary_embedding(q, rotations, {.positions = indices({4, 3, 2, 2, 0, 19, 7})})};
+     });
   const Tensor images = normal({5, 8, 6, 4}), kernel = normal({6, 2, 3, 3}), back = normal({4, 3, 3, 2}),
                six = normal({6}), three = normal({3});
   of("images", {{"x", images}}, [=](const Given& in) {

