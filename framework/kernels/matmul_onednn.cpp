@@ -33,8 +33,12 @@ void append_product(const float* matrix, Index rows, Index columns, bool transpo
 }
 
 /// Whether oneDNN's gemm is faster here than its matmul: as a rule where a is transposed (5 to 20 %), and for tall
-/// products. The shape alone decides, so that runs are reproducible.
+/// products. The shape alone decides, so that runs are reproducible. On other processors than x86-64 its gemm is a
+/// plain loop.
 bool suits_gemm(const Matmul& shape) {
+#if !defined(__x86_64__)
+  return false;
+#endif
   const auto& [m, n, k, batch, transpose_a, transpose_b, accumulate, share_b] = shape;
   if (batch != 1 || std::min({m, n, k}) < 64 || m * n * k < (Index{1} << 22)) return false;
   if (transpose_a) return !transpose_b;
