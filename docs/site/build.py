@@ -108,13 +108,13 @@ def broken_links(folder):
 
 
 def without_dead_anchors(folder):
-    """Redirects links to sections that doxygen left out because they are empty to their page."""
+    """Redirects links that doxygen makes to sections which it left out because they are empty to their page."""
     texts = {path: path.read_text(encoding="utf-8", errors="replace") for path in folder.glob("*.html")}
     anchors = {path.name: Links(text).anchors for path, text in texts.items()}
     for path, text in texts.items():
-        if path.name.startswith("md_") or path.name == "index.html":
-            continue  # links of our own pages must be correct
-        fixed = re.sub(r'href="([\w.-]*)#([\w-]+)"', lambda m: m[0] if m[2] in anchors.get(m[1] or path.name, {m[2]}) else f'href="{m[1] or path.name}"', text)
+        # On our own pages these are the links to other pages, which filter.py lets doxygen alone make.
+        file = r"[\w.-]+" if path.name.startswith("md_") or path.name == "index.html" else r"[\w.-]*"
+        fixed = re.sub(rf'href="({file})#([\w-]+)"', lambda m: m[0] if m[2] in anchors.get(m[1] or path.name, {m[2]}) else f'href="{m[1] or path.name}"', text)
         if fixed != text:
             path.write_text(fixed, encoding="utf-8")
 

@@ -188,7 +188,7 @@ TEST_CASE("a resumed run has the samples of before, and those that follow") {
       run.train(
           model, *optimizer, loader, [&](const auto& batch) { return mean(std::get<0>(batch) * model.weight); },
           [&] {
-            run.sample_text("weight", std::to_string(model.weight.value().item()));
+            run.sample_text("weight", formatted("{}", model.weight.value()));
             return Metrics{};
           });
       run.finish();

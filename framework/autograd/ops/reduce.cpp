@@ -149,13 +149,14 @@ namespace {
 Tensor place(const char* name, Reduce op, const Tensor& x, int axis, ArgOptions options) {
   detail::require_defined(name, "input", x);
   const int along = require_axis(name, "input", x, axis);
-  const auto [outer, size, inner] = detail::view_of(x.shape(), along);
-  if (size == 0) fail<ValueError>("{}: input {} has nothing to choose from along axis {}", name, x.shape(), axis);
+  const detail::AxisView view = detail::view_of(x.shape(), along);
+  if (view.size == 0) fail<ValueError>("{}: input {} has nothing to choose from along axis {}", name, x.shape(), axis);
   Tensor y = empty(options.keepdim ? x.shape().resized(along, 1) : x.shape().without_axis(along), Dtype::i64);
   const bool real = x.dtype() == Dtype::f32 || x.dtype() == Dtype::bf16;
   const Tensor values = real ? detail::converted(x, Dtype::f32) : to(x, Dtype::i64);
   const auto find = [&](const auto* from) {
-    kernels::arg_extreme(op, from, outer, size, inner, options.select_last_index, y.mutable_data<std::int64_t>());
+    kernels::arg_extreme(op, from, view.outer, view.size, view.inner, options.select_last_index,
+                         y.mutable_data<std::int64_t>());
   };
   real ? find(values.data<float>()) : find(values.data<std::int64_t>());
   return record({name, {{"axis", along}, {"keepdim", options.keepdim}, {"last", options.select_last_index}}}, y, {x});
