@@ -97,7 +97,7 @@ Tensor MultiheadAttention::project(const Tensor& x, std::int64_t first, std::int
 }
 
 AttentionOptions MultiheadAttention::attention_options(const Tensor& mask) const {
-  return {.mask = mask, .causal = options_.causal, .dropout = options_.dropout};
+  return {.mask = mask, .causal = options_.causal, .dropout = options_.dropout, .empty_rows = options_.empty_rows};
 }
 
 Tensor MultiheadAttention::attend(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const {

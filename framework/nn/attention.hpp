@@ -11,6 +11,7 @@ struct MultiheadAttentionOptions {
   bool causal = false;  ///< a position sees itself and the ones before it
   bool bias = true;
   double dropout = 0.0;  ///< probability with which attention probabilities are dropped in training
+  EmptyRows empty_rows = EmptyRows::error;  ///< what a query gets that sees no token, as with causal and padding on the left
 };
 
 /// Which tokens the queries of MultiheadAttention may see; by default all. Masks are bool, true for visible tokens.
@@ -31,7 +32,8 @@ class MultiheadAttention : public Layer {
   /// Self-attention; see Layer.
   using Layer::operator();
   /// The queries [N, T, E] attend to other tokens [N, S, E], or to themselves when both are the same tensor. A token is
-  /// visible if both masks say so. Throws: ShapeError when shapes do not fit; ValueError when a query sees no token.
+  /// visible if both masks say so. Throws: ShapeError when shapes do not fit; ValueError when a query sees no
+  /// token, unless `empty_rows` says otherwise.
   Tensor operator()(const Tensor& queries, const Tensor& tokens, const AttentionMasks& masks = {}) const;
 
   void members(Members& members) const override;

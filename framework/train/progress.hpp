@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -43,7 +44,7 @@ class ProgressBar {
 template <class Loader>
 class Progress {
  public:
-  Progress(Loader& loader, std::string label) : loader_(loader), bar_(std::move(label), loader.batches()) {}
+  Progress(Loader& loader, std::string label) : loader_(loader), bar_(std::move(label), loader.batches(), taken(loader)) {}
 
   auto begin() { return Iterator(loader_.begin(), bar_); }
   auto end() { return loader_.end(); }
@@ -67,6 +68,15 @@ class Progress {
     Inner inner_;
     detail::ProgressBar& bar_;
   };
+
+  /// Batches of the epoch that a loader has given before it was restored in the middle of it.
+  static std::int64_t taken(const Loader& loader) {
+    if constexpr (requires { loader.state().batch; }) {
+      return loader.state().batch % std::max<std::int64_t>(1, loader.batches());
+    } else {
+      return 0;
+    }
+  }
 
   Loader& loader_;
   detail::ProgressBar bar_;

@@ -378,3 +378,14 @@ TEST_CASE("layers throw for invalid options") {
                        ValueError);
   CHECK_THROWS_WITH_AS(nn::Embedding(0, 2), "Embedding: 0 ids and 2 features, expected at least 1 of each", ValueError);
 }
+
+TEST_CASE("causal attention over padding on the left gives what is asked for where a query sees no token") {
+  manual_seed(3);
+  const nn::MultiheadAttention attention(4, {.heads = 2, .causal = true, .empty_rows = EmptyRows::zero});
+  const Tensor x = normal({1, 3, 4});
+  Tensor visible = zeros({1, 3}, Dtype::boolean);
+  visible.mutable_data<bool>()[1] = visible.mutable_data<bool>()[2] = true;
+  const Tensor y = attention(x, x, {.visible_keys = visible});
+  CHECK(std::ranges::equal(y.view({3, 4}).rows(0, 1).values<float>(), attention.out_proj.bias.value().values<float>()));
+  CHECK(std::ranges::all_of(y.values<float>(), [](float value) { return std::isfinite(value); }));
+}
