@@ -36,7 +36,10 @@ class Floats {
 
 template <class X, class Y>
 void own_product(const Matmul& shape, const X* a, const X* b, const float* bias, Y* y) {
-  const auto& [m, n, k, batch, transpose_a, transpose_b, accumulate, share_b] = shape;
+  // Not a structured binding, which Clang 14 does not capture.
+  const Index m = shape.m, n = shape.n, k = shape.k, batch = shape.batch;
+  const bool transpose_a = shape.transpose_a, transpose_b = shape.transpose_b, accumulate = shape.accumulate,
+             share_b = shape.share_b;
   const Index batches_b = share_b ? 1 : batch;
   const Floats<X> left(a, batch * m * k), right(b, batches_b * k * n);
 

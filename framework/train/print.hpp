@@ -55,7 +55,9 @@ std::string formatted(std::string_view text, const Args&... args) {
 /// strings, shapes, dtypes and tensors can be printed. Throws: ValueError when fields and arguments do not fit.
 template <class... Args>
 void print(std::string_view text, const Args&... args) {
-  detail::print_line(formatted(text, args...));
+  static_assert((std::constructible_from<detail::PrintArgument, const Args&> && ...),
+                "print takes numbers, strings, shapes, dtypes and tensors");
+  detail::print_line(detail::format_erased(text, {detail::PrintArgument(args)...}));
 }
 
 }  // namespace temper
