@@ -490,7 +490,7 @@ void write_operations(const Writer& writer) {
                  flatten_chw(x)};
   });
   const nn::LSTM lstm(4, 3, {.layers = 2, .bidirectional = true});
-  const nn::GRU gru(4, 3, {.bidirectional = true, .bias = false});
+  const nn::GRU gru(4, 3, {.bias = false, .bidirectional = true});
   const nn::RNN rnn(4, 3);
   writer.write("recurrent", lstm, {{"x", normal({5, 6, 4})}, {"lengths", random_ids({5}, 6) + 1}},
                [&](const Given& in) {
