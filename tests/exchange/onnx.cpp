@@ -168,9 +168,11 @@ void write_texts(const Writer& writer) {
     const auto [starts, ends] = answering(in[0], of(in));
     return Given{starts, ends};
   });
-  const models::BertForClassification half(config, 3);
-  nn::to_bf16(half);
-  writer.write("bert_without_mask_bf16", half, {inputs[0]}, [&](const Given& in) { return Given{half(in[0])}; });
+  if (nn::bf16_supported()) {
+    const models::BertForClassification half(config, 3);
+    nn::to_bf16(half);
+    writer.write("bert_without_mask_bf16", half, {inputs[0]}, [&](const Given& in) { return Given{half(in[0])}; });
+  }
   const models::Word2Vec words({.vocabulary = 61, .width = 8});
   for (const Parameter& parameter : words.parameters()) Tensor(parameter.value()).copy_from(normal(parameter.shape()));
   writer.write("word2vec", words, {{"words", random_ids({5}, 61)}, {"contexts", random_ids({5, 4}, 61)}},
