@@ -452,7 +452,7 @@ void write_operations(const Writer& writer) {
   const Tensor rotations = rotary_table(20, 4);
   of("attention", {{"q", queries}, {"k", keys}, {"v", contents}, {"projected", projections}, {"mask", masks}},
      [=](const Given& in) {
-       const auto& [q, k, v, projected, mask] = std::tie(in[0], in[1], in[2], in[3], in[4]);
+       const Tensor &q = in[0], &k = in[1], &v = in[2], &projected = in[3], &mask = in[4];
        const auto attend = [&](const AttentionOptions& options) {
          return scaled_dot_product_attention(q, k, v, options);
        };
