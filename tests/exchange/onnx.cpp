@@ -168,9 +168,11 @@ void write_texts(const Writer& writer) {
     const auto [starts, ends] = answering(in[0], of(in));
     return Given{starts, ends};
   });
-  const models::BertForClassification half(config, 3);
-  nn::to_bf16(half);
-  writer.write("bert_without_mask_bf16", half, {inputs[0]}, [&](const Given& in) { return Given{half(in[0])}; });
+  if (nn::bf16_supported()) {
+    const models::BertForClassification half(config, 3);
+    nn::to_bf16(half);
+    writer.write("bert_without_mask_bf16", half, {inputs[0]}, [&](const Given& in) { return Given{half(in[0])}; });
+  }
   const models::Word2Vec words({.vocabulary = 61, .width = 8});
   for (const Parameter& parameter : words.parameters()) Tensor(parameter.value()).copy_from(normal(parameter.shape()));
   writer.write("word2vec", words, {{"words", random_ids({5}, 61)}, {"contexts", random_ids({5, 4}, 61)}},
@@ -450,7 +452,7 @@ void write_operations(const Writer& writer) {
   const Tensor rotations = rotary_table(20, 4);
   of("attention", {{"q", queries}, {"k", keys}, {"v", contents}, {"projected", projections}, {"mask", masks}},
      [=](const Given& in) {
-       const auto& [q, k, v, projected, mask] = std::tie(in[0], in[1], in[2], in[3], in[4]);
+       const Tensor &q = in[0], &k = in[1], &v = in[2], &projected = in[3], &mask = in[4];
        const auto attend = [&](const AttentionOptions& options) {
          return scaled_dot_product_attention(q, k, v, options);
        };
@@ -490,7 +492,7 @@ void write_operations(const Writer& writer) {
                  flatten_chw(x)};
   });
   const nn::LSTM lstm(4, 3, {.layers = 2, .bidirectional = true});
-  const nn::GRU gru(4, 3, {.bidirectional = true, .bias = false});
+  const nn::GRU gru(4, 3, {.bias = false, .bidirectional = true});
   const nn::RNN rnn(4, 3);
   writer.write("recurrent", lstm, {{"x", normal({5, 6, 4})}, {"lengths", random_ids({5}, 6) + 1}},
                [&](const Given& in) {

@@ -130,7 +130,7 @@ void add_networks(Emitters& emitters) {
   emitters["linear_silu"] = [](const Step& s) { return silu(linear(s)); };
   emitters["softmax"] = softmax("Softmax");
   emitters["log_softmax"] = softmax("LogSoftmax");
-  emitters["layer_norm"] = layer_norm;
+  emitters["layer_norm"] = emitters["add_layer_norm"] = layer_norm;  // of a sum that is an operation itself
   emitters["rms_norm"] = rms_norm;
   emitters["batch_norm"] = batch_norm;
   emitters["batch_norm_relu"] = [](const Step& s) { return apply("Relu", batch_norm(s)); };
