@@ -12,7 +12,7 @@ die() {
 # shellcheck disable=SC2034
 build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libsentencepiece-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
+  libsentencepiece-dev libutf8proc-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
 )
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)

@@ -11,6 +11,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/json_depth_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 
 namespace temper::models {
@@ -177,6 +178,7 @@ LlamaConfig read_llama_config(const fs::path& path) {
   const fs::path file = fs::is_directory(path, ignored) ? path / "config.json" : path;
   const std::string text = detail::read_text(file, max_config_bytes);
   return detail::with_path(file, [&] {
+    detail::check_json_depth(text);
     const json object = json::parse(text, nullptr, false);
     if (!object.is_object()) fail<FileError>("not a JSON object");
     std::string problems;
