@@ -27,7 +27,7 @@ class PatternParser {
 
   void parse() {
     for (bool more = true; more; more = accept('|')) add(sequence());
-    if (place_ < text_.size()) refuse("a ) without a (");
+    if (place_ < text_.size()) wrong("a ) without a (");
   }
 
   void literal() {
