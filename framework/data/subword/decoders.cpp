@@ -95,7 +95,7 @@ Decode read_wordpiece(const JsonNode& node) {
       if (i > 0 && token.starts_with(prefix)) {
         token.erase(0, prefix.size());
       } else if (i > 0) {
-        token.insert(0, " ");
+        token.insert(token.begin(), ' ');
       }
       if (cleanup) clean_up(token);
     }

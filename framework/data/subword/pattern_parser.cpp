@@ -175,7 +175,7 @@ class PatternParser {
     } else if (accept("?!")) {
       ahead = negated = true;
     } else if (peek('?')) {
-      refuse("this kind of group '(" + std::string(text_.substr(place_, 2)) + "'");
+      refuse(fmt::format("this kind of group '({}'", text_.substr(place_, 2)));
     }
     Part part = alternatives();
     if (!accept(')')) wrong("a ( without a )");
