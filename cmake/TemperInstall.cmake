@@ -27,11 +27,11 @@ configure_package_config_file(cmake/temper-config.cmake.in temper-config.cmake I
 write_basic_package_version_file(temper-config-version.cmake COMPATIBILITY SameMinorVersion)
 # The build tree is a package, too: -Dtemper_DIR=<build>.
 export(EXPORT temper FILE ${PROJECT_BINARY_DIR}/temper-targets.cmake NAMESPACE temper::)
-foreach(package DNNL SentencePiece XSIMD)
+foreach(package DNNL SentencePiece Utf8proc XSIMD)
   configure_file(cmake/Find${package}.cmake Find${package}.cmake COPYONLY)
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
-  cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake DESTINATION ${package_dir})
+  cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake cmake/FindUtf8proc.cmake DESTINATION ${package_dir})
 
 # A linker reads static libraries in order, so each library precedes those it uses.
 list(REVERSE libraries)
@@ -41,7 +41,7 @@ list(JOIN pc_libraries " " pc_libraries)
 if(SentencePiece_STATUS_LIBRARY)
   set(pc_status " -labsl_status")
 endif()
-set(pc_dependencies "-ldnnl -lfmt -lsentencepiece_train -lsentencepiece${pc_status} -lpng -ljpeg -lz -pthread ${OpenMP_CXX_FLAGS}")
+set(pc_dependencies "-ldnnl -lfmt -lsentencepiece_train -lsentencepiece${pc_status} -lutf8proc -lpng -ljpeg -lz -pthread ${OpenMP_CXX_FLAGS}")
 if(NOT TEMPER_STATIC)
   set(pc_private "${pc_dependencies}")
 else()

@@ -12,13 +12,13 @@ die() {
 # shellcheck disable=SC2034
 build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
-  libsentencepiece-dev libabsl-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
+  libsentencepiece-dev libabsl-dev libutf8proc-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
 )
 # The same for a build for arm64 on another machine, where packages are of the one architecture or the other.
 # shellcheck disable=SC2034
 arm64_packages=(
   g++-aarch64-linux-gnu cmake ninja-build libdnnl-dev:arm64 libxsimd-dev:arm64 libcli11-dev nlohmann-json3-dev libfmt-dev:arm64
-  zlib1g-dev:arm64 libsentencepiece-dev:arm64 libpng-dev:arm64 libjpeg-dev:arm64 librandom123-dev libtomlplusplus-dev:arm64
+  zlib1g-dev:arm64 libsentencepiece-dev:arm64 libutf8proc-dev:arm64 libpng-dev:arm64 libjpeg-dev:arm64 librandom123-dev libtomlplusplus-dev:arm64
 )
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)

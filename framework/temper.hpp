@@ -24,6 +24,7 @@
 #include <temper/data/sentencepiece.hpp>
 #include <temper/data/squad.hpp>
 #include <temper/data/subset.hpp>
+#include <temper/data/subword_tokenizer.hpp>
 #include <temper/data/table.hpp>
 #include <temper/data/table_transform.hpp>
 #include <temper/data/tensor_dataset.hpp>

@@ -7,6 +7,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/json_depth_internal.hpp"
 #include "framework/data/utf8_internal.hpp"
 
 namespace temper::data {
@@ -99,6 +100,7 @@ std::string CharTokenizer::serialized() const {
 
 CharTokenizer CharTokenizer::parse(std::string_view bytes, std::string_view name) {
   const std::string shown = temper::detail::printable(name);
+  temper::detail::with_path(name, [&] { temper::detail::check_json_depth(bytes); });
   const auto json = nlohmann::json::parse(bytes, nullptr, false);
   if (json.is_discarded()) fail<FileError>("{}: not JSON, expected a saved CharTokenizer", shown);
   if (!json.is_object() || json.value("format", nlohmann::json()) != format_name) {

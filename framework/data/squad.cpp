@@ -5,6 +5,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/json_node_internal.hpp"
 #include "framework/data/utf8_internal.hpp"
 
 namespace temper::data {
@@ -13,34 +14,9 @@ namespace {
 
 using temper::detail::printable;
 using Json = nlohmann::json;
+using Node = temper::detail::JsonNode;
 
 constexpr std::uint64_t largest_file = std::uint64_t{4} << 30;
-
-/// A part of the file, with the way to it for messages: "data[0].paragraphs[2]".
-struct Node {
-  const Json& json;
-  std::string place;
-
-  Node at(const char* key) const {
-    const auto found = json.is_object() ? json.find(key) : json.end();
-    if (!json.is_object() || found == json.end()) fail<FileError>("{} has no \"{}\"", place, key);
-    return {*found, place + "." + key};
-  }
-  bool has(const char* key) const { return json.is_object() && json.contains(key); }
-  template <class Visit>
-  void each(Visit visit) const {
-    if (!json.is_array()) fail<FileError>("{} is no list", place);
-    for (std::size_t i = 0; i < json.size(); ++i) visit(Node{json[i], fmt::format("{}[{}]", place, i)});
-  }
-  const std::string& text() const {
-    if (!json.is_string()) fail<FileError>("{} is no text", place);
-    return json.get_ref<const std::string&>();
-  }
-  std::uint64_t number() const {
-    if (!json.is_number_unsigned()) fail<FileError>("{} is no number from 0 on", place);
-    return json.get<std::uint64_t>();
-  }
-};
 
 /// The byte where character number `count` begins; the text's size + 1 when there are fewer.
 std::size_t byte_of(std::string_view text, std::uint64_t count) {
@@ -59,7 +35,7 @@ Squad parse_squad(std::string_view text, std::string_view name) {
     const Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded()) fail<FileError>("not JSON");
     Squad squad;
-    Node{json, "file"}.at("data").each([&](const Node& article) {
+    Node(json, "file").at("data").each([&](const Node& article) {
       article.at("paragraphs").each([&](const Node& paragraph) {
         squad.contexts.push_back(paragraph.at("context").text());
         const std::string& context = squad.contexts.back();
@@ -71,7 +47,7 @@ Squad parse_squad(std::string_view text, std::string_view name) {
               const std::uint64_t start = answer.at("answer_start").number();
               const std::size_t begin = byte_of(context, start);
               if (words.empty() || begin > context.size() || context.compare(begin, words.size(), words) != 0) {
-                fail<FileError>("{}: '{}' does not stand at character {} of the context", answer.place,
+                fail<FileError>("{}: '{}' does not stand at character {} of the context", answer.place(),
                                 printable(words), start);
               }
               question.answers.push_back({words, begin});

@@ -12,6 +12,7 @@
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/json_depth_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 
 namespace temper::models::detail {
@@ -77,6 +78,7 @@ auto read_config(const std::filesystem::path& path, std::string_view model, Pars
   const std::filesystem::path file = std::filesystem::is_directory(path, ignored) ? path / "config.json" : path;
   const std::string text = read_text(file, max_config_bytes);
   return with_path(file, [&] {
+    check_json_depth(text);
     const nlohmann::json object = nlohmann::json::parse(text, nullptr, false);
     if (!object.is_object()) fail<FileError>("not a JSON object");
     std::string problems;

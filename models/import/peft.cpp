@@ -12,6 +12,7 @@
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/data/json_depth_internal.hpp"
 #include "framework/io/atomic_file_internal.hpp"
 
 namespace temper::models {
@@ -52,6 +53,7 @@ std::set<std::string> target_modules(const std::map<std::string, std::string, st
 }
 
 nn::LoraOptions parse_config(const std::string& text) {
+  detail::check_json_depth(text);
   const json config = json::parse(text, nullptr, false);
   if (!config.is_object()) fail<FileError>("not a JSON object");
   std::string problems;

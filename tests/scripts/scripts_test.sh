@@ -168,7 +168,7 @@ expect "options of ctest" "0 ctest --test-dir */build/test --output-on-failure -
 
 # As root: installs missing packages, even if the package lists cannot be refreshed.
 some="g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev"
-some+=" libsentencepiece-dev libabsl-dev libpng-dev libjpeg-dev libtomlplusplus-dev"
+some+=" libsentencepiece-dev libabsl-dev libutf8proc-dev libpng-dev libjpeg-dev libtomlplusplus-dev"
 missing="librandom123-dev dataset-fashion-mnist"
 machine 0 "$some"
 call "$run"
