@@ -8,7 +8,8 @@ die() {
 }
 
 # The names are the same on Debian 12, 13 and testing and on Ubuntu 24.04 and 26.04, but for what a system does not have.
-# CONTRIBUTING.md says which of them were tried. SentencePiece's headers of Debian testing include Abseil's. The users of these lists are the scripts that source this file.
+# CONTRIBUTING.md says which of them were tried. SentencePiece's headers of Debian testing include Abseil's. The users of these
+# lists are the scripts that source this file.
 # shellcheck disable=SC2034
 build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
@@ -18,7 +19,8 @@ build_packages=(
 # shellcheck disable=SC2034
 arm64_packages=(
   g++-aarch64-linux-gnu cmake ninja-build libdnnl-dev:arm64 libxsimd-dev:arm64 libcli11-dev nlohmann-json3-dev libfmt-dev:arm64
-  zlib1g-dev:arm64 libsentencepiece-dev:arm64 libutf8proc-dev:arm64 libpng-dev:arm64 libjpeg-dev:arm64 librandom123-dev libtomlplusplus-dev:arm64
+  zlib1g-dev:arm64 libsentencepiece-dev:arm64 libutf8proc-dev:arm64 libpng-dev:arm64 libjpeg-dev:arm64 librandom123-dev
+  libtomlplusplus-dev:arm64
 )
 # shellcheck disable=SC2034
 fashion_packages=(dataset-fashion-mnist)
