@@ -11,7 +11,7 @@ build test tokenizer_lines
 venv=$root/build/tokenizers/venv
 if [[ ! -x $venv/bin/python ]]; then
   python3 -m venv "$venv"
-  "$venv/bin/pip" install -q tokenizers==0.23.3 sentencepiece==0.2.3 protobuf
+  "$venv/bin/pip" install -q tokenizers==0.23.3 sentencepiece==0.2.3 protobuf setuptools wheel  # whisper is built of its sources
 fi
 TOKENIZERS_PARALLELISM=false exec "$venv/bin/python" -B "$root/tests/tokenizers/compare.py" --folder "$root/build/tokenizers" \
   --program "$root/build/test/tests/tokenizer_lines" "$@"
