@@ -157,7 +157,7 @@ void train(Run& run, const Options& options) {
   config.network = options.network == "lstm"  ? ForecastNetwork::lstm
                    : options.network == "gru" ? ForecastNetwork::gru
                                               : ForecastNetwork::convolution;
-  const auto [lookback, horizon, season] = std::array{config.lookback, config.horizon, options.season};
+  const std::int64_t lookback = config.lookback, horizon = config.horizon, season = options.season;
   if (season < 1 || season > lookback) {
     throw ValueError("--season: " + std::to_string(season) + ", expected 1 to --lookback, " + std::to_string(lookback));
   }

@@ -125,7 +125,7 @@ Decode read_strip_step(const JsonNode& node) {
 Decode read_ctc(const JsonNode& node) {
   return [pad = node.text("pad_token", "<pad>"), delimiter = node.text("word_delimiter_token", "|"),
           cleanup = node.flag("cleanup", true)](std::vector<std::string>& tokens) {
-    tokens.erase(std::ranges::unique(tokens).begin(), tokens.end());
+    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
     for (std::string& token : tokens) {
       replace_all(token, pad, "");
       if (!cleanup) continue;

@@ -121,8 +121,8 @@ void add_elementwise(Emitters& emitters) {
                                                                     {"logical_not", "Not"},
                                                                     {"hardswish", "HardSwish"},
                                                                     {"stop_gradient", "Identity"}};
-  for (const auto& [name, type] : same_functions) {
-    emitters[name] = [type](const Step& s) { return apply(type, s.in()); };
+  for (const auto& each : same_functions) {
+    emitters[each.first] = [type = each.second](const Step& s) { return apply(type, s.in()); };
   }
   constexpr std::pair<const char*, const char*> same_of_two[] = {{"maximum", "Max"},
                                                                  {"minimum", "Min"},
@@ -134,8 +134,8 @@ void add_elementwise(Emitters& emitters) {
                                                                  {"logical_and", "And"},
                                                                  {"logical_or", "Or"},
                                                                  {"logical_xor", "Xor"}};
-  for (const auto& [name, type] : same_of_two) {
-    emitters[name] = [type](const Step& s) { return apply(type, s.in(0), s.in(1)); };
+  for (const auto& each : same_of_two) {
+    emitters[each.first] = [type = each.second](const Step& s) { return apply(type, s.in(0), s.in(1)); };
   }
   emitters["add"] = arithmetic("Add");
   emitters["sub"] = arithmetic("Sub");
