@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,15 +39,29 @@ class ProgressBar {
   Clock::time_point next_;
 };
 
+/// How many batches of the epoch that loader.begin() has just entered were taken before: some, when the loader was
+/// restored in the middle of it.
+template <class Loader>
+std::int64_t taken_before(const Loader& loader) {
+  if constexpr (requires { loader.state().batch; }) {
+    return std::max<std::int64_t>(0, loader.state().batch - 1);  // begin() has taken one itself
+  } else {
+    return 0;
+  }
+}
+
 }  // namespace detail
 
 /// The range that progress() returns: the batches of a loader, once, with a progress bar.
 template <class Loader>
 class Progress {
  public:
-  Progress(Loader& loader, std::string label) : loader_(loader), bar_(std::move(label), loader.batches(), taken(loader)) {}
+  Progress(Loader& loader, std::string label) : loader_(loader), label_(std::move(label)) {}
 
-  auto begin() { return Iterator(loader_.begin(), bar_); }
+  auto begin() {
+    auto first = loader_.begin();
+    return Iterator(std::move(first), bar_.emplace(label_, loader_.batches(), detail::taken_before(loader_)));
+  }
   auto end() { return loader_.end(); }
 
  private:
@@ -69,17 +84,9 @@ class Progress {
     detail::ProgressBar& bar_;
   };
 
-  /// Batches of the epoch that a loader has given before it was restored in the middle of it.
-  static std::int64_t taken(const Loader& loader) {
-    if constexpr (requires { loader.state().batch; }) {
-      return loader.state().batch % std::max<std::int64_t>(1, loader.batches());
-    } else {
-      return 0;
-    }
-  }
-
   Loader& loader_;
-  detail::ProgressBar bar_;
+  std::string label_;
+  std::optional<detail::ProgressBar> bar_;
 };
 
 /// The batches of a loader, with a progress bar that shows the rate and the time left:

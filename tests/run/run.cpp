@@ -204,6 +204,13 @@ TEST_CASE("a resumed run has the samples of before, and those that follow") {
   CHECK(whole[0] == half[0]);
   CHECK(whole[1] == half[1]);
   CHECK(whole[2] != whole[1]);
+  // Without the file the run goes on, says so, and shows what it makes from there on.
+  std::filesystem::remove_all(folder / "run");
+  options.resume = false;
+  train_to("10");
+  std::filesystem::remove(folder / "run/samples.json");
+  options.resume = true;
+  CHECK(train_to("").size() == 2);
 }
 
 TEST_CASE("samples are JSON that the report reads") {

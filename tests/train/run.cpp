@@ -13,9 +13,12 @@
 #include <nlohmann/json.hpp>
 
 #include <temper/core/errors.hpp>
-
+#include <temper/data/loader.hpp>
+#include <temper/data/tensor_dataset.hpp>
 #include <temper/train/environment.hpp>
 #include <temper/train/metrics_log.hpp>
+#include <temper/train/progress.hpp>
+#include <temper/train/report.hpp>
 #include <temper/train/stop.hpp>
 
 #include "framework/train/config_internal.hpp"
@@ -103,6 +106,14 @@ TEST_CASE("damaged lines of a log are dropped with a warning, the others kept, a
   CHECK(Folder::read(folder / "m.damaged") == damaged);
   CHECK(log.notice().find("m: 1 damaged line left out; the file as it was is m.damaged") != std::string::npos);
   CHECK(log.lines() == 5);
+}
+
+TEST_CASE("a name that no file can have is a FileError") {
+  const Folder folder;
+  const std::string name(300, 'x');
+  CHECK_THROWS_WITH_AS(MetricsLog(folder / name), doctest::Contains("File name too long"), FileError);
+  CHECK_THROWS_WITH_AS(write_report({(folder / name).native()}, (folder / "page.html").native()),
+                       doctest::Contains("File name too long"), FileError);
 }
 
 TEST_CASE("a log that cannot be read throws and is not treated as empty") {
@@ -249,6 +260,19 @@ TEST_CASE("a progress bar fits into the terminal") {
   }
   const detail::ProgressFigures full{.label = "x", .done = 7, .total = 7};
   CHECK(detail::progress_line(line, full, 80).find("[==============================]") != std::string_view::npos);
+}
+
+TEST_CASE("progress of a restored loader begins where that goes on, and of any other at 0") {
+  data::Loader loader(data::TensorDataset(zeros({20, 1}), zeros({20, 1})), {.batch_size = 2});
+  for ([[maybe_unused]] const auto& batch : loader) {
+    CHECK(detail::taken_before(loader) == 0);
+    break;
+  }
+  [[maybe_unused]] const auto second = loader.begin();  // another epoch, though the first was left in its middle
+  CHECK(detail::taken_before(loader) == 0);
+  loader.restore({.epoch = 3, .batch = 4, .seed = 1});
+  [[maybe_unused]] const auto third = loader.begin();
+  CHECK(detail::taken_before(loader) == 4);
 }
 
 TEST_CASE("a configuration preserves every text") {
