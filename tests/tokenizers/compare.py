@@ -3,7 +3,6 @@
 against Hugging Face's `tokenizers` on the 10,000 lines of corpus.py; then the speed of both, on one thread. run.sh calls it."""
 
 import argparse
-import collections
 import pathlib
 import subprocess
 import sys
@@ -82,13 +81,10 @@ def main():
     parser.add_argument("--seconds", type=float, default=5.0)
     options = parser.parse_args()
     lines = corpus.lines()
-    english = [line.encode() for line in corpus.SENTENCES[:3] * 1000]
     options.folder.mkdir(parents=True, exist_ok=True)
-    texts, plain, out = (options.folder / name for name in ("lines", "english", "out"))
+    texts, out = options.folder / "lines", options.folder / "out"
     corpus.write(texts, lines)
-    corpus.write(plain, english)
     failed = 0
-    rates = collections.defaultdict(list)
     print(f"{'':22} {'lines that differ':>18} {'MB/s encoded':>24} {'ratio':>6} {'M tokens/s decoded':>24} {'ratio':>6}")
     for name, text in vocabularies.real(options.folder):
         path = options.folder / "tokenizer.json"
@@ -100,7 +96,6 @@ def main():
                                          capture_output=True, text=True).stdout.split())
         for own, other in zip(ours, speed(path, lines, options.seconds)):
             row += f" {own:10.2f} beside {other:6.2f} {own / other:6.1f}"
-            rates[name].append(own / other)
             failed += own < other
         print(row, flush=True)
     wrong = sentencepiece(options.program, options.folder, lines, texts, out)
