@@ -59,8 +59,8 @@ def sentencepiece(program, folder, lines, texts, out):
     return wrong
 
 
-def training(program, folder, lines):
-    """Trains byte-level BPE with both: tokens, and pairs in their order."""
+def training(program, folder, lines, texts, out):
+    """Trains byte-level BPE with both: tokens, and pairs in their order. Hugging Face's reads the file that is written."""
     import json
     few, path = folder / "training", folder / "trained.json"
     corpus.write(few, lines[:2000])
@@ -71,7 +71,8 @@ def training(program, folder, lines):
         vocab_size=3000, min_frequency=2, special_tokens=["<|endoftext|>"], show_progress=False,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet()))
     ours, theirs = json.loads(path.read_text())["model"], json.loads(tokenizer.to_str())["model"]
-    return ours["vocab"] == theirs["vocab"] and ours["merges"] == theirs["merges"]
+    return ours["vocab"] == theirs["vocab"] and ours["merges"] == theirs["merges"] \
+        and not differences(program, path, lines, texts, out)
 
 
 def main():
@@ -100,7 +101,7 @@ def main():
         print(row, flush=True)
     wrong = sentencepiece(options.program, options.folder, lines, texts, out)
     print(f"{'Mistral 7B (.model)':22} {wrong:18}")
-    same = training(options.program, options.folder, lines)
+    same = training(options.program, options.folder, lines, texts, out)
     print("training: " + ("the same tokens and pairs" if same else "DIFFERS"))
     failed += bool(wrong) + (not same)
     return failed > 0
