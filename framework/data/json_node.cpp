@@ -7,8 +7,6 @@
 
 namespace temper::detail {
 
-bool JsonNode::is_object() const { return json_->is_object(); }
-
 bool JsonNode::has(std::string_view key) const { return json_->is_object() && json_->contains(key); }
 
 JsonNode JsonNode::at(std::string_view key) const {

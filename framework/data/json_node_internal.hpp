@@ -18,7 +18,6 @@ class JsonNode {
   const std::string& place() const { return place_; }
 
   // Objects.
-  bool is_object() const;
   /// Whether it is an object that has the key.
   bool has(std::string_view key) const;
   JsonNode at(std::string_view key) const;

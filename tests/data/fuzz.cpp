@@ -11,6 +11,7 @@
 #include <temper/data/image_file.hpp>
 #include <temper/data/sentencepiece.hpp>
 #include <temper/data/squad.hpp>
+#include <temper/data/subword_tokenizer.hpp>
 #include <temper/data/wordnet.hpp>
 
 #include "tests/data/files.hpp"
@@ -109,4 +110,20 @@ TEST_CASE("fuzz: sentencepiece") {
                                        "the old rope"};
   const std::string model = data::SentencePiece::train(texts, {.vocab_size = 24}).serialized();
   fuzz({model}, 300, [](const std::string& file) { data::SentencePiece::parse(file, "f").encode("the baker"); });
+}
+
+TEST_CASE("fuzz: subwords") {
+  std::vector<std::string> files;
+  for (const char* name : {"bert", "gpt2", "llama2", "t5"}) {
+    files.push_back(Folder::read(std::string(TEMPER_TEST_DIR "/fuzz/corpus/tokenizer/") + name));
+  }
+  fuzz(files, 3'000, [](const std::string& file) {
+    const auto tokenizer = data::SubwordTokenizer::parse(file, "f");
+    tokenizer.decode_all(tokenizer("The cafés, <s> \xff", "ab").ids);
+  });
+}
+
+TEST_CASE("fuzz: vocabulary") {
+  fuzz({"[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##able\n"}, 3'000,
+       [](const std::string& file) { data::SubwordTokenizer::parse_vocabulary(file, "f").encode("unable caf\xff"); });
 }

@@ -2,9 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <array>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <temper/core/errors.hpp>
@@ -15,9 +13,11 @@
 #include "framework/data/subword/unicode_internal.hpp"
 #include "tests/data/allocations.hpp"
 #include "tests/data/files.hpp"
+#include "tests/data/threads.hpp"
 
 using namespace temper;
 using temper_test::allocations;
+using temper_test::differences_between_threads;
 using temper_test::error_of;
 using temper_test::Folder;
 
@@ -240,6 +240,8 @@ TEST_CASE("subword: damaged files are refused before memory is reserved") {
   CHECK(error_in(file(small, R"("added_tokens": [{"id": 2, "content": "a"}],)")) ==
         "t.json: file.added_tokens[0]: 'a' has number 2, but 1 in the vocabulary");
   CHECK(error_in(std::string(1'000'000, '[')) == "t.json: JSON nested more than 32 deep, at byte 32");
+  CHECK(error_in(std::string(32, '[') + std::string(32, ']')) == "t.json: file has no \"model\"");
+  CHECK(error_in(file(word_level("{\"" + std::string(40, '[') + "\\\"[\": 0}"))) == "accepted");  // within a text
   CHECK(error_in(file(R"({"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": ["a b"]})")) ==
         "t.json: file.model.merges[0]: 'ab' is not in the vocabulary");
   CHECK(error_in(file(R"({"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]})")) ==
@@ -265,21 +267,7 @@ TEST_CASE("subword: added tokens take the spaces beside them, or whole words onl
   CHECK(tokenizer.decode(Ids{1, 6}) == "a <m>");
 }
 
-TEST_CASE("subword: several threads at once") {
-  const auto all = texts();
-  std::vector<Ids> expected;
-  for (const auto& text : all) expected.push_back(trained().encode(text));
-  std::array<int, 4> wrong{};
-  {
-    std::vector<std::jthread> threads;
-    for (int& count : wrong) {
-      threads.emplace_back([&] {
-        for (std::size_t i = 0; i < all.size(); ++i) count += trained().encode(all[i]) != expected[i];
-      });
-    }
-  }
-  CHECK(wrong == std::array<int, 4>{});
-}
+TEST_CASE("subword: several threads at once") { CHECK(differences_between_threads(trained(), texts()) == 0); }
 
 TEST_CASE("subword: no allocation for each token") {
   const auto count = [](const std::string& text) {

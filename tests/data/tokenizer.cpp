@@ -3,9 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <temper/core/errors.hpp>
@@ -16,9 +14,11 @@
 
 #include "tests/data/allocations.hpp"
 #include "tests/data/files.hpp"
+#include "tests/data/threads.hpp"
 
 using namespace temper;
 using temper_test::allocations;
+using temper_test::differences_between_threads;
 using temper_test::error_of;
 using temper_test::Folder;
 
@@ -112,6 +112,7 @@ TEST_CASE("characters: malformed files") {
   CHECK(listed("[\"\"]") == "v.json: entry 0 of \"characters\" is not one character");
   CHECK(listed("[\"a\", \"é\", \"a\"]") == "v.json: entry 2 of \"characters\", 'a', occurs twice");
   CHECK(listed("[\"a\", \"é\"]") == "accepted");
+  CHECK(error("{\"format\": " + std::string(100'000, '[')) == "v.json: JSON nested more than 32 deep, at byte 42");
 }
 
 TEST_CASE("sentencepiece: special tokens first, text round and back") {
@@ -191,21 +192,7 @@ TEST_CASE("sentencepiece: saved and loaded, damaged files refused") {
   CHECK(error_of([&] { data::SentencePiece::parse(whole.substr(0, whole.size() / 2), "m.model"); }) != "accepted");
 }
 
-TEST_CASE("sentencepiece: several threads at once") {
-  const auto texts = sentences();
-  std::vector<Ids> expected;
-  for (const auto& text : texts) expected.push_back(pieces().encode(text));
-  std::array<int, 4> wrong{};
-  {
-    std::vector<std::jthread> threads;
-    for (int& count : wrong) {
-      threads.emplace_back([&] {
-        for (std::size_t i = 0; i < texts.size(); ++i) count += pieces().encode(texts[i]) != expected[i];
-      });
-    }
-  }
-  CHECK(wrong == std::array<int, 4>{});
-}
+TEST_CASE("sentencepiece: several threads at once") { CHECK(differences_between_threads(pieces(), sentences()) == 0); }
 
 TEST_CASE("tokenized: [CLS] text [SEP], batches filled up with [PAD]") {
   const std::vector<std::string> texts{"rope", "the farmer carries the bread.", ""};

@@ -191,6 +191,7 @@ TEST_CASE("a config.json that Llama cannot be is refused with all that is wrong"
   CHECK(refusal(R"({"model_type": "llama"})") == "none");
   CHECK(refusal("[1]") == "not a JSON object");
   CHECK(refusal("{") == "not a JSON object");
+  CHECK(refusal(std::string(100'000, '[')) == "JSON nested more than 32 deep, at byte 32");
   CHECK(refusal(R"({"model_type": "gemma", "hidden_act": "gelu", "hidden_size": -1, "num_hidden_layers": 1.5,
                     "tie_word_embeddings": 0, "quantization_config": {}, "rope_scaling": {"type": "yarn"}})") ==
         "a model that Llama cannot be:\n"

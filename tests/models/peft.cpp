@@ -138,5 +138,7 @@ TEST_CASE("adapters that do not fit are refused with all that is wrong, and chan
         "  use_dora is true, expected false\n"
         "  bias is \"all\", expected \"none\"\n"
         "  rank_pattern is {\"q\":2}, expected none");
+  folder.write("adapter_config.json", std::string(100'000, '['));
+  CHECK(refusal(folder.path(), model) == "JSON nested more than 32 deep, at byte 32");
   for (const Parameter& parameter : model.parameters()) CHECK(!parameter.frozen());
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """check.py --program LINES: the tokenizers of golden/, each on the first 2,000 lines of corpus.py. What comes out must have the
-hash that record.py wrote for what Hugging Face's `tokenizers` makes of them; of the first lines all of it is known."""
+hash that record.py wrote for what Hugging Face's `tokenizers` makes of them; of the first lines all of it is known. The
+vocabulary of `bert` is read once more as a vocab.txt."""
 
 import argparse
 import base64
@@ -28,10 +29,14 @@ def main():
     lines = corpus.lines()[:LINES]
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        texts, out = pathlib.Path(folder) / "lines", pathlib.Path(folder) / "out"
+        texts, out, vocabulary = (pathlib.Path(folder) / name for name in ("lines", "out", "vocab.txt"))
         corpus.write(texts, lines)
-        for name, golden in expected.items():
-            run = subprocess.run([program, GOLDEN / f"{name}.json", texts, out], capture_output=True, text=True)
+        tokens = json.loads((GOLDEN / "bert.json").read_text())["model"]["vocab"]
+        vocabulary.write_text("".join(token + "\n" for token in sorted(tokens, key=tokens.get)), encoding="utf-8")
+        files = [(name, GOLDEN / f"{name}.json", golden) for name, golden in expected.items()]
+        files.append(("bert of a vocab.txt", vocabulary, expected["bert"]))
+        for name, path, golden in files:
+            run = subprocess.run([program, path, texts, out], capture_output=True, text=True)
             data = out.read_bytes() if run.returncode == 0 else b""
             if run.returncode == 0 and hashlib.sha256(data).hexdigest() == golden["sha256"]:
                 print(f"{name}: {len(lines)} lines are equal")
@@ -43,7 +48,7 @@ def main():
                 if got != want:
                     print(f"  line {i}: {lines[i]!r}\n    {got}\n    expected {want}")
                     break
-    print(f"{len(expected) - failed} passed, {failed} failed")
+    print(f"{len(files) - failed} passed, {failed} failed")
     return failed > 0
 
 

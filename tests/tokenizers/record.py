@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Records golden/ for check.py: small tokenizers trained by Hugging Face's `tokenizers` (0.23.3), and what it makes of the
-first lines of corpus.py. Needs tokenizers, sentencepiece and protobuf of PyPI."""
+first lines of corpus.py. Needs tokenizers, sentencepiece and protobuf of PyPI.
+Trains anew, and not all come out as before: files and hashes are to be committed together."""
 
 import base64
 import hashlib
