@@ -79,7 +79,7 @@ class Writer {
 
 /// Statistics as after training, which differ from channel to channel.
 template <class M>
-void trained(const M& model) {
+void scatter_statistics(const M& model) {
   for (const nn::Buffer& buffer : model.buffers()) {
     if (buffer.name.ends_with("running_mean"))
       Tensor(buffer.tensor).copy_from(normal(buffer.tensor.shape(), 0.0f, 0.2f));
@@ -99,8 +99,8 @@ void write_images(const Writer& writer) {
   writer.write("cnn", cnn, clothes);
   const models::ResNet small({.blocks = {1, 1, 1}}),
       large({.blocks = {1, 1}, .width = 16, .classes = 7, .stem = models::ResNetStem::imagenet});
-  trained(small);
-  trained(large);
+  scatter_statistics(small);
+  scatter_statistics(large);
   writer.write("resnet", small, photos);
   writer.write("resnet_imagenet", large, photos);
   const models::Vae vae({.channels = 8});

@@ -191,7 +191,7 @@ Run run(const OnnxProgram& program, const std::vector<Tensor>& inputs) {
 }
 
 /// Throws unless there are names and examples; gives the number of examples, 0 when no input is batched.
-std::int64_t checked(const std::vector<OnnxInput>& inputs) {
+std::int64_t count_examples(const std::vector<OnnxInput>& inputs) {
   std::int64_t examples = 0;
   std::unordered_set<std::string> names;
   for (const auto& [name, example, batched] : inputs) {
@@ -226,7 +226,7 @@ void export_onnx(const std::filesystem::path& path, const Tensors& state, const 
                  const OnnxProgram& program, const OnnxOptions& options) {
   using namespace detail::onnx;
   const NoTape evaluation;
-  const std::int64_t examples = checked(inputs);
+  const std::int64_t examples = count_examples(inputs);
   std::vector<Tensor> first, second;
   for (const auto& [name, example, batched] : inputs) {
     first.push_back(example);

@@ -317,7 +317,7 @@ Value operator/(const Value& a, float b) { return a / a.graph->number(b); }
 Value apply(const char* type, const Value& x) { return x.graph->node(type, {x}); }
 Value apply(const char* type, const Value& a, const Value& b) { return a.graph->node(type, {a, b}); }
 
-Value transposed(const Value& x, const Integers& order) {
+Value transpose(const Value& x, const Integers& order) {
   Integers inverse(order.size());
   for (std::size_t i = 0; i < order.size(); ++i)
     inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
@@ -325,7 +325,7 @@ Value transposed(const Value& x, const Integers& order) {
   return x.graph->node("Transpose", {x}, {{"perm", order}});
 }
 
-Value reshaped(const Value& x, const Sizes& shape) {
+Value reshape(const Value& x, const Sizes& shape) {
   // A single size that varies is inferred.
   Integers known;
   for (const Size& size : shape) known.push_back(size.varies() ? -1 : size.fixed);
@@ -333,7 +333,7 @@ Value reshaped(const Value& x, const Sizes& shape) {
   return apply("Reshape", x, inferred ? x.graph->integers(known) : x.graph->sizes(shape));
 }
 
-Value reduced(const char* type, const Value& x, const Integers& axes, bool keepdim) {
+Value reduce(const char* type, const Value& x, const Integers& axes, bool keepdim) {
   std::vector<NodeAttribute> attributes = {{"keepdims", std::int64_t{keepdim}}};
   // In this opset the axes of ReduceSum alone are an input.
   if (std::string_view(type) == "ReduceSum") {

@@ -113,9 +113,9 @@ Value operator/(const Value& a, float b);
 /// A node of one or two inputs and no attributes: apply("Exp", x).
 Value apply(const char* type, const Value& x);
 Value apply(const char* type, const Value& a, const Value& b);
-Value transposed(const Value& x, const Integers& order);
-Value reshaped(const Value& x, const Sizes& shape);
+Value transpose(const Value& x, const Integers& order);
+Value reshape(const Value& x, const Sizes& shape);
 /// A sum or mean ("ReduceSum", "ReduceMean", ...) over axes, all when there are none.
-Value reduced(const char* type, const Value& x, const Integers& axes, bool keepdim);
+Value reduce(const char* type, const Value& x, const Integers& axes, bool keepdim);
 
 }  // namespace temper::detail::onnx
