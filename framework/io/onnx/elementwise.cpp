@@ -140,7 +140,6 @@ void add_elementwise(Emitters& emitters) {
   emitters["add"] = arithmetic("Add");
   emitters["sub"] = arithmetic("Sub");
   emitters["mul"] = arithmetic("Mul");
-  emitters["neg"] = [](const Step& s) { return apply("Neg", s.in()); };
   emitters["div"] = quotient;
   emitters["pow"] = power;
   emitters["square"] = [](const Step& s) { return s.in() * s.in(); };
@@ -152,8 +151,6 @@ void add_elementwise(Emitters& emitters) {
     const Value difference = apply("Abs", s.in(0) - s.in(1));
     return apply("Max", s.in(0), s.in(1)) + apply("Log", apply("Exp", apply("Neg", difference)) + 1.0f);
   };
-  emitters["floor_divide"] = [](const Step& s) { return (s.in(0) - apply("Mod", s.in(0), s.in(1))) / s.in(1); };
-  emitters["truncate_divide"] = [](const Step& s) { return s.in(0) / s.in(1); };
   emitters["remainder"] = [](const Step& s) {
     const Value a = s.in(0), b = s.in(1);
     return whole(s) ? apply("Mod", a, b) : a - apply("Floor", a / b) * b;
