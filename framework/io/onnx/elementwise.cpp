@@ -74,10 +74,8 @@ Value choose(const Value& condition, const Value& a, const Value& b) {
 
 /// x in the dtype of y; f32 and bf16 are one.
 Value cast(const Step& s) {
-  const auto kind = [](Dtype dtype) { return dtype == Dtype::bf16 ? Dtype::f32 : dtype; };
-  if (kind(s.tensor().dtype()) == kind(s.y().dtype())) return s.in();
-  const std::int64_t type = s.y().dtype() == Dtype::i64 ? 7 : s.y().dtype() == Dtype::boolean ? 9 : 1;
-  return s.graph().node("Cast", {s.in()}, {{"to", type}});
+  const std::int64_t type = element_type(s.y().dtype());
+  return element_type(s.tensor().dtype()) == type ? s.in() : s.graph().node("Cast", {s.in()}, {{"to", type}});
 }
 
 Value gate(const Step& s, Value (*of)(const Value&), std::size_t half) {

@@ -53,11 +53,6 @@ constexpr const char* batch = "batch";
 constexpr std::uint64_t alignment = 4096;            // of tensors in a file of data, for those who map it
 constexpr std::uint64_t smallest_outside = 1 << 10;  // bytes; smaller tensors stay in the model's file
 
-std::int64_t type_of(Dtype dtype) {
-  constexpr std::int64_t real = 1, integer = 7, boolean = 9;
-  return dtype == Dtype::i64 ? integer : dtype == Dtype::boolean ? boolean : real;
-}
-
 Message message_of(const NodeAttribute& attribute) {
   enum Type { real = 1, integer = 2, text = 3, integers = 7, texts = 8 };
   Message message;
@@ -100,7 +95,7 @@ Message value_info(const std::string& name, Dtype dtype, const Sizes& sizes) {
     shape.message(field::type::dimension, dimension);
   }
   Message tensor, type, info;
-  tensor.integer(field::type::elements, type_of(dtype));
+  tensor.integer(field::type::elements, element_type(dtype));
   tensor.message(field::type::shape, shape);
   type.message(field::type::tensor, tensor);
   info.text(field::value_info::name, name);
@@ -117,7 +112,7 @@ struct Outside {
 Message tensor_message(const std::string& name, const Tensor& tensor, const std::optional<Outside>& outside) {
   Message message;
   message.integers(field::tensor::dims, {tensor.shape().begin(), tensor.shape().end()});
-  message.integer(field::tensor::data_type, type_of(tensor.dtype()));
+  message.integer(field::tensor::data_type, element_type(tensor.dtype()));
   message.text(field::tensor::name, name);
   if (!outside) {
     message.bytes(field::tensor::raw_data, bytes_of(tensor));
@@ -137,6 +132,11 @@ Message tensor_message(const std::string& name, const Tensor& tensor, const std:
 }
 
 }  // namespace
+
+std::int64_t element_type(Dtype dtype) {
+  constexpr std::int64_t real = 1, integer = 7, boolean = 9;
+  return dtype == Dtype::i64 ? integer : dtype == Dtype::boolean ? boolean : real;
+}
 
 Value Graph::node(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes) {
   return nodes(std::move(type), std::move(inputs), std::move(attributes), 1).front();

@@ -34,6 +34,9 @@ struct Value {
   explicit operator bool() const { return graph != nullptr; }
 };
 
+/// ONNX's number for the elements of a tensor; bf16 is written as f32.
+std::int64_t element_type(Dtype dtype);
+
 struct NodeAttribute {
   std::string name;
   std::variant<std::int64_t, float, std::string, Integers, std::vector<std::string>> value;
