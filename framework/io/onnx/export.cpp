@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include <temper/autograd/ops/index.hpp>
+#include <temper/autograd/ops/arrange.hpp>
 #include <temper/autograd/ops/shape.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/io/onnx.hpp>
@@ -212,10 +212,8 @@ std::int64_t count_examples(const std::vector<OnnxInput>& inputs) {
 
 /// The rows of x in reverse, and the first of these again.
 Tensor with_one_more(const Tensor& x) {
-  const std::int64_t rows = x.size(0);
-  Tensor places = empty({rows + 1}, Dtype::i64);
-  for (std::int64_t i = 0; i <= rows; ++i) places.mutable_data<std::int64_t>()[i] = i < rows ? rows - 1 - i : rows - 1;
-  return index_select(x, 0, places);
+  const Tensor reversed = flip(x, {0});
+  return concat({reversed, reversed.rows(0, 1)}, 0);
 }
 
 }  // namespace
