@@ -190,13 +190,11 @@ Run run(const OnnxProgram& program, const std::vector<Tensor>& inputs) {
   return {std::move(outputs), std::move(listener.heard)};
 }
 
-/// Throws unless there are names and examples; gives the number of examples, 0 when no input is batched.
+/// Throws unless there are examples; gives their number, 0 when no input is batched.
 std::int64_t count_examples(const std::vector<OnnxInput>& inputs) {
   std::int64_t examples = 0;
-  std::unordered_set<std::string> names;
   for (const auto& [name, example, batched] : inputs) {
     if (!example.defined()) refuse("input " + name, "is an undefined tensor");
-    if (name.empty() || !names.insert(name).second) refuse("input '" + name + "'", "needs a name of its own");
     if (!batched) continue;
     if (example.rank() == 0 || example.size(0) == 0) {
       refuse("input " + name, fmt::format("{}, expected [N, ...] with N from 1 on", example.shape()));
@@ -236,9 +234,21 @@ void export_onnx(const std::filesystem::path& path, const Tensors& state, const 
     fail<ValueError>("export_onnx: the program gives {} outputs, for one example more {}; {} names", one.outputs.size(),
                      two.outputs.size(), options.outputs.size());
   }
-  std::unordered_map<std::uint64_t, std::string> names;
-  for (const auto& [name, tensor] : state) names.emplace(tensor.id(), name);
   Graph graph;
+  std::unordered_map<std::uint64_t, std::string> names;
+  for (const auto& [name, tensor] : state) {
+    names.emplace(tensor.id(), name);
+    graph.reserve(name);
+  }
+  const auto reserve = [&](const char* what, const std::string& name) {
+    if (name.empty() || !graph.reserve(name)) refuse(fmt::format("{} '{}'", what, name), "needs a name of its own");
+  };
+  for (const OnnxInput& input : inputs) reserve("input", input.name);
+  std::vector<std::string> output_names = options.outputs;
+  for (std::size_t i = output_names.size(); i < one.outputs.size(); ++i) {
+    output_names.push_back(one.outputs.size() == 1 ? "output" : fmt::format("output_{}", i));
+  }
+  for (const std::string& name : output_names) reserve("output", name);
   Exporter exporter(graph, std::move(names), examples);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     exporter.define(first[i],
@@ -253,9 +263,7 @@ void export_onnx(const std::filesystem::path& path, const Tensors& state, const 
   }
   exporter.write(one.heard, two.heard, outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::string name = !options.outputs.empty() ? options.outputs[i]
-                             : outputs.size() == 1    ? "output"
-                                                      : fmt::format("output_{}", i);
+    const std::string& name = output_names[i];
     graph.output(name, exporter.value(outputs[i], name), outputs[i].one, exporter.sizes(outputs[i], name));
   }
   graph.write(path, options.max_bytes);

@@ -138,6 +138,8 @@ std::int64_t element_type(Dtype dtype) {
   return dtype == Dtype::i64 ? integer : dtype == Dtype::boolean ? boolean : real;
 }
 
+bool Graph::reserve(const std::string& name) { return used_names_.emplace(name, 0).second; }
+
 Value Graph::node(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes) {
   return nodes(std::move(type), std::move(inputs), std::move(attributes), 1).front();
 }
@@ -158,7 +160,6 @@ std::vector<Value> Graph::nodes(std::string type, std::vector<Value> inputs, std
 }
 
 Value Graph::initializer(const std::string& name, const Tensor& tensor) {
-  used_names_.emplace(name, 0);
   initializers_.emplace_back(name, tensor.dtype() == Dtype::bf16 ? to(tensor, Dtype::f32) : tensor);
   return {this, name};
 }
@@ -193,7 +194,6 @@ Value Graph::sizes(const Sizes& values) {
 }
 
 Value Graph::input(const std::string& name, const Tensor& example, const Sizes& shape) {
-  used_names_.emplace(name, 0);
   inputs_.push_back({name, example.dtype(), shape});
   const Value value{this, name};
   if (!examples_ && !shape.empty() && shape.front().varies()) {

@@ -45,6 +45,9 @@ struct NodeAttribute {
 /// An ONNX graph while it is made. Nodes that no output needs are left out of the file.
 class Graph {
  public:
+  /// Keeps a name for an input, an output or a tensor of the model, before there are nodes; false when another has it.
+  bool reserve(const std::string& name);
+
   /// Adds a node with one result, or several.
   Value node(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes = {});
   std::vector<Value> nodes(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes,
