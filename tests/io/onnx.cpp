@@ -170,6 +170,10 @@ TEST_CASE("what cannot be exported is refused by name, and no file is written") 
           y.mutable_data<float>()[0] = 0;
           return y * 2;
         }) == "export_onnx: clone gave a tensor [2, 3] that was changed in place afterwards");
+  CHECK(refusal([](Tensor x) {
+          x.fill(0);
+          return x * 2;
+        }) == "export_onnx: input x was changed in place by the program");
   CHECK(refusal([](const Tensor& x) { return x.size(0) > 2 ? exp(x) : log(x); }) ==
         "export_onnx: operation 0 is log for 2 examples, and exp for one more, expected the same");
   CHECK(refusal([](const Tensor& x) { return tile(x, {x.size(0), 1}); }).starts_with("export_onnx: index_select uses"));

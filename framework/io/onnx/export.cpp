@@ -228,7 +228,12 @@ void export_onnx(const std::filesystem::path& path, const Tensors& state, const 
     first.push_back(example);
     second.push_back(batched ? with_one_more(example) : example);
   }
+  std::vector<std::uint32_t> versions;
+  for (const Tensor& input : first) versions.push_back(input.version());
   const Run one = run(program, first), two = examples == 0 ? one : run(program, second);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (first[i].version() != versions[i]) refuse("input " + inputs[i].name, "was changed in place by the program");
+  }
   if (one.outputs.empty() || one.outputs.size() != two.outputs.size() ||
       (!options.outputs.empty() && options.outputs.size() != one.outputs.size())) {
     fail<ValueError>("export_onnx: the program gives {} outputs, for one example more {}; {} names", one.outputs.size(),
