@@ -13,8 +13,6 @@ namespace {
 
 /// The peak of the pool in MiB while a model of random weights trains for three steps.
 double peak(bool adapters, bool bf16, std::int64_t texts, std::int64_t tokens) {
-  trim_pool();
-  reset_pool_peak();
   manual_seed(1);
   models::Gpt model(models::gpt2_124m());
   if (bf16) nn::to_bf16(model);

@@ -10,7 +10,7 @@ namespace {
 
 constinit thread_local Listener* current = nullptr;
 
-Heard::Value held(const Attribute::Value& value) {
+Heard::Value hold(const Attribute::Value& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return *number;
   if (const auto* number = std::get_if<double>(&value)) return *number;
   if (const auto* tensor = std::get_if<const Tensor*>(&value)) return **tensor;
@@ -34,7 +34,7 @@ void tell(const Operation& operation, const Tensor& y, std::span<const Tensor> i
   if (current == nullptr || !y.defined()) return;
   Heard heard{operation.name, {inputs.begin(), inputs.end()}, y, y.version(), {}};
   for (const Attribute& attribute : operation.attributes) {
-    heard.attributes.emplace(attribute.name, held(attribute.value));
+    heard.attributes.emplace(attribute.name, hold(attribute.value));
   }
   current->heard.push_back(std::move(heard));
 }

@@ -40,9 +40,10 @@ using OnnxProgram = std::function<std::vector<Tensor>(const std::vector<Tensor>&
 ///
 /// Throws: ValueError with the name of the operation for one that has no counterpart, such as a loss; when the program
 /// computes something else for one example more, or reads the elements of a tensor that depends on the inputs instead
-/// of using operations; for inputs without examples or of different numbers of them, and for names that repeat.
-/// FileError when the file cannot be written. Whatever the program throws. Source: ONNX, "Open Neural Network Exchange
-/// Intermediate Representation" and "Operators", version 1.12.
+/// of using operations, or changes an input in place; for inputs without examples or of different numbers of them, and
+/// for an input or output that has the name of another one or of a tensor of the model. FileError when the file cannot
+/// be written. Whatever the program throws. Source: ONNX, "Open Neural Network Exchange Intermediate Representation"
+/// and "Operators", version 1.12.
 void export_onnx(const std::filesystem::path& path, const Tensors& state, const std::vector<OnnxInput>& inputs,
                  const OnnxProgram& program, const OnnxOptions& options = {});
 template <Savable M>

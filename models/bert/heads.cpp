@@ -27,7 +27,8 @@ void initialize(const nn::Linear& layer, const BertConfig& config) {
 
 Tensor mean_of_tokens(const Tensor& features, const Tensor& mask) {
   if (!mask.defined()) return to(mean(features, 1), Dtype::f32);
-  const Tensor visible = to(mask, Dtype::f32), weights = visible / sum(visible, 1, {.keepdim = true});
+  const Tensor visible = to(mask, Dtype::f32), count = sum(visible, 1, {.keepdim = true}),
+               weights = visible / maximum(count, scalar(1.0f));
   return squeeze(matmul(unsqueeze(weights, 1), to(features, Dtype::f32)), 1);
 }
 

@@ -10,9 +10,9 @@
 namespace temper::models {
 
 /// The mean of the features [N, T, E] of the tokens that are not padding, f32 [N, E]; the mask is bool [N, T], or
-/// undefined when there is no padding. Scaled to length 1, `normalize(mean_of_tokens(bert(tokens, inputs),
-/// inputs.mask))`, it is the embedding of a text that sentence-transformers computes. Source: Reimers, Gurevych,
-/// "Sentence-BERT" (2019).
+/// undefined when there is no padding; 0 for a text that has no tokens. Scaled to length 1,
+/// `normalize(mean_of_tokens(bert(tokens, inputs), inputs.mask))`, it is the embedding of a text that
+/// sentence-transformers computes. Source: Reimers, Gurevych, "Sentence-BERT" (2019).
 Tensor mean_of_tokens(const Tensor& features, const Tensor& mask);
 
 /// BERT with a head that predicts masked tokens. The decoder's weight is tied to the token embedding.

@@ -1,11 +1,21 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+
+#include <temper/temper.hpp>
 
 namespace temper::exchange {
 
-/// Writes each bundled model, and operations that none of them has, as ONNX files, with inputs and what they give.
-void write_onnx(const std::filesystem::path& folder);
+/// Whole numbers from 0 to below `end`.
+inline Tensor random_ids(const Shape& shape, std::int64_t end) {
+  return to(floor(uniform(shape, 0.0f, static_cast<float>(end) - 0.01f)), Dtype::i64);
+}
+
+/// Writes each bundled model as ONNX files, with inputs and what they give.
+void write_onnx_models(const std::filesystem::path& folder);
+/// The same of operations, one by one.
+void write_onnx_operations(const std::filesystem::path& folder);
 /// Writes folders for Hugging Face's transformers, with tokens and logits.
 void write_folders(const std::filesystem::path& folder);
 

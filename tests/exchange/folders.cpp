@@ -15,10 +15,6 @@ namespace temper::exchange {
 
 namespace {
 
-Tensor random_ids(const Shape& shape, std::int64_t end) {
-  return to(floor(uniform(shape, 0.0f, static_cast<float>(end) - 0.01f)), Dtype::i64);
-}
-
 /// Weights unlike those of any initialization.
 template <class M>
 void scatter_weights(const M& model) {

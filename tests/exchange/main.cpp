@@ -22,7 +22,8 @@ int main(int count, char** arguments) try {
   const std::filesystem::path folder = arguments[1];
   std::filesystem::remove_all(folder / "onnx");
   std::filesystem::remove_all(folder / "transformers");
-  exchange::write_onnx(folder / "onnx");
+  exchange::write_onnx_models(folder / "onnx");
+  exchange::write_onnx_operations(folder / "onnx");
   exchange::write_folders(folder / "transformers");
   return 0;
 } catch (const std::exception& error) {

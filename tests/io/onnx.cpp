@@ -170,6 +170,10 @@ TEST_CASE("what cannot be exported is refused by name, and no file is written") 
           y.mutable_data<float>()[0] = 0;
           return y * 2;
         }) == "export_onnx: clone gave a tensor [2, 3] that was changed in place afterwards");
+  CHECK(refusal([](Tensor x) {
+          x.fill(0);
+          return x * 2;
+        }) == "export_onnx: input x was changed in place by the program");
   CHECK(refusal([](const Tensor& x) { return x.size(0) > 2 ? exp(x) : log(x); }) ==
         "export_onnx: operation 0 is log for 2 examples, and exp for one more, expected the same");
   CHECK(refusal([](const Tensor& x) { return tile(x, {x.size(0), 1}); }).starts_with("export_onnx: index_select uses"));
@@ -190,9 +194,32 @@ TEST_CASE("inputs of an export are checked") {
     });
   };
   CHECK(error({{"x", Tensor()}}) == "export_onnx: input x is an undefined tensor");
-  CHECK(error({{"x", ones({2})}, {"x", ones({2})}}) == "export_onnx: input 'x' needs a name of its own");
   CHECK(error({{"x", ones({0, 2})}}) == "export_onnx: input x [0, 2], expected [N, ...] with N from 1 on");
   CHECK(error({{"x", ones({2})}, {"y", ones({3})}}) == "export_onnx: input y [3] has 3 examples, expected 2");
   CHECK(error({{"x", ones({2})}}, {.outputs = {"a", "b"}}) ==
         "export_onnx: the program gives 1 outputs, for one example more 1; 2 names");
+}
+
+TEST_CASE("inputs, outputs and the model's tensors have names of their own") {
+  const auto error = [](const std::vector<OnnxInput>& inputs, const OnnxOptions& options = {}) {
+    const temper_test::Folder folder;
+    const nn::Linear model(3, 3);
+    return error_of([&] {
+      export_onnx(
+          folder / "x.onnx", model, inputs,
+          [&](const Given& in) {
+            return Given{model(in[0]), in[0]};
+          },
+          options);
+    });
+  };
+  const Tensor x = ones({2, 3});
+  CHECK(error({{"x", x}}) == "none");
+  CHECK(error({{"x", x}, {"x", x}}) == "export_onnx: input 'x' needs a name of its own");
+  CHECK(error({{"", x}}) == "export_onnx: input '' needs a name of its own");
+  CHECK(error({{"weight", x}}) == "export_onnx: input 'weight' needs a name of its own");
+  CHECK(error({{"output_1", x}}) == "export_onnx: output 'output_1' needs a name of its own");
+  CHECK(error({{"x", x}}, {.outputs = {"y", "y"}}) == "export_onnx: output 'y' needs a name of its own");
+  CHECK(error({{"x", x}}, {.outputs = {"y", "bias"}}) == "export_onnx: output 'bias' needs a name of its own");
+  CHECK(error({{"Gemm_1", x}}, {.outputs = {"Gemm_2", "constant_1"}}) == "none");  // nodes are called otherwise then
 }

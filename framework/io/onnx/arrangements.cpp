@@ -8,7 +8,7 @@ namespace temper::detail::onnx {
 
 namespace {
 
-Value sliced(const Value& x, const Size& begin, const Size& end, std::int64_t axis, std::int64_t step = 1) {
+Value cut(const Value& x, const Size& begin, const Size& end, std::int64_t axis, std::int64_t step = 1) {
   Graph& graph = *x.graph;
   return graph.node("Slice",
                     {x, graph.sizes({begin}), graph.sizes({end}), graph.integers({axis}), graph.integers({step})});
@@ -16,17 +16,17 @@ Value sliced(const Value& x, const Size& begin, const Size& end, std::int64_t ax
 
 Size operator+(const Size& a, const Size& b) { return {a.fixed + b.fixed, a.per_example + b.per_example}; }
 
-Value concatenated(const std::vector<Value>& parts, std::int64_t axis) {
+Value concat(const std::vector<Value>& parts, std::int64_t axis) {
   return parts.front().graph->node("Concat", parts, {{"axis", axis}});
 }
 
 Value slice(const Step& s) {
   const auto axis = s.integer("axis"), step = s.integer("step");
   const Size begin = s.size("begin"), count = s.shape()[static_cast<std::size_t>(axis)];
-  return sliced(s.in(), begin, begin + Size{count.fixed * step, count.per_example * step}, axis, step);
+  return cut(s.in(), begin, begin + Size{count.fixed * step, count.per_example * step}, axis, step);
 }
 
-Value flipped(const Step& s) {
+Value flip(const Step& s) {
   Integers axes = s.integers("axes");
   for (std::int64_t& axis : axes) axis += axis < 0 ? s.rank() : 0;
   const auto all = [&](std::int64_t value) { return s.graph().integers(Integers(axes.size(), value)); };
@@ -35,21 +35,21 @@ Value flipped(const Step& s) {
       "Slice", {s.in(), all(-1), all(std::numeric_limits<std::int64_t>::min()), s.graph().integers(axes), all(-1)});
 }
 
-Value rolled(const Step& s) {
+Value roll(const Step& s) {
   const auto axis = s.integer("axis");
   const Size begin = s.size("begin"), size = s.shape()[static_cast<std::size_t>(axis)];
-  return concatenated({sliced(s.in(), begin, size, axis), sliced(s.in(), {0, 0}, begin, axis)}, axis);
+  return concat({cut(s.in(), begin, size, axis), cut(s.in(), {0, 0}, begin, axis)}, axis);
 }
 
-Value stacked(const Step& s) {
+Value stack(const Step& s) {
   std::vector<Value> parts;
   for (std::size_t i = 0; i < s.inputs(); ++i) {
     parts.push_back(apply("Unsqueeze", s.in(i), s.graph().integers({s.integer("axis")})));
   }
-  return concatenated(parts, s.integer("axis"));
+  return concat(parts, s.integer("axis"));
 }
 
-Value padded(const Step& s) {
+Value pad(const Step& s) {
   const auto axis = static_cast<std::size_t>(s.integer("axis")), rank = static_cast<std::size_t>(s.rank());
   Integers pads(2 * rank, 0);
   pads[axis] = s.integer("before");
@@ -68,14 +68,12 @@ Emit with_index(const char* type) {
   };
 }
 
-Value scattered(const Step& s, const char* reduction) {
+Value scatter(const Step& s, const char* reduction) {
   return s.graph().node("ScatterElements", {s.in(0), s.value("index"), s.in(1)},
                         {{"axis", s.integer("axis")}, {"reduction", std::string(reduction)}});
 }
 
-Value embedded(const Step& s) {
-  return s.graph().node("Gather", {s.in(), s.value("ids")}, {{"axis", std::int64_t{0}}});
-}
+Value embed(const Step& s) { return s.graph().node("Gather", {s.in(), s.value("ids")}, {{"axis", std::int64_t{0}}}); }
 
 Value one_hot(const Step& s) {
   const Value depth = s.graph().integers({s.fixed(s.shape().back())});
@@ -85,27 +83,27 @@ Value one_hot(const Step& s) {
 }  // namespace
 
 void add_arrangements(Emitters& emitters) {
-  emitters["view"] = [](const Step& s) { return reshaped(s.in(), s.shape()); };
+  emitters["view"] = [](const Step& s) { return reshape(s.in(), s.shape()); };
   emitters["slice"] = emitters["rows"] = slice;
-  emitters["flip"] = flipped;
-  emitters["roll"] = rolled;
+  emitters["flip"] = flip;
+  emitters["roll"] = roll;
   emitters["concat"] = [](const Step& s) {
     std::vector<Value> parts;
     for (std::size_t i = 0; i < s.inputs(); ++i) parts.push_back(s.in(i));
-    return concatenated(parts, s.integer("axis"));
+    return concat(parts, s.integer("axis"));
   };
-  emitters["stack"] = stacked;
-  emitters["permute"] = emitters["transpose"] = [](const Step& s) { return transposed(s.in(), s.integers("axes")); };
-  emitters["flatten_chw"] = [](const Step& s) { return reshaped(transposed(s.in(), {0, 3, 1, 2}), s.shape()); };
+  emitters["stack"] = stack;
+  emitters["permute"] = emitters["transpose"] = [](const Step& s) { return transpose(s.in(), s.integers("axes")); };
+  emitters["flatten_chw"] = [](const Step& s) { return reshape(transpose(s.in(), {0, 3, 1, 2}), s.shape()); };
   emitters["expand"] = [](const Step& s) { return apply("Expand", s.in(), s.graph().sizes(s.shape())); };
-  emitters["pad"] = padded;
+  emitters["pad"] = pad;
   emitters["tril"] = [](const Step& s) { return triangle(s, false); };
   emitters["triu"] = [](const Step& s) { return triangle(s, true); };
   emitters["gather"] = with_index("GatherElements");
   emitters["index_select"] = with_index("Gather");
-  emitters["scatter"] = [](const Step& s) { return scattered(s, "none"); };
-  emitters["scatter_add"] = [](const Step& s) { return scattered(s, "add"); };
-  emitters["embedding"] = embedded;
+  emitters["scatter"] = [](const Step& s) { return scatter(s, "none"); };
+  emitters["scatter_add"] = [](const Step& s) { return scatter(s, "add"); };
+  emitters["embedding"] = embed;
   emitters["one_hot"] = one_hot;
 }
 

@@ -13,7 +13,7 @@ namespace temper::detail::onnx {
 namespace {
 
 /// Whether query t sees key s by causality and window alone: bool [T, S]; none when it sees all.
-Value seen(const Step& s, std::int64_t queries, std::int64_t keys) {
+Value visible_pairs(const Step& s, std::int64_t queries, std::int64_t keys) {
   const bool causal = s.integer("causal") != 0;
   const Integers window = s.integers("window");
   if (!causal && window[0] < 0 && window[1] < 0) return {};
@@ -53,20 +53,20 @@ Value attention(const Step& s, const Operands& in) {
   const std::int64_t heads = grouped ? s.fixed(in.q_shape.end()[-3]) : 1,
                      kv_heads = grouped ? s.fixed(in.k_shape.end()[-3]) : 1;
   const auto split = [&](const Value& x, const Sizes& shape, std::int64_t shared) {
-    return grouped ? reshaped(x, with_axes(shape, {kv_heads, shared})) : x;
+    return grouped ? reshape(x, with_axes(shape, {kv_heads, shared})) : x;
   };
   const Value q = split(in.q, in.q_shape, heads / kv_heads), k = split(in.k, in.k_shape, 1),
               v = split(in.v, in.v_shape, 1);
   Integers order;
   for (int i = 0; i < rank + grouped; ++i) order.push_back(i);
   std::swap(order.end()[-1], order.end()[-2]);
-  Value scores = apply("MatMul", q * s.number("scale"), transposed(k, order));
+  Value scores = apply("MatMul", q * s.number("scale"), transpose(k, order));
   Sizes score_shape = in.q_shape;
   score_shape.back() = {keys, 0};
-  if (grouped) scores = reshaped(scores, score_shape);
+  if (grouped) scores = reshape(scores, score_shape);
   if (in.bias) scores = scores + in.bias;
 
-  Value visible = seen(s, queries, keys);
+  Value visible = visible_pairs(s, queries, keys);
   const auto also = [&](const Value& more) { visible = visible ? apply("And", visible, more) : more; };
   if (const Value mask = s.value("mask")) also(mask);
   const bool may_be_blind = s.integer("empty_rows") == static_cast<std::int64_t>(EmptyRows::zero);
@@ -75,29 +75,28 @@ Value attention(const Step& s, const Operands& in) {
   Value shares = graph.node("Softmax", {scores}, {{"axis", std::int64_t{-1}}});
   if (visible && may_be_blind) shares = graph.node("Where", {visible, shares, graph.number(0.0f)});
   if (!grouped) return apply("MatMul", shares, v);
-  return apply("MatMul", reshaped(shares, with_axes(score_shape, {kv_heads, heads / kv_heads})), v);
+  return apply("MatMul", reshape(shares, with_axes(score_shape, {kv_heads, heads / kv_heads})), v);
 }
 
-Value separate(const Step& s) {
+Value dot_product_attention(const Step& s) {
   if (s.constant("offsets").defined()) refuse(s.name(), "has no counterpart in ONNX");
-  return reshaped(attention(s, {s.in(0), s.in(1), s.in(2), s.in(3), s.shape_of(0), s.shape_of(1), s.shape_of(2)}),
-                  s.shape());
+  return reshape(attention(s, {s.in(0), s.in(1), s.in(2), s.in(3), s.shape_of(0), s.shape_of(1), s.shape_of(2)}),
+                 s.shape());
 }
 
 /// Of one projection [N, T, 3 * heads * D].
-Value of_projection(const Step& s) {
+Value self_attention(const Step& s) {
   const Sizes shape = s.shape_of();
   const std::int64_t heads = s.integer("heads"), width = s.fixed(shape[2]) / (3 * heads);
   const Sizes part = {shape[0], {heads, 0}, shape[1], {width, 0}};
-  const Value parts =
-      transposed(reshaped(s.in(), {shape[0], shape[1], {3, 0}, {heads, 0}, {width, 0}}), {2, 0, 3, 1, 4});
+  const Value parts = transpose(reshape(s.in(), {shape[0], shape[1], {3, 0}, {heads, 0}, {width, 0}}), {2, 0, 3, 1, 4});
   const std::vector<Value> three = s.graph().nodes("Split", {parts}, {{"axis", std::int64_t{0}}}, 3);
   const auto operand = [&](std::size_t i) { return apply("Squeeze", three[i], s.graph().integers({0})); };
   const Value y = attention(s, {operand(0), operand(1), operand(2), s.in(1), part, part, part});
-  return reshaped(transposed(y, {0, 2, 1, 3}), s.shape());
+  return reshape(transpose(y, {0, 2, 1, 3}), s.shape());
 }
 
-Value rotated(const Step& s) {
+Value rotate(const Step& s) {
   Graph& graph = s.graph();
   const std::int64_t pairs = s.constant("table").size(2), rank = s.rank(), axis = s.integer("axis"),
                      width = s.tensor().size(-1), first = s.integer("offset");
@@ -111,7 +110,7 @@ Value rotated(const Step& s) {
     const std::int64_t begin = places ? 0 : first, end = places ? s.constant("table").size(1) : first + tokens;
     Value part = graph.node("Slice", {table, graph.integers({which, begin}), graph.integers({which + 1, end})});
     if (places) part = graph.node("Gather", {part, places}, {{"axis", std::int64_t{1}}});
-    return reshaped(part, broadcast);
+    return reshape(part, broadcast);
   };
   const Value cosines = rows(0), sines = rows(1), x = s.in();
   const auto features = [&](std::int64_t begin, std::int64_t end, std::int64_t step) {
@@ -127,7 +126,7 @@ Value rotated(const Step& s) {
     const Value both = graph.node("Concat", parts, {{"axis", std::int64_t{-1}}});
     Sizes shape = s.shape();
     shape.back() = {2 * pairs, 0};
-    parts = {reshaped(both, shape)};
+    parts = {reshape(both, shape)};
   }
   if (2 * pairs < width) parts.push_back(features(2 * pairs, width, 1));
   return parts.size() == 1 ? parts.front() : graph.node("Concat", parts, {{"axis", std::int64_t{-1}}});
@@ -136,9 +135,9 @@ Value rotated(const Step& s) {
 }  // namespace
 
 void add_attention(Emitters& emitters) {
-  emitters["scaled_dot_product_attention"] = emitters["packed_attention"] = separate;
-  emitters["self_attention"] = of_projection;
-  emitters["rotary_embedding"] = rotated;
+  emitters["scaled_dot_product_attention"] = emitters["packed_attention"] = dot_product_attention;
+  emitters["self_attention"] = self_attention;
+  emitters["rotary_embedding"] = rotate;
 }
 
 }  // namespace temper::detail::onnx

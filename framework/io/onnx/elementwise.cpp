@@ -24,7 +24,7 @@ Value rsqrt(const Value& x) { return apply("Reciprocal", apply("Sqrt", x)); }
 
 namespace {
 
-Value truncated(const Value& x) { return apply("Sign", x) * apply("Floor", apply("Abs", x)); }
+Value truncate(const Value& x) { return apply("Sign", x) * apply("Floor", apply("Abs", x)); }
 
 bool whole(const Step& s) { return s.y().dtype() == Dtype::i64; }
 
@@ -50,7 +50,7 @@ Value quotient(const Step& s) {
   if (!s.has("rounding")) return a / b;
   const bool down = s.integer("rounding") == static_cast<std::int64_t>(RoundingMode::floor);
   if (whole(s)) return down ? (a - apply("Mod", a, b)) / b : a / b;
-  return down ? apply("Floor", a / b) : truncated(a / b);
+  return down ? apply("Floor", a / b) : truncate(a / b);
 }
 
 Value power(const Step& s) {
@@ -58,31 +58,29 @@ Value power(const Step& s) {
   return apply("Pow", s.in(), s.graph().number(s.number("exponent")));
 }
 
-Value clipped(const Step& s) {
+Value clip(const Step& s) {
   return s.graph().node("Clip", {s.in(), s.graph().number(s.number("a")), s.graph().number(s.number("b"))});
 }
 
-Value shrunk(const Step& s, float bias) {
+Value shrink(const Step& s, float bias) {
   return s.graph().node("Shrink", {s.in()}, {{"lambd", s.number("a")}, {"bias", bias}});
 }
 
 Value with_alpha(const Step& s, const char* type) { return s.graph().node(type, {s.in()}, {{"alpha", s.number("a")}}); }
 
-Value chosen(const Value& condition, const Value& a, const Value& b) {
+Value choose(const Value& condition, const Value& a, const Value& b) {
   return a.graph->node("Where", {condition, a, b});
 }
 
 /// x in the dtype of y; f32 and bf16 are one.
-Value converted(const Step& s) {
-  const auto kind = [](Dtype dtype) { return dtype == Dtype::bf16 ? Dtype::f32 : dtype; };
-  if (kind(s.tensor().dtype()) == kind(s.y().dtype())) return s.in();
-  const std::int64_t type = s.y().dtype() == Dtype::i64 ? 7 : s.y().dtype() == Dtype::boolean ? 9 : 1;
-  return s.graph().node("Cast", {s.in()}, {{"to", type}});
+Value cast(const Step& s) {
+  const std::int64_t type = element_type(s.y().dtype());
+  return element_type(s.tensor().dtype()) == type ? s.in() : s.graph().node("Cast", {s.in()}, {{"to", type}});
 }
 
-Value gated(const Step& s, Value (*of)(const Value&), std::size_t gate) {
+Value gate(const Step& s, Value (*of)(const Value&), std::size_t half) {
   const std::vector<Value> halves = s.graph().nodes("Split", {s.in()}, {{"axis", std::int64_t{-1}}}, 2);
-  return of(halves[gate]) * halves[1 - gate];
+  return of(halves[half]) * halves[1 - half];
 }
 
 }  // namespace
@@ -140,20 +138,17 @@ void add_elementwise(Emitters& emitters) {
   emitters["add"] = arithmetic("Add");
   emitters["sub"] = arithmetic("Sub");
   emitters["mul"] = arithmetic("Mul");
-  emitters["neg"] = [](const Step& s) { return apply("Neg", s.in()); };
   emitters["div"] = quotient;
   emitters["pow"] = power;
   emitters["square"] = [](const Step& s) { return s.in() * s.in(); };
   emitters["rsqrt"] = [](const Step& s) { return rsqrt(s.in()); };
   emitters["expm1"] = [](const Step& s) { return apply("Exp", s.in()) - 1.0f; };
   emitters["log1p"] = [](const Step& s) { return apply("Log", s.in() + 1.0f); };
-  emitters["trunc"] = [](const Step& s) { return truncated(s.in()); };
+  emitters["trunc"] = [](const Step& s) { return truncate(s.in()); };
   emitters["logaddexp"] = [](const Step& s) {
     const Value difference = apply("Abs", s.in(0) - s.in(1));
     return apply("Max", s.in(0), s.in(1)) + apply("Log", apply("Exp", apply("Neg", difference)) + 1.0f);
   };
-  emitters["floor_divide"] = [](const Step& s) { return (s.in(0) - apply("Mod", s.in(0), s.in(1))) / s.in(1); };
-  emitters["truncate_divide"] = [](const Step& s) { return s.in(0) / s.in(1); };
   emitters["remainder"] = [](const Step& s) {
     const Value a = s.in(0), b = s.in(1);
     return whole(s) ? apply("Mod", a, b) : a - apply("Floor", a / b) * b;
@@ -168,27 +163,27 @@ void add_elementwise(Emitters& emitters) {
   emitters["hardsigmoid"] = [](const Step& s) {
     return s.graph().node("HardSigmoid", {s.in()}, {{"alpha", 1.0f / 6.0f}, {"beta", 0.5f}});
   };
-  emitters["clamp"] = emitters["hardtanh"] = emitters["relu6"] = clipped;
+  emitters["clamp"] = emitters["hardtanh"] = emitters["relu6"] = clip;
   emitters["leaky_relu"] = [](const Step& s) { return with_alpha(s, "LeakyRelu"); };
   emitters["elu"] = emitters["selu"] = [](const Step& s) { return with_alpha(s, "Elu") * s.number("b"); };
   emitters["celu"] = [](const Step& s) { return with_alpha(s, "Celu"); };
-  emitters["softshrink"] = [](const Step& s) { return shrunk(s, s.number("a")); };
-  emitters["hardshrink"] = [](const Step& s) { return shrunk(s, 0.0f); };
+  emitters["softshrink"] = [](const Step& s) { return shrink(s, s.number("a")); };
+  emitters["hardshrink"] = [](const Step& s) { return shrink(s, 0.0f); };
   emitters["threshold"] = [](const Step& s) {
-    return chosen(apply("Greater", s.in(), s.graph().number(s.number("a"))), s.in(), s.graph().number(s.number("b")));
+    return choose(apply("Greater", s.in(), s.graph().number(s.number("a"))), s.in(), s.graph().number(s.number("b")));
   };
-  emitters["swiglu"] = [](const Step& s) { return gated(s, silu, 0); };
+  emitters["swiglu"] = [](const Step& s) { return gate(s, silu, 0); };
   emitters["glu"] = [](const Step& s) {
-    return gated(
+    return gate(
         s, [](const Value& x) { return apply("Sigmoid", x); }, 1);
   };
   emitters["reglu"] = [](const Step& s) {
-    return gated(
+    return gate(
         s, [](const Value& x) { return apply("Relu", x); }, 0);
   };
   emitters["geglu"] = [](const Step& s) {
     const bool by_tanh = s.integer("tanh") != 0;
-    return gated(
+    return gate(
         s, by_tanh ? [](const Value& x) { return gelu(x, true); } : [](const Value& x) { return gelu(x, false); }, 0);
   };
 
@@ -196,11 +191,11 @@ void add_elementwise(Emitters& emitters) {
   emitters["isfinite"] = [](const Step& s) {
     return apply("Not", apply("Or", apply("IsNaN", s.in()), apply("IsInf", s.in())));
   };
-  emitters["where"] = [](const Step& s) { return chosen(s.value("condition"), s.in(0), s.in(1)); };
+  emitters["where"] = [](const Step& s) { return choose(s.value("condition"), s.in(0), s.in(1)); };
   emitters["masked_fill"] = [](const Step& s) {
-    return chosen(s.value("mask"), element(s, static_cast<double>(s.number("value")), s.y().dtype()), s.in());
+    return choose(s.value("mask"), element(s, static_cast<double>(s.number("value")), s.y().dtype()), s.in());
   };
-  emitters["to"] = converted;
+  emitters["to"] = cast;
 }
 
 }  // namespace temper::detail::onnx

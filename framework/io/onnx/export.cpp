@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include <temper/autograd/ops/index.hpp>
+#include <temper/autograd/ops/arrange.hpp>
 #include <temper/autograd/ops/shape.hpp>
 #include <temper/autograd/tape.hpp>
 #include <temper/io/onnx.hpp>
@@ -190,13 +190,11 @@ Run run(const OnnxProgram& program, const std::vector<Tensor>& inputs) {
   return {std::move(outputs), std::move(listener.heard)};
 }
 
-/// Throws unless there are names and examples; gives the number of examples, 0 when no input is batched.
-std::int64_t checked(const std::vector<OnnxInput>& inputs) {
+/// Throws unless there are examples; gives their number, 0 when no input is batched.
+std::int64_t count_examples(const std::vector<OnnxInput>& inputs) {
   std::int64_t examples = 0;
-  std::unordered_set<std::string> names;
   for (const auto& [name, example, batched] : inputs) {
     if (!example.defined()) refuse("input " + name, "is an undefined tensor");
-    if (name.empty() || !names.insert(name).second) refuse("input '" + name + "'", "needs a name of its own");
     if (!batched) continue;
     if (example.rank() == 0 || example.size(0) == 0) {
       refuse("input " + name, fmt::format("{}, expected [N, ...] with N from 1 on", example.shape()));
@@ -212,10 +210,8 @@ std::int64_t checked(const std::vector<OnnxInput>& inputs) {
 
 /// The rows of x in reverse, and the first of these again.
 Tensor with_one_more(const Tensor& x) {
-  const std::int64_t rows = x.size(0);
-  Tensor places = empty({rows + 1}, Dtype::i64);
-  for (std::int64_t i = 0; i <= rows; ++i) places.mutable_data<std::int64_t>()[i] = i < rows ? rows - 1 - i : rows - 1;
-  return index_select(x, 0, places);
+  const Tensor reversed = flip(x, {0});
+  return concat({reversed, reversed.rows(0, 1)}, 0);
 }
 
 }  // namespace
@@ -226,21 +222,38 @@ void export_onnx(const std::filesystem::path& path, const Tensors& state, const 
                  const OnnxProgram& program, const OnnxOptions& options) {
   using namespace detail::onnx;
   const NoTape evaluation;
-  const std::int64_t examples = checked(inputs);
+  const std::int64_t examples = count_examples(inputs);
   std::vector<Tensor> first, second;
   for (const auto& [name, example, batched] : inputs) {
     first.push_back(example);
     second.push_back(batched ? with_one_more(example) : example);
   }
+  std::vector<std::uint32_t> versions;
+  for (const Tensor& input : first) versions.push_back(input.version());
   const Run one = run(program, first), two = examples == 0 ? one : run(program, second);
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    if (first[i].version() != versions[i]) refuse("input " + inputs[i].name, "was changed in place by the program");
+  }
   if (one.outputs.empty() || one.outputs.size() != two.outputs.size() ||
       (!options.outputs.empty() && options.outputs.size() != one.outputs.size())) {
     fail<ValueError>("export_onnx: the program gives {} outputs, for one example more {}; {} names", one.outputs.size(),
                      two.outputs.size(), options.outputs.size());
   }
-  std::unordered_map<std::uint64_t, std::string> names;
-  for (const auto& [name, tensor] : state) names.emplace(tensor.id(), name);
   Graph graph;
+  std::unordered_map<std::uint64_t, std::string> names;
+  for (const auto& [name, tensor] : state) {
+    names.emplace(tensor.id(), name);
+    graph.reserve(name);
+  }
+  const auto reserve = [&](const char* what, const std::string& name) {
+    if (name.empty() || !graph.reserve(name)) refuse(fmt::format("{} '{}'", what, name), "needs a name of its own");
+  };
+  for (const OnnxInput& input : inputs) reserve("input", input.name);
+  std::vector<std::string> output_names = options.outputs;
+  for (std::size_t i = output_names.size(); i < one.outputs.size(); ++i) {
+    output_names.push_back(one.outputs.size() == 1 ? "output" : fmt::format("output_{}", i));
+  }
+  for (const std::string& name : output_names) reserve("output", name);
   Exporter exporter(graph, std::move(names), examples);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     exporter.define(first[i],
@@ -255,9 +268,7 @@ void export_onnx(const std::filesystem::path& path, const Tensors& state, const 
   }
   exporter.write(one.heard, two.heard, outputs);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::string name = !options.outputs.empty() ? options.outputs[i]
-                             : outputs.size() == 1    ? "output"
-                                                      : fmt::format("output_{}", i);
+    const std::string& name = output_names[i];
     graph.output(name, exporter.value(outputs[i], name), outputs[i].one, exporter.sizes(outputs[i], name));
   }
   graph.write(path, options.max_bytes);

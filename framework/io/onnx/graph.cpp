@@ -53,11 +53,6 @@ constexpr const char* batch = "batch";
 constexpr std::uint64_t alignment = 4096;            // of tensors in a file of data, for those who map it
 constexpr std::uint64_t smallest_outside = 1 << 10;  // bytes; smaller tensors stay in the model's file
 
-std::int64_t type_of(Dtype dtype) {
-  constexpr std::int64_t real = 1, integer = 7, boolean = 9;
-  return dtype == Dtype::i64 ? integer : dtype == Dtype::boolean ? boolean : real;
-}
-
 Message message_of(const NodeAttribute& attribute) {
   enum Type { real = 1, integer = 2, text = 3, integers = 7, texts = 8 };
   Message message;
@@ -100,7 +95,7 @@ Message value_info(const std::string& name, Dtype dtype, const Sizes& sizes) {
     shape.message(field::type::dimension, dimension);
   }
   Message tensor, type, info;
-  tensor.integer(field::type::elements, type_of(dtype));
+  tensor.integer(field::type::elements, element_type(dtype));
   tensor.message(field::type::shape, shape);
   type.message(field::type::tensor, tensor);
   info.text(field::value_info::name, name);
@@ -117,7 +112,7 @@ struct Outside {
 Message tensor_message(const std::string& name, const Tensor& tensor, const std::optional<Outside>& outside) {
   Message message;
   message.integers(field::tensor::dims, {tensor.shape().begin(), tensor.shape().end()});
-  message.integer(field::tensor::data_type, type_of(tensor.dtype()));
+  message.integer(field::tensor::data_type, element_type(tensor.dtype()));
   message.text(field::tensor::name, name);
   if (!outside) {
     message.bytes(field::tensor::raw_data, bytes_of(tensor));
@@ -137,6 +132,13 @@ Message tensor_message(const std::string& name, const Tensor& tensor, const std:
 }
 
 }  // namespace
+
+std::int64_t element_type(Dtype dtype) {
+  constexpr std::int64_t real = 1, integer = 7, boolean = 9;
+  return dtype == Dtype::i64 ? integer : dtype == Dtype::boolean ? boolean : real;
+}
+
+bool Graph::reserve(const std::string& name) { return used_names_.emplace(name, 0).second; }
 
 Value Graph::node(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes) {
   return nodes(std::move(type), std::move(inputs), std::move(attributes), 1).front();
@@ -158,7 +160,6 @@ std::vector<Value> Graph::nodes(std::string type, std::vector<Value> inputs, std
 }
 
 Value Graph::initializer(const std::string& name, const Tensor& tensor) {
-  used_names_.emplace(name, 0);
   initializers_.emplace_back(name, tensor.dtype() == Dtype::bf16 ? to(tensor, Dtype::f32) : tensor);
   return {this, name};
 }
@@ -193,7 +194,6 @@ Value Graph::sizes(const Sizes& values) {
 }
 
 Value Graph::input(const std::string& name, const Tensor& example, const Sizes& shape) {
-  used_names_.emplace(name, 0);
   inputs_.push_back({name, example.dtype(), shape});
   const Value value{this, name};
   if (!examples_ && !shape.empty() && shape.front().varies()) {
@@ -317,7 +317,7 @@ Value operator/(const Value& a, float b) { return a / a.graph->number(b); }
 Value apply(const char* type, const Value& x) { return x.graph->node(type, {x}); }
 Value apply(const char* type, const Value& a, const Value& b) { return a.graph->node(type, {a, b}); }
 
-Value transposed(const Value& x, const Integers& order) {
+Value transpose(const Value& x, const Integers& order) {
   Integers inverse(order.size());
   for (std::size_t i = 0; i < order.size(); ++i)
     inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
@@ -325,7 +325,7 @@ Value transposed(const Value& x, const Integers& order) {
   return x.graph->node("Transpose", {x}, {{"perm", order}});
 }
 
-Value reshaped(const Value& x, const Sizes& shape) {
+Value reshape(const Value& x, const Sizes& shape) {
   // A single size that varies is inferred.
   Integers known;
   for (const Size& size : shape) known.push_back(size.varies() ? -1 : size.fixed);
@@ -333,7 +333,7 @@ Value reshaped(const Value& x, const Sizes& shape) {
   return apply("Reshape", x, inferred ? x.graph->integers(known) : x.graph->sizes(shape));
 }
 
-Value reduced(const char* type, const Value& x, const Integers& axes, bool keepdim) {
+Value reduce(const char* type, const Value& x, const Integers& axes, bool keepdim) {
   std::vector<NodeAttribute> attributes = {{"keepdims", std::int64_t{keepdim}}};
   // In this opset the axes of ReduceSum alone are an input.
   if (std::string_view(type) == "ReduceSum") {

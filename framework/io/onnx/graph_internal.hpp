@@ -34,6 +34,9 @@ struct Value {
   explicit operator bool() const { return graph != nullptr; }
 };
 
+/// ONNX's number for the elements of a tensor; bf16 is written as f32.
+std::int64_t element_type(Dtype dtype);
+
 struct NodeAttribute {
   std::string name;
   std::variant<std::int64_t, float, std::string, Integers, std::vector<std::string>> value;
@@ -42,6 +45,9 @@ struct NodeAttribute {
 /// An ONNX graph while it is made. Nodes that no output needs are left out of the file.
 class Graph {
  public:
+  /// Keeps a name for an input, an output or a tensor of the model, before there are nodes; false when another has it.
+  bool reserve(const std::string& name);
+
   /// Adds a node with one result, or several.
   Value node(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes = {});
   std::vector<Value> nodes(std::string type, std::vector<Value> inputs, std::vector<NodeAttribute> attributes,
@@ -113,9 +119,9 @@ Value operator/(const Value& a, float b);
 /// A node of one or two inputs and no attributes: apply("Exp", x).
 Value apply(const char* type, const Value& x);
 Value apply(const char* type, const Value& a, const Value& b);
-Value transposed(const Value& x, const Integers& order);
-Value reshaped(const Value& x, const Sizes& shape);
+Value transpose(const Value& x, const Integers& order);
+Value reshape(const Value& x, const Sizes& shape);
 /// A sum or mean ("ReduceSum", "ReduceMean", ...) over axes, all when there are none.
-Value reduced(const char* type, const Value& x, const Integers& axes, bool keepdim);
+Value reduce(const char* type, const Value& x, const Integers& axes, bool keepdim);
 
 }  // namespace temper::detail::onnx

@@ -14,15 +14,15 @@ namespace temper::detail::onnx {
 
 namespace {
 
-Value channels_first(const Value& x) { return transposed(x, {0, 3, 1, 2}); }
-Value channels_last(const Value& x) { return transposed(x, {0, 2, 3, 1}); }
+Value channels_first(const Value& x) { return transpose(x, {0, 3, 1, 2}); }
+Value channels_last(const Value& x) { return transpose(x, {0, 2, 3, 1}); }
 
 Integers twice(Integers both) {
   both.insert(both.end(), both.begin(), both.end());
   return both;
 }
 
-Value convolved(const Step& s) {
+Value conv(const Step& s) {
   return channels_last(s.graph().node("Conv", {channels_first(s.in(0)), s.in(1), s.in(2)},
                                       {{"strides", s.integers("stride")},
                                        {"pads", twice(s.integers("padding"))},
@@ -30,7 +30,7 @@ Value convolved(const Step& s) {
                                        {"group", s.integer("groups")}}));
 }
 
-Value convolved_back(const Step& s) {
+Value conv_transpose(const Step& s) {
   return channels_last(s.graph().node("ConvTranspose", {channels_first(s.in(0)), s.in(1), s.in(2)},
                                       {{"strides", s.integers("stride")},
                                        {"pads", twice(s.integers("padding"))},
@@ -51,7 +51,7 @@ Integers pads(const Step& s, const Integers& dilation) {
   return all;
 }
 
-Value max_pooled(const Step& s) {
+Value max_pool(const Step& s) {
   const Integers dilation = s.integers("dilation");
   return channels_last(s.graph().node("MaxPool", {channels_first(s.in())},
                                       {{"kernel_shape", s.integers("kernel")},
@@ -60,7 +60,7 @@ Value max_pooled(const Step& s) {
                                        {"dilations", dilation}}));
 }
 
-Value averaged(const Step& s) {
+Value avg_pool(const Step& s) {
   return channels_last(s.graph().node("AveragePool", {channels_first(s.in())},
                                       {{"kernel_shape", s.integers("kernel")},
                                        {"strides", s.integers("stride")},
@@ -68,7 +68,7 @@ Value averaged(const Step& s) {
                                        {"count_include_pad", s.integer("count_padding")}}));
 }
 
-Value adaptively_averaged(const Step& s) {
+Value adaptive_avg_pool(const Step& s) {
   Integers kernel;
   for (const std::size_t axis : {1u, 2u}) {
     const std::int64_t in = s.fixed(s.shape_of()[axis]), out = s.fixed(s.shape()[axis]);
@@ -81,7 +81,7 @@ Value adaptively_averaged(const Step& s) {
 
 /// Along one axis each pixel is a sum of pixels times weights: a product with the matrix of them, or a choice of
 /// pixels.
-Value interpolated(const Step& s) {
+Value resize(const Step& s) {
   const auto axis = s.integer("axis");
   const std::int64_t in = s.fixed(s.shape_of()[static_cast<std::size_t>(axis)]),
                      out = s.fixed(s.shape()[static_cast<std::size_t>(axis)]);
@@ -94,20 +94,20 @@ Value interpolated(const Step& s) {
   const Value matrix = s.graph().constant(weights);
   if (axis == 2) return apply("MatMul", matrix, s.in());
   const Sizes& shape = s.shape_of();
-  const Value rows = reshaped(s.in(), {shape[0], shape[1], {s.fixed(shape[2]) * s.fixed(shape[3]), 0}});
-  return reshaped(apply("MatMul", matrix, rows), s.shape());
+  const Value rows = reshape(s.in(), {shape[0], shape[1], {s.fixed(shape[2]) * s.fixed(shape[3]), 0}});
+  return reshape(apply("MatMul", matrix, rows), s.shape());
 }
 
 }  // namespace
 
 void add_images(Emitters& emitters) {
-  emitters["conv2d"] = convolved;
-  emitters["conv_transpose2d"] = convolved_back;
-  emitters["max_pool2d"] = max_pooled;
-  emitters["max_pool2d_relu"] = [](const Step& s) { return apply("Relu", max_pooled(s)); };
-  emitters["avg_pool2d"] = averaged;
-  emitters["adaptive_avg_pool2d"] = adaptively_averaged;
-  emitters["interpolate"] = interpolated;
+  emitters["conv2d"] = conv;
+  emitters["conv_transpose2d"] = conv_transpose;
+  emitters["max_pool2d"] = max_pool;
+  emitters["max_pool2d_relu"] = [](const Step& s) { return apply("Relu", max_pool(s)); };
+  emitters["avg_pool2d"] = avg_pool;
+  emitters["adaptive_avg_pool2d"] = adaptive_avg_pool;
+  emitters["interpolate"] = resize;
 }
 
 }  // namespace temper::detail::onnx

@@ -11,21 +11,21 @@ namespace temper::detail::onnx {
 namespace {
 
 /// x with its last two axes exchanged.
-Value turned(const Value& x, int rank) {
+Value swap_last_axes(const Value& x, int rank) {
   Integers order(static_cast<std::size_t>(rank));
   for (int i = 0; i < rank; ++i) order[static_cast<std::size_t>(i)] = i < rank - 2 ? i : 2 * rank - 3 - i;
-  return transposed(x, order);
+  return transpose(x, order);
 }
 
 Value product(const Step& s) {
-  const Value a = s.integer("transpose_a") != 0 ? turned(s.in(0), s.rank(0)) : s.in(0);
-  const Value b = s.integer("transpose_b") != 0 ? turned(s.in(1), s.rank(1)) : s.in(1);
+  const Value a = s.integer("transpose_a") != 0 ? swap_last_axes(s.in(0), s.rank(0)) : s.in(0);
+  const Value b = s.integer("transpose_b") != 0 ? swap_last_axes(s.in(1), s.rank(1)) : s.in(1);
   return apply("MatMul", a, b);
 }
 
 Value linear(const Step& s) {
   if (s.rank() == 2) return s.graph().node("Gemm", {s.in(0), s.in(1), s.in(2)}, {{"transB", std::int64_t{1}}});
-  const Value y = apply("MatMul", s.in(0), transposed(s.in(1), {1, 0}));
+  const Value y = apply("MatMul", s.in(0), transpose(s.in(1), {1, 0}));
   return s.in(2) ? y + s.in(2) : y;
 }
 
@@ -42,7 +42,7 @@ Value rms_norm(const Step& s) {
   Integers axes;
   for (int axis = s.rank(0) - s.rank(1); axis < s.rank(0); ++axis) axes.push_back(axis);
   const Value x = s.in();
-  return x * rsqrt(reduced("ReduceMean", x * x, axes, true) + s.number("eps")) * s.in(1);
+  return x * rsqrt(reduce("ReduceMean", x * x, axes, true) + s.number("eps")) * s.in(1);
 }
 
 /// By the running statistics; the channels are the last axis.
@@ -58,16 +58,16 @@ Value group_norm(const Step& s) {
   const std::int64_t groups = s.integer("groups"), channels = s.fixed(shape.back());
   std::int64_t places = 1;
   for (std::size_t axis = 1; axis + 1 < shape.size(); ++axis) places *= s.fixed(shape[axis]);
-  const Value x = reshaped(s.in(), {shape.front(), {places, 0}, {groups, 0}, {channels / groups, 0}});
-  const Value difference = x - reduced("ReduceMean", x, {1, 3}, true);
-  const Value variance = reduced("ReduceMean", difference * difference, {1, 3}, true);
-  Value y = reshaped(difference * rsqrt(variance + s.number("eps")), shape);
+  const Value x = reshape(s.in(), {shape.front(), {places, 0}, {groups, 0}, {channels / groups, 0}});
+  const Value difference = x - reduce("ReduceMean", x, {1, 3}, true);
+  const Value variance = reduce("ReduceMean", difference * difference, {1, 3}, true);
+  Value y = reshape(difference * rsqrt(variance + s.number("eps")), shape);
   if (s.in(1)) y = y * s.in(1);
   return s.in(2) ? y + s.in(2) : y;
 }
 
 /// Blocks of rows of x, each of `size`, in another order.
-Value reordered(const Value& x, std::int64_t size, const Integers& order) {
+Value reorder(const Value& x, std::int64_t size, const Integers& order) {
   Tensor rows = empty({size * std::ssize(order)}, Dtype::i64);
   for (std::int64_t i = 0; i < rows.numel(); ++i) {
     rows.mutable_data<std::int64_t>()[i] = order[static_cast<std::size_t>(i / size)] * size + i % size;
@@ -83,7 +83,7 @@ Value recurrent(const Step& s) {
   // Gates are i, f, g, o and r, z, n here, in ONNX i, o, f, g and z, r, n.
   const Integers order = lstm ? Integers{0, 3, 1, 2} : gru ? Integers{1, 0, 2} : Integers{0};
   const std::int64_t hidden = s.tensor(1).size(1), width = s.tensor(1).size(0);
-  const auto gates = [&](const Value& x) { return reordered(x, hidden, order); };
+  const auto gates = [&](const Value& x) { return reorder(x, hidden, order); };
   const auto with_direction = [&](const Value& x) { return apply("Unsqueeze", x, graph.integers({0})); };
 
   // ONNX has the product with the inputs' weight in the same node: that of the linear layer before, else the identity.

@@ -12,7 +12,7 @@ namespace {
 
 /// A reduction over the axes of the step.
 Value over(const Step& s, const char* type, const Value& x) {
-  return reduced(type, x, s.integers("axes"), s.integer("keepdim") != 0);
+  return reduce(type, x, s.integers("axes"), s.integer("keepdim") != 0);
 }
 
 Emit reduction(const char* type) {
@@ -20,7 +20,7 @@ Emit reduction(const char* type) {
 }
 
 Value variance(const Step& s) {
-  const Value difference = s.in() - reduced("ReduceMean", s.in(), s.integers("axes"), true);
+  const Value difference = s.in() - reduce("ReduceMean", s.in(), s.integers("axes"), true);
   const Value mean = over(s, "ReduceMean", difference * difference);
   const std::int64_t correction = s.integer("correction");
   if (correction == 0) return mean;
@@ -48,13 +48,13 @@ Emit place(const char* type) {
   };
 }
 
-Value cumulated(const Step& s) {
+Value cumsum(const Step& s) {
   return s.graph().node("CumSum", {s.in(), s.graph().integers({s.integer("axis")})},
                         {{"reverse", s.integer("reverse")}, {"exclusive", s.integer("exclusive")}});
 }
 
 /// The first numbers in order, or their places.
-Emit ordered(std::size_t result) {
+Emit sort(std::size_t result) {
   return [result](const Step& s) {
     const std::int64_t axis = s.integer("axis");
     const Value count = s.graph().sizes({s.shape()[static_cast<std::size_t>(axis)]});
@@ -68,10 +68,10 @@ Value bag(const Step& s) {
   }
   const Value rows = s.graph().node("Gather", {s.in(), s.value("ids")}, {{"axis", std::int64_t{0}}});
   const auto mode = static_cast<BagMode>(s.integer("mode"));
-  if (mode == BagMode::mean) return reduced("ReduceMean", rows, {1}, false);
-  if (mode == BagMode::max) return reduced("ReduceMax", rows, {1}, false);
+  if (mode == BagMode::mean) return reduce("ReduceMean", rows, {1}, false);
+  if (mode == BagMode::max) return reduce("ReduceMax", rows, {1}, false);
   const Value scale = s.in(1);
-  return reduced("ReduceSum", scale ? rows * apply("Unsqueeze", scale, s.graph().integers({2})) : rows, {1}, false);
+  return reduce("ReduceSum", scale ? rows * apply("Unsqueeze", scale, s.graph().integers({2})) : rows, {1}, false);
 }
 
 }  // namespace
@@ -88,9 +88,9 @@ void add_reductions(Emitters& emitters) {
   emitters["norm"] = norm;
   emitters["argmax"] = place("ArgMax");
   emitters["argmin"] = place("ArgMin");
-  emitters["cumsum"] = cumulated;
-  emitters["sort"] = emitters["topk"] = ordered(0);
-  emitters["argsort"] = ordered(1);
+  emitters["cumsum"] = cumsum;
+  emitters["sort"] = emitters["topk"] = sort(0);
+  emitters["argsort"] = sort(1);
   emitters["embedding_bag"] = bag;
 }
 
