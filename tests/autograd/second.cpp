@@ -14,6 +14,8 @@
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 
+#include "tests/larger.hpp"
+
 using namespace temper;
 
 namespace {
@@ -57,8 +59,8 @@ void check(const std::string& name, Tape& tape, const Tensor& loss, const std::v
     REQUIRE(static_cast<std::size_t>(got.numel()) == expected.size());
     double largest = 1e-6, worst = 0;
     for (std::size_t k = 0; k < expected.size(); ++k) {
-      largest = std::max(largest, std::abs(expected[k]));
-      worst = std::max(worst, std::abs(static_cast<double>(got.data<float>()[k]) - expected[k]));
+      largest = temper_test::larger(largest, std::abs(expected[k]));
+      worst = temper_test::larger(worst, std::abs(static_cast<double>(got.data<float>()[k]) - expected[k]));
     }
     CHECK(worst / largest < 2e-5);
   }

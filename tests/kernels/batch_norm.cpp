@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "onednn_reference.hpp"
+#include "tests/larger.hpp"
 
 using namespace reference;
 using temper::kernels::BatchNorm;
@@ -14,7 +15,7 @@ namespace {
 double difference(const Floats& values, const std::vector<double>& expected) {
   double largest = 1e-3, worst = 0;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
+    largest = temper_test::larger(largest, std::abs(expected[i]));
     worst = std::max(worst, std::isnan(values[i]) ? 1e30 : std::abs(values[i] - expected[i]));
   }
   return worst / largest;

@@ -9,6 +9,7 @@
 #include <temper/models/gpt/gpt.hpp>
 #include <temper/temper.hpp>
 
+#include "tests/larger.hpp"
 #include "tests/models/directional.hpp"
 #include "tests/optim/near_internal.hpp"
 
@@ -43,8 +44,8 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   REQUIRE(a.shape() == b.shape());
   double largest = 0;
   for (std::int64_t i = 0; i < a.numel(); ++i) {
-    largest =
-        std::max(largest, std::abs(static_cast<double>(a.data<float>()[i]) - static_cast<double>(b.data<float>()[i])));
+    const double difference = static_cast<double>(a.data<float>()[i]) - static_cast<double>(b.data<float>()[i]);
+    largest = temper_test::larger(largest, std::abs(difference));
   }
   return largest;
 }

@@ -11,6 +11,7 @@
 #include <temper/temper.hpp>
 
 #include "tests/data/files.hpp"
+#include "tests/larger.hpp"
 
 using namespace temper;
 using models::Gpt;
@@ -25,7 +26,7 @@ std::string golden(const std::string& name) { return TEMPER_TEST_DIR "/golden/gp
 
 double largest(const Tensor& x) {
   double found = 0;
-  for (const float value : x.values<float>()) found = std::max(found, std::abs(static_cast<double>(value)));
+  for (const float value : x.values<float>()) found = temper_test::larger(found, std::abs(static_cast<double>(value)));
   return found;
 }
 

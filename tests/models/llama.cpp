@@ -11,6 +11,7 @@
 #include <temper/temper.hpp>
 
 #include "tests/data/files.hpp"
+#include "tests/larger.hpp"
 
 using namespace temper;
 using models::KeyValueCache;
@@ -31,7 +32,7 @@ Llama loaded(const std::string& name) {
 
 double largest(const Tensor& x) {
   double found = 0;
-  for (const float value : x.values<float>()) found = std::max(found, std::abs(static_cast<double>(value)));
+  for (const float value : x.values<float>()) found = temper_test::larger(found, std::abs(static_cast<double>(value)));
   return found;
 }
 

@@ -11,6 +11,7 @@
 #include <temper/temper.hpp>
 
 #include "tests/data/files.hpp"
+#include "tests/larger.hpp"
 
 using namespace temper;
 using models::Llama;
@@ -28,7 +29,7 @@ Llama base_model() {
 
 double largest(const Tensor& x) {
   double found = 0;
-  for (const float value : x.values<float>()) found = std::max(found, std::abs(static_cast<double>(value)));
+  for (const float value : x.values<float>()) found = temper_test::larger(found, std::abs(static_cast<double>(value)));
   return found;
 }
 

@@ -9,6 +9,7 @@
 #include <temper/models/import/resnet.hpp>
 #include <temper/temper.hpp>
 
+#include "tests/larger.hpp"
 #include "tests/models/directional.hpp"
 
 using namespace temper;
@@ -23,7 +24,7 @@ const ResNetConfig imagenet = {
 
 double largest(const Tensor& x) {
   double found = 0;
-  for (const float value : x.values<float>()) found = std::max(found, std::abs(static_cast<double>(value)));
+  for (const float value : x.values<float>()) found = temper_test::larger(found, std::abs(static_cast<double>(value)));
   return found;
 }
 

@@ -15,6 +15,8 @@
 #include <temper/nn/layers.hpp>
 #include <temper/optim/sgd.hpp>
 
+#include "tests/larger.hpp"
+
 using namespace temper;
 
 namespace {
@@ -47,8 +49,8 @@ void compare(const Tensor& got, const std::vector<double>& expected) {
   REQUIRE(static_cast<std::size_t>(got.numel()) == expected.size());
   double largest = 1e-6, worst = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    worst = std::max(worst, std::abs(got.data<float>()[i] - expected[i]));
+    largest = temper_test::larger(largest, std::abs(expected[i]));
+    worst = temper_test::larger(worst, std::abs(got.data<float>()[i] - expected[i]));
   }
   CHECK(worst / largest < 5e-6);
 }
@@ -271,7 +273,7 @@ void check_spread(const Tensor& tensor, double deviation) {
 
 double largest(const Tensor& tensor) {
   double result = 0;
-  for (const float x : tensor.values<float>()) result = std::max(result, std::abs(static_cast<double>(x)));
+  for (const float x : tensor.values<float>()) result = temper_test::larger(result, std::abs(static_cast<double>(x)));
   return result;
 }
 

@@ -16,6 +16,8 @@
 #include <temper/nn/layers.hpp>
 #include <temper/nn/summary.hpp>
 
+#include "tests/larger.hpp"
+
 using namespace temper;
 
 namespace {
@@ -207,7 +209,7 @@ TEST_CASE("initial weights are uniform within 1/sqrt(fan_in), from the seed") {
   const auto check = [](const Tensor& values, double bound) {
     double largest = 0, squares = 0;
     for (const float value : values.values<float>()) {
-      largest = std::max(largest, std::abs(static_cast<double>(value)));
+      largest = temper_test::larger(largest, std::abs(static_cast<double>(value)));
       squares += value * value;
     }
     CHECK(largest <= bound);

@@ -14,6 +14,8 @@
 #include <temper/core/errors.hpp>
 #include <temper/nn/layers.hpp>
 
+#include "tests/larger.hpp"
+
 using namespace temper;
 
 namespace {
@@ -38,8 +40,8 @@ void compare(const Tensor& got, const std::vector<double>& expected, double gate
   REQUIRE(static_cast<std::size_t>(got.numel()) == expected.size());
   double largest = 1e-6, worst = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(expected[i]));
-    worst = std::max(worst, std::abs(static_cast<double>(got.data<float>()[i]) - expected[i]));
+    largest = temper_test::larger(largest, std::abs(expected[i]));
+    worst = temper_test::larger(worst, std::abs(static_cast<double>(got.data<float>()[i]) - expected[i]));
   }
   CHECK(worst / largest < gate);
 }

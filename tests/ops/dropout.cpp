@@ -12,6 +12,8 @@
 #include <temper/core/errors.hpp>
 #include <temper/core/random.hpp>
 
+#include "tests/larger.hpp"
+
 using namespace temper;
 
 namespace {
@@ -107,8 +109,8 @@ void check_close(const Tensor& a, const Tensor& b) {
   REQUIRE(a.shape() == b.shape());
   float largest = 1, off = 0;  // the terms are of order 1, even if they cancel
   for (std::int64_t i = 0; i < a.numel(); ++i) {
-    largest = std::max(largest, std::abs(b.data<float>()[i]));
-    off = std::max(off, std::abs(a.data<float>()[i] - b.data<float>()[i]));
+    largest = temper_test::larger(largest, std::abs(b.data<float>()[i]));
+    off = temper_test::larger(off, std::abs(a.data<float>()[i] - b.data<float>()[i]));
   }
   CHECK(off <= 2e-6f * largest);
 }

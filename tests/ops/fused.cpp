@@ -11,6 +11,8 @@
 #include <temper/core/errors.hpp>
 #include <temper/core/random.hpp>
 
+#include "tests/larger.hpp"
+
 namespace temper::test {
 
 namespace {
@@ -39,7 +41,7 @@ void same(const Function& fused, const Function& parts, const Tensors& inputs, f
     REQUIRE(one[i].shape() == two[i].shape());
     const auto a = one[i].values<float>(), b = two[i].values<float>();
     float largest = 1.0f;
-    for (const float value : b) largest = std::max(largest, std::abs(value));
+    for (const float value : b) largest = temper_test::larger(largest, std::abs(value));
     for (std::size_t k = 0; k < a.size(); ++k) REQUIRE(std::abs(a[k] - b[k]) <= tolerance * largest);
   }
 }

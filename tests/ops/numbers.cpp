@@ -12,6 +12,8 @@
 #include <temper/core/errors.hpp>
 #include <temper/core/random.hpp>
 
+#include "tests/larger.hpp"
+
 namespace temper::test {
 
 namespace {
@@ -36,8 +38,8 @@ double difference(const Tensor& got, const Tensor& expected) {
   double worst = 0.0, largest = 0.0;
   for (std::int64_t i = 0; i < got.numel(); ++i) {
     const double error = std::abs(static_cast<double>(at(got, i)) - static_cast<double>(at(expected, i)));
-    worst = std::isnan(error) ? HUGE_VAL : std::max(worst, error);
-    largest = std::max(largest, std::abs(static_cast<double>(at(expected, i))));
+    worst = temper_test::larger(worst, error);
+    largest = temper_test::larger(largest, std::abs(static_cast<double>(at(expected, i))));
   }
   return worst / largest;
 }

@@ -12,6 +12,7 @@
 #include <temper/autograd/tape.hpp>
 #include <temper/core/errors.hpp>
 
+#include "tests/larger.hpp"
 #include "tests/ops/golden.hpp"
 #include "tests/ops/op_test.hpp"
 
@@ -34,7 +35,7 @@ Array<double> array(const Tensor& tensor) {
 
 double largest(const Array<double>& values) {
   double result = 0;
-  for (std::int64_t i = 0; i < values.numel(); ++i) result = std::max(result, std::abs(values[i]));
+  for (std::int64_t i = 0; i < values.numel(); ++i) result = temper_test::larger(result, std::abs(values[i]));
   return result;
 }
 
@@ -101,8 +102,8 @@ void check_case(const OpTest& test, const GoldenCase& golden, const Second& got,
                  second_gate = 1e-4 * (largest(expected) + largest(first)) + 1e-6;
     double worst = 0, second_worst = 0;
     for (std::int64_t e = 0; e < expected.numel(); ++e) {
-      worst = std::max(worst, std::abs(mine[e] - first[e]));
-      second_worst = std::max(second_worst, std::abs(product[e] - expected[e]));
+      worst = temper_test::larger(worst, std::abs(mine[e] - first[e]));
+      second_worst = temper_test::larger(second_worst, std::abs(product[e] - expected[e]));
     }
     CHECK_MESSAGE(worst <= gate + 1e-30, "dx", i, " is off by ", worst, ", ", gate, " are allowed");
     CHECK_MESSAGE(second_worst <= second_gate, "the second derivative by x", i, " is off by ", second_worst, ", ",

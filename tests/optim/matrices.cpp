@@ -14,6 +14,7 @@
 #include <temper/core/parallel.hpp>
 #include <temper/optim/optim.hpp>
 
+#include "tests/larger.hpp"
 #include "tests/optim/golden_internal.hpp"
 #include "tests/optim/near_internal.hpp"
 #include "tests/optim/numbers_internal.hpp"
@@ -104,7 +105,7 @@ double normuon_distance(const NorMuonOptions& options) {
     for (std::size_t i = 0; i < 2; ++i) {
       const auto expected = newer["optimizers"]["normuon"][next][i].get<std::vector<double>>();
       for (std::size_t j = 0; j < expected.size(); ++j) {
-        worst = std::max(worst, std::abs(parameters[i].value().values<float>()[j] - expected[j]));
+        worst = temper_test::larger(worst, std::abs(parameters[i].value().values<float>()[j] - expected[j]));
       }
     }
     ++next;

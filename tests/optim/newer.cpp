@@ -17,6 +17,7 @@
 #include <temper/core/errors.hpp>
 #include <temper/optim/optim.hpp>
 
+#include "tests/larger.hpp"
 #include "tests/optim/near_internal.hpp"
 
 using namespace temper;
@@ -82,10 +83,10 @@ double distance(const std::string& name, const Make& make, bool averages = false
       const auto got = parameters[i].value().values<float>();
       double largest = 0.0, error = 0.0;
       for (std::size_t j = 0; j < expected.size(); ++j) {
-        largest = std::max(largest, std::abs(expected[j]));
-        error = std::max(error, std::abs(got[j] - expected[j]));
+        largest = temper_test::larger(largest, std::abs(expected[j]));
+        error = temper_test::larger(error, std::abs(got[j] - expected[j]));
       }
-      worst = std::max(worst, error / largest);
+      worst = temper_test::larger(worst, error / largest);
     }
     if (averages) optimizer->swap_averages();
     ++next;
@@ -202,7 +203,7 @@ TEST_CASE("Prodigy's estimate and weights follow the recorded ones, resumed or n
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         const auto values = expected[i + 1].get<std::vector<double>>();
         double largest = 0.0;
-        for (const double x : values) largest = std::max(largest, std::abs(x));
+        for (const double x : values) largest = temper_test::larger(largest, std::abs(x));
         for (std::size_t j = 0; j < values.size(); ++j) {
           CHECK(std::abs(parameters[i].value().values<float>()[j] - values[j]) <= 1e-4 * largest);
         }

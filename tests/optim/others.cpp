@@ -10,6 +10,7 @@
 #include <temper/core/parallel.hpp>
 #include <temper/optim/optim.hpp>
 
+#include "tests/larger.hpp"
 #include "tests/optim/near_internal.hpp"
 
 using namespace temper;
@@ -42,7 +43,7 @@ void compare(const std::vector<Parameter>& parameters, Optimizer& optimizer, Ref
     double worst = 0.0;
     for (std::size_t j = 0; j < parameters.size(); ++j) {
       for (std::size_t i = 0; i < p[j].size(); ++i) {
-        worst = std::max(worst, std::abs(parameters[j].value().values<float>()[i] - p[j][i]));
+        worst = temper_test::larger(worst, std::abs(parameters[j].value().values<float>()[i] - p[j][i]));
       }
     }
     CHECK(worst < 1e-5);

@@ -5,6 +5,7 @@
 
 #include <functional>
 
+#include "tests/larger.hpp"
 #include "tests/reference/array.hpp"
 #include "tests/reference/var.hpp"
 
@@ -97,7 +98,7 @@ inline double difference_error(const Reference& reference, const Arrays<double>&
     double squares = 0, largest = 0;
     for (std::int64_t i = 0; i < inputs[k].numel(); ++i) {
       squares += inputs[k][i] * inputs[k][i];
-      largest = std::max(largest, std::abs(gradient[i]));
+      largest = temper_test::larger(largest, std::abs(gradient[i]));
     }
     // The step is proportional to the input: rows of norms may be as small as their eps.
     const double step = 1e-5 * (squares > 0 ? std::sqrt(squares / static_cast<double>(inputs[k].numel())) : 1.0);
@@ -111,7 +112,7 @@ inline double difference_error(const Reference& reference, const Arrays<double>&
       const double below = detail::weighted_sum(reference.plain(moved, attributes), weights);
       moved[k][i] = x;
       const double error = std::abs((above - below) / (2 * step) - gradient[i]);
-      worst = std::max(worst, largest > 0 ? error / largest : error);
+      worst = temper_test::larger(worst, largest > 0 ? error / largest : error);
     }
   }
   return worst;
