@@ -12,7 +12,7 @@
 #include "framework/data/subword/files_internal.hpp"
 #include "framework/data/subword/model_internal.hpp"
 #include "framework/data/subword/steps_internal.hpp"
-#include "framework/data/subword/template_internal.hpp"
+#include "framework/data/subword/post_processor_internal.hpp"
 #include "framework/data/subword/unicode_internal.hpp"
 #include "framework/data/utf8_internal.hpp"
 
@@ -60,8 +60,8 @@ struct SubwordTokenizer::Parts {
         decoder(file.find("decoder") ? subword::read_decoder(*file.find("decoder")) : std::vector<subword::Decode>()),
         decodes(file.find("decoder").has_value()),
         size(std::max(vocabulary.size(), added.size())),
-        post_processor(file.find("post_processor") ? subword::Template(*file.find("post_processor"), size)
-                                                   : subword::Template()) {
+        post_processor(file.find("post_processor") ? subword::PostProcessor(*file.find("post_processor"), size)
+                                                   : subword::PostProcessor()) {
     if (size == 0) fail<FileError>("{}.model.vocab is empty", file.place());
     if (const auto padding = file.find("padding")) pad = find(padding->text("pad_token", ""));
     if (pad < 0) pad = first_of({"[PAD]", "<pad>"});
@@ -175,7 +175,7 @@ struct SubwordTokenizer::Parts {
   std::vector<subword::Decode> decoder;
   bool decodes;
   std::int64_t size;
-  subword::Template post_processor;
+  subword::PostProcessor post_processor;
   std::int64_t pad = -1, unk = -1, cls = -1, sep = -1, mask = -1;
 
   // One for each thread that is encoding; the others wait here.

@@ -127,7 +127,7 @@ def real(folder):
 
 
 def trained(lines):
-    """Small ones, which together have all parts that are supported."""
+    """Small ones, which together have nearly all parts that are supported."""
     texts = [line.decode(errors="replace") for line in lines[:3000]]
     quiet = {"show_progress": False}
     alphabet = pre_tokenizers.ByteLevel.alphabet()

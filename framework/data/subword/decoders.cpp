@@ -122,19 +122,6 @@ Decode read_strip_step(const JsonNode& node) {
   };
 }
 
-Decode read_ctc(const JsonNode& node) {
-  return [pad = node.text("pad_token", "<pad>"), delimiter = node.text("word_delimiter_token", "|"),
-          cleanup = node.flag("cleanup", true)](std::vector<std::string>& tokens) {
-    tokens.erase(std::unique(tokens.begin(), tokens.end()), tokens.end());
-    for (std::string& token : tokens) {
-      replace_all(token, pad, "");
-      if (!cleanup) continue;
-      clean_up(token);
-      replace_all(token, delimiter, " ");
-    }
-  };
-}
-
 void read(const JsonNode& node, std::vector<Decode>& steps) {
   const std::string& type = node.at("type").text();
   if (type == "Sequence") {
@@ -147,8 +134,6 @@ void read(const JsonNode& node, std::vector<Decode>& steps) {
     steps.emplace_back([suffix = node.text("suffix", "</w>")](std::vector<std::string>& tokens) {
       for (std::size_t i = 0; i < tokens.size(); ++i) replace_all(tokens[i], suffix, i + 1 == tokens.size() ? "" : " ");
     });
-  } else if (type == "CTC") {
-    steps.push_back(read_ctc(node));
   } else if (type == "Fuse") {
     steps.emplace_back([](std::vector<std::string>& tokens) { tokens = {joined(tokens)}; });
   } else if (type == "Metaspace") {
@@ -173,7 +158,7 @@ void read(const JsonNode& node, std::vector<Decode>& steps) {
     steps.push_back(read_wordpiece(node));
   } else {
     refuse_type(node, type,
-                "BPEDecoder, ByteFallback, ByteLevel, CTC, Fuse, Metaspace, Replace, Sequence, Strip, WordPiece");
+                "BPEDecoder, ByteFallback, ByteLevel, Fuse, Metaspace, Replace, Sequence, Strip, WordPiece");
   }
 }
 

@@ -11,12 +11,12 @@
 namespace temper::data::subword {
 
 /// How one text, or two, and the special tokens follow each other.
-class Template {
+class PostProcessor {
  public:
   /// The texts alone.
-  Template();
+  PostProcessor();
   /// Reads the file's post-processor. Throws: FileError, also for a token that is not below `vocab_size`.
-  Template(const temper::detail::JsonNode& node, std::int64_t vocab_size);
+  PostProcessor(const temper::detail::JsonNode& node, std::int64_t vocab_size);
 
   Encoding single(std::span<const std::int64_t> text) const { return fill(single_, text, {}); }
   Encoding pair(std::span<const std::int64_t> text, std::span<const std::int64_t> other) const {

@@ -1,7 +1,7 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
 #include "framework/data/subword/steps_internal.hpp"
-#include "framework/data/subword/template_internal.hpp"
+#include "framework/data/subword/post_processor_internal.hpp"
 
 namespace temper::data::subword {
 
@@ -23,11 +23,11 @@ std::int64_t read_type(const JsonNode& node) {
 
 }  // namespace
 
-Template::Template() : single_{{What::text, 0, {}}}, pair_{{What::text, 0, {}}, {What::other, 1, {}}} {}
+PostProcessor::PostProcessor() : single_{{What::text, 0, {}}}, pair_{{What::text, 0, {}}, {What::other, 1, {}}} {}
 
-Template::Template(const JsonNode& node, std::int64_t vocab_size) : Template() { read(node, vocab_size); }
+PostProcessor::PostProcessor(const JsonNode& node, std::int64_t vocab_size) : PostProcessor() { read(node, vocab_size); }
 
-void Template::read(const JsonNode& node, std::int64_t vocab_size) {
+void PostProcessor::read(const JsonNode& node, std::int64_t vocab_size) {
   const std::string& type = node.at("type").text();
   if (type == "ByteLevel") return;  // moves offsets only
   if (type == "Sequence") {
@@ -81,7 +81,7 @@ void Template::read(const JsonNode& node, std::int64_t vocab_size) {
   pair_ = read_parts("pair", true);
 }
 
-Encoding Template::fill(const std::vector<Part>& parts, std::span<const std::int64_t> text,
+Encoding PostProcessor::fill(const std::vector<Part>& parts, std::span<const std::int64_t> text,
                         std::span<const std::int64_t> other) {
   Encoding out;
   for (const Part& part : parts) {
