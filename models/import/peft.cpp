@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <span>
 #include <vector>
 
+#include <temper/models/language/language_model.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/format_internal.hpp"
-#include "framework/data/file_internal.hpp"
-#include "framework/data/json_depth_internal.hpp"
-#include "framework/io/atomic_file_internal.hpp"
+#include "models/import/config_internal.hpp"
 
 namespace temper::models {
 
@@ -23,7 +20,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr std::string_view outer = "base_model.model.", weight = ".weight";
-constexpr std::uint64_t max_config_bytes = 1 << 20;
 
 /// The other program's name, with the prefix, of each of the model's Linears that is one module there, too.
 std::map<std::string, std::string, std::less<>> module_names(const nn::Module& model, const ImportMap& map) {
@@ -34,7 +30,7 @@ std::map<std::string, std::string, std::less<>> module_names(const nn::Module& m
     const auto rule = std::ranges::find(map.rules, ours, &ImportRule::ours);
     if (rule == map.rules.end() || rule->theirs.size() != 1 || !rule->theirs[0].ends_with(weight)) continue;
     const std::string& theirs = rule->theirs[0];
-    names.emplace(child.name, map.prefix + theirs.substr(0, theirs.size() - weight.size()));
+    names.emplace(child.name, (map.prefixed ? map.prefix : "") + theirs.substr(0, theirs.size() - weight.size()));
   }
   return names;
 }
@@ -117,8 +113,10 @@ void save_peft(const fs::path& folder, nn::Module& model, const ImportMap& map, 
   }
   if (!first) fail<ValueError>("save_peft: the model has no adapters; see nn::lora");
   const std::int64_t rank = first->a.shape()[0];
+  // PEFT expects functions for generation of a model with this type, and takes any without.
+  const bool generates = dynamic_cast<const LanguageModel*>(&model) != nullptr;
   const json config = {{"peft_type", "LORA"},
-                       {"task_type", "CAUSAL_LM"},
+                       {"task_type", generates ? json("CAUSAL_LM") : json()},
                        {"base_model_name_or_path", base.empty() ? json() : json(base)},
                        {"r", rank},
                        {"lora_alpha", static_cast<double>(first->scale) * static_cast<double>(rank)},
@@ -129,15 +127,12 @@ void save_peft(const fs::path& folder, nn::Module& model, const ImportMap& map, 
                        {"bias", "none"},
                        {"inference_mode", true}};
   save_tensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
-  const std::string text = config.dump(2) + "\n";
-  detail::AtomicFile file(folder / "adapter_config.json");
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  detail::write_json(folder / "adapter_config.json", config);
 }
 
 nn::Lora load_peft(const fs::path& folder, nn::Module& model, const ImportMap& map) {
   const fs::path config_file = folder / "adapter_config.json", tensors_file = folder / "adapter_model.safetensors";
-  const std::string text = detail::read_text(config_file, max_config_bytes);
+  const std::string text = detail::read_text(config_file, detail::max_config_bytes);
   nn::LoraOptions options = detail::with_path(config_file, [&] { return parse_config(text); });
   const Tensors tensors = load_tensors(tensors_file).tensors;
 
