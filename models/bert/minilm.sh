@@ -56,6 +56,8 @@ done | awk '
           printf " %8s", "-"
         }
       }
-      printf " %8.4f %10s %10.0f\n", mean, n[kind] > 1 ? sprintf("%.4f", sqrt(squares / (n[kind] - 1))) : "-", seconds[kind] / n[kind]
+      deviation = "-"
+      if (n[kind] > 1) deviation = sprintf("%.4f", sqrt(squares / (n[kind] - 1)))
+      printf " %8.4f %10s %10.0f\n", mean, deviation, seconds[kind] / n[kind]
     }
   }'

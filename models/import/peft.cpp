@@ -37,15 +37,30 @@ std::map<std::string, std::string, std::less<>> module_names(const nn::Module& m
 
 std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
+/// The name with * for the numbers of layers: "model.layers.*.self_attn.q_proj".
+std::string in_any_layer(const std::string& name) {
+  std::string all;
+  for (const char c : name) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit) all += c;
+    if (digit && !all.ends_with('*')) all += '*';
+  }
+  return all;
+}
+
 /// Names for PEFT, which adapts every module whose name is one of them, or ends in a dot and one of them: short ones if
-/// these mean the adapted modules alone.
+/// these mean the adapted modules alone. One that stands for different parts of a layer, such as BERT's "dense", might
+/// mean more in their model than in ours, which need not have all of its parts.
 std::set<std::string> target_modules(const std::map<std::string, std::string, std::less<>>& all,
                                      const std::set<std::string>& adapted) {
-  std::set<std::string> last;
-  for (const std::string& name : adapted) last.insert(last_part(name));
+  std::set<std::string> last, parts;
+  for (const std::string& name : adapted) {
+    last.insert(last_part(name));
+    parts.insert(in_any_layer(name));
+  }
   const bool exact = std::ranges::all_of(
       all, [&](const auto& pair) { return adapted.contains(pair.second) || !last.contains(last_part(pair.second)); });
-  return exact ? last : adapted;
+  return exact && parts.size() == last.size() ? last : adapted;
 }
 
 nn::LoraOptions parse_config(const std::string& text) {

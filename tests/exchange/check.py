@@ -120,8 +120,13 @@ def check_folder(path, report):
     if os.path.isdir(os.path.join(path, "adapters")):
         import peft
 
-        adapted = peft.PeftModel.from_pretrained(model, os.path.join(path, "adapters")).eval()
-        compare(adapted, os.path.join(path, "adapters"), "adapted ")
+        folder = os.path.join(path, "adapters")
+        adapted = peft.PeftModel.from_pretrained(model, folder).eval()
+        compare(adapted, folder, "adapted ")
+        written, _ = safetensors_numpy.read(os.path.join(folder, "adapter_model.safetensors"))
+        ours = {key.split(".lora_")[0] for key in written}
+        theirs = {name for name, module in adapted.named_modules() if hasattr(module, "lora_A")}
+        differences.append(("adapted modules", str(ours ^ theirs) if ours != theirs else 0.0))
     report.add("transformers/" + name, differences)
 
 

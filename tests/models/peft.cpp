@@ -118,11 +118,14 @@ TEST_CASE("adapters of a BERT have the names of its modules, which an encoder al
   const temper_test::Folder folder;
   const models::BertConfig config{.vocabulary = 5, .positions = 4, .layers = 1, .heads = 1, .width = 4, .hidden = 8};
   models::Bert encoder(config), other(config);
-  const nn::Lora adapters = nn::lora(encoder, {.rank = 1, .targets = "up"});
+  const nn::Lora adapters = nn::lora(encoder, {.rank = 1, .targets = "*"});
   models::save_peft(folder.path(), encoder, models::bert_map(encoder));
   const std::string name = "encoder.layer.0.intermediate.dense.lora_A.weight", begin = "base_model.model.";
   CHECK(load_tensors(folder / "adapter_model.safetensors").tensors.contains(begin + name));
-  CHECK(temper_test::Folder::read(folder / "adapter_config.json").find("\"task_type\": null") != std::string::npos);
+  const std::string text = temper_test::Folder::read(folder / "adapter_config.json");
+  CHECK(text.find("\"task_type\": null") != text.npos);
+  // "dense" would mean a pooler as well, which a BertModel has and an encoder has not.
+  CHECK(text.find("\"encoder.layer.0.attention.output.dense\",\n") != text.npos);
   CHECK(models::load_peft(folder.path(), other, models::bert_map(other)).targets() == adapters.targets());
 
   models::BertForClassification classifier(config, 2);
