@@ -18,9 +18,10 @@ if [[ $* != --table ]]; then
       options=(--seed "$seed" --out "$run" "$@")
       case $kind in
         nothing) epochs=5 ;;
-        lora) epochs=2 options+=(--from "$model" --lora 8) ;;
-        all) epochs=2 options+=(--from "$model") ;;
+        lora) epochs=2 rate=1e-3 options+=(--from "$model" --lora 8) ;;
+        all) epochs=2 rate=1e-4 options+=(--from "$model") ;; # what is known already is changed slowly
       esac
+      [[ $kind == nothing || " $*" == *" --lr"* ]] || options+=(--lr "$rate")
       [[ " $*" == *" --epochs"* || " $*" == *" --steps"* ]] || options+=(--epochs "$epochs")
       if [[ -e $run/checkpoints ]]; then options+=(--resume); else options+=(--overwrite); fi
       "$root/run.sh" bert "${options[@]}"

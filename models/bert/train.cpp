@@ -69,10 +69,6 @@ struct BertOptions {
     config.recompute = recompute;
     return config;
   }
-  /// What replaces the customary rate: what is known already is changed slowly; adapters begin from nothing.
-  std::string lr(const TrainOptions& options) const {
-    return !from.empty() && lora == 0 && options.lr.empty() && options.optimizer == "adamw" ? "1e-4" : "";
-  }
 
   static constexpr std::int64_t longest = 64;
 };
@@ -168,8 +164,7 @@ void train(Run& run, const BertOptions& own) {
   const auto logits = [&](const Tensor& tokens) { return model(tokens, inputs(tokens)); };
   data::Loader texts(batches(glosses, tokenizer, longest, {.batch_size = size, .word_dropout = own.word_dropout}),
                      {.shuffle = true});
-  const Phase phase{.lr = own.lr(run.options())};
-  const auto optimizer = run.optimizer(model, texts.batches(), phase);
+  const auto optimizer = run.optimizer(model, texts.batches());
   const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(own.smoothing)};
   run.train(
       model, *optimizer, texts,
@@ -180,8 +175,7 @@ void train(Run& run, const BertOptions& own) {
       [&] {
         data::Loader texts_held_out(test, {.seed = 1});
         return Metrics{{"test accuracy", accuracy(logits, texts_held_out)}};
-      },
-      phase);
+      });
   sample_mistakes(run, held_out, tokenizer, longest, logits);
 }
 
