@@ -10,7 +10,7 @@ struct Tokenized::Storage {
   std::vector<std::int32_t> ids;    // of all texts
   std::vector<std::size_t> begins;  // of each text in ids, and the end of the last
   std::vector<std::int64_t> labels;
-  std::int64_t pad, pad_multiple;
+  std::int64_t pad, max_length, pad_multiple;
 
   std::span<const std::int32_t> text(std::int64_t i) const {
     if (i < 0 || i >= static_cast<std::int64_t>(labels.size()))
@@ -34,6 +34,7 @@ Tokenized::Tokenized(std::span<const std::string> texts, std::span<const std::in
   auto storage = std::make_shared<Storage>();
   storage->labels.assign(labels.begin(), labels.end());
   storage->pad = tokenizer.pad();
+  storage->max_length = options.max_length;
   storage->pad_multiple = options.pad_multiple;
   storage->begins.reserve(texts.size() + 1);
   for (const std::string& text : texts) {
@@ -68,7 +69,8 @@ std::array<Tensor, 2> Tokenized::batch(std::span<const std::int64_t> indices) co
   const auto count = static_cast<std::int64_t>(indices.size());
   std::int64_t longest = 0;
   for (const std::int64_t i : indices) longest = std::max(longest, static_cast<std::int64_t>(storage_->text(i).size()));
-  longest = (longest + storage_->pad_multiple - 1) / storage_->pad_multiple * storage_->pad_multiple;
+  const std::int64_t multiple = storage_->pad_multiple;
+  longest = std::min((longest + multiple - 1) / multiple * multiple, storage_->max_length);
   Tensor ids = empty({count, longest}, Dtype::i64), labels = empty({count}, Dtype::i64);
   std::int64_t* row = ids.mutable_data<std::int64_t>();
   std::int64_t* label = labels.mutable_data<std::int64_t>();

@@ -14,7 +14,7 @@ namespace temper::data {
 
 struct TokenizedOptions {
   std::int64_t max_length = 128;  ///< tokens, the special ones included; the ends of longer texts are cut off
-  std::int64_t pad_multiple = 8;  ///< batches are padded to a multiple of it: fewer different shapes
+  std::int64_t pad_multiple = 8;  ///< batches are padded to a multiple of it, or to max_length: few different shapes
 };
 
 /// Texts with a label each, as tokens: example i is {ids i64 [length], label i64 []}, where the ids are [CLS] text

@@ -43,7 +43,7 @@ class Lora {
 ///     save("adapters.safetensors", adapters);  // and load, checkpoint_of, restore: the adapters without the model
 ///     nn::merge_lora(model);
 ///
-/// With a bf16 model, call to_bf16 before: A and B stay f32 and are rounded when they are used.
+/// In a bf16 model, A and B are f32 and rounded when they are used.
 /// Throws: ValueError for options out of range, a pattern that fits no Linear (the text names those there are), a
 /// Linear that has an adapter, and two that share their weight; the model is left as it was. Source: Hu et al., "LoRA:
 /// low-rank adaptation of large language models" (2021); of rank_stabilized: Kalajdzievski, "A rank stabilization

@@ -56,7 +56,7 @@ void save(const std::filesystem::path& folder, const Model& model, const BertCon
                {"layer_norm_eps", config.eps},          {"initializer_range", config.init_deviation},
                {"tie_word_embeddings", true},           {"pad_token_id", 0}};
   text.update(more);
-  detail::write_config(folder, text);
+  detail::write_json(folder / "config.json", text);
 }
 
 /// Buffers, and the heads of pretraining.
@@ -108,6 +108,7 @@ ImportMap encoder_map(const Bert& model, const std::string& ours) {
 
 ImportMap bert_map(const Bert& model) {
   ImportMap map = encoder_map(model, "");
+  map.prefixed = false;
   map.ignored = is_outside_encoder;
   return map;
 }

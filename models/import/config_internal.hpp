@@ -88,10 +88,10 @@ auto read_config(const std::filesystem::path& path, std::string_view model, Pars
   });
 }
 
-/// Writes config.json. Throws: FileError when it cannot be written.
-inline void write_config(const std::filesystem::path& folder, const nlohmann::json& config) {
-  const std::string text = config.dump(2) + "\n";
-  AtomicFile file(folder / "config.json");
+/// Throws: FileError when the file cannot be written.
+inline void write_json(const std::filesystem::path& path, const nlohmann::json& value) {
+  const std::string text = value.dump(2) + "\n";
+  AtomicFile file(path);
   file.write(std::as_bytes(std::span(text)));
   file.commit();
 }

@@ -106,7 +106,7 @@ void save_gpt2(const std::filesystem::path& folder, const Gpt& model, std::int64
     tensors.emplace(name == "lm_head.weight" ? name : "transformer." + name, tensor);
   }
   save_shards(folder, tensors, {}, {{"format", "pt"}});
-  detail::write_config(folder, config_of(model.config(), end));
+  detail::write_json(folder / "config.json", config_of(model.config(), end));
 }
 
 }  // namespace temper::models

@@ -22,6 +22,7 @@ struct ImportRule {
 struct ImportMap {
   std::vector<ImportRule> rules{};  ///< one for each of the model's tensors
   std::string prefix{};             ///< prefix that the names in a file may have or not
+  bool prefixed = true;             ///< whether the names of the other program's modules have it
   /// Older names and what they are now: {"*.LayerNorm.gamma", "*.LayerNorm.weight"}.
   std::vector<std::pair<std::string, std::string>> older{};
   /// Whether a name that no rule has may be in a file and is ignored.

@@ -168,7 +168,7 @@ void save_llama(const fs::path& folder, const Llama& model, std::int64_t end) {
         "save_llama: qkv_bias and feed_forward_bias without output_bias, which no published architecture has");
   }
   save_shards(folder, export_tensors(state_dict(model), llama_map(config)), {}, {{"format", "pt"}});
-  detail::write_config(folder, config_of(config, end));
+  detail::write_json(folder / "config.json", config_of(config, end));
 }
 
 }  // namespace temper::models

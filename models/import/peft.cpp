@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <span>
 #include <vector>
 
+#include <temper/models/language/language_model.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
-#include "framework/core/format_internal.hpp"
-#include "framework/data/file_internal.hpp"
-#include "framework/data/json_depth_internal.hpp"
-#include "framework/io/atomic_file_internal.hpp"
+#include "models/import/config_internal.hpp"
 
 namespace temper::models {
 
@@ -23,7 +20,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr std::string_view outer = "base_model.model.", weight = ".weight";
-constexpr std::uint64_t max_config_bytes = 1 << 20;
 
 /// The other program's name, with the prefix, of each of the model's Linears that is one module there, too.
 std::map<std::string, std::string, std::less<>> module_names(const nn::Module& model, const ImportMap& map) {
@@ -34,22 +30,37 @@ std::map<std::string, std::string, std::less<>> module_names(const nn::Module& m
     const auto rule = std::ranges::find(map.rules, ours, &ImportRule::ours);
     if (rule == map.rules.end() || rule->theirs.size() != 1 || !rule->theirs[0].ends_with(weight)) continue;
     const std::string& theirs = rule->theirs[0];
-    names.emplace(child.name, map.prefix + theirs.substr(0, theirs.size() - weight.size()));
+    names.emplace(child.name, (map.prefixed ? map.prefix : "") + theirs.substr(0, theirs.size() - weight.size()));
   }
   return names;
 }
 
 std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
+/// The name with * for the numbers of layers: "model.layers.*.self_attn.q_proj".
+std::string in_any_layer(const std::string& name) {
+  std::string all;
+  for (const char c : name) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit) all += c;
+    if (digit && !all.ends_with('*')) all += '*';
+  }
+  return all;
+}
+
 /// Names for PEFT, which adapts every module whose name is one of them, or ends in a dot and one of them: short ones if
-/// these mean the adapted modules alone.
+/// these mean the adapted modules alone. One that stands for different parts of a layer, such as BERT's "dense", might
+/// mean more in their model than in ours, which need not have all of its parts.
 std::set<std::string> target_modules(const std::map<std::string, std::string, std::less<>>& all,
                                      const std::set<std::string>& adapted) {
-  std::set<std::string> last;
-  for (const std::string& name : adapted) last.insert(last_part(name));
+  std::set<std::string> last, parts;
+  for (const std::string& name : adapted) {
+    last.insert(last_part(name));
+    parts.insert(in_any_layer(name));
+  }
   const bool exact = std::ranges::all_of(
       all, [&](const auto& pair) { return adapted.contains(pair.second) || !last.contains(last_part(pair.second)); });
-  return exact ? last : adapted;
+  return exact && parts.size() == last.size() ? last : adapted;
 }
 
 nn::LoraOptions parse_config(const std::string& text) {
@@ -117,8 +128,10 @@ void save_peft(const fs::path& folder, nn::Module& model, const ImportMap& map, 
   }
   if (!first) fail<ValueError>("save_peft: the model has no adapters; see nn::lora");
   const std::int64_t rank = first->a.shape()[0];
+  // PEFT expects functions for generation of a model with this type, and takes any without.
+  const bool generates = dynamic_cast<const LanguageModel*>(&model) != nullptr;
   const json config = {{"peft_type", "LORA"},
-                       {"task_type", "CAUSAL_LM"},
+                       {"task_type", generates ? json("CAUSAL_LM") : json()},
                        {"base_model_name_or_path", base.empty() ? json() : json(base)},
                        {"r", rank},
                        {"lora_alpha", static_cast<double>(first->scale) * static_cast<double>(rank)},
@@ -129,15 +142,12 @@ void save_peft(const fs::path& folder, nn::Module& model, const ImportMap& map, 
                        {"bias", "none"},
                        {"inference_mode", true}};
   save_tensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
-  const std::string text = config.dump(2) + "\n";
-  detail::AtomicFile file(folder / "adapter_config.json");
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  detail::write_json(folder / "adapter_config.json", config);
 }
 
 nn::Lora load_peft(const fs::path& folder, nn::Module& model, const ImportMap& map) {
   const fs::path config_file = folder / "adapter_config.json", tensors_file = folder / "adapter_model.safetensors";
-  const std::string text = detail::read_text(config_file, max_config_bytes);
+  const std::string text = detail::read_text(config_file, detail::max_config_bytes);
   nn::LoraOptions options = detail::with_path(config_file, [&] { return parse_config(text); });
   const Tensors tensors = load_tensors(tensors_file).tensors;
 

@@ -3,7 +3,7 @@
     check.py FOLDER [PART OF A NAME]        (run.sh writes the folder and calls this)
 
 FOLDER/onnx has models for ONNX Runtime: NAME.onnx, and NAME.safetensors with inputs and outputs of runs of 1, 2 and 5
-examples. FOLDER/transformers has folders that Hugging Face's transformers and PEFT load.
+examples. FOLDER/transformers has folders, with tokenizers, that Hugging Face's transformers and PEFT load.
 """
 
 import glob
@@ -100,12 +100,35 @@ def check_folder(path, report):
                 got, expected = got[seen != 0], expected[seen != 0]
             differences.append((what + key, difference(got, expected)))
 
+    def compare_tokens(path):
+        """The tokens of texts; and the model takes what their tokenizer gives."""
+        recorded, _ = safetensors_numpy.read(os.path.join(path, "recorded", "recorded.safetensors"))
+        tokenizer = transformers.AutoTokenizer.from_pretrained(path)
+        with open(os.path.join(path, "recorded", "texts.txt"), encoding="utf-8") as file:
+            texts = file.read().split("\n")[:-1]
+        for i, text in enumerate(texts):
+            got = np.array(tokenizer(text)["input_ids"], np.int64)
+            differences.append((f"tokens of '{text}'", difference(got, recorded[f"text.{i}"])))
+        # Where there is none, they may choose one, as for Qwen2.
+        for name, id in (("pad", tokenizer.pad_token_id), ("end", tokenizer.eos_token_id)):
+            if recorded[name][0] >= 0:
+                differences.append((f"token '{name}'", float(id != recorded[name][0])))
+        # Texts above the longest of 12 tokens are cut off.
+        with torch.no_grad():
+            model(**tokenizer(texts[0], truncation=True, return_tensors="pt"))
+
     compare(model, path, "")
+    compare_tokens(path)
     if os.path.isdir(os.path.join(path, "adapters")):
         import peft
 
-        adapted = peft.PeftModel.from_pretrained(model, os.path.join(path, "adapters")).eval()
-        compare(adapted, os.path.join(path, "adapters"), "adapted ")
+        folder = os.path.join(path, "adapters")
+        adapted = peft.PeftModel.from_pretrained(model, folder).eval()
+        compare(adapted, folder, "adapted ")
+        written, _ = safetensors_numpy.read(os.path.join(folder, "adapter_model.safetensors"))
+        ours = {key.split(".lora_")[0] for key in written}
+        theirs = {name for name, module in adapted.named_modules() if hasattr(module, "lora_A")}
+        differences.append(("adapted modules", str(ours ^ theirs) if ours != theirs else 0.0))
     report.add("transformers/" + name, differences)
 
 

@@ -10,7 +10,6 @@
 #include <temper/models/bert/heads.hpp>
 #include <temper/models/gpt/gpt.hpp>
 #include <temper/models/language/generate.hpp>
-#include <temper/models/gpt/gpt.hpp>
 #include <temper/models/resnet/resnet.hpp>
 #include <temper/temper.hpp>
 
@@ -89,6 +88,14 @@ TEST_CASE("to_bf16 converts weights and embeddings, but not biases and gains") {
   const Tensor once = handle.value();
   nn::to_bf16(model);
   CHECK(handle.value().data<BFloat16>()[5].bits == once.data<BFloat16>()[5].bits);
+}
+
+TEST_CASE("to_bf16 leaves adapters as they are, and rounds what they are beside") {
+  models::Gpt model(tiny_gpt);
+  const nn::Lora adapters = nn::lora(model, {.targets = "up"});
+  nn::to_bf16(model);
+  for (const Parameter& parameter : adapters.parameters()) CHECK(parameter.value().dtype() == Dtype::f32);
+  CHECK(model.blocks[0].up.weight.value().dtype() == Dtype::bf16);
 }
 
 TEST_CASE("a GPT in bf16 learns as in f32") {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <temper/models/import/bert.hpp>
 #include <temper/models/import/gpt2.hpp>
 #include <temper/models/import/llama.hpp>
 #include <temper/models/import/peft.hpp>
@@ -89,6 +90,7 @@ TEST_CASE("adapters are saved under PEFT's names, and read back as they were") {
   const std::string config = temper_test::Folder::read(folder / "adapter_config.json");
   CHECK(config.find("\"target_modules\": [\n    \"down_proj\",\n    \"q_proj\",\n    \"v_proj\"\n  ]") != config.npos);
   CHECK(config.find("\"base_model_name_or_path\": \"a model\"") != config.npos);
+  CHECK(config.find("\"task_type\": \"CAUSAL_LM\"") != config.npos);
 
   const nn::Lora again = models::load_peft(folder.path(), other, map);
   CHECK(again.targets() == adapters.targets());
@@ -110,6 +112,26 @@ TEST_CASE("target modules are full names where short ones would mean more") {
   models::Gpt plain({.vocabulary = 5, .context = 4, .layers = 1, .heads = 1, .width = 4});
   CHECK_THROWS_WITH_AS(models::save_peft(folder.path(), plain, models::gpt2_map(plain.config())),
                        "save_peft: the model has no adapters; see nn::lora", ValueError);
+}
+
+TEST_CASE("adapters of a BERT have the names of its modules, which an encoder alone has without a prefix") {
+  const temper_test::Folder folder;
+  const models::BertConfig config{.vocabulary = 5, .positions = 4, .layers = 1, .heads = 1, .width = 4, .hidden = 8};
+  models::Bert encoder(config), other(config);
+  const nn::Lora adapters = nn::lora(encoder, {.rank = 1, .targets = "*"});
+  models::save_peft(folder.path(), encoder, models::bert_map(encoder));
+  const std::string name = "encoder.layer.0.intermediate.dense.lora_A.weight", begin = "base_model.model.";
+  CHECK(load_tensors(folder / "adapter_model.safetensors").tensors.contains(begin + name));
+  const std::string text = temper_test::Folder::read(folder / "adapter_config.json");
+  CHECK(text.find("\"task_type\": null") != text.npos);
+  // "dense" would mean a pooler as well, which a BertModel has and an encoder has not.
+  CHECK(text.find("\"encoder.layer.0.attention.output.dense\",\n") != text.npos);
+  CHECK(models::load_peft(folder.path(), other, models::bert_map(other)).targets() == adapters.targets());
+
+  models::BertForClassification classifier(config, 2);
+  nn::lora(classifier, {.rank = 1, .targets = "up"});
+  models::save_peft(folder.path(), classifier, models::bert_map(classifier));
+  CHECK(load_tensors(folder / "adapter_model.safetensors").tensors.contains(begin + "bert." + name));
 }
 
 TEST_CASE("adapters that do not fit are refused with all that is wrong, and change nothing") {

@@ -450,6 +450,51 @@ def test_resumed_files(bench):
     check(b"\x10\x15\x3a\x02\x08\x01" in files[1].read_bytes(), "the second event file does not say where it begins")
 
 
+def test_fine_tuning(bench):
+    """bert goes on from a folder of Hugging Face's, as a whole or by adapters; resumed, it ends in the same bits."""
+    golden = pathlib.Path(__file__).resolve().parent.parent / "golden"
+    model = bench.folder()
+    model.mkdir()
+    shutil.copy(golden / "bert_classification.safetensors", model / "model.safetensors")
+    sizes = {"vocab_size": 23, "max_position_embeddings": 12, "type_vocab_size": 2, "num_hidden_layers": 2}
+    sizes |= {"num_attention_heads": 3, "hidden_size": 12, "intermediate_size": 20}
+    (model / "config.json").write_text(json.dumps({"model_type": "bert", "layer_norm_eps": 1e-12, **sizes}))
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK]".split() + list("abcdefghij") + [f"##{c}" for c in "xyzuv"]
+    (model / "vocab.txt").write_text("\n".join(words) + "\n")
+
+    def command(*options, out, model=model):
+        shared = ["--threads", "1", "--batch-size", "8", "--log-every", "1", "--steps", "10", "--checkpoint-every", "5"]
+        return [str(bench.programs / "temper-bert"), "--data", bench.data["wordnet"], *shared, "--from", str(model),
+                *options, "--out", str(out)]
+
+    before = jobs.read_safetensors(model / "model.safetensors")[1]
+    for options in ([], ["--lora", "2"]):
+        whole, out = bench.folder(), bench.folder()
+        jobs.run(command(*options, out=whole))
+        text = jobs.run(command(*options, "--stop-at", "6", out=out))
+        check("stopped after step 6" in text, text)
+        (model / "vocab.txt").rename(model / "elsewhere")
+        text = jobs.run(command(*options, "--resume", out=out))
+        (model / "elsewhere").rename(model / "vocab.txt")
+        check("resumed at step 6" in text, text)
+        check(weights(whole) == weights(out), f"{options}: resumed, it ends differently")
+        after = jobs.read_safetensors(out / "model.safetensors")[1]
+        same = after["bert.blocks.0.up.weight"] == before["bert.encoder.layer.0.intermediate.dense.weight"]
+        check(same == bool(options), f"{options}: the weights of --from are {'' if same else 'not '}as they were")
+        check(("bert.blocks.0.up.lora_A.weight" in after) == bool(options), f"{options}: has other parameters")
+
+    text = jobs.run(command("--layers", "2", out=bench.folder()), 1)
+    check("--layers, --heads, --width, --hidden: those of --from are in its folder" in text, text)
+    check("rank -1" in jobs.run(command("--lora", "-1", out=bench.folder()), 1), "a rank of -1 is taken")
+    text = jobs.run(command(out=bench.folder(), model=bench.folder()), 1)
+    check("has no tokenizer, neither tokenizer.json nor vocab.txt" in text, text)
+    text = jobs.run(bench.command("bert", "--lora", "4"), 1)
+    check("--lora: adapts a trained BERT, whose folder --from names" in text, text)
+    (model / "vocab.txt").write_text("\n".join(words + list("klmn")) + "\n")
+    text = jobs.run(command(out=bench.folder()), 1)
+    check("--from: the tokenizer has 24 tokens, the model 23" in text, text)
+
+
 def test_bf16(bench):
     """Every program with --dtype trains in bf16, and a resumed run ends with the same bytes."""
     for model in set(LEARN) - F32_ALONE:
