@@ -1,8 +1,7 @@
 #pragma once
 
-// The one place of the version: CMake, packages and the documentation read it here. They are macros, because a program
-// that is compiled with several versions chooses by #if. While the major version is 0, a new minor one may change the
-// interface.
+// The one place of the version: CMake, packages and the documentation read it here. Macros, so that a program can choose
+// by #if.
 
 /// Major version of the headers that a program is compiled with.
 #define TEMPER_VERSION_MAJOR 0

@@ -184,6 +184,12 @@ def test_options(bench):
     check(len(set(rates.values())) == len(rates), "two shapes of decay are the same")
 
 
+def test_version(bench):
+    """--version is one line, and says of what."""
+    text = jobs.run([str(bench.programs / "temper-mlp"), "--version"])
+    check(re.fullmatch(r"Temper \d+\.\d+\.\d+, \S+, \d+ threads?, oneDNN \d+\.\d+\.\d+ \(.*\)\n", text), text)
+
+
 def test_accumulation(bench):
     """Two batches of 4 give the update of one batch of 8, up to rounding."""
     runs = []
