@@ -6,11 +6,12 @@ if(NOT PROJECT_IS_TOP_LEVEL)
   return()
 endif()
 
+set(TEMPER_PACKAGE_CONTACT "The Temper authors <temper@example.org>" CACHE STRING "Name and address of who makes the packages")
 set(abi ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME temper)
 set(CPACK_PACKAGE_VENDOR "The Temper authors")
-set(CPACK_PACKAGE_CONTACT "The Temper authors <temper@localhost.localdomain>")
+set(CPACK_PACKAGE_CONTACT "${TEMPER_PACKAGE_CONTACT}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "")  # each package has a first line of its own
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
 set(CPACK_VERBATIM_VARIABLES ON)
