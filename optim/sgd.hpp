@@ -43,6 +43,7 @@ struct SGDWOptions {
 class SGD : public Optimizer {
  public:
   SGD(const Groups& groups, const SGDOptions& options);
+  SGD(const Groups&) = delete;  // lr has no default: SGD(parameters, {.lr = 0.1})
 
  protected:
   SGD(const Groups& groups, const SGDWOptions& options, Decay decay);
@@ -64,6 +65,7 @@ class SGD : public Optimizer {
 /// Source: Loshchilov, Hutter, "Decoupled weight decay regularization" (2019), algorithm 1.
 class SGDW final : public SGD {
  public:
+  SGDW(const Groups&) = delete;  // lr has no default: SGDW(parameters, {.lr = 0.1})
   SGDW(const Groups& groups, const SGDWOptions& options) : SGD(groups, options, options.decay) {}
 };
 

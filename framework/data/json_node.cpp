@@ -42,7 +42,7 @@ void JsonNode::each(const std::function<void(const JsonNode&)>& visit) const {
   for (std::size_t i = 0; i < json_->size(); ++i) visit(item(i));
 }
 
-const std::string& JsonNode::text() const {
+std::string JsonNode::text() const {
   if (!json_->is_string()) fail<FileError>("{} is no text", place_);
   return json_->get_ref<const std::string&>();
 }

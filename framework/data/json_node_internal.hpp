@@ -33,7 +33,7 @@ class JsonNode {
   void each(const std::function<void(const JsonNode& entry)>& visit) const;
 
   // Values.
-  const std::string& text() const;
+  std::string text() const;  // a copy: a reference would outlive the node that `at` gives
   /// From 0 on.
   std::uint64_t number() const;
   double real() const;

@@ -43,7 +43,7 @@ Squad parse_squad(std::string_view text, std::string_view name) {
           Squad::Question question{entry.at("id").text(), entry.at("question").text(), squad.contexts.size() - 1, {}};
           if (entry.has("answers")) {
             entry.at("answers").each([&](const Node& answer) {
-              const std::string& words = answer.at("text").text();
+              const std::string words = answer.at("text").text();
               const std::uint64_t start = answer.at("answer_start").number();
               const std::size_t begin = byte_of(context, start);
               if (words.empty() || begin > context.size() || context.compare(begin, words.size(), words) != 0) {

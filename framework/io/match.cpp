@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 
 #include <temper/io/save.hpp>
 
@@ -10,6 +9,7 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/core/pattern_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/io/match_internal.hpp"
 
 namespace temper::detail {
 
@@ -48,46 +48,28 @@ std::string described(const Tensor& tensor) { return fmt::format("{} {}", tensor
 /// The source's tensors, by their names after renaming.
 struct Matched {
   Tensors tensors;
-  std::map<std::string, std::string, std::less<>> unread;  ///< descriptions of tensors that were not read
+  Unmatched unread;  ///< descriptions of tensors that were not read
 };
 
-/// If all names differ by one prefix, a line that says so and how to rename.
-std::optional<std::string> prefix_problem(const std::map<std::string, std::string, std::less<>>& missing,
-                                          const std::map<std::string, std::string, std::less<>>& unexpected) {
-  const auto all_begin_with = [](const auto& longer, const auto& shorter, const std::string& prefix) {
-    return std::ranges::all_of(shorter, [&](const auto& entry) {
-      const auto found = longer.find(prefix + entry.first);
-      const auto shape = [](const std::string& what) { return std::string_view(what).substr(what.find('[')); };
-      return found != longer.end() && shape(found->second) == shape(entry.second);
-    });
-  };
-  const auto prefixes = [&](const auto& longer, const auto& shorter) {
-    std::set<std::string> found;  // the beginnings of longer names that end in the first of the shorter ones
-    const std::string& name = shorter.begin()->first;
-    for (const auto& entry : longer) {
-      const std::string& other = entry.first;
-      if (other.size() > name.size() && other.ends_with(name))
-        found.insert(other.substr(0, other.size() - name.size()));
-    }
-    return found;
-  };
-  if (missing.empty() || missing.size() != unexpected.size()) return std::nullopt;
-  for (const std::string& prefix : prefixes(unexpected, missing)) {
-    if (!all_begin_with(unexpected, missing, prefix)) continue;
-    return fmt::format("\n  all names begin with '{}', the model's do not; set .rename = {{{{\"{}*\", \"*\"}}}}",
-                       printable(prefix), printable(prefix));
-  }
-  for (const std::string& prefix : prefixes(missing, unexpected)) {
-    if (!all_begin_with(missing, unexpected, prefix)) continue;
-    return fmt::format("\n  the model's names all begin with '{}', these do not; set .rename = {{{{\"*\", \"{}*\"}}}}",
-                       printable(prefix), printable(prefix));
+/// The prefix that all of `longer` begin with, if all of `shorter` are among them without it. Either may have other
+/// shapes, and `longer` more names: a file of several GPUs' model may have another last layer, too.
+std::optional<std::string> prefix_of(const Unmatched& longer, const Unmatched& shorter) {
+  if (shorter.empty()) return std::nullopt;
+  const std::string& name = shorter.begin()->first;
+  for (const auto& entry : longer) {
+    const std::string& other = entry.first;
+    if (other.size() <= name.size() || !other.ends_with(name)) continue;
+    std::string prefix = other.substr(0, other.size() - name.size());
+    const auto has_prefix = [&](const auto& it) { return it.first.starts_with(prefix); };
+    const auto is_found = [&](const auto& it) { return longer.contains(prefix + it.first); };
+    if (std::ranges::all_of(longer, has_prefix) && std::ranges::all_of(shorter, is_found)) return prefix;
   }
   return std::nullopt;
 }
 
 /// A line for each tensor that does not fit; empty when all fit.
 std::string match_problems(const Tensors& state, const Matched& theirs, const MatchOptions& options) {
-  std::map<std::string, std::string, std::less<>> missing, unexpected;
+  Unmatched missing, unexpected;
   std::string different;
   for (const auto& [name, target] : state) {
     const auto found = theirs.tensors.find(name);
@@ -108,12 +90,8 @@ std::string match_problems(const Tensors& state, const Matched& theirs, const Ma
   for (const auto& [name, tensor] : theirs.tensors) add(name, described(tensor));
   for (const auto& [name, what] : theirs.unread) add(name, what);
 
-  if (const auto line = prefix_problem(missing, unexpected)) return *line + different;
-  std::string problems;
-  for (const auto& [name, what] : missing) problems += fmt::format("\n  missing: {} {}", name, what);
-  problems += different;
-  for (const auto& [name, what] : unexpected) problems += fmt::format("\n  not expected: {} {}", printable(name), what);
-  return problems;
+  const UnmatchedLines lines = unmatched_lines(missing, unexpected);
+  return lines.missing + different + lines.unexpected;
 }
 
 void copy_matched(Tensors& state, const Matched& theirs, const MatchOptions& options, std::string_view what,
@@ -139,6 +117,26 @@ void enter(Map& map, const std::string& theirs, Value&& value, const MatchOption
 }
 
 }  // namespace
+
+UnmatchedLines unmatched_lines(const Unmatched& missing, const Unmatched& unexpected) {
+  if (const auto prefix = prefix_of(unexpected, missing)) {
+    return {fmt::format("\n  {} names begin with '{}', the model's do not; set .rename = {{{{\"{}*\", \"*\"}}}}",
+                        unexpected.size(), printable(*prefix), printable(*prefix)),
+            ""};
+  }
+  if (const auto prefix = prefix_of(missing, unexpected)) {
+    return {
+        fmt::format("\n  {} of the model's names begin with '{}', these do not; set .rename = {{{{\"*\", \"{}*\"}}}}",
+                    missing.size(), printable(*prefix), printable(*prefix)),
+        ""};
+  }
+  UnmatchedLines lines;
+  for (const auto& [name, what] : missing) lines.missing += fmt::format("\n  missing: {} {}", name, what);
+  for (const auto& [name, what] : unexpected) {
+    lines.unexpected += fmt::format("\n  not expected: {} {}", printable(name), what);
+  }
+  return lines;
+}
 
 void copy_state(Tensors& state, Tensors source, const MatchOptions& options) {
   constexpr std::string_view what = "load_state_dict";

@@ -96,12 +96,13 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
   const Index c = s.channels, step = rows_per_chunk(s);
   const Index chunks = inputs.own_statistics || dgain != nullptr || dbias != nullptr ? chunk_count(s.rows, step) : 0;
   const Scratch<float> sums(chunks * c), products(chunks * c);
-  // Without x its factor is 0 below, so any finite numbers do.
+  // Without x or mean their factor is 0 below, so any finite numbers do.
+  const float* const mean = inputs.mean != nullptr ? inputs.mean : inputs.inverse;
   const auto x_at = [&, x = inputs.x != nullptr ? inputs.x : dy](Index row) { return x + row * c; };
   const auto y_at = [&](Index row) { return inputs.y != nullptr ? inputs.y + row * c : nullptr; };
   const auto kernel = table_of<T>().batch_norm_sums;
   parallel_chunks(chunks > 0 ? s.rows : 0, step, [&](Index chunk, Index begin, Index end) {
-    kernel({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, sums.row(chunk, c),
+    kernel({x_at(begin), y_at(begin), dy + begin * c, mean}, end - begin, c, sums.row(chunk, c),
            products.row(chunk, c));
   });
   const Scratch<double> total(2 * c);
@@ -123,14 +124,14 @@ void batch_norm_backward(const BatchNorm& s, const BatchNormInputs<T>& inputs, c
     const double sum_dz_z = static_cast<double>(inverse) * product[i];  // of dz times the normalized x
     if (dbias != nullptr) dbias[i] = static_cast<float>(sum[i]);
     if (dgain != nullptr) dgain[i] = static_cast<float>(sum_dz_z);
-    scale[i] = inputs.gain[i] * inverse;
+    scale[i] = dx != nullptr ? inputs.gain[i] * inverse : 0.0f;
     mean_dz[i] = static_cast<float>(sum[i] * inverse_count);
     slope[i] = static_cast<float>(sum_dz_z * inverse_count * static_cast<double>(inverse));
   }
   if (dx == nullptr && dresidual == nullptr) return;
   const auto backward = table_of<T>().batch_norm_backward;
   parallel_for(s.rows, 4 * step, [&](Index begin, Index end) {
-    backward({x_at(begin), y_at(begin), dy + begin * c, inputs.mean}, end - begin, c, {scale, mean_dz, slope},
+    backward({x_at(begin), y_at(begin), dy + begin * c, mean}, end - begin, c, {scale, mean_dz, slope},
              dx != nullptr ? dx + begin * c : nullptr, dresidual != nullptr ? dresidual + begin * c : nullptr);
   });
 }

@@ -10,6 +10,7 @@
 #include "framework/core/format_internal.hpp"
 #include "framework/core/pattern_internal.hpp"
 #include "framework/data/file_internal.hpp"
+#include "framework/io/match_internal.hpp"
 
 namespace temper::models {
 
@@ -99,8 +100,9 @@ Tensors by_name(const Tensors& theirs, const ImportMap& map, const MatchOptions&
 void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap& map, std::string_view what,
                     const MatchOptions& options) {
   require_rules(state, map);
-  std::string problems;
-  Tensors remaining = by_name(theirs, map, options, problems);
+  std::string twice, different;
+  detail::Unmatched missing, unexpected;
+  Tensors remaining = by_name(theirs, map, options, twice);
   const Tensors found = remaining;
   const auto may_be_missing = [&](const ImportRule& rule) {
     return std::ranges::all_of(rule.theirs, [&](const std::string& name) {
@@ -114,14 +116,14 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
     for (const std::string& name : rule.theirs) {
       const auto source = remaining.find(name);
       if (source == remaining.end()) {
-        problems += fmt::format("\n  missing: {} {} {}", name, ours.dtype(), expected);
+        missing.emplace(name, fmt::format("{} {}", ours.dtype(), expected));
         continue;
       }
       const Tensor& tensor = source->second;
       const bool same_kind = tensor.dtype() == ours.dtype() || (is_float(tensor.dtype()) && is_float(ours.dtype()));
       if (!same_kind || !(tensor.shape() == expected)) {
-        problems += fmt::format("\n  different: {} is {} {}, the model expects {} {}", name, tensor.dtype(),
-                                tensor.shape(), ours.dtype(), expected);
+        different += fmt::format("\n  different: {} is {} {}, the model expects {} {}", name, tensor.dtype(),
+                                 tensor.shape(), ours.dtype(), expected);
       }
       remaining.erase(source);
     }
@@ -131,14 +133,16 @@ void import_tensors(const Tensors& state, const Tensors& theirs, const ImportMap
     if (copy == remaining.end()) continue;
     const auto original = found.find(of);
     if (original != found.end() && !equal_bytes(copy->second, original->second)) {
-      problems += fmt::format("\n  different: {} is not equal to {}, the model has one tensor for both", name, of);
+      different += fmt::format("\n  different: {} is not equal to {}, the model has one tensor for both", name, of);
     }
     remaining.erase(copy);
   }
   for (const auto& [name, tensor] : remaining) {
     if (is_skipped(name, map, options)) continue;
-    problems += fmt::format("\n  not expected: {} {} {}", detail::printable(name), tensor.dtype(), tensor.shape());
+    unexpected.emplace(name, fmt::format("{} {}", tensor.dtype(), tensor.shape()));
   }
+  const detail::UnmatchedLines lines = detail::unmatched_lines(missing, unexpected);
+  const std::string problems = twice + lines.missing + different + lines.unexpected;
   if (!problems.empty()) {
     fail<FileError>("{}: does not fit the model, nothing was loaded:{}", detail::printable(what), problems);
   }

@@ -85,6 +85,16 @@ TEST_CASE("a norm that only its bias is trained of saves no input") {
   for (const float gradient : bias.gradient().values<float>()) CHECK(gradient == 6.0f);
 }
 
+TEST_CASE("a batch norm that only its bias is trained of saves neither weight nor input") {
+  const Parameter bias(zeros({4}), Role::bias);
+  Tensor x = normal({6, 4}), weight = ones({4}), mean = zeros({4});
+  Tape tape;
+  const Tensor loss = sum(batch_norm(x, weight, bias, mean, ones({4}), {.frozen = true}));
+  for (Tensor* changed : {&x, &weight, &mean}) changed->fill(2.0f);
+  tape.backward(loss);
+  for (const float gradient : bias.gradient().values<float>()) CHECK(gradient == 6.0f);
+}
+
 TEST_CASE("frozen layers save no activations") {
   Parameter w(normal({256, 256}), Role::weight), kernel(normal({64, 64, 3, 3}), Role::weight);
   w.freeze();

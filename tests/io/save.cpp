@@ -134,22 +134,28 @@ TEST_CASE("load: if all names differ by a prefix, the error is one line that say
   const Folder folder;
   Layer model(0.0f);
   save_tensors(folder / "a", {{"module.fc.weight", ones({2, 3})}, {"module.fc.bias", ones({2})}});
-  CHECK_THROWS_WITH_AS(
-      load(folder / "a", model),
-      ((folder / "a").native() +
-       ": does not fit the model, nothing was loaded:\n  all names begin with 'module.', the model's do "
-       "not; set .rename = {{\"module.*\", \"*\"}}")
-          .c_str(),
-      FileError);
+  CHECK_THROWS_WITH_AS(load(folder / "a", model),
+                       ((folder / "a").native() +
+                        ": does not fit the model, nothing was loaded:\n  2 names begin with 'module.', the model's do "
+                        "not; set .rename = {{\"module.*\", \"*\"}}")
+                           .c_str(),
+                       FileError);
   load(folder / "a", model, {.rename = {{"module.*", "*"}}});
   CHECK(model.weight.value().values<float>()[0] == 1.0f);
   save_tensors(folder / "b", {{"weight", zeros({2, 3})}, {"bias", zeros({2})}});
   CHECK_THROWS_WITH_AS(load(folder / "b", model),
-                       doctest::Contains("the model's names all begin with 'fc.', these do not; set .rename = "
+                       doctest::Contains("2 of the model's names begin with 'fc.', these do not; set .rename = "
                                          "{{\"*\", \"fc.*\"}}"),
                        FileError);
   load(folder / "b", model, {.rename = {{"*", "fc.*"}}});
   CHECK(model.weight.value().values<float>()[0] == 0.0f);
+  save_tensors(folder / "c",
+               {{"module.fc.weight", ones({7, 3})}, {"module.fc.bias", ones({7})}, {"module.head", ones({1})}});
+  CHECK_THROWS_WITH_AS(load(folder / "c", model), doctest::Contains(":\n  3 names begin with 'module.'"), FileError);
+  save_tensors(folder / "d", {{"module.fc.weight", ones({2, 3})}, {"fc.bias", ones({2})}, {"other", ones({1})}});
+  CHECK_THROWS_WITH_AS(load(folder / "d", model),
+                       doctest::Contains(":\n  missing: fc.weight f32 [2, 3]\n  not expected: module.fc.weight"),
+                       FileError);
 }
 
 TEST_CASE("load: part of a file into part of a model, by pattern") {

@@ -169,6 +169,18 @@ TEST_CASE("a file that does not fit is refused with everything that is wrong, an
   }
 }
 
+TEST_CASE("a file whose names all begin with a prefix is refused with one line, which says how to load it") {
+  Gpt model(plain);
+  Tensors tensors;
+  for (const auto& [name, tensor] : load_tensors(golden("plain")).tensors) tensors.emplace("module." + name, tensor);
+  CHECK(refusal(tensors, model) ==
+        "the file: does not fit the model, nothing was loaded:\n"
+        "  28 names begin with 'module.', the model's do not; set .rename = {{\"module.*\", \"*\"}}");
+  models::import_tensors(state_dict(model), tensors, models::gpt2_map(model.config()), "the file",
+                         {.rename = {{"module.*", "*"}}});
+  CHECK(largest(model.parameters().front().value() - tensors["module.wte.weight"]) == 0.0);
+}
+
 TEST_CASE("several tensors of a file are stacked into one of the model") {
   const Tensors state = {{"qkv", zeros({6, 2})}, {"b", zeros({3})}};
   const models::ImportMap map = {

@@ -9,6 +9,7 @@
 #include <temper/autograd/ops/arithmetic.hpp>
 #include <temper/autograd/ops/bitwise.hpp>
 #include <temper/autograd/ops/cast.hpp>
+#include <temper/autograd/ops/compare.hpp>
 #include <temper/autograd/ops/divide.hpp>
 #include <temper/autograd/ops/logical.hpp>
 #include <temper/autograd/ops/reduce.hpp>
@@ -343,6 +344,20 @@ TEST_CASE("what a number is") {
   CHECK(is(isnan(x), {false, true, false}));
   CHECK(is(isinf(to(x, Dtype::bf16)), {false, false, true}));
   CHECK(is(isfinite(x), {true, false, false}));
+}
+
+TEST_CASE("bools are compared; false is less than true, and a mean of them says how to take it") {
+  const Tensor a = to(from({0, 0, 1, 1}, {4}), Dtype::boolean), b = to(from({0, 1, 0, 1}, {4}), Dtype::boolean);
+  const auto is = [](const Tensor& y, std::initializer_list<bool> expected) {
+    return std::ranges::equal(y.values<bool>(), expected);
+  };
+  CHECK(is(equal(a, b), {true, false, false, true}));
+  CHECK(is(not_equal(a, b), {false, true, true, false}));
+  CHECK(is(less(a, b), {false, true, false, false}));
+  CHECK(is(greater_equal(a, b), {true, false, true, true}));
+  CHECK(mean(to(equal(a, b), Dtype::f32)).item() == 0.5f);
+  CHECK_THROWS_WITH_AS(mean(equal(a, b)),
+                       "mean: input [4] is bool, expected f32 or bf16; to(x, Dtype::f32) gives 0 and 1", ShapeError);
 }
 
 TEST_CASE("statistics at the ends of the range, and where they have no slope") {

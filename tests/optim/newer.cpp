@@ -135,7 +135,9 @@ std::map<std::string, Make> configurations() {
 }  // namespace
 
 TEST_CASE("the newer optimizers follow the recorded trajectories, resumed or not") {
-  for (const auto& [name, make] : configurations()) {
+  for (const auto& configuration : configurations()) {
+    const std::string& name = configuration.first;
+    const Make& make = configuration.second;
     CAPTURE(name);
     CHECK(distance(name, make) <= 1e-6);
     CHECK(distance(name, make, false, 7) <= 1e-6);

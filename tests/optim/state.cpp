@@ -187,7 +187,9 @@ TEST_CASE("Plateau's min_lr and absolute threshold are those of PyTorch's Reduce
   const nlohmann::json recorded =
       nlohmann::json::parse(std::ifstream(TEMPER_TEST_DIR "/golden/optim_newer.json"))["plateau"];
   REQUIRE(recorded.size() >= 6);
-  for (const auto& [name, one] : recorded.items()) {
+  for (const auto& item : recorded.items()) {
+    const std::string& name = item.key();
+    const nlohmann::json& one = item.value();
     CAPTURE(name);
     const nlohmann::json& args = one["args"];
     const PlateauOptions how{.factor = args["factor"],

@@ -100,12 +100,23 @@ class Sweep:
         if int(resumed[1] if resumed else 0) < min(before + saved, STEPS):
             problem("lost")
 
+    def check_order(self, calls):
+        """What a file relies on is on the disk before it: metrics before a checkpoint, a new folder before its files."""
+        kinds = [line.split()[0] for line in calls]
+        checkpoints = [i for i, line in enumerate(calls) if line.endswith("/next.safetensors.tmp")]
+        assert len(checkpoints) > 1, f"{len(checkpoints)} checkpoints"
+        for i in checkpoints:
+            assert kinds[i - 1] == "fsync", f"before a checkpoint is opened: {calls[i - 3 : i]}, expected fsync of the metrics"
+        for i in (i for i, line in enumerate(calls) if line.startswith("mkdir") and line.endswith("/checkpoints")):
+            assert kinds[i + 1 : i + 3] == ["open-folder", "fsync"], f"after mkdir: {calls[i + 1 : i + 3]}, expected fsync"
+
     def sweep(self, name, prepare, more, before, part, draw):
         folder = self.work / "run"
         prepare(folder)
         status, said = self.run(folder, *more)
         assert status == 0 and self.same(folder), f"{name} without a fault: {status}\n{said}"
         calls = self.calls()
+        self.check_order(calls)
         kinds = collections.Counter(line.split()[0] for line in calls)
         print(f"{name}: {len(calls)} calls:", ", ".join(f"{n} {kind}" for kind, n in kinds.most_common()), flush=True)
         for fault in FAULTS:

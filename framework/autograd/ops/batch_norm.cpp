@@ -76,34 +76,35 @@ Tensor normalized(const char* name, const Tensor& x, const Tensor& weight, const
                           y.mutable_data<T>());
     });
   }
-  return record({name,
-                 {{"eps", options.eps},
-                  {"running_mean", running_mean},
-                  {"running_var", running_var},
-                  {"training", own_statistics}}},
-                y, {x, weight, bias, residual},
-                [x = own_statistics ? save(x, {0, 1}) : save(x, {1}), weight = save(weight), mean = save(mean), inverse,
-                 y = relu ? save(y) : Saved(), shape, own_statistics](const Tensor& dy, Gradients& gradients) {
-                  Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();
-                  Tensor dx = gradients.wants(0) ? empty(dy.shape(), dy.dtype()) : Tensor();
-                  Tensor dweight = gradients.wants(1) ? zeros(weight->shape()) : Tensor();
-                  Tensor dbias = gradients.wants(2) ? zeros(weight->shape()) : Tensor();
-                  if (dy.numel() > 0) {
-                    detail::with_type(dy.dtype(), [&]<class T>() {
-                      kernels::batch_norm_backward(
-                          shape,
-                          {detail::data_or_null<T>(x), weight->data<float>(), mean->data<float>(),
-                           inverse.data<float>(), detail::data_or_null<T>(y), own_statistics},
-                          dy.data<T>(), detail::mutable_data_or_null<T>(dx),
-                          detail::mutable_data_or_null<float>(dweight), detail::mutable_data_or_null<float>(dbias),
-                          detail::mutable_data_or_null<T>(dresidual));
-                    });
-                  }
-                  if (dx.defined()) gradients.give(0, std::move(dx));
-                  if (dweight.defined()) gradients.give(1, std::move(dweight));
-                  if (dbias.defined()) gradients.give(2, std::move(dbias));
-                  if (dresidual.defined()) gradients.give(3, std::move(dresidual));
-                });
+  return record(
+      {name,
+       {{"eps", options.eps},
+        {"running_mean", running_mean},
+        {"running_var", running_var},
+        {"training", own_statistics}}},
+      y, {x, weight, bias, residual},
+      [x = own_statistics ? save(x, {0, 1}) : save(x, {1}), weight = save(weight, {0}),
+       mean = own_statistics ? save(mean, {0, 1}) : save(mean, {1}), inverse, y = relu ? save(y) : Saved(), shape,
+       own_statistics](const Tensor& dy, Gradients& gradients) {
+        Tensor dresidual = gradients.wants(3) ? detail::overwritable(dy) : Tensor();
+        Tensor dx = gradients.wants(0) ? empty(dy.shape(), dy.dtype()) : Tensor();
+        Tensor dweight = gradients.wants(1) ? zeros({shape.channels}) : Tensor();
+        Tensor dbias = gradients.wants(2) ? zeros({shape.channels}) : Tensor();
+        if (dy.numel() > 0) {
+          detail::with_type(dy.dtype(), [&]<class T>() {
+            kernels::batch_norm_backward(
+                shape,
+                {detail::data_or_null<T>(x), detail::data_or_null<float>(weight), detail::data_or_null<float>(mean),
+                 inverse.data<float>(), detail::data_or_null<T>(y), own_statistics},
+                dy.data<T>(), detail::mutable_data_or_null<T>(dx), detail::mutable_data_or_null<float>(dweight),
+                detail::mutable_data_or_null<float>(dbias), detail::mutable_data_or_null<T>(dresidual));
+          });
+        }
+        if (dx.defined()) gradients.give(0, std::move(dx));
+        if (dweight.defined()) gradients.give(1, std::move(dweight));
+        if (dbias.defined()) gradients.give(2, std::move(dbias));
+        if (dresidual.defined()) gradients.give(3, std::move(dresidual));
+      });
 }
 
 }  // namespace

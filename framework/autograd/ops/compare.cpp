@@ -1,5 +1,7 @@
 #include <temper/autograd/ops/compare.hpp>
 
+#include <temper/autograd/ops/cast.hpp>
+
 #include "framework/autograd/ops/ops_internal.hpp"
 #include "framework/kernels/elementwise.hpp"
 #include "framework/kernels/integer.hpp"
@@ -20,8 +22,9 @@ void compare(Compare op, const Tensor& a, const Tensor& b, Tensor& y) {
 Tensor compare(const char* name, Compare op, const Tensor& a, const Tensor& b, bool exchanged = false) {
   detail::require_defined(name, "a", a);
   detail::require(name, "b", b, a.dtype());
+  if (a.dtype() == Dtype::boolean) return compare(name, op, to(a, Dtype::i64), to(b, Dtype::i64), exchanged);
   if (a.dtype() != Dtype::f32 && a.dtype() != Dtype::i64) {
-    fail<ShapeError>("{}: a {} is {}, expected f32 or i64", name, a.shape(), a.dtype());
+    fail<ShapeError>("{}: a {} is {}, expected f32, i64 or bool", name, a.shape(), a.dtype());
   }
   Tensor y = empty(broadcast_shapes(name, a.shape(), b.shape()), Dtype::boolean);
   const Tensor &first = exchanged ? b : a, &second = exchanged ? a : b;

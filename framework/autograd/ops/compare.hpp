@@ -6,7 +6,8 @@ namespace temper {
 
 // Operands broadcast by NumPy's rule. All throw: ShapeError for shapes that do not broadcast and for other dtypes.
 
-/// Comparisons of two f32 or two i64 tensors, as a bool tensor. Comparisons with NaN are false, except not_equal.
+/// Comparisons of two f32, two i64 or two bool tensors, as a bool tensor; false is less than true. Comparisons with
+/// NaN are false, except not_equal.
 Tensor equal(const Tensor& a, const Tensor& b);
 Tensor not_equal(const Tensor& a, const Tensor& b);
 Tensor less(const Tensor& a, const Tensor& b);

@@ -21,7 +21,8 @@ void require(const char* operation, const char* argument, const Tensor& x, Dtype
 void require_float(const char* operation, const char* argument, const Tensor& x) {
   require_defined(operation, argument, x);
   if (x.dtype() != Dtype::f32 && x.dtype() != Dtype::bf16) {
-    fail<ShapeError>("{}: {} {} is {}, expected f32 or bf16", operation, argument, x.shape(), x.dtype());
+    fail<ShapeError>("{}: {} {} is {}, expected f32 or bf16{}", operation, argument, x.shape(), x.dtype(),
+                     x.dtype() == Dtype::boolean ? "; to(x, Dtype::f32) gives 0 and 1" : "");
   }
 }
 

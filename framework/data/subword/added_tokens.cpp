@@ -12,7 +12,7 @@ AddedTokens::AddedTokens(const std::optional<JsonNode>& list, const Vocabulary& 
                          const std::vector<Normalize>& normalizer) {
   if (!list) return;
   list->each([&](const JsonNode& node) {
-    const std::string& content = node.at("content").text();
+    const std::string content = node.at("content").text();
     if (content.empty()) return;
     const std::uint64_t number = node.at("id").number();
     if (const Id known = vocabulary.find(content); known != no_id && known != number) {

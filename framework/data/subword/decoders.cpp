@@ -103,7 +103,7 @@ Decode read_wordpiece(const JsonNode& node) {
 }
 
 Decode read_metaspace(const JsonNode& node) {
-  const std::string& mark = node.at("replacement").text();
+  const std::string mark = node.at("replacement").text();
   if (mark.empty()) fail<FileError>("{}.replacement is empty", node.place());
   const bool prepends = node.flag("add_prefix_space", true) && node.text("prepend_scheme", "always") != "never";
   return [=](std::vector<std::string>& tokens) {
@@ -123,7 +123,7 @@ Decode read_strip_step(const JsonNode& node) {
 }
 
 void read(const JsonNode& node, std::vector<Decode>& steps) {
-  const std::string& type = node.at("type").text();
+  const std::string type = node.at("type").text();
   if (type == "Sequence") {
     node.at("decoders").each([&](const JsonNode& step) { read(step, steps); });
   } else if (type == "ByteLevel") {

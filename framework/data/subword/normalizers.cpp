@@ -138,7 +138,7 @@ Normalize read_replace(const JsonNode& node) {
 }
 
 void read(const JsonNode& node, std::vector<Normalize>& steps) {
-  const std::string& type = node.at("type").text();
+  const std::string type = node.at("type").text();
   if (type == "Sequence") {
     node.at("normalizers").each([&](const JsonNode& step) { read(step, steps); });
   } else if (type == "BertNormalizer") {

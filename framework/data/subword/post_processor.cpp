@@ -28,7 +28,7 @@ PostProcessor::PostProcessor() : single_{{What::text, 0, {}}}, pair_{{What::text
 PostProcessor::PostProcessor(const JsonNode& node, std::int64_t vocab_size) : PostProcessor() { read(node, vocab_size); }
 
 void PostProcessor::read(const JsonNode& node, std::int64_t vocab_size) {
-  const std::string& type = node.at("type").text();
+  const std::string type = node.at("type").text();
   if (type == "ByteLevel") return;  // moves offsets only
   if (type == "Sequence") {
     node.at("processors").each([&](const JsonNode& step) { read(step, vocab_size); });
@@ -57,7 +57,7 @@ void PostProcessor::read(const JsonNode& node, std::int64_t vocab_size) {
     std::size_t added = 0;
     node.at(key).each([&](const JsonNode& entry) {
       if (const auto sequence = entry.find("Sequence")) {
-        const std::string& id = sequence->at("id").text();
+        const std::string id = sequence->at("id").text();
         if (id != "A" && (id != "B" || !both)) {
           fail<FileError>("{}.id is neither A nor, for a pair, B", sequence->place());
         }
@@ -65,7 +65,7 @@ void PostProcessor::read(const JsonNode& node, std::int64_t vocab_size) {
         return;
       }
       const JsonNode special = entry.at("SpecialToken");
-      const std::string& id = special.at("id").text();
+      const std::string id = special.at("id").text();
       if (!tokens || !tokens->has(id)) {
         fail<FileError>("{}: '{}' is not among the special_tokens", special.place(), temper::detail::printable(id));
       }

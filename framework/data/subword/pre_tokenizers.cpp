@@ -13,7 +13,7 @@ namespace {
 enum class Matched { removed, isolated, contiguous, merged_with_previous, merged_with_next };
 
 Matched read_behavior(const JsonNode& node) {
-  const std::string& name = node.text();
+  const std::string name = node.text();
   if (name == "Removed") return Matched::removed;
   if (name == "Isolated") return Matched::isolated;
   if (name == "Contiguous") return Matched::contiguous;
@@ -129,7 +129,7 @@ void read_byte_level(const JsonNode& node, std::vector<Cut>& cuts) {
 
 void read_metaspace(const JsonNode& node, std::vector<Cut>& cuts) {
   enum class Prepend { first, never, always };
-  const std::string& mark = node.at("replacement").text();
+  const std::string mark = node.at("replacement").text();
   if (mark.empty() || character_at(mark, 0).bytes != mark.size()) {
     fail<FileError>("{}.replacement is not one character", node.place());
   }
@@ -177,7 +177,7 @@ void find_words(std::string_view text, std::vector<Match>& out) {
 }
 
 void read(const JsonNode& node, std::vector<Cut>& cuts) {
-  const std::string& type = node.at("type").text();
+  const std::string type = node.at("type").text();
   if (type == "Sequence") {
     node.at("pretokenizers").each([&](const JsonNode& step) { read(step, cuts); });
   } else if (type == "BertPreTokenizer") {
@@ -189,7 +189,7 @@ void read(const JsonNode& node, std::vector<Cut>& cuts) {
       rewrite(pieces, [](std::string_view text, bool, std::string& out) { out += bytes_as_characters(text); });
     });
   } else if (type == "CharDelimiterSplit") {
-    const std::string& text = node.at("delimiter").text();
+    const std::string text = node.at("delimiter").text();
     if (text.empty() || character_at(text, 0).bytes != text.size()) {
       fail<FileError>("{}.delimiter is not one character", node.place());
     }
