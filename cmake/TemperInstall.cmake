@@ -1,5 +1,6 @@
-# find_package(temper) and pkg-config for programs outside. The headers are installed where they are declared
-# (temper_forward_headers); instruction-set objects are inside the libraries and are no targets of their own.
+# Installation in components: dev (libraries, headers, find_package, pkg-config), shared (shared libraries), models (programs
+# and their man pages). The headers are installed where they are declared (temper_forward_headers); instruction-set objects
+# are inside the libraries and are no targets of their own.
 
 include(CMakePackageConfigHelpers)
 
@@ -13,8 +14,10 @@ set_target_properties(${libraries} PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR} INSTALL_RPATH $ORIGIN)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/temper)
-install(TARGETS ${libraries} EXPORT temper)
-install(EXPORT temper FILE temper-targets.cmake NAMESPACE temper:: DESTINATION ${package_dir})
+install(TARGETS ${libraries} EXPORT temper
+  ARCHIVE COMPONENT dev
+  LIBRARY COMPONENT shared NAMELINK_COMPONENT dev)
+install(EXPORT temper FILE temper-targets.cmake NAMESPACE temper:: DESTINATION ${package_dir} COMPONENT dev)
 
 if(BUILD_SHARED_LIBS)
   set(TEMPER_STATIC OFF)
@@ -31,7 +34,7 @@ foreach(package DNNL SentencePiece Utf8proc XSIMD)
   configure_file(cmake/Find${package}.cmake Find${package}.cmake COPYONLY)
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/temper-config.cmake ${PROJECT_BINARY_DIR}/temper-config-version.cmake
-  cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake cmake/FindUtf8proc.cmake DESTINATION ${package_dir})
+  cmake/FindDNNL.cmake cmake/FindSentencePiece.cmake cmake/FindUtf8proc.cmake DESTINATION ${package_dir} COMPONENT dev)
 
 # A linker reads static libraries in order, so each library precedes those it uses.
 list(REVERSE libraries)
@@ -61,4 +64,29 @@ foreach(folder LIBDIR INCLUDEDIR)
   endif()
 endforeach()
 configure_file(cmake/temper.pc.in temper.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/temper.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(FILES ${PROJECT_BINARY_DIR}/temper.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+
+if(TEMPER_PROGRAMS)
+  install(TARGETS ${TEMPER_PROGRAM_TARGETS} RUNTIME COMPONENT models)
+  if(BUILD_SHARED_LIBS)
+    file(RELATIVE_PATH libraries_from_programs /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+    set_target_properties(${TEMPER_PROGRAM_TARGETS} PROPERTIES INSTALL_RPATH $ORIGIN/${libraries_from_programs})
+  endif()
+endif()
+
+# A man page of each program, out of its --help.
+find_program(TEMPER_AWK awk)
+if(TEMPER_PROGRAMS AND TEMPER_AWK AND NOT CMAKE_CROSSCOMPILING)
+  foreach(program IN LISTS TEMPER_PROGRAM_TARGETS)
+    set(page ${PROJECT_BINARY_DIR}/man/${program}.1)
+    add_custom_command(OUTPUT ${page} DEPENDS ${program} ${PROJECT_SOURCE_DIR}/cmake/man.awk VERBATIM
+      COMMAND $<TARGET_FILE:${program}> --help > ${page}.help
+      COMMAND ${TEMPER_AWK} -v name=${program} -v version=${PROJECT_VERSION} -f ${PROJECT_SOURCE_DIR}/cmake/man.awk ${page}.help > ${page})
+    list(APPEND pages ${page})
+  endforeach()
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/man)
+  add_custom_target(man ALL DEPENDS ${pages})
+  install(FILES ${pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT models)
+endif()
+
+include(TemperPackages)

@@ -14,7 +14,7 @@ function(temper_forward_headers prefix folder)
     file(CONFIGURE OUTPUT ${TEMPER_INCLUDE_DIR}/temper/${prefix}/${header} CONTENT "#include \"${source}\"\n")
     get_filename_component(directory ${header} DIRECTORY)
     if(TEMPER_INSTALL)
-      install(FILES ${source} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/temper/${prefix}/${directory})
+      install(FILES ${source} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/temper/${prefix}/${directory} COMPONENT dev)
     endif()
   endforeach()
 endfunction()
@@ -49,6 +49,11 @@ function(temper_library name)
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${TEMPER_INCLUDE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR})
   temper_compile_options(${name})
+  if(BUILD_SHARED_LIBS)  # symbols of our own namespace alone; not those of the headers that we compile
+    target_link_options(${name} PRIVATE LINKER:--version-script=${PROJECT_SOURCE_DIR}/cmake/exports.map)
+    set_target_properties(${name} PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmake/exports.map
+      DEFINE_SYMBOL "")  # which no source asks for, and which no compiler cache would find
+  endif()
 endfunction()
 
 # temper_isa_sources(<target> <source>...): compiles the sources once per instruction set, each copy in a namespace

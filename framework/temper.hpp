@@ -12,6 +12,7 @@
 #include <temper/core/pool.hpp>
 #include <temper/core/random.hpp>
 #include <temper/core/trace.hpp>
+#include <temper/core/version.hpp>
 #include <temper/data/augmented.hpp>
 #include <temper/data/char_tokenizer.hpp>
 #include <temper/data/csv.hpp>

@@ -15,7 +15,7 @@ SITE = ROOT / "docs/site"
 
 # In the order of the menu.
 PAGES = """README.md docs/getting-started.md docs/tutorial-first-network.md docs/tutorial-your-data.md
-  docs/tutorial-your-own.md docs/tutorial-fine-tuning.md docs/pytorch-names.md docs/libtorch.md docs/data.md docs/runs.md docs/search.md
+  docs/tutorial-your-own.md docs/tutorial-fine-tuning.md docs/pytorch-names.md docs/libtorch.md docs/design.md docs/data.md docs/runs.md docs/search.md
   docs/warm-up.md docs/weight-decay.md docs/safetensors.md docs/onnx.md CONTRIBUTING.md CHANGELOG.md""".split()
 
 
@@ -34,10 +34,10 @@ def doxyfile(output):
     missing = [page for page in pages if not (ROOT / page).exists()]
     if missing:
         sys.exit(f"there is no {missing[0]}")
-    version = re.search(r"project\(\s*temper\s+VERSION\s+([\d.]+)", (ROOT / "CMakeLists.txt").read_text(), re.IGNORECASE)
+    version = re.findall(r"define TEMPER_VERSION_\w+ (\d+)", (ROOT / "framework/core/version.hpp").read_text())
     settings = {
         "PROJECT_NAME": "Temper",
-        "PROJECT_NUMBER": version[1] if version else "",
+        "PROJECT_NUMBER": ".".join(version),
         "PROJECT_BRIEF": '"Trains neural networks on the CPU, from C++20"',
         "INPUT": " ".join([*(f"{ROOT}/{page}" for page in pages), *(str(path.relative_to(ROOT)) for path in headers())]),
         "USE_MDFILE_AS_MAINPAGE": ROOT / "README.md",

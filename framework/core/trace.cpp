@@ -2,15 +2,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <exception>
 #include <map>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
 #include "framework/core/format_internal.hpp"
+#include "framework/core/trace_internal.hpp"
 
 namespace temper {
 
@@ -103,11 +108,14 @@ void add(ThreadLog& log, Event event, const Point& inner) {
   log.last = log.here();
   if (!log.open.empty()) log.open.back().inner = log.open.back().inner + event.length;
   if (event.begin < trace().began) return;
-  const std::lock_guard lock(log.mutex);
-  Sum& sum = log.sums[{event.track, event.name}];
-  ++sum.calls;
-  sum.own = sum.own + (event.length - inner);
-  if (trace().events.fetch_add(1, std::memory_order_relaxed) < max_events) log.events.push_back(std::move(event));
+  try {
+    const std::lock_guard lock(log.mutex);
+    Sum& sum = log.sums[{event.track, event.name}];
+    ++sum.calls;
+    sum.own = sum.own + (event.length - inner);
+    if (trace().events.fetch_add(1, std::memory_order_relaxed) < max_events) log.events.push_back(std::move(event));
+  } catch (const std::bad_alloc&) {  // left out: spans end in destructors, which cannot throw
+  }
 }
 
 std::vector<ThreadLog*> threads() {
@@ -136,38 +144,52 @@ double gflops(const Point& length) {
 /// The trace that TEMPER_TRACE asks for, from the start of the process to its end.
 class EnvironmentTrace {
  public:
+  /// Never destroyed: it is used when the process ends.
+  static EnvironmentTrace& instance() {
+    static auto* const only = new EnvironmentTrace;
+    return *only;
+  }
+
+  /// Empty, or why the file cannot be written.
+  const std::string& error() const { return error_; }
+
+ private:
   EnvironmentTrace() {
     const char* const path = std::getenv("TEMPER_TRACE");
     if (path == nullptr || *path == '\0') return;
-    instance().path_ = path;
+    path_ = path;
+    // A trace without spans stands there until the end, also of a process that is killed.
+    if (!put("{\"traceEvents\":[]}\n")) error_ = fmt::format("TEMPER_TRACE: {}: {}", path_, std::strerror(errno));
     start_trace();
+    if (!error_.empty()) return;
     std::atexit([] { instance().write(); });
+    // An exception that nobody catches ends the process without what atexit registered.
+    before_ = std::set_terminate([] {
+      instance().write();
+      instance().before_();
+    });
   }
 
- private:
-  struct Target {
-    std::string path_;
-
-    void write() const {
-      stop_trace();
-      const std::string json = trace_json();
-      std::FILE* const file = std::fopen(path_.c_str(), "w");
-      const bool written = file != nullptr && std::fwrite(json.data(), 1, json.size(), file) == json.size();
-      const bool closed = file != nullptr && std::fclose(file) == 0;
-      std::fputs(trace_table().c_str(), stderr);
-      const char* const end = written && closed ? "trace: {} opens in ui.perfetto.dev and in chrome://tracing\n"
-                                                : "TEMPER_TRACE: {}: cannot be written\n";
-      std::fputs(fmt::format(fmt::runtime(end), path_).c_str(), stderr);
-    }
-  };
-  /// Never destroyed: it is used when the process ends.
-  static Target& instance() {
-    static auto* const target = new Target;
-    return *target;
+  bool put(std::string_view text) const {
+    std::FILE* const file = std::fopen(path_.c_str(), "w");
+    if (file == nullptr) return false;
+    const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+    return std::fclose(file) == 0 && written;
   }
+  void write() const {
+    stop_trace();
+    const bool written = put(trace_json());
+    std::fputs(trace_table().c_str(), stderr);
+    const char* const end = written ? "trace: {} opens in ui.perfetto.dev and in chrome://tracing\n"
+                                    : "TEMPER_TRACE: {}: cannot be written\n";
+    std::fputs(fmt::format(fmt::runtime(end), path_).c_str(), stderr);
+  }
+
+  std::string path_, error_;
+  std::terminate_handler before_ = nullptr;
 };
 
-const EnvironmentTrace environment_trace;
+const EnvironmentTrace& environment_trace = EnvironmentTrace::instance();
 
 }  // namespace
 
@@ -175,7 +197,12 @@ namespace detail {
 
 constinit std::atomic<bool> trace_on{false};
 
+void check_trace_file() {
+  if (!environment_trace.error().empty()) throw FileError(environment_trace.error());
+}
+
 void trace_begin(TraceTrack track, std::string_view name) {
+  if (track != TraceTrack::help) check_trace_file();  // no exception leaves a parallel region
   ThreadLog& log = this_thread();
   log.open.push_back({track, std::string(name), {}, log.here()});
 }
@@ -197,6 +224,7 @@ void trace_mark() {
 }
 
 void trace_operation(const char* name, std::string shapes) {
+  check_trace_file();
   ThreadLog& log = this_thread();
   const auto backward = [](const OpenSpan& open) { return open.track == TraceTrack::backward; };
   if (std::ranges::any_of(log.open, backward)) return;

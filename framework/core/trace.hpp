@@ -58,7 +58,7 @@ class TraceHelp {
 }  // namespace detail
 
 /// A span of the calling thread's work, from here to the end of the scope, in the trace that the environment variable
-/// TEMPER_TRACE=FILE starts. While no trace is recorded, it costs the test of a flag.
+/// TEMPER_TRACE=FILE starts. Off, it costs the test of a flag. Throws: FileError for a FILE that cannot be written.
 class TraceScope {
  public:
   explicit TraceScope(std::string_view name, TraceTrack track = TraceTrack::program) : on_(detail::tracing()) {

@@ -215,6 +215,7 @@ struct LoaderEngine::Impl {
       Slot& slot = slot_of(batch);  // ours alone until it is ready
       try {
         const TraceScope scope("collate", TraceTrack::loader);
+        if (scope.on()) temper::detail::trace_thread("worker");
         collate(dataset, indices_of(batch, room), epoch, slot.batch);
       } catch (...) {
         slot.error = std::current_exception();

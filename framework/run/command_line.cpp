@@ -16,6 +16,7 @@
 
 #include <temper/core/parallel.hpp>
 #include <temper/run/optimizer.hpp>
+#include <temper/train/info.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/data/file_internal.hpp"
@@ -161,13 +162,14 @@ class Own {
 class Parser {
  public:
   Parser(const Program& program, const Own& own) : options(program.defaults), app_(program.description, program.name) {
+    app_.set_version_flag("--version", info, "Print the versions of Temper and oneDNN and exit");
     app_.option_defaults()->always_capture_default();
     app_.footer("`sweep` in place of the first option trains with many values of some; `sweep --help` says how.");
     add_shared();
     if (!program.only.empty()) {
       for (CLI::Option* option : app_.get_options()) {
         const std::string name = option->get_name();
-        if (name != "--help" && std::ranges::find(program.only, name) == program.only.end()) {
+        if (name != "--help" && name != "--version" && std::ranges::find(program.only, name) == program.only.end()) {
           app_.remove_option(option);
         }
       }
@@ -437,6 +439,9 @@ Command read_command(const Program& program, int argc, char** argv, const std::f
     return read(program, {argv + 1, argv + argc}, own);
   } catch (const CLI::CallForHelp&) {
     std::fputs(Parser(program, own).help().c_str(), stdout);
+    return {.options = {}, .config = {}, .status = 0};
+  } catch (const CLI::CallForVersion& call) {
+    std::fprintf(stdout, "%s\n", call.what());
     return {.options = {}, .config = {}, .status = 0};
   } catch (const std::bad_alloc&) {
     throw;                                 // not an error of the command line

@@ -7,6 +7,7 @@
 #include <new>
 #include <string_view>
 
+#include "framework/core/trace_internal.hpp"
 #include "framework/run/command_line_internal.hpp"
 #include "framework/run/shell_internal.hpp"
 #include "framework/run/sweep_internal.hpp"
@@ -27,6 +28,7 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     return 1;
   };
   try {
+    temper::detail::check_trace_file();
     if (argc > 1 && std::string_view(argv[1]) == "sweep") {
       return run_sweep(program, {argv + 2, argv + argc}, own, how != nullptr ? how : shell_quoted(argv[0]), called);
     }

@@ -1,6 +1,7 @@
 #include <temper/train/info.hpp>
 
 #include <temper/core/parallel.hpp>
+#include <temper/core/version.hpp>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/kernels/isa.hpp"
@@ -8,7 +9,9 @@
 
 namespace temper {
 
-std::string version() { return TEMPER_VERSION; }
+std::string version() {
+  return fmt::format("{}.{}.{}", TEMPER_VERSION_MAJOR, TEMPER_VERSION_MINOR, TEMPER_VERSION_PATCH);
+}
 
 std::string info() {
   const int count = threads();

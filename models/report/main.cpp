@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <temper/train/info.hpp>
 #include <temper/train/print.hpp>
 #include <temper/train/report.hpp>
 
@@ -12,6 +13,7 @@ int main(int argc, char** argv) {
   std::vector<std::string> folders;
   std::string file;
   CLI::App app{"Writes one HTML page about a training run, or about several beside each other."};
+  app.set_version_flag("--version", temper::info, "Print the versions of Temper and oneDNN and exit");
   app.add_option("FOLDER", folders, "folders that runs left, such as runs/cnn")->required();
   app.add_option("-o,--output", file,
                  "the page; default: report.html in the folder, or comparison.html here if several");

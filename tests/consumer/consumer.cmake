@@ -30,7 +30,7 @@ set(configure ${CMAKE_COMMAND} -G Ninja -DCMAKE_CXX_COMPILER=${COMPILER} "-DCMAK
 
 if(MODE STREQUAL "package")
   file(REMOVE_RECURSE ${WORK})
-  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/installed)
+  run(${CMAKE_COMMAND} --install ${BUILD} --prefix ${WORK}/installed --component dev)
   # Moves the installed package, which must not depend on the folders of its build and installation.
   file(RENAME ${WORK}/installed ${WORK}/prefix)
   file(GLOB_RECURSE texts ${WORK}/prefix/*.cmake ${WORK}/prefix/*.pc ${WORK}/prefix/*.hpp)

@@ -4,12 +4,19 @@
 
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include <temper/core/errors.hpp>
 #include <temper/core/parallel.hpp>
 #include <temper/core/trace.hpp>
 
@@ -135,4 +142,59 @@ TEST_CASE("an operation's span begins where the span before it ended, and counts
   }
   CHECK(second >= 30e3);
   CHECK(helpers == 2);
+}
+
+// TEMPER_TRACE is read once per process, so these cases start this program again.
+
+TEST_CASE("a process that TEMPER_TRACE traces") {
+  const auto file = std::filesystem::temp_directory_path() / ("temper_trace_" + std::to_string(std::random_device()()));
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe");
+  const auto run = [&](const std::string& trace, const std::string& test) {
+    const std::string command =
+        "TEMPER_TRACE='" + trace + "' '" + program + "' --no-skip -tc='" + test + "' >'" + file.native() + ".out' 2>&1";
+    return std::system(command.c_str());
+  };
+  const auto names = [&] {
+    std::vector<std::string> result;
+    const auto trace = nlohmann::json::parse(std::ifstream(file));  // throws unless it is whole
+    for (const auto& event : trace.at("traceEvents")) {
+      if (event.at("ph") == "X") result.push_back(event.at("name"));
+    }
+    return result;
+  };
+  SUBCASE("which no exception ends leaves its spans") {
+    CHECK(run(file, "traced: a span") == 0);
+    CHECK(names() == std::vector<std::string>{"some work"});
+  }
+  SUBCASE("which an exception ends leaves them, too") {
+    CHECK(run(file, "traced: an exception in a thread after a span") != 0);
+    CHECK(names() == std::vector<std::string>{"some work"});
+  }
+  SUBCASE("which is killed leaves a trace without spans, not the one of an earlier process") {
+    std::ofstream(file) << "an earlier one";
+    CHECK(run(file, "traced: killed") != 0);
+    CHECK(names().empty());
+  }
+  SUBCASE("gets an error if the file cannot be written") { CHECK(run("/nowhere/trace.json", "traced: refused") == 0); }
+  std::filesystem::remove(file);
+  std::filesystem::remove(file.native() + ".out");
+}
+
+TEST_CASE("traced: a span" * doctest::skip()) { const TraceScope scope("some work"); }
+
+TEST_CASE("traced: an exception in a thread after a span" * doctest::skip()) {
+  { const TraceScope scope("some work"); }
+  std::thread([] { throw Error("which nobody catches"); }).join();
+}
+
+TEST_CASE("traced: killed" * doctest::skip()) {
+  { const TraceScope scope("some work"); }
+  std::raise(SIGKILL);
+}
+
+TEST_CASE("traced: refused" * doctest::skip()) {
+  CHECK_THROWS_WITH_AS(TraceScope("some work"), "TEMPER_TRACE: /nowhere/trace.json: No such file or directory",
+                       FileError);
+  CHECK_THROWS_AS(detail::trace_operation("relu", "[1] -> [1]"), FileError);
+  parallel_for(300, 1, [](std::int64_t, std::int64_t) {});  // helping threads throw nothing
 }

@@ -43,6 +43,10 @@ clang() { library clang -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=clang++ 
 shared() {
   library shared -DCMAKE_BUILD_TYPE=Release -DBUILD_SHARED_LIBS=ON
   user shared
+  readelf -d "$work"/shared/prefix/lib/libtemper_engine.so | grep 'SONAME.*\[libtemper_engine.so.[0-9]*\.[0-9]*\]'
+  # Nothing leaves the libraries but Temper's names.
+  nm -DC --defined-only "$work"/shared/prefix/lib/libtemper_*.so >"$work/shared/names"
+  if grep -v temper "$work/shared/names" | grep ' [A-Zu] '; then false; fi
   # Linked after the libraries, and with a linker that drops what is not needed before it.
   local flags
   flags=$(PKG_CONFIG_PATH=$work/shared/prefix/lib/pkgconfig pkg-config --cflags --libs temper)
@@ -91,8 +95,55 @@ not_root() {  # the sources belong to another user, who may write only to the bu
     -DTEMPER_PROGRAMS=OFF -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER_LAUNCHER=
   runuser -u nobody -- cmake --build "$work/not_root/build" --target temper_engine
 }
+debian() {  # packages of this system's release of Debian, installed where there is nothing but Debian; root, debootstrap, network
+  cmake -S "$root" -B "$work/debian/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr -DTEMPER_TESTS=OFF \
+    -DTEMPER_WERROR=ON
+  cmake --build "$work/debian/build"
+  rm -f "$work"/debian/packages/*.deb
+  cpack --config "$work/debian/build/CPackConfig.cmake" -B "$work/debian/packages"
+  local bare=${TEMPER_ROOTS:-/var/tmp/temper-roots}/bare release
+  # shellcheck source=/dev/null
+  release=$(source /etc/os-release && echo "$VERSION_CODENAME")
+  if [[ ! -e $bare/.complete ]]; then
+    rm -rf --one-file-system "$bare"
+    debootstrap --variant=minbase "$release" "$bare"
+    touch "$bare/.complete"
+  fi
+  cp -L /etc/resolv.conf /etc/hosts "$bare/etc"
+  rm -rf "$bare/temper"
+  mkdir -p "$bare/temper"
+  cp -r "$work"/debian/packages/*.deb "$consumer" "$bare/temper"
+  # shellcheck disable=SC2016
+  unshare --mount bash -euc '
+    mount -t proc proc "$1/proc"
+    mount --rbind /dev "$1/dev"
+    chroot "$1" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive bash -exc "$2"
+  ' debian "$bare" '
+    apt-get -q update
+    apt-get -q -y purge temper-models libtemper-dev g++ cmake lintian || true
+    apt-get -q -y autoremove
+    apt-get -q -y install /temper/temper-models_*.deb
+    cd /tmp && rm -rf runs && OMP_NUM_THREADS=1 temper-cnn --steps 20 | tee cnn.txt
+    grep "test accuracy" cnn.txt
+    apt-get -q -y install --no-install-recommends lintian man-db g++ cmake ninja-build pkgconf
+    lintian --fail-on error /temper/*.deb
+    apt-get -q -y install /temper/libtemper-dev_*.deb
+    cmake -S /temper/consumer -B /temper/build -G Ninja && cmake --build /temper/build
+    OMP_NUM_THREADS=1 /temper/build/check
+    g++ /temper/consumer/check.cpp $(pkg-config --cflags --libs temper) -o /temper/check && OMP_NUM_THREADS=1 /temper/check'
+}
+conan() {  # needs Conan 2, of PyPI
+  env "CONAN_HOME=$work/conan" conan profile detect --exist-ok
+  env "CONAN_HOME=$work/conan" conan create "$root/packaging/conan" | tee /dev/stderr | grep '^loss .* -> '
+}
+vcpkg() {
+  cmake "-DWORK=$work/vcpkg" -P "$root/tests/packaging/vcpkg.cmake"
+  cmake -S "$consumer" -B "$work/vcpkg/user" -G Ninja "-DCMAKE_PREFIX_PATH=$work/vcpkg/temper"
+  cmake --build "$work/vcpkg/user"
+  trains "$work/vcpkg/user/check"
+}
 
-all=(debug relwithdebinfo lto cxx23 spaces clang shared absolute multi exporting not_root)
+all=(debug relwithdebinfo lto cxx23 spaces clang shared absolute multi exporting not_root debian conan vcpkg)
 if [[ ${1-} == --list ]]; then
   printf '%s\n' "${all[@]}"
   exit

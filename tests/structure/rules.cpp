@@ -199,7 +199,10 @@ std::vector<std::string> violations(std::string_view path, std::string_view text
              R"(\b(_mm\d*_\w+|__m(128|256|512)\w*|v(ld|st)[1-4]q?_\w+|__builtin_(ia32|cpu|aarch64)_\w+|asm)\b)"))) {
     broken("uses instructions of one processor; they belong in the folders of framework/kernels/isa");
   }
-  if (is_public(path) && found(bare, R"(#[ \t]*define\b)")) broken("is public and defines a macro");
+  // Exception: programs ask for the version by #if.
+  if (is_public(path) && path != "framework/core/version.hpp" && found(bare, R"(#[ \t]*define\b)")) {
+    broken("is public and defines a macro");
+  }
   // Exception: the table that TEMPER_TRACE requests is printed at the end of the process.
   if (folder != "train" && folder != "run" && folder != "models" && path != "framework/core/trace.cpp" &&
       found(bare, R"(\b(std::(cout|cerr|clog)|fmt::print|f?printf|f?puts|fputs|putchar)\b)")) {

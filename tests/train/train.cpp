@@ -1,9 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
 #include <array>
 #include <vector>
 
 #include <temper/core/errors.hpp>
+#include <temper/core/version.hpp>
 #include <temper/train/info.hpp>
 #include <temper/train/metrics.hpp>
 #include <temper/train/print.hpp>
@@ -60,4 +63,5 @@ TEST_CASE("info names version, instruction set, threads and oneDNN") {
   const std::string line = info();
   for (const char* part : {"Temper ", "thread", "oneDNN "}) CHECK(line.find(part) != std::string::npos);
   CHECK(line.find(version()) != std::string::npos);
+  CHECK(version() == fmt::format("{}.{}.{}", TEMPER_VERSION / 10000, TEMPER_VERSION / 100 % 100, TEMPER_VERSION % 100));
 }
