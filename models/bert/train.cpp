@@ -91,7 +91,8 @@ void train(Run& run, const BertOptions& own) {
   const BertConfig config = own.config(tokenizer);
   BertForMaskedLM pretrained(config);
   if (own.pretrain > 0) {
-    data::Loader masked(MaskedBatches(batches(glosses, tokenizer, {.batch_size = size}), tokenizer), {.shuffle = true});
+    data::Loader masked(MaskedBatches(batches(glosses, tokenizer, {.batch_size = size}), tokenizer),
+                        {.shuffle = true, .share = run.loader_options().share});
     const double steps = own.pretrain * static_cast<double>(masked.batches());
     const Phase phase{.name = "pretrain", .steps = std::max<Step>(1, static_cast<Step>(steps)), .lr = own.pretrain_lr};
     const auto optimizer = run.optimizer(pretrained, masked.batches(), phase);
@@ -114,7 +115,7 @@ void train(Run& run, const BertOptions& own) {
   model.bert = std::move(pretrained.bert);
   const auto logits = [&](const Tensor& tokens) { return model(tokens, inputs(tokens)); };
   data::Loader texts(batches(glosses, tokenizer, {.batch_size = size, .word_dropout = own.word_dropout}),
-                     {.shuffle = true});
+                     {.shuffle = true, .share = run.loader_options().share});
   const auto optimizer = run.optimizer(model, texts.batches());
   const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(own.smoothing)};
   run.train(
