@@ -20,7 +20,7 @@ class LostError : public Error {
 /// transport of your own is one class.
 class Transport {
  public:
-  using Clock = std::chrono::steady_clock;
+  using Clock = std::chrono::steady_clock;  ///< what time limits are measured by
 
   virtual ~Transport() = default;
 

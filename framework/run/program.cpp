@@ -88,10 +88,6 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     if (command.status) return *command.status;
     choose_threads(command.options.threads, *world);
     print("{}", info());
-    if (world->size() > 1) {
-      print("{} processes, {} on this machine; {} of {} shards each", world->size(), world->neighbours(),
-            command.options.shards / world->size(), command.options.shards);
-    }
     manual_seed(command.options.seed);
     Run run({.name = program.name,
              .options = command.options,
@@ -100,6 +96,10 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
              .command = how != nullptr ? how : shell_quoted(argv[0]),
              .free = program.free,
              .group = &*world});
+    if (world->size() > 1) {
+      print("{} processes, {} on this machine; {} of {} shards each", world->size(), world->neighbours(),
+            command.options.shards / world->size(), command.options.shards);
+    }
     train(run);
     run.finish();
     return 0;
