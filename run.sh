@@ -139,8 +139,9 @@ if [[ $processes ]]; then
   cache=$root/build/release/CMakeCache.txt
   # One that was configured before MPI was there is without it.
   [[ -e $cache && $(<"$cache") == *MPI_CXX_COMPILER:FILEPATH=/* ]] || configure release
-  # The programs share the cores themselves, and save within the minute after Ctrl-C.
-  launch=(mpirun -np "$processes" --bind-to none --mca odls_base_sigkill_timeout 60)
+  # The programs share the cores themselves. After Ctrl-C mpirun waits so long until it asks them to end, and once more
+  # until it kills them.
+  launch=(mpirun -np "$processes" --bind-to none --mca odls_base_sigkill_timeout 5)
   ((processes <= $(nproc))) || launch+=(--oversubscribe)
   (($(id -u) != 0)) || launch+=(--allow-run-as-root)
 fi

@@ -48,8 +48,8 @@ int Group::size() const { return transport_ ? transport_->size() : 1; }
 int Group::neighbours() const { return transport_ ? transport_->neighbours() : 1; }
 void Group::doing(std::string_view what) { activity_ = what; }
 
-void Group::abandon(const std::string& why) noexcept {
-  if (transport_ && size() > 1) transport_->abandon(why);
+bool Group::abandon(const std::string& why) noexcept {
+  return !transport_ || size() == 1 || transport_->abandon(why);
 }
 
 Group::Word Group::word(const char* what, std::size_t bytes) const {

@@ -100,8 +100,9 @@ class Group {
   void exchange(const char* what, int to, std::span<const std::byte> sent, int from, std::span<std::byte> received);
 
   /// For a program that ends by an error which it handles itself: the others do not wait for this process. Under MPI it
-  /// must end soon, with a status other than 0; then the launcher ends the others.
-  void abandon(const std::string& why) noexcept;
+  /// must end soon, with a status other than 0; then the launcher ends the others. Returns whether the process of rank 0
+  /// has called this, too, so that it is enough if that one says why.
+  bool abandon(const std::string& why) noexcept;
 
  private:
   struct Word;

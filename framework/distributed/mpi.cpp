@@ -4,6 +4,7 @@
 #include <array>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "framework/core/format_internal.hpp"
 #include "framework/distributed/mpi_internal.hpp"
@@ -58,15 +59,14 @@ class MpiTransport : public Transport {
 
   bool exchange(int to, std::span<const std::byte> sent, int from, std::span<std::byte> received,
                 Clock::time_point until) override {
-    constexpr int tag = 0;
     std::array<MPI_Request, 2> requests = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
     const bool was_broken = std::exchange(broken_, true);  // until the messages have arrived
     if (from >= 0) {
-      check(MPI_Irecv(received.data(), static_cast<int>(received.size()), MPI_BYTE, from, tag, world_, &requests[0]),
+      check(MPI_Irecv(received.data(), static_cast<int>(received.size()), MPI_BYTE, from, data, world_, &requests[0]),
             "MPI_Irecv");
     }
     if (to >= 0) {
-      check(MPI_Isend(sent.data(), static_cast<int>(sent.size()), MPI_BYTE, to, tag, world_, &requests[1]), "MPI_Isend");
+      check(MPI_Isend(sent.data(), static_cast<int>(sent.size()), MPI_BYTE, to, data, world_, &requests[1]), "MPI_Isend");
     }
     // MPI_Waitall would spin, and take the cores from the process it waits for.
     for (int looks = 0;; ++looks) {
@@ -85,9 +85,32 @@ class MpiTransport : public Transport {
     return true;
   }
 
-  void abandon(const std::string&) noexcept override { broken_ = true; }
+  /// The first process tells the others, which wait a moment for that.
+  bool abandon(const std::string&) noexcept override {
+    broken_ = true;
+    if (rank_ == 0) {
+      std::vector<MPI_Request> requests(static_cast<std::size_t>(size_ - 1), MPI_REQUEST_NULL);
+      for (int other = 1; other < size_; ++other) {
+        MPI_Isend(nullptr, 0, MPI_BYTE, other, given_up, world_, &requests[static_cast<std::size_t>(other - 1)]);
+      }
+      int done = 0;
+      const auto until = Clock::now() + 200ms;
+      while (done == 0 && Clock::now() < until) {
+        if (MPI_Testall(size_ - 1, requests.data(), &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS) break;
+      }
+      return true;
+    }
+    int told = 0;
+    const auto until = Clock::now() + 1s;
+    while (told == 0 && Clock::now() < until) {
+      if (MPI_Iprobe(0, given_up, world_, &told, MPI_STATUS_IGNORE) != MPI_SUCCESS) break;
+      std::this_thread::sleep_for(1ms);
+    }
+    return told != 0;
+  }
 
  private:
+  static constexpr int data = 0, given_up = 1;     // tags
   static constexpr int spins = 100, yields = 1000;  // looks before it sleeps between them
 
   MPI_Comm world_ = MPI_COMM_NULL;

@@ -61,10 +61,11 @@ class ThreadTransport : public Transport {
     return true;
   }
 
-  void abandon(const std::string& why) noexcept override {
+  bool abandon(const std::string& why) noexcept override {
     const std::lock_guard lock(hub_.mutex);
     hub_.ended[static_cast<std::size_t>(rank_)] = why;
     hub_.changed.notify_all();
+    return !hub_.ended[0].empty();
   }
 
  private:

@@ -37,8 +37,8 @@ class Transport {
                         Clock::time_point until) = 0;
 
   /// Sees to it that the others do not wait for this process, which cannot go on: that they learn of it at once, or are
-  /// ended when it ends.
-  virtual void abandon(const std::string& why) noexcept = 0;
+  /// ended when it ends. Returns whether the process of rank 0 has given up, too.
+  virtual bool abandon(const std::string& why) noexcept = 0;
 
   /// How many of the processes are on this machine, this one included.
   virtual int neighbours() const = 0;

@@ -24,8 +24,6 @@
 
 namespace temper {
 
-using namespace std::chrono_literals;
-
 namespace {
 
 /// How long a process waits for another: $TEMPER_WAIT in seconds.
@@ -62,17 +60,15 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
   std::signal(SIGXFSZ, SIG_IGN);                    // so that a write past the file size limit fails with EFBIG
   const char* how = std::getenv("TEMPER_COMMAND");  // the command line of run.sh
   std::optional<distributed::Group> world;
-  // All processes say the same of what goes wrong for all: so the first one speaks first, and with its end the launcher
-  // ends the others.
+  // What goes wrong for all, the first process says.
   const auto fails = [&](const char* what) {
     if (!world || world->size() == 1) {
       std::fprintf(stderr, "%s: %s\n", called.c_str(), what);
       return 1;
     }
-    if (world->rank() > 0) std::this_thread::sleep_for(1s);
+    if (world->abandon(what) && world->rank() > 0) return 1;
     std::fprintf(stderr, "%s: rank %d of %d, in %s: %s\n", called.c_str(), world->rank(), world->size(),
                  std::string(world->activity()).c_str(), what);
-    world->abandon(what);
     return 1;
   };
   try {
@@ -85,7 +81,10 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     Program shared = program;
     if (world->size() > 1 && shared.defaults.shards == 1) shared.defaults.shards = 8;
     const Command command = read_command(shared, argc, argv, own, world->rank() > 0);
-    if (command.status) return *command.status;
+    if (command.status) {
+      if (*command.status != 0) world->abandon("a bad option");
+      return *command.status;
+    }
     choose_threads(command.options.threads, *world);
     print("{}", info());
     manual_seed(command.options.seed);

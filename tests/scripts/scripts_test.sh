@@ -131,7 +131,7 @@ END
 call "$run" mlp --lr 1 --processes 4 --epochs 2
 expect "several processes" "0 mpirun <-np> <4> <--bind-to> <none> * <--oversubscribe> <--allow-run-as-root> */temper-mlp> <--lr> <1> <--epochs> <2>" "$code $out"
 call "$run" --processes 2
-expect "as many processes as cores" "0 mpirun <-np> <2> <--bind-to> <none> <--mca> <odls_base_sigkill_timeout> <60> <--allow-run-as-root> */temper-cnn>*" "$code $out"
+expect "as many processes as cores" "0 mpirun <-np> <2> <--bind-to> <none> <--mca> <odls_base_sigkill_timeout> <5> <--allow-run-as-root> */temper-cnn>*" "$code $out"
 call "$run" --processes many
 expect "a number of processes" "2 run.sh: --processes takes a number" "$code $err"
 
