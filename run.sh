@@ -30,6 +30,8 @@ Models: ${models[*]}
 
 ./run.sh MODEL --help lists the options of a model. ./test.sh runs the tests.
 
+./run.sh MODEL --processes N trains it with N processes, over MPI, and the same result.
+
 sweep trains with many values of some options and compares them: ./run.sh sweep mlp --try lr=1e-4..1e-2:log --runs 27.
 ./run.sh sweep MODEL --help lists what it takes.
 
@@ -112,6 +114,15 @@ if (($#)) && [[ $1 != -* ]]; then
   model=$1
   shift
 fi
+processes=
+options=()
+while (($#)); do
+  case $1 in
+    --processes) [[ ${2-} =~ ^[1-9][0-9]*$ ]] || die "--processes takes a number" && processes=$2 && shift ;;
+    *) options+=("$1") ;;
+  esac
+  shift
+done
 [[ " ${models[*]} " == *" $model "* ]] || die "there is no model '$model'; there are: ${models[*]}"
 
 case $model in
@@ -122,7 +133,19 @@ case $model in
   *) data_packages=("${fashion_packages[@]}") ;;
 esac
 need_packages "${build_packages[@]}" "${data_packages[@]}"
+launch=()
+if [[ $processes ]]; then
+  need_packages "${mpi_packages[@]}"
+  cache=$root/build/release/CMakeCache.txt
+  # One that was configured before MPI was there is without it.
+  [[ -e $cache && $(<"$cache") == *MPI_CXX_COMPILER:FILEPATH=/* ]] || configure release
+  # The programs share the cores themselves. After Ctrl-C mpirun waits so long until it asks them to end, and once more
+  # until it kills them.
+  launch=(mpirun -np "$processes" --bind-to none --mca odls_base_sigkill_timeout 5)
+  ((processes <= $(nproc))) || launch+=(--oversubscribe)
+  (($(id -u) != 0)) || launch+=(--allow-run-as-root)
+fi
 build release "temper-$model"
 # The command that the program prints when it explains how to resume a run.
-export TEMPER_COMMAND="./run.sh $model"
-exec "$root/build/release/bin/temper-$model" "${sweep[@]}" "$@"
+export TEMPER_COMMAND="./run.sh $model${processes:+ --processes $processes}"
+exec "${launch[@]}" "$root/build/release/bin/temper-$model" "${sweep[@]}" "${options[@]}"

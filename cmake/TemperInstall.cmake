@@ -4,7 +4,7 @@
 
 include(CMakePackageConfigHelpers)
 
-set(libraries temper_engine temper_optim temper_framework)  # each after those it links
+set(libraries temper_engine temper_optim temper_framework temper_distributed)  # each after those it links
 if(TEMPER_RUN)
   list(APPEND libraries temper_run)
 endif()
@@ -45,6 +45,11 @@ if(SentencePiece_STATUS_LIBRARY)
   set(pc_status " -labsl_status")
 endif()
 set(pc_dependencies "-ldnnl -lfmt -lsentencepiece_train -lsentencepiece${pc_status} -lutf8proc -lpng -ljpeg -lz -pthread ${OpenMP_CXX_FLAGS}")
+if(MPI_CXX_FOUND)
+  foreach(library IN LISTS MPI_CXX_LIBRARIES)
+    string(APPEND pc_dependencies " ${library}")
+  endforeach()
+endif()
 if(NOT TEMPER_STATIC)
   set(pc_private "${pc_dependencies}")
 else()

@@ -15,6 +15,9 @@ build_packages=(
   g++ cmake ninja-build libdnnl-dev libxsimd-dev libcli11-dev nlohmann-json3-dev libfmt-dev zlib1g-dev
   libsentencepiece-dev libabsl-dev libutf8proc-dev libpng-dev libjpeg-dev librandom123-dev libtomlplusplus-dev
 )
+# For training on several processes. Optional: without them Temper is built for one.
+# shellcheck disable=SC2034
+mpi_packages=(libopenmpi-dev openmpi-bin)
 # The same for a build for arm64 on another machine, where packages are of the one architecture or the other.
 # shellcheck disable=SC2034
 arm64_packages=(
@@ -39,7 +42,7 @@ bench_torch_packages=(libtorch-dev libopenblas0-pthread libopenblas0-openmp)
 # shellcheck disable=SC2034
 bench_loader_packages=(python3-torch python3-numpy)
 # shellcheck disable=SC2034
-test_packages=(doctest-dev doxygen pkgconf qemu-user python3-numpy python3-protobuf "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
+test_packages=(doctest-dev doxygen pkgconf qemu-user python3-numpy python3-protobuf "${mpi_packages[@]}" "${bible_packages[@]}" "${wordnet_packages[@]}" dataset-fashion-mnist)
 
 # "ubuntu 24.04", or the name alone where a system has no version (Debian testing)
 system() {

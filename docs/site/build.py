@@ -15,7 +15,7 @@ SITE = ROOT / "docs/site"
 
 # In the order of the menu.
 PAGES = """README.md docs/getting-started.md docs/tutorial-first-network.md docs/tutorial-your-data.md
-  docs/tutorial-your-own.md docs/tutorial-fine-tuning.md docs/pytorch-names.md docs/libtorch.md docs/design.md docs/data.md docs/runs.md docs/search.md
+  docs/tutorial-your-own.md docs/tutorial-fine-tuning.md docs/pytorch-names.md docs/libtorch.md docs/design.md docs/data.md docs/runs.md docs/distributed.md docs/search.md
   docs/warm-up.md docs/weight-decay.md docs/safetensors.md docs/onnx.md CONTRIBUTING.md CHANGELOG.md""".split()
 
 

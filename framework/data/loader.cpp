@@ -29,8 +29,8 @@ void stack_row(Tensor& batch, const Tensor& example, std::int64_t row, std::int6
                     temper::detail::mutable_bytes_of(batch).data() + static_cast<std::size_t>(row) * bytes.size());
 }
 
-/// Batch k of an epoch goes to slot k % slots. A worker claims the next batch as soon as its slot is free; the
-/// training thread takes them in order. Slots, order and threads live as long as the loader: taking a batch
+/// The k-th batch of an epoch that this loader takes goes to slot k % slots. A worker claims the next batch as soon as its
+/// slot is free; the training thread takes them in order. Slots, order and threads live as long as the loader: taking a batch
 /// allocates nothing.
 struct LoaderEngine::Impl {
   struct Slot {
@@ -45,6 +45,10 @@ struct LoaderEngine::Impl {
     if (size < 0) fail<ValueError>("loader: a data set of {} examples, expected 0 or more", size);
     if (options.batch_size < 1) fail<ValueError>("loader: batch_size {}, expected at least 1", options.batch_size);
     if (options.workers < 0) fail<ValueError>("loader: {} workers, expected 0 or more", options.workers);
+    const auto& [of, first, count] = options.share;
+    if (count < 1 || first < 0 || first + count > of) {
+      fail<ValueError>("loader: a share of {} batches from number {} on, expected a part of {}", count, first, of);
+    }
     if (options.prefetch < 0) fail<ValueError>("loader: prefetch {}, expected 0 or more", options.prefetch);
     if (options.batch_sampler) {
       if (options.batch_size != 1 || options.shuffle || options.drop_last) {
@@ -77,7 +81,28 @@ struct LoaderEngine::Impl {
     // A worker in the middle of a batch finishes it; the jthreads are joined before anything else goes.
   }
 
-  Slot& slot_of(std::int64_t batch) { return slots[static_cast<std::size_t>(batch) % slots.size()]; }
+  Slot& slot_of(std::int64_t turn) { return slots[static_cast<std::size_t>(turn) % slots.size()]; }
+
+  /// The first batch of this loader's share from this one on; it may be past the epoch's end.
+  std::int64_t own(std::int64_t batch) const {
+    const auto& [of, first, count] = options.share;
+    const std::int64_t place = (batch + place_of_first) % of;
+    if (place < first) return batch + first - place;
+    return place < first + count ? batch : batch + of - place + first;
+  }
+
+  LoaderState position() const {
+    const std::int64_t of = options.share.of, place = (state.batch + place_of_first) % of;
+    if (options.share.count == of || place < options.share.first + options.share.count) return state;
+    LoaderState end = state;  // of the update, which may be in a later epoch
+    for (end.batch += of - place; end.batch > batches && batches > 0; end.batch -= batches) {
+      end.epoch += 1;
+      end.seed = seed();
+    }
+    return end;
+  }
+
+  std::uint64_t seed() const { return options.seed ? *options.seed : random_state().seed; }
 
   /// Which examples a batch is made of; `room` is where they stand when there is no order to point into.
   std::span<const std::int64_t> indices_of(std::int64_t batch, std::vector<std::int64_t>& room) const {
@@ -104,15 +129,17 @@ struct LoaderEngine::Impl {
     } else if (state.batch > 0) {  // the loop before was left early
       ++state.epoch;
       state.batch = 0;
+      place_of_first = 0;
     }
-    if (state.batch == 0) state.seed = options.seed ? *options.seed : random_state().seed;
+    if (state.batch == 0) state.seed = seed();
     epoch = {.seed = state.seed, .number = state.epoch};
     draw_order();
     if (!slots.empty()) start_workers();
     running = true;
     if (slots.empty()) return;
     const std::lock_guard lock(mutex);
-    claimed = taken = state.batch;
+    claims = takes = 0;
+    claimed = own(state.batch);
     claimable.notify_all();
   }
 
@@ -175,30 +202,32 @@ struct LoaderEngine::Impl {
 
   bool next(std::span<Tensor> batch) {
     if (!running) return false;
-    if (state.batch == batches) {
+    const std::int64_t coming = own(state.batch);
+    if (coming >= batches) {
       running = false;
+      place_of_first = (place_of_first + batches) % options.share.of;
       state = {.epoch = state.epoch + 1};
       return false;
     }
     if (slots.empty()) {
       const TraceScope scope("collate", TraceTrack::loader);
-      collate(dataset, indices_of(state.batch, asked), epoch, batch);
+      collate(dataset, indices_of(coming, asked), epoch, batch);
     } else {
       const TraceScope scope("wait for a batch", TraceTrack::loader);
       take(batch);
     }
-    ++state.batch;
+    state.batch = coming + 1;
     return true;
   }
 
   void take(std::span<Tensor> batch) {
     std::unique_lock lock(mutex);
-    Slot& slot = slot_of(taken);
+    Slot& slot = slot_of(takes);
     ready.wait(lock, [&] { return slot.ready; });
     if (slot.error) std::rethrow_exception(slot.error);
     std::ranges::move(slot.batch, batch.begin());
     slot.ready = false;
-    ++taken;
+    ++takes;
     claimable.notify_one();
   }
 
@@ -209,10 +238,11 @@ struct LoaderEngine::Impl {
     for (;;) {
       claimable.wait(lock, [this] { return stopping || can_claim(); });
       if (stopping) return;
-      const std::int64_t batch = claimed++;
+      const std::int64_t batch = claimed;
+      claimed = own(batch + 1);
+      Slot& slot = slot_of(claims++);  // ours alone until it is ready
       ++busy;
       lock.unlock();
-      Slot& slot = slot_of(batch);  // ours alone until it is ready
       try {
         const TraceScope scope("collate", TraceTrack::loader);
         if (scope.on()) temper::detail::trace_thread("worker");
@@ -228,7 +258,7 @@ struct LoaderEngine::Impl {
     }
   }
 
-  bool can_claim() const { return claimed < batches && claimed < taken + static_cast<std::int64_t>(slots.size()); }
+  bool can_claim() const { return claimed < batches && claims < takes + static_cast<std::int64_t>(slots.size()); }
 
   const void* const dataset;
   const std::int64_t size;
@@ -240,14 +270,15 @@ struct LoaderEngine::Impl {
   std::vector<std::int64_t> asked;  // the examples of a batch made on the thread that asks
   Epoch epoch;
   LoaderState state;
+  std::int64_t place_of_first = 0;  // of the epoch's first batch among those of its update
   bool running = false;   // within an epoch
   bool resuming = false;  // restored: the next epoch is the one in `state`
 
   std::mutex mutex;  // guards all below
   std::condition_variable claimable, ready, idle;
   std::vector<Slot> slots;
-  std::int64_t claimed = 0;  // the next batch for a worker; `batches` when there is none
-  std::int64_t taken = 0;    // the next batch for the training thread
+  std::int64_t claimed = 0;            // the next batch for a worker; `batches` or more when there is none
+  std::int64_t claims = 0, takes = 0;  // batches of this epoch that workers claimed, and the training thread took
   int busy = 0;
   bool stopping = false;
 
@@ -263,7 +294,8 @@ LoaderEngine& LoaderEngine::operator=(LoaderEngine&& other) noexcept = default;
 
 std::int64_t LoaderEngine::size() const { return impl_->size; }
 std::int64_t LoaderEngine::batches() const { return impl_->batches; }
-LoaderState LoaderEngine::state() const { return impl_->state; }
+const BatchShare& LoaderEngine::share() const { return impl_->options.share; }
+LoaderState LoaderEngine::state() const { return impl_->position(); }
 
 void LoaderEngine::restore(const LoaderState& state) {
   if (state.epoch < 1 || state.batch < 0 || state.batch > impl_->batches) {
@@ -272,6 +304,9 @@ void LoaderEngine::restore(const LoaderState& state) {
   }
   impl_->pause();
   impl_->state = state;
+  // A position is one between two updates.
+  const std::int64_t of = impl_->options.share.of;
+  impl_->place_of_first = (of - state.batch % of) % of;
   impl_->resuming = true;
   impl_->running = false;
 }

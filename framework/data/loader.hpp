@@ -15,6 +15,16 @@
 
 namespace temper::data {
 
+/// Which batches a Loader takes, of the row that those of all epochs make one after another: of every `of` batches the
+/// `count` from number `first` on. All of them, unless several processes share the batches of an update.
+struct BatchShare {
+  std::int64_t of = 1;     ///< batches of all processes in an update
+  std::int64_t first = 0;  ///< number of the first one of this process
+  std::int64_t count = 1;  ///< how many this process takes
+
+  friend bool operator==(const BatchShare&, const BatchShare&) = default;
+};
+
 struct LoaderOptions {
   std::int64_t batch_size = 1;
   /// A new order each epoch, a function of the seed and the epoch's number alone. Takes 8 bytes an example.
@@ -26,6 +36,9 @@ struct LoaderOptions {
   /// Which examples make which batches, instead of batch_size, shuffle and drop_last: by_length(lengths), or a function
   /// of your own.
   BatchSampler batch_sampler = nullptr;
+  /// The part of the batches that this process takes; distributed::DataParallel and Run say it. Those of other processes
+  /// are neither read nor made.
+  BatchShare share{};
 };
 
 /// Where a Loader stands. Three numbers for a checkpoint.
@@ -57,6 +70,7 @@ class LoaderEngine {
 
   std::int64_t size() const;
   std::int64_t batches() const;
+  const BatchShare& share() const;
   LoaderState state() const;
   void restore(const LoaderState& state);
 
@@ -114,7 +128,8 @@ class Loader : detail::RequireDataset<D> {
  public:
   using Batch = ExampleOf<D>;
 
-  /// Throws: ValueError for a data set of negative size, a batch size below 1, negative workers or prefetch, or a batch
+  /// Throws: ValueError for a data set of negative size, a batch size below 1, negative workers or prefetch, a share
+  /// that is not a part of its batches, or a batch
   /// sampler beside other options of the order or with an example that is not there; OutOfMemoryError when there is
   /// none for the order of a shuffled data set. A loop throws ValueError when the sampler's epochs differ in their
   /// number of batches.
@@ -132,14 +147,17 @@ class Loader : detail::RequireDataset<D> {
 
   /// Examples in the data set.
   std::int64_t size() const { return engine_.size(); }
-  /// Batches in an epoch.
+  /// Batches in an epoch, those of other processes included.
   std::int64_t batches() const { return engine_.batches(); }
+  /// The part of them that this loader takes.
+  const BatchShare& share() const { return engine_.share(); }
   /// Number of the epoch that the next batch belongs to, from 1. It counts up when a loop has run to its end, or, after
   /// a loop was left early, when the next one begins.
   std::int64_t epoch() const { return engine_.state().epoch; }
   const D& dataset() const { return *dataset_; }
 
-  /// The position, for a checkpoint: within a loop, right after the batch at hand.
+  /// The position, for a checkpoint: within a loop, right after the batch at hand. With a share, it is that of all processes
+  /// when this one has taken its batches of an update: right after the last batch of the update.
   LoaderState state() const { return engine_.state(); }
   /// The next loop goes on from there, with the batches an uninterrupted run would have seen.
   /// Throws: ValueError for a position that an epoch of this loader does not have.

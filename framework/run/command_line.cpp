@@ -270,6 +270,8 @@ class Parser {
     add("--steps", o.steps, "updates, instead of --epochs")->check(between(0));
     add("--batch-size", o.batch_size, "examples per batch")->check(between(1));
     add("--accumulate", o.accumulate, "batches per update")->check(between(1));
+    add("--shards", o.shards, "parts of a batch that the processes share; their number must divide it")
+        ->check(between(1));
     add("--optimizer", o.optimizer, "method of the updates")->check(CLI::IsMember(optimizer_names()));
     add("--lr", o.lr,
         "rate reached when warm-up ends, or a schedule: \"3e-4 * warmup(1000).then(cosine(9000))\"; by default "
@@ -433,7 +435,8 @@ bool CommandReader::whole_number(const std::string& name) const {
   return Parser(impl_->program, impl_->own).whole(name);
 }
 
-Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& add) {
+Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& add,
+                     bool quiet) {
   const Own own(add);
   try {
     return read(program, {argv + 1, argv + argc}, own);
@@ -446,6 +449,7 @@ Command read_command(const Program& program, int argc, char** argv, const std::f
   } catch (const std::bad_alloc&) {
     throw;                                 // not an error of the command line
   } catch (const std::exception& error) {  // CLI11's, or UsageError
+    if (quiet) return {.options = {}, .config = {}, .status = 2};
     std::fprintf(stderr, "%s: %s\n", std::filesystem::path(argv[0]).filename().c_str(), error.what());
     return {.options = {}, .config = {}, .status = 2};
   }

@@ -18,8 +18,9 @@ struct Command {
 };
 
 /// Reads the command line, the file of --config, and with --resume the configuration of the run to be resumed. Prints
-/// errors, with a suggestion where an option's name is misspelt.
-Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own);
+/// errors, with a suggestion where an option's name is misspelt; not when `quiet`, as others print the same.
+Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& own,
+                     bool quiet = false);
 
 /// Reads command lines of a program without printing anything or ending it, for a sweep over its options.
 class CommandReader {

@@ -72,7 +72,7 @@ void Run::plan(const std::function<void()>& forward_and_backward) {
   print("  activations  {}   measured on one batch of {}", mebibytes(activations), run.options.batch_size);
   print("  total        {}", mebibytes(weights + masters + 4 * elements + moments + average + activations));
   print("");
-  const std::int64_t examples = run.options.batch_size * run.options.accumulate;
+  const std::int64_t examples = run.options.batch_size * run.options.pieces();
   const auto& [unit, per_example] = run.throughput;
   print("{} updates of {} examples{}, {} batches an epoch", run.total, examples,
         per_example > 1 ? fmt::format(" ({} {})", examples * per_example, unit) : "", run.batches());

@@ -45,6 +45,10 @@ Loop& Loop::evaluate(std::function<Metrics()> evaluate) {
 bool Loop::next() {
   if (!begun_) {
     begun_ = true;
+    if (run_.impl_->options.shards > 1) {
+      fail<ValueError>("Loop: a training loop of the program's own runs in one process, without --shards; Run::train and "
+                       "distributed::DataParallel train on several");
+    }
     active_ = run_.begin(parts_);
     if (active_ && run_.options().dry_run) run_.plan_loop();
   } else if (active_) {

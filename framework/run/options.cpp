@@ -77,7 +77,7 @@ std::optional<Step> TrainOptions::stop_step(bool main_phase, Step before, Step t
 }
 
 Step TrainOptions::total_steps(std::int64_t batches) const {
-  return steps > 0 ? steps : std::max<Step>(1, epochs * batches / accumulate);
+  return steps > 0 ? steps : std::max<Step>(1, epochs * batches / pieces());
 }
 
 Step TrainOptions::warmup_steps(Step total) const {

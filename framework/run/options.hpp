@@ -17,6 +17,9 @@ struct TrainOptions {
   Step steps = 0;      ///< updates instead of epochs; 0: as many as the epochs have
   std::int64_t batch_size = 128;
   std::int64_t accumulate = 1;  ///< batches whose gradients are summed for one update
+  /// Into how many shards every batch is cut, which the processes share; on several processes 8 by default. The bits of a
+  /// run depend on it, not on the number of processes.
+  int shards = 1;
 
   std::string optimizer = "adamw";   ///< one of optimizer_names()
   std::string lr{};                  ///< rate reached at the end of warm-up, or a schedule; empty: customary_lr
@@ -59,7 +62,9 @@ struct TrainOptions {
   /// when it is empty, or a part of the run while this is not its main phase. Throws: ValueError when it is neither a
   /// number nor a percentage.
   std::optional<Step> stop_step(bool main_phase, Step before, Step total) const;
-  /// Number of updates of the run, given the number of batches in an epoch.
+  /// Pieces of data that go through the network for an update: each of `shards` shards has one of every batch.
+  std::int64_t pieces() const { return accumulate * shards; }
+  /// Number of updates of the run, given the number of batches in an epoch (of pieces, when they are cut into shards).
   Step total_steps(std::int64_t batches) const;
   /// `warmup` in updates. Throws: ValueError when it is neither a number nor a percentage, or exceeds `total`.
   Step warmup_steps(Step total) const;

@@ -41,23 +41,37 @@ std::string checksum_of_some(const std::vector<detail::Named<detail::LoaderHandl
 }  // namespace
 
 Run::Impl::Impl(Setup its_setup) : setup(std::move(its_setup)) {
+  if (options.shards < 1 || options.shards % group.size() != 0) {
+    fail<ValueError>("{} processes cannot share --shards {}; the number of processes must divide that of the shards",
+                     group.size(), options.shards);
+  }
+  if (options.batch_size % options.shards != 0) {
+    fail<ValueError>("--batch-size {} cannot be cut into {} equal shards (--shards)", options.batch_size,
+                     options.shards);
+  }
+  options.batch_size /= options.shards;
   narrow = options.dtype == "bf16" && nn::bf16_supported();
   if (options.dtype == "bf16" && !narrow) print("--dtype bf16: this CPU has no instructions for it; training in f32");
   if (options.dry_run) return;
-  check_folder(options);  // before reading data, which may take minutes
+  if (writes()) check_folder(options);  // before reading data, which may take minutes
   if (options.resume) open_folder();
 }
 
 /// A new run creates its folder late, so that one that fails before, for lack of data or because of its options, leaves
 /// nothing behind and removes nothing.
 void Run::Impl::open_folder() {
-  if (folder || options.dry_run) return;
-  folder.emplace(setup.name, options, setup.config);
-  options.out = folder->path().native();
-  detail::make_folders(*folder / "checkpoints");
-  for (const auto& [name, write] : own_files) write((*folder / name.c_str()).native());
+  if (opened || options.dry_run) return;
+  opened = true;
+  group.doing("opening the run's folder");
+  if (writes()) {
+    folder.emplace(setup.name, options, setup.config);
+    options.out = folder->path().native();
+    detail::make_folders(path("checkpoints"));
+    for (const auto& [name, write] : own_files) write(path(name.c_str()).native());
+  }
   own_files.clear();
-  const CheckpointFolder checkpoints(*folder / "checkpoints");
+  options.out = group.broadcast(options.out);
+  const CheckpointFolder checkpoints(path("checkpoints"));
   if (!options.resume) {
     print("run folder: {}", options.out);
   } else if (checkpoints.empty()) {
@@ -74,21 +88,24 @@ Run::~Run() = default;
 const TrainOptions& Run::options() const { return impl_->options; }
 std::string Run::folder() const {
   impl_->open_folder();
-  return impl_->folder ? impl_->folder->path().native() : std::string();
+  return impl_->opened ? impl_->options.out : std::string();
 }
 void Run::keep(const std::string& name, std::function<void(const std::string& path)> write) {
   Impl& run = *impl_;
-  if (run.options.dry_run) return;
-  if (run.folder) return write((*run.folder / name.c_str()).native());
+  if (run.options.dry_run || !run.writes()) return;
+  if (run.folder) return write(run.path(name.c_str()).native());
   run.own_files.emplace_back(name, std::move(write));
 }
 std::string Run::kept(const std::string& name) const {
   if (!impl_->options.resume || impl_->options.dry_run) return {};
-  const std::filesystem::path path = *impl_->folder / name.c_str();
+  const std::filesystem::path path = impl_->path(name.c_str());
   return detail::path_exists(path) ? path.native() : std::string();
 }
 data::LoaderOptions Run::loader_options() const {
-  return {.batch_size = impl_->options.batch_size, .shuffle = true, .seed = impl_->options.seed};
+  return {.batch_size = impl_->options.batch_size,
+          .shuffle = true,
+          .seed = impl_->options.seed,
+          .share = impl_->share()};
 }
 void Run::measure(const Throughput& throughput) { impl_->throughput = throughput; }
 
@@ -122,16 +139,19 @@ bool Run::begin(detail::RunParts parts) {
   const TrainOptions options = run.phase_options(parts.phase);
   run.parts.emplace(std::move(parts));
   run.total = options.total_steps(run.batches());
-  const Step epoch = std::max<Step>(1, run.batches() / options.accumulate);
+  const Step epoch = std::max<Step>(1, run.batches() / options.pieces());
   run.eval_every = options.eval_every > 0 ? options.eval_every : run.loader() != nullptr ? epoch : run.total;
   run.made = 0;
+  run.check_parts();
   if (options.dry_run) return true;
   run.open_folder();
   run.gathered = 0;
   run.gathered_count = 0;
+  run.pieces.clear();
+  run.make_sum();
   run.noise = NoiseScale();
   run.last_update.buffers.clear();
-  if (options.accumulate > 1 && !run.parts->models.empty()) {
+  if (options.pieces() > 1 && !run.parts->models.empty()) {
     for (const nn::Buffer& buffer : run.model().buffers()) {
       run.last_update.buffers.emplace_back(buffer.tensor, buffer.tensor.clone());
     }
@@ -146,10 +166,11 @@ bool Run::begin(detail::RunParts parts) {
   run.saved = run.measured = Impl::Clock::now();
   run.resume();
   if (run.resumed) return false;  // the checkpoint is of a later phase
+  run.check_same();
   run.pause = options.stop_step(run.parts->phase.name == "train", run.before, run.total);
   if (run.pauses()) run.stop_here(0);
   // Lines of a run that was killed before its first checkpoint are discarded: it starts from the beginning.
-  if (!run.log) run.open_log({.replace = true});
+  if (!run.log && run.writes()) run.open_log({.replace = true});
   if (!run.started) run.started = Impl::Clock::now();
   run.stop.emplace();
   if (options.find_lr && run.made == 0) {
@@ -162,11 +183,12 @@ bool Run::begin(detail::RunParts parts) {
 
 void Run::Impl::begin_steps() {
   const std::string& name = parts->phase.name;
-  bar = std::make_unique<detail::ProgressBar>(name == "train" ? setup.name : name, total, made);
+  if (writes()) bar = std::make_unique<detail::ProgressBar>(name == "train" ? setup.name : name, total, made);
   saved = measured = Clock::now();
   examples = 0;
   receivers.emplace();
   note_update();
+  begin_update();
 }
 
 void Run::describe(const Tensor& example) {
@@ -183,7 +205,7 @@ void Run::describe(const Tensor& example) {
 bool Run::more() const { return !impl_->over(); }
 
 Tensor Run::weighted(const MeanLoss& loss) const {
-  return impl_->options.accumulate > 1 ? loss.mean * static_cast<float>(loss.count) : loss.mean;
+  return impl_->options.pieces() > 1 ? loss.mean * static_cast<float>(loss.count) : loss.mean;
 }
 
 void Run::note(std::string_view name, double mean, double count) {
@@ -218,17 +240,27 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   Impl& run = *impl_;
   if (run.search) return run.search_batch(loss);
   if (run.gathered == 0) before_step();
-  note("train/loss", loss.mean.item(), loss.count);
-  run.examples += examples;
-  run.gathered_count += loss.count;
-  if (run.gathered == 0 && run.options.accumulate > 1) run.note_first_batch(loss.count);
-  if (++run.gathered < run.options.accumulate) {
-    if (!run.stop_requested()) return true;
+  if (run.gathered == 0 && run.options.pieces() > 1 && run.writes()) run.note_first_batch(loss.count);
+  const PieceLoss piece{loss.mean.item(), loss.count, examples};
+  if (run.group.size() > 1) {
+    run.pieces.push_back(piece);
+  } else {
+    add_piece(piece.mean, piece.count, piece.examples);
+  }
+  ++run.gathered;
+  if (run.sum && run.gathered % run.options.accumulate == 0) run.sum->add();
+  if (run.gathered < run.own_pieces()) {
+    // Several processes stop after an update: they are not at the same of its pieces.
+    if (run.group.size() > 1 || !run.stop_requested()) return true;
     run.restore_last_update();
     run.save(false);
     run.stop_here(128 + run.stop->signal());
   }
-  const double divisor = run.options.accumulate > 1 ? run.gathered_count : 1.0;
+  // The losses first: one that is not finite is the better error than a gradient that is not.
+  for (const PieceLoss& each : run.all_pieces()) add_piece(each.mean, each.count, each.examples);
+  if (run.sum) run.sum->finish();
+  if (!run.activations.empty()) run.write_gradients();
+  const double divisor = run.options.pieces() > 1 ? run.gathered_count : 1.0;
   const optim::StepReport report = run.optimizer().step({.divide_by = divisor, .measure = run.logs});
   if (!report.applied && report.bad.empty()) {
     fail<ValueError>("step {}: there is nothing to train: all parameters of the optimizer are frozen", run.step() + 1);
@@ -239,16 +271,22 @@ bool Run::advance(const MeanLoss& loss, std::int64_t examples) {
   return after_step(&report);
 }
 
+void Run::add_piece(double mean, double count, std::int64_t examples) {
+  note("train/loss", mean, count);
+  impl_->examples += examples;
+  impl_->gathered_count += count;
+}
+
 /// The gradient that waits is the sum over `count` terms.
 void Run::Impl::note_first_batch(double count) {
   first_squares = 0;
-  for (const optim::Group& group : optimizer().groups()) first_squares += gradient_squares(group.parameters);
+  for (const optim::Group& each : optimizer().groups()) first_squares += gradient_squares(each.parameters);
   first_squares /= count * count;
   first_count = count;
 }
 
 void Run::Impl::note_noise(const optim::StepReport& report) {
-  if (options.accumulate == 1 || !report.applied || !(first_count > 0 && first_count < gathered_count)) return;
+  if (options.pieces() == 1 || !writes() || !report.applied || !(first_count > 0 && first_count < gathered_count)) return;
   if (report.grad_norm < 0 || !std::isfinite(first_squares)) return;
   noise.add(first_squares, first_count, report.grad_norm * report.grad_norm, gathered_count);
 }
@@ -258,31 +296,34 @@ bool Run::after_step(const optim::StepReport* report) {
   if (run.search) return run.search_step(true);
   if (run.receivers) run.receivers->stop();  // and looked at when the step's tapes and temporaries are gone
   ++run.made;
-  run.bar->advance();
+  if (run.bar) run.bar->advance();
   if (run.logs) run.log_step(report);
   // A loop's gradients are spent, and its activations are its own affair.
   const bool looks = run.options.histograms > 0 && run.step() % run.options.histograms == 0;
   if (report == nullptr && looks) run.write_histograms(run.step(), {});
   if (run.hooks.after_step) run.hooks.after_step(run.step(), run.last_loss);
-  run.time_is_up = run.seconds() >= run.max_seconds;
-
+  run.decide();
   const bool pauses = run.pauses();
   const bool evaluates = run.made % run.eval_every == 0 || run.over() || pauses;
-  if (run.stop_requested()) {
+  if (run.decided.signal != 0) {
     run.save(evaluates);  // an evaluation may take long, so it is postponed until the run is resumed
-    run.stop_here(128 + run.stop->signal());
+    run.stop_here(128 + run.decided.signal);
   }
-  if (evaluates) run.evaluate();
+  if (evaluates) {
+    run.evaluate();
+    run.decide();  // an evaluation may have taken long
+  }
   const bool over = run.over();
-  if (run.checkpoint_due() || over || pauses || run.stop_requested()) run.save(false);
-  if (run.stop_requested() && !over) run.stop_here(128 + run.stop->signal());
+  if (run.decided.save || over || pauses || run.decided.signal != 0) run.save(false);
+  if (run.decided.signal != 0 && !over) run.stop_here(128 + run.decided.signal);
   if (pauses && !over) run.stop_here(0);
   run.note_update();
+  run.begin_update();
   return !over;
 }
 
 void Run::Impl::note_update() {
-  if (options.accumulate == 1 || loader() == nullptr) return;
+  if (options.pieces() == 1 || loader() == nullptr) return;
   last_update.loader = loader()->state();
   last_update.random = random_state();
   last_update.figures = figures;
@@ -291,6 +332,7 @@ void Run::Impl::note_update() {
 
 void Run::Impl::restore_last_update() {
   optimizer().discard_gradients();
+  if (sum) sum->drop();
   loader()->restore(last_update.loader);
   set_random_state(last_update.random);
   figures = last_update.figures;
@@ -318,13 +360,14 @@ void Run::end() {
   run.bar.reset();
   run.stop.reset();
   Tensors weights = detail::model_tensors(*run.parts);
-  const std::filesystem::path best = *run.folder / "checkpoints/best.safetensors";
+  const std::filesystem::path best = run.path("checkpoints/best.safetensors");
   if (run.options.patience > 0 && run.best) {
+    run.group.barrier();  // until it is written
     detail::with_path(best, [&] { detail::copy_state(weights, load_tensors(best).tensors, {}); });
   } else {
     run.swap_averages();
   }
-  save_tensors(*run.folder / "model.safetensors", weights);
+  if (run.writes()) save_tensors(run.path("model.safetensors"), weights);
 }
 
 }  // namespace temper

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -18,6 +19,9 @@
 namespace temper {
 
 class ConfusionMatrix;
+namespace distributed {
+class Group;
+}
 
 /// A metric of an evaluation: {"test accuracy", 0.91} or {"test loss", 0.3, Better::smaller}.
 struct Metric {
@@ -81,6 +85,7 @@ struct LoaderHandle {
   explicit LoaderHandle(data::Loader<D>& loader)
       : batches(loader.batches()),
         size(loader.size()),
+        share(loader.share()),
         state([&loader] { return loader.state(); }),
         restore([&loader](const data::LoaderState& saved) { loader.restore(saved); }),
         example([&loader](std::int64_t i) {
@@ -89,6 +94,7 @@ struct LoaderHandle {
         }) {}
 
   std::int64_t batches, size;
+  data::BatchShare share;
   std::function<data::LoaderState()> state;
   std::function<void(const data::LoaderState&)> restore;
   std::function<std::vector<Tensor>(std::int64_t)> example;
@@ -118,6 +124,8 @@ class Run {
     std::string program{};            ///< prefix of messages on standard error; empty: the name
     std::string command{};            ///< the shell command that starts the program: "./run.sh cnn"
     std::vector<std::string> free{};  ///< options of the program's own that may change when the run is resumed
+    /// The processes that train together, which must outlive the run; null: this one alone. Rank 0 writes the files.
+    distributed::Group* group = nullptr;
   };
 
   explicit Run(Setup setup);
@@ -125,7 +133,7 @@ class Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  /// The options in effect.
+  /// The options in effect; `batch_size` is that of a piece: the one on the command line, divided by the shards.
   const TrainOptions& options() const;
   /// The path of the run's folder. If training has not begun yet, this call creates the folder; otherwise it exists
   /// already. Empty in a dry run.
@@ -135,7 +143,8 @@ class Run {
   void keep(const std::string& name, std::function<void(const std::string& path)> write);
   /// The path of a file that keep() added, when the run is resumed; empty otherwise.
   std::string kept(const std::string& name) const;
-  /// Options for the Loader of the training data: shuffled, with the batch size and seed of the options.
+  /// Options for the Loader of the training data: shuffled, with the batch size and seed of the options, and the share of
+  /// this process.
   data::LoaderOptions loader_options() const;
   /// Measures throughput in another unit than examples, such as tokens.
   void measure(const Throughput& throughput);
@@ -169,10 +178,11 @@ class Run {
     while (more()) {
       for (const auto& batch : loader) {
         describe(std::get<0>(batch));
+        const auto random = random_of_piece();
         Tape tape;
         const MeanLoss value = mean_loss(loss(batch), batch);
         tape.backward(weighted(value));
-        if (looks()) look(value.count, [&] { loss(batch); });
+        if (looks()) look([&] { loss(batch); });
         if (!advance(value, std::get<0>(batch).size(0))) break;
       }
     }
@@ -204,7 +214,7 @@ class Run {
   static MeanLoss mean_loss(const MeanLoss& loss, const Batch&) {
     return loss;
   }
-  /// With --accumulate, the sum over the batch's terms, as the update divides by the number of all terms.
+  /// Where an update has several pieces, the sum over the terms of one, as the update divides by the number of all terms.
   Tensor weighted(const MeanLoss& loss) const;
 
   /// False when the checkpoint is of a later phase.
@@ -215,11 +225,14 @@ class Run {
   [[noreturn]] void plan(const std::function<void()>& forward_and_backward);
   [[noreturn]] void plan_loop();
   bool more() const;
+  /// With shards: random numbers that depend on the update and the piece, and not on the process.
+  std::optional<detail::RepeatRandom> random_of_piece() const;
   /// Whether --histograms wants to see this update, whose gradients wait; `forward` computes the loss once more.
   bool looks() const;
-  void look(double count, const std::function<void()>& forward);
+  void look(const std::function<void()>& forward);
   /// Called after a backward; false when the phase is over. Throws: Stopped after Ctrl-C.
   bool advance(const MeanLoss& loss, std::int64_t examples);
+  void add_piece(double mean, double count, std::int64_t examples);
   /// Adds to the mean of a logged value. Throws: ValueError when it is not finite, or a loss above --max-loss.
   void note(std::string_view name, double mean, double count);
   void before_step();

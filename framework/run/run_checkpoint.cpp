@@ -91,6 +91,12 @@ bool Run::Impl::checkpoint_due() {
 }
 
 void Run::Impl::save(bool evaluation_due) {
+  group.doing(fmt::format("the checkpoint after step {}", step()));
+  if (!writes()) {
+    saved = Clock::now();
+    last_saved = step();
+    return;
+  }
   // The log and the samples come first, so that a checkpoint is never ahead of them after a power failure.
   log->sync();
   write_samples();
@@ -206,20 +212,23 @@ bool Run::Impl::restore_checkpoint() {
   best = its_best;
   last_metrics = text(notes, "metrics");
   last_saved = at;
-  described = detail::path_exists(*folder / "model.txt");
-  open_log({.resumed_at = at, .lines = its_lines});
-  read_samples(static_cast<std::size_t>(its_samples));
+  described = detail::path_exists(path("model.txt"));
+  if (writes()) {
+    open_log({.resumed_at = at, .lines = its_lines});
+    read_samples(static_cast<std::size_t>(its_samples));
+  }
   for (const std::string& change : environment_changes(checkpoint.environment, environment)) {
     warn("the bits may differ from those of an uninterrupted run: " + change);
   }
   if (text(notes, "data") != data_checksum) warn("the data is not what it was when the run was saved");
-  if (!log->notice().empty()) warn(log->notice());
+  if (log && !log->notice().empty()) warn(log->notice());
   print("resumed at step {} from {}", at, resumed->file.native());
   resumed.reset();
   return evaluation_due;
 }
 
 void Run::Impl::warn(const std::string& what) const {
+  if (!writes()) return;  // what one process is told, all are
   std::fprintf(stderr, "%s: %s\n", (setup.program.empty() ? setup.name : setup.program).c_str(), what.c_str());
 }
 

@@ -61,30 +61,34 @@ class Activations : public nn::LayerObserver {
 bool Run::looks() const {
   const Impl& run = *impl_;
   return run.options.histograms > 0 && !run.search && (run.step() + 1) % run.options.histograms == 0 &&
-         run.gathered + 1 == run.options.accumulate;
+         run.gathered == 0 && run.writes();
 }
 
-void Run::look(double count, const std::function<void()>& forward) {
+/// At the first piece of an update, so that the first process makes it, however many there are.
+void Run::look(const std::function<void()>& forward) {
   Impl& run = *impl_;
-  const Step step = run.step() + 1;
-  const double divisor = run.options.accumulate > 1 ? run.gathered_count + count : 1.0;
-  std::string lines;
-  for (const Parameter& parameter : run.model().parameters()) {
-    // Of a sparse gradient the rows that it has.
-    const Tensor& gradient = parameter.sparse() ? parameter.row_gradient().values : parameter.gradient();
-    if (gradient.defined()) lines += line_of(step, "gradient", parameter.name(), gradient, divisor);
-  }
   // The random state is restored, and nothing is recorded, so that looking changes nothing.
   const RandomState random = random_state();
   {
     const NoTape unrecorded;
-    Activations activations(step, run.model());
+    Activations activations(run.step() + 1, run.model());
     const nn::ObserverScope scope(activations);
     forward();
-    lines += activations.lines;
+    run.activations = std::move(activations.lines);
   }
   set_random_state(random);
-  run.write_histograms(step, std::move(lines));
+}
+
+/// The gradients of the update that comes, and the activations of its first piece.
+void Run::Impl::write_gradients() {
+  const double divisor = options.pieces() > 1 ? gathered_count : 1.0;
+  std::string lines;
+  for (const Parameter& parameter : model().parameters()) {
+    // Of a sparse gradient the rows that it has.
+    const Tensor& gradient = parameter.sparse() ? parameter.row_gradient().values : parameter.gradient();
+    if (gradient.defined()) lines += line_of(step() + 1, "gradient", parameter.name(), gradient, divisor);
+  }
+  write_histograms(step() + 1, lines + std::exchange(activations, {}));
 }
 
 /// Adds the weights to the lines and appends all to the file. A line that a killed run left incomplete is ended first;

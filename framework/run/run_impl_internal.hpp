@@ -6,10 +6,12 @@
 #include <string>
 #include <vector>
 
+#include <temper/distributed/group.hpp>
 #include <temper/run/run.hpp>
 #include <temper/train/noise_scale.hpp>
 #include <temper/train/range_test.hpp>
 
+#include "framework/distributed/shard_sum_internal.hpp"
 #include "framework/run/run_folder_internal.hpp"
 #include "framework/run/run_parts_internal.hpp"
 
@@ -54,6 +56,19 @@ struct LrSearch {
   LossMean loss{};  // of the update at hand
 };
 
+/// What a batch, or its part in a shard, gave.
+struct PieceLoss {
+  double mean, count;
+  std::int64_t examples;
+};
+
+/// What depends on clocks and signals, for all processes.
+struct Decision {
+  int signal = 0;           // that asked to stop
+  bool time_is_up = false;  // --max-time
+  bool save = false;        // --checkpoint-every
+};
+
 /// The state of a run.
 struct Run::Impl {
   using Clock = std::chrono::steady_clock;
@@ -62,7 +77,9 @@ struct Run::Impl {
 
   Setup setup;
   TrainOptions& options = setup.options;
-  std::optional<RunFolder> folder;  // none in a dry run
+  distributed::Group alone{nullptr};
+  distributed::Group& group = setup.group != nullptr ? *setup.group : alone;
+  std::optional<RunFolder> folder;  // none in a dry run, and on other processes than the first
   bool narrow = false;              // trains in bf16
   Throughput throughput;
   std::vector<std::string> samples;  // JSON objects
@@ -70,6 +87,7 @@ struct Run::Impl {
 
   // The checkpoint of a resumed run, until the phase it belongs to begins.
   std::optional<CheckpointFolder::Loaded> resumed;
+  bool opened = false;  // the folder is there
   const Metadata environment = temper::environment();
   std::vector<std::pair<std::string, std::function<void(const std::string&)>>> own_files;  // of keep(), not yet written
 
@@ -98,8 +116,12 @@ struct Run::Impl {
   std::optional<detail::GradientReceivers> receivers;
   Step checkpoint_steps = 0;
   double checkpoint_seconds = 0;
-  std::int64_t gathered = 0;  // batches since the last update
-  double gathered_count = 0;  // number of terms that their losses are means of
+  std::int64_t gathered = 0;      // pieces of this process since the last update
+  double gathered_count = 0;      // number of terms that the losses of all processes' are means of
+  std::vector<PieceLoss> pieces;  // this process's, with several
+  std::optional<distributed::detail::ShardSum> sum;  // with --shards
+  Decision decided;
+  std::string activations;  // for --histograms, of the update at hand
   NoiseScale noise;           // of the gradient, from the first of the batches and all of them
   double first_squares = 0, first_count = 0;
   LastUpdate last_update;
@@ -127,6 +149,19 @@ struct Run::Impl {
   }
   /// Whether the run stops here for now, as --stop-at says.
   bool pauses() const { return pause && step() >= *pause && !over(); }
+  /// Whether this process writes the files of the run.
+  bool writes() const { return group.rank() == 0; }
+  std::filesystem::path path(const char* name) const { return std::filesystem::path(options.out) / name; }
+  /// The pieces of an update that this process makes.
+  std::int64_t own_pieces() const { return options.pieces() / group.size(); }
+  data::BatchShare share() const;
+  void check_same() const;
+  void make_sum();
+  void begin_update();
+  std::vector<PieceLoss> all_pieces();
+  void check_parts() const;
+  void write_gradients();
+  void decide();
   TrainOptions phase_options(const Phase& its_phase) const;
   double seconds() const;
   Step step() const { return before + made; }

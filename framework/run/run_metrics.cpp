@@ -58,6 +58,7 @@ void Run::Impl::begin_line() {
 
 /// `report` is that of the run's optimizer; null in a Loop, which steps its optimizers itself.
 void Run::Impl::log_step(const optim::StepReport* report) {
+  if (!writes()) return;
   const Clock::time_point now = Clock::now();
   const double elapsed = std::chrono::duration<double>(now - measured).count();
   const double items = static_cast<double>(examples * throughput.per_example);
@@ -97,7 +98,9 @@ void Run::Impl::evaluate() {
   // The random state is restored, so that results do not depend on how often the run evaluates.
   const RandomState random = random_state();
   swap_averages();
-  const Metrics metrics = parts->evaluate ? parts->evaluate() : Metrics{};
+  group.doing(fmt::format("the evaluation after step {}", step()));
+  Metrics metrics = parts->evaluate ? parts->evaluate() : Metrics{};
+  for (Metric& metric : metrics) metric.value = group.broadcast(metric.value);
   keep_best(metrics);
   if (hooks.evaluated) hooks.evaluated(step(), metrics);
   swap_averages();
@@ -107,6 +110,7 @@ void Run::Impl::evaluate() {
 }
 
 void Run::Impl::log_metrics(const Metrics& metrics) {
+  if (!writes()) return;
   std::string text;
   if (!metrics.empty()) {
     begin_line();
@@ -162,6 +166,7 @@ void Run::Impl::keep_best(const Metrics& metrics) {
   }
   waited = 0;
   best = value;
+  if (!writes()) return;
   save_tensors(*folder / "checkpoints/best.safetensors", detail::model_tensors(*parts),
                {{"step", std::to_string(step())}, {name, fmt::format("{}", value)}});
 }

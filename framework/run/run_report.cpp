@@ -76,7 +76,7 @@ void Run::sample_matrix(const std::string& title, const ConfusionMatrix& matrix,
 }
 
 void Run::Impl::write_samples() {
-  if (samples.size() == written_samples) return;
+  if (samples.size() == written_samples || !writes()) return;
   folder->write("samples.json", fmt::format("[{}]\n", fmt::join(samples, ",\n")));
   written_samples = samples.size();
 }

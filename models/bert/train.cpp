@@ -136,7 +136,7 @@ void train(Run& run, const BertOptions& own) {
   if (!own.from.empty()) load_bert(own.from, pretrained.bert);
   if (own.pretrain > 0) {
     data::Loader masked(MaskedBatches(batches(glosses, tokenizer, longest, {.batch_size = size}), tokenizer),
-                        {.shuffle = true});
+                        {.shuffle = true, .share = run.loader_options().share});
     const double steps = own.pretrain * static_cast<double>(masked.batches());
     const Phase phase{.name = "pretrain", .steps = std::max<Step>(1, static_cast<Step>(steps)), .lr = own.pretrain_lr};
     const auto optimizer = run.optimizer(pretrained, masked.batches(), phase);
@@ -163,7 +163,7 @@ void train(Run& run, const BertOptions& own) {
   }
   const auto logits = [&](const Tensor& tokens) { return model(tokens, inputs(tokens)); };
   data::Loader texts(batches(glosses, tokenizer, longest, {.batch_size = size, .word_dropout = own.word_dropout}),
-                     {.shuffle = true});
+                     {.shuffle = true, .share = run.loader_options().share});
   const auto optimizer = run.optimizer(model, texts.batches());
   const CrossEntropyOptions smoothed{.label_smoothing = static_cast<float>(own.smoothing)};
   run.train(

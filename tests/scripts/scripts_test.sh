@@ -123,6 +123,18 @@ expect "a sweep is forwarded" "7 temper-mlp: <sweep> <--try> <lr=1, 2>" "$code $
 call "$run" sweep resnet9
 expect "a sweep of an unknown model" "run.sh: there is no model 'resnet9'; there are: cnn mlp" "$err"
 
+# Several processes.
+fake mpirun <<'END'
+printf 'mpirun'
+printf ' <%s>' "$@"
+END
+call "$run" mlp --lr 1 --processes 4 --epochs 2
+expect "several processes" "0 mpirun <-np> <4> <--bind-to> <none> * <--oversubscribe> <--allow-run-as-root> */temper-mlp> <--lr> <1> <--epochs> <2>" "$code $out"
+call "$run" --processes 2
+expect "as many processes as cores" "0 mpirun <-np> <2> <--bind-to> <none> <--mca> <odls_base_sigkill_timeout> <5> <--allow-run-as-root> */temper-cnn>*" "$code $out"
+call "$run" --processes many
+expect "a number of processes" "2 run.sh: --processes takes a number" "$code $err"
+
 # Of two commands at once, the second waits for the first.
 flock "$project/build/release.lock" sleep 3 &
 until ! flock --nonblock "$project/build/release.lock" true; do sleep 0.05; done  # the first has it

@@ -52,6 +52,9 @@ TEST_CASE("includes of higher layers are detected") {
   CHECK(broken_rules("framework/train/a.cpp", "#include <temper/temper.hpp>\n") == 1);
   CHECK(broken_rules("framework/temper.hpp", "#include <temper/models/cnn.hpp>\n") == 1);
   CHECK(broken_rules("framework/temper.hpp", "#include <temper/run/run.hpp>\n") == 1);
+  CHECK(broken_rules("framework/temper.hpp", "#include <temper/distributed/group.hpp>\n") == 1);
+  CHECK(broken_rules("framework/train/a.cpp", "#include <temper/distributed/group.hpp>\n") == 1);
+  CHECK(broken_rules("framework/distributed/a.cpp", "#include <temper/run/run.hpp>\n") == 1);
   CHECK(broken_rules("framework/run/a.cpp", "#include <temper/models/cnn.hpp>\n") == 1);
   CHECK(broken_rules("optim/a.cpp", "#include \"framework/nn/module.hpp\"\n") == 1);
   CHECK(broken_rules("optim/kernels/a.cpp", "#include <temper/tensor/tensor.hpp>\n") == 1);
@@ -71,6 +74,7 @@ TEST_CASE("includes of lower layers are allowed") {
   CHECK(broken_rules("optim/kernels/a.cpp", "#include \"framework/kernels/isa.hpp\"\n") == 0);
   CHECK(broken_rules("framework/io/a.cpp", "#include <temper/nn/module.hpp>\n#include <nlohmann/json.hpp>\n") == 0);
   CHECK(broken_rules("framework/run/a.hpp", "#include <temper/temper.hpp>\n") == 0);
+  CHECK(broken_rules("framework/run/a.hpp", "#include <temper/distributed/group.hpp>\n") == 0);
   CHECK(broken_rules("models/cnn/train.cpp", "#include <temper/temper.hpp>\n#include \"models/cnn/cnn.hpp\"\n") == 0);
   CHECK(broken_rules("framework/core/a.cpp",
                      "// #include <temper/nn/module.hpp>\n/*\n#include <temper/nn/module.hpp>\n*/\n") == 0);

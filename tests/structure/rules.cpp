@@ -16,7 +16,7 @@ struct Folder {
 };
 
 // A folder may only include folders of a lower rank. Folders of the same rank must not include each other.
-constexpr std::array<Folder, 12> folders = {{{"core", 0},
+constexpr std::array<Folder, 13> folders = {{{"core", 0},
                                              {"kernels", 1},
                                              {"optim/kernels", 2},
                                              {"tensor", 2},
@@ -26,8 +26,9 @@ constexpr std::array<Folder, 12> folders = {{{"core", 0},
                                              {"data", 4},
                                              {"io", 5},
                                              {"train", 6},
-                                             {"run", 8},
-                                             {"models", 9}}};
+                                             {"distributed", 8},
+                                             {"run", 9},
+                                             {"models", 10}}};
 constexpr int umbrella_rank = 7;
 
 int rank_of(std::string_view folder) {
