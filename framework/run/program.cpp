@@ -40,8 +40,8 @@ std::chrono::seconds limit() {
   return std::chrono::seconds(seconds);
 }
 
-/// The processes of a machine share its cores, unless somebody said how many each has: the option, OMP_NUM_THREADS, or the
-/// launcher, which may have bound them to some.
+/// The processes of a machine share its cores, unless somebody said how many each has: the option, OMP_NUM_THREADS, or
+/// the launcher, which may have bound them to some.
 void choose_threads(int wanted, const distributed::Group& world) {
   if (wanted > 0) return set_threads(wanted);
   if (world.size() == 1 || std::getenv("OMP_NUM_THREADS") != nullptr) return;
@@ -73,9 +73,11 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     return 1;
   };
   try {
-    temper::detail::check_trace_file();
     world.emplace(distributed::GroupOptions{.limit = limit()});
-    if (world->rank() > 0 && std::freopen("/dev/null", "w", stdout) == nullptr) return fails("/dev/null: cannot be opened");
+    if (world->rank() > 0 && std::freopen("/dev/null", "w", stdout) == nullptr)
+      return fails("/dev/null: cannot be opened");
+    if (world->rank() > 0) ::unsetenv("TEMPER_TRACE");  // one process writes the file
+    temper::detail::check_trace_file();
     if (argc > 1 && std::string_view(argv[1]) == "sweep") {
       if (world->size() > 1) fail<ValueError>("sweep runs in one process, this is one of {}", world->size());
       return run_sweep(program, {argv + 2, argv + argc}, own, how != nullptr ? how : shell_quoted(argv[0]), called);

@@ -83,7 +83,7 @@ else()
     endforeach()
     run(ninja -C ${WORK}/build ${objects})
     foreach(library framework/libtemper_engine.a optim/libtemper_optim.a framework/libtemper_framework.a
-      framework/libtemper_run.a models/libtemper_models.a)
+      framework/libtemper_distributed.a framework/libtemper_run.a models/libtemper_models.a)
       file(COPY_FILE ${BUILD}/${library} ${WORK}/build/temper/${library})
     endforeach()
     foreach(program mine check)
