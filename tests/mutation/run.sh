@@ -23,10 +23,12 @@ run() {
   OMP_NUM_THREADS=1 timeout 600 "$root/build/test/tests/test_$1" --abort-after=1 --no-colors >"$log" 2>&1
 }
 
-# Prints the first test case in the log, and its subcase.
+# Prints the first test case in the log that failed, and its subcase.
 failed_case() {
-  awk '/^TEST CASE:/ { sub(/^TEST CASE: */, ""); name = $0; next }
-       name != "" { if (/^  [^ ]/) name = name ", " substr($0, 3); print name; exit }' "$log"
+  awk '/^TEST CASE:/ { sub(/^TEST CASE: */, ""); name = $0; in_header = 1; next }
+       in_header && /^  [^ ]/ { name = name ", " substr($0, 3) }
+       { in_header = in_header && $0 != "" }
+       / ERROR: / { print name; exit }' "$log"
 }
 
 for program in "${programs[@]}"; do

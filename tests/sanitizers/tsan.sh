@@ -20,8 +20,8 @@ export TSAN_OPTIONS="ignore_noninstrumented_modules=1 halt_on_error=0 exitcode=6
 
 failed=0
 for program in "${programs[@]}"; do
-  # Excluded: ThreadSanitizer does not support fork() in a process with threads, and tests of memory would measure its own.
-  if "$root/build/tsan/tests/test_$program" --no-intro --test-case-exclude="*fork*,*child*,*memory*" "$@"; then
+  # Excluded: ThreadSanitizer does not support fork() in a process with threads, and tests of memory and allocations would measure its own.
+  if "$root/build/tsan/tests/test_$program" --no-intro --test-case-exclude="*fork*,*child*,*memory*,*allocat*" "$@"; then
     say "test_$program: no race"
   else
     say "test_$program: see above"

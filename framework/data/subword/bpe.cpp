@@ -106,22 +106,22 @@ class Bpe final : public Model {
     Merges merges(node.size());
     std::string joined;
     node.each([&](const JsonNode& entry) {
-      std::string_view left, right;
+      std::string left, right;
       if (entry.is_list()) {
         left = entry.item(0).text();
         right = entry.item(1).text();
       } else {
-        const std::string_view text = entry.text();
+        const std::string text = entry.text();
         if (text.starts_with("#version")) return;
         const std::size_t space = text.find(' ');
-        if (space == std::string_view::npos || text.find(' ', space + 1) != std::string_view::npos) {
+        if (space == std::string::npos || text.find(' ', space + 1) != std::string::npos) {
           fail<FileError>("{}: '{}' is no pair", entry.place(), temper::detail::printable(text));
         }
         left = text.substr(0, space);
         right = text.substr(space + 1);
       }
       joined = left;
-      joined += right.substr(std::min(prefix.size(), right.size()));
+      joined.append(right, std::min(prefix.size(), right.size()));
       const auto find = [&](std::string_view token) {
         const Id id = vocabulary.find(token);
         if (id == no_id)

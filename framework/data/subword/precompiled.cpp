@@ -14,7 +14,8 @@ namespace {
 
 std::string from_base64(const JsonNode& node) {
   constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string_view text = node.text();
+  const std::string written = node.text();
+  std::string_view text = written;
   while (text.ends_with('=')) text.remove_suffix(1);
   std::string bytes;
   bytes.reserve(text.size() / 4 * 3 + 2);
