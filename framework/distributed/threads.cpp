@@ -78,26 +78,31 @@ class ThreadTransport : public Transport {
 void run_threads(int processes, const std::function<void(Group&)>& body, const GroupOptions& options) {
   if (processes < 1) fail<ValueError>("run_threads: {} processes, expected at least 1", processes);
   Hub hub(processes);
-  std::exception_ptr first;
+  std::exception_ptr first, lost;  // a LostError is what an exception elsewhere leads to, and may be caught before it
   std::vector<std::jthread> threads;
   for (int rank = 0; rank < processes; ++rank) {
     threads.emplace_back([&, rank] {
       ThreadTransport end(hub, rank);
+      const auto ends = [&](std::exception_ptr& kept) {
+        {
+          const std::lock_guard lock(hub.mutex);
+          if (!kept) kept = std::current_exception();
+        }
+        end.abandon("an exception");
+      };
       try {
         Group group(std::make_unique<ThreadTransport>(hub, rank), options);
         body(group);
         end.abandon("its work is done");
+      } catch (const LostError&) {
+        ends(lost);
       } catch (...) {
-        {
-          const std::lock_guard lock(hub.mutex);
-          if (!first) first = std::current_exception();
-        }
-        end.abandon("an exception");
+        ends(first);
       }
     });
   }
   threads.clear();  // joins them
-  if (first) std::rethrow_exception(first);
+  if (first || lost) std::rethrow_exception(first ? first : lost);
 }
 
 }  // namespace temper::distributed
