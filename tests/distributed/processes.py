@@ -173,15 +173,17 @@ def elsewhere(bench):
 def stopped(bench):
     """Ctrl-C at mpirun: all stop after the same update, and the run goes on."""
     whole, out = bench.folder("stop-whole"), bench.folder("stop")
-    long = ["--steps", "1200", "--checkpoint-every", "5000"]  # so that only stopping saves
-    bench.run(0, "gpt", whole, *long)
+    # No machine ends before the signal, and only stopping saves.
+    long = ["--steps", "1000000", "--checkpoint-every", "1000000"]
     process = bench.start(2, "gpt", out, *long)
     wait_for_step(process, out, 20)
     process.send_signal(signal.SIGINT)
     ended(process)
     step = int(jobs.read_safetensors(out / "checkpoints/last.safetensors")[0]["__metadata__"]["note/step"])
-    check(20 <= step < 1200, f"the last checkpoint is of step {step}")
-    bench.run(4, "gpt", out, *long, "--resume")
+    check(step >= 20, f"the last checkpoint is of step {step}")
+    end = ["--stop-at", str(step + 20)]
+    bench.run(0, "gpt", whole, *long, *end)
+    bench.run(4, "gpt", out, *long, *end, "--resume")
     same(jobs.state(whole), out, f"stopped after step {step}", without=("texts",))
 
 

@@ -274,7 +274,7 @@ def test_interrupt(bench):
     """Ctrl-C finishes the step, saves and prints how to resume; the second one ends the program."""
     out = bench.folder()
     command = bench.command("mlp", out=out)
-    command[command.index("--steps") + 1] = "2000"
+    command[command.index("--steps") + 1] = "1000000"  # no machine ends before the signal
     environment = os.environ | {"TEMPER_COMMAND": "./run.sh mlp"}
     for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         extra = ["--resume"] if out.exists() else []
@@ -289,14 +289,14 @@ def test_interrupt(bench):
         text, _ = process.communicate(timeout=60)
         check(process.returncode == status, f"ended with {process.returncode}: {text}")
         check(f"to go on: ./run.sh mlp --resume --out {out}" in text, text)
-        step = int(re.search(r"stopped after step (\d+)/2000", text)[1])
+        step = int(re.search(r"stopped after step (\d+)/1000000", text)[1])
         check(jobs.metrics(out)[-1]["step"] == step, "metrics end at another step")
         header, _ = jobs.read_safetensors(out / "checkpoints/last.safetensors")
         check(header["__metadata__"]["note/step"] == str(step), "the checkpoint is of another step")
-    # The stopped and resumed run ends like an uninterrupted one.
-    whole = bench.folder()
-    jobs.run(command[: command.index("--out")] + ["--out", str(whole)])
-    jobs.run(command + ["--resume"])
+    # The stopped and resumed run is then like an uninterrupted one.
+    whole, end = bench.folder(), ["--stop-at", str(step + 20)]
+    jobs.run(command[: command.index("--out")] + ["--out", str(whole), *end])
+    jobs.run(command + ["--resume", *end])
     differ = jobs.differences(jobs.state(whole) | {"texts": 0}, jobs.state(out) | {"texts": 0})
     check(not differ, f"stopped twice, {differ} differ")
 
@@ -367,16 +367,16 @@ def test_dumb_terminal(bench):
         command = bench.command("mlp")
         for option in ("--steps", "--log-every", "--eval-every"):  # longer than a bar takes to appear
             command[command.index(option) + 1] = "5000"
-        environment = os.environ | {"TERM": kind}
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment, timeout=300)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=os.environ | {"TERM": kind})
         os.close(theirs)
         said = b""
         try:
-            while part := os.read(ours, 65536):
+            while part := os.read(ours, 65536):  # while it runs: what nobody reads would stop it
                 said += part
         except OSError:  # the end of a terminal
             pass
         os.close(ours)
+        check(process.wait(timeout=300) == 0, f"TERM={kind}: ended with {process.returncode}")
         check((b"\x1b" in said) == expected, f"TERM={kind}: {said[-200:]}")
 
 
@@ -645,7 +645,7 @@ def wait_for_step(out, process, step):
         time.sleep(0.002)
 
 
-def stopped_by(bench, number, *options, preexec=None, steps="5000"):
+def stopped_by(bench, number, *options, preexec=None, steps="1000000"):
     """Sends a signal to a run after its first lines; returns its process, output and folder."""
     out = bench.folder()
     command = bench.command("mlp", *options, out=out)
