@@ -13,7 +13,7 @@ BEGIN {
   print ".ad l"
 }
 
-# "Usage: cnn [OPTIONS]", after the sentence.
+# "Usage: temper-cnn [OPTIONS]", after the sentence.
 /^(Usage|USAGE):/ {
   sub(/^[A-Za-z]+: *[^ ]+ */, "")
   printf ".SH SYNOPSIS\n.B %s\n%s\n", troff(name), troff($0)

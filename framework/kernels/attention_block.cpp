@@ -10,8 +10,6 @@ namespace temper::kernels::attention_detail {
 
 namespace {
 
-constexpr Index dropout_block = 64;  // elements that one block of random numbers is for
-
 template <class T>
 const T* operand_of(const ScoreOperand<T>& operand, Index matrix) {
   if (operand.data == nullptr) return nullptr;
@@ -51,16 +49,6 @@ Block block_of(const Attention& task, const Head& head, Index number) {
   // Rounded down to dropout's blocks, so that a key has the same random number wherever a block begins.
   if (task.left) first = std::min(last, std::max<Index>(0, begin - *task.left) / dropout_block * dropout_block);
   return {begin, end - begin, first, std::max<Index>(0, last - first)};
-}
-
-Span seen_by(const Attention& task, const Block& block, Index row) {
-  const Index at = block.begin + row;
-  Index first = block.first_key, last = block.first_key + block.keys;
-  if (task.causal) last = std::min(last, at + 1);
-  if (task.right) last = std::min(last, at + *task.right + 1);
-  if (task.left) first = std::max(first, at - *task.left);
-  last = std::max(last, block.first_key);
-  return {std::min(first, last) - block.first_key, last - block.first_key};
 }
 
 bool hides(const Attention& task) {
@@ -111,17 +99,5 @@ float block_scores(const Attention& task, const Head& head, const Block& block, 
 }
 template float block_scores(const Attention&, const Head&, const Block&, const float*, const float*, float*);
 template float block_scores(const Attention&, const Head&, const Block&, const BFloat16*, const BFloat16*, float*);
-
-template <class T>
-void drop(const Attention& task, const Head& head, const Block& block, Index row, T* line) {
-  const Dropping& dropping = task.dropping;
-  if (dropping.threshold == 0.0f) return;
-  const Index number =
-      (head.first_row + block.begin + row) * chunk_count(task.keys, dropout_block) + block.first_key / dropout_block;
-  table_of<T>().dropout(dropping.key.data(), dropping.nonce.data(), number, dropping.threshold, dropping.scale, line,
-                        line, seen_by(task, block, row).end);
-}
-template void drop(const Attention&, const Head&, const Block&, Index, float*);
-template void drop(const Attention&, const Head&, const Block&, Index, BFloat16*);
 
 }  // namespace temper::kernels::attention_detail

@@ -6,13 +6,17 @@
 #include <cstring>
 #include <type_traits>
 
+#include <temper/core/parallel.hpp>
+
 #include "framework/kernels/attention.hpp"
 #include "framework/kernels/bfloat16.hpp"
+#include "framework/kernels/isa.hpp"
 #include "framework/kernels/scratch_internal.hpp"
 
 namespace temper::kernels::attention_detail {
 
 inline constexpr Index block_rows = 64;
+inline constexpr Index dropout_block = 64;  // elements that one block of random numbers is for
 
 /// One head of one sequence.
 struct Head {
@@ -36,7 +40,15 @@ struct Span {
   Index begin, end;
   Index size() const { return end - begin; }
 };
-Span seen_by(const Attention& task, const Block& block, Index row);
+inline Span seen_by(const Attention& task, const Block& block, Index row) {
+  const Index at = block.begin + row;
+  Index first = block.first_key, last = block.first_key + block.keys;
+  if (task.causal) last = std::min(last, at + 1);
+  if (task.right) last = std::min(last, at + *task.right + 1);
+  if (task.left) first = std::max(first, at - *task.left);
+  last = std::max(last, block.first_key);
+  return {std::min(first, last) - block.first_key, last - block.first_key};
+}
 /// Whether any key may be hidden from any row.
 bool hides(const Attention& task);
 
@@ -154,7 +166,14 @@ float block_scores(const Attention& task, const Head& head, const Block& block, 
 /// Applies dropout to the keys that row `row` of a block sees. Every row has random numbers of its own, so the backward
 /// drops the same elements.
 template <class T>
-void drop(const Attention& task, const Head& head, const Block& block, Index row, T* line);
+void drop(const Attention& task, const Head& head, const Block& block, Index row, T* line) {
+  const Dropping& dropping = task.dropping;
+  if (dropping.threshold == 0.0f) return;
+  const Index number =
+      (head.first_row + block.begin + row) * chunk_count(task.keys, dropout_block) + block.first_key / dropout_block;
+  table_of<T>().dropout(dropping.key.data(), dropping.nonce.data(), number, dropping.threshold, dropping.scale, line,
+                        line, seen_by(task, block, row).end);
+}
 
 /// Sets the elements of a row of a block to 0 for keys outside `seen`.
 template <class T>

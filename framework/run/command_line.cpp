@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <new>
@@ -227,7 +228,11 @@ class Parser {
     return text;
   }
 
-  std::string help() const { return app_.help(); }
+  /// `called`: what the user typed to start the program
+  std::string help(const std::string& called) {
+    app_.name(called);
+    return app_.help();
+  }
   bool has(const std::string& name) const { return app_.get_option_no_throw(name) != nullptr; }
   bool given(const std::string& name) const {
     const CLI::Option* option = app_.get_option_no_throw(name);
@@ -438,10 +443,12 @@ bool CommandReader::whole_number(const std::string& name) const {
 Command read_command(const Program& program, int argc, char** argv, const std::function<void(OwnOptions&)>& add,
                      bool quiet) {
   const Own own(add);
+  const std::string called = std::filesystem::path(argv[0]).filename().native();
   try {
     return read(program, {argv + 1, argv + argc}, own);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(Parser(program, own).help().c_str(), stdout);
+    const char* how = std::getenv("TEMPER_COMMAND");  // the command line of run.sh
+    std::fputs(Parser(program, own).help(how != nullptr ? how : called).c_str(), stdout);
     return {.options = {}, .config = {}, .status = 0};
   } catch (const CLI::CallForVersion& call) {
     std::fprintf(stdout, "%s\n", call.what());
@@ -450,7 +457,7 @@ Command read_command(const Program& program, int argc, char** argv, const std::f
     throw;                                 // not an error of the command line
   } catch (const std::exception& error) {  // CLI11's, or UsageError
     if (quiet) return {.options = {}, .config = {}, .status = 2};
-    std::fprintf(stderr, "%s: %s\n", std::filesystem::path(argv[0]).filename().c_str(), error.what());
+    std::fprintf(stderr, "%s: %s\n", called.c_str(), error.what());
     return {.options = {}, .config = {}, .status = 2};
   }
 }

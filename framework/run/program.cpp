@@ -80,6 +80,7 @@ int run_program(const Program& program, int argc, char** argv, const std::functi
     temper::detail::check_trace_file();
     if (argc > 1 && std::string_view(argv[1]) == "sweep") {
       if (world->size() > 1) fail<ValueError>("sweep runs in one process, this is one of {}", world->size());
+      ::unsetenv("TEMPER_TRACE");  // else each of its runs would write the one file
       return run_sweep(program, {argv + 2, argv + argc}, own, how != nullptr ? how : shell_quoted(argv[0]), called);
     }
     Program shared = program;

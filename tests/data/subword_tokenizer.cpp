@@ -207,6 +207,20 @@ TEST_CASE("subword: vocab.txt of a BERT") {
   CHECK(dataset.lengths() == Ids{4});
 }
 
+TEST_CASE("subword: WordPiece takes the longest token, BPE the pair that training found first") {
+  const auto pieces = data::SubwordTokenizer::parse(
+      file(R"({"type": "WordPiece", "unk_token": "?", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+              "vocab": {"?": 0, "u": 1, "un": 2, "unto": 3, "##t": 4, "##to": 5, "##told": 6, "##o": 7}})"),
+      "t.json");
+  CHECK(pieces.encode("unto") == Ids{3});
+  CHECK(pieces.encode("untoto") == Ids{3, 5});
+  CHECK(pieces.encode("untold") == Ids{0});  // takes "unto", and does not go back for "un" and "##told"
+  const auto pairs = data::SubwordTokenizer::parse(
+      file(R"({"type": "BPE", "vocab": {"a": 0, "b": 1, "c": 2, "bc": 3, "ab": 4}, "merges": ["b c", "a b"]})"), "t.json");
+  CHECK(pairs.encode("abc") == Ids{0, 3});
+  CHECK(pairs.encode("ababc") == Ids{4, 0, 3});
+}
+
 TEST_CASE("subword: parts that a file asks for and that are not there are named") {
   CHECK(error_in("") == "t.json: not JSON, expected a tokenizer.json");
   CHECK(error_in("{}") == "t.json: file has no \"model\"");

@@ -214,10 +214,11 @@ def write_safetensors(path, header, tensors):
 
 
 def state(folder):
-    """Everything that must be equal for a resumed and an uninterrupted run."""
+    """Everything that must be equal for a resumed and an uninterrupted run. One that is not over has its checkpoint alone."""
     header, tensors = read_safetensors(pathlib.Path(folder) / "checkpoints/last.safetensors")
     texts = {k: v for k, v in header["__metadata__"].items() if k not in ("note/seconds", "temper.crc32")}
-    weights = (pathlib.Path(folder) / "model.safetensors").read_bytes()
+    file = pathlib.Path(folder) / "model.safetensors"
+    weights = file.read_bytes() if file.exists() else None
     return {"weights": weights, "checkpoint": tensors, "texts": texts, "metrics": metrics(folder)}
 
 

@@ -185,10 +185,14 @@ def test_options(bench):
     check(len(set(rates.values())) == len(rates), "two shapes of decay are the same")
 
 
-def test_version(bench):
-    """--version is one line, and says of what."""
-    text = jobs.run([str(bench.programs / "temper-mlp"), "--version"])
+def test_version_and_help(bench):
+    """--version is one line, and says of what. --help shows the program as it was called."""
+    program = bench.programs / "temper-mlp"
+    text = jobs.run([program, "--version"])
     check(re.fullmatch(r"Temper \d+\.\d+\.\d+, \S+, \d+ threads?, oneDNN \d+\.\d+\.\d+ \(.*\)\n", text), text)
+    for called, environment in ((program.name, {}), ("./run.sh mlp", {"TEMPER_COMMAND": "./run.sh mlp"})):
+        text = jobs.run([program, "--help"], env=os.environ | environment)
+        check(f"\nUsage: {called} [OPTIONS]\n" in text, text[:300])
 
 
 def test_accumulation(bench):

@@ -28,9 +28,8 @@ float dot(const T* a, const T* b, Index n) {
 
 template <class T>
 bool all_finite(const T* x, Index n) {
-  Vec sum(0.0f);  // x * 0 is NaN where x is infinite or NaN, else 0
-  for_each_vector(n, [&](Index i, Index count) { sum = sum + load_upto(x + i, count) * Vec(0.0f); });
-  return !xsimd::any(xsimd::isnan(sum));
+  // x * 0 is NaN where x is infinite or NaN, else 0.
+  return blocked_sum(n, [=](Index i, Index count) { return load_upto(x + i, count) * Vec(0.0f); }) == 0.0;
 }
 
 template <class F>
