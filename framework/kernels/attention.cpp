@@ -80,30 +80,33 @@ std::optional<Index> attention(const Attention& task, const AttentionOperand<con
   std::atomic<Index> blind = none;
   // A task is a whole head where its rows are copied to dense memory first, else a block.
   const bool copied = q.layout.row != task.width || k.layout.row != task.width || v.layout.row != task.out;
-  parallel_for(
-      task.sequences * task.heads * blocks, copied ? std::max<Index>(1, blocks) : 1, [&](Index begin, Index end) {
-        const Head head = head_of(task, begin / blocks / task.heads, begin / blocks % task.heads);
-        const DenseRows<T> queries(first_of(task, q, head.sequence, head.head), q.layout.row, head.rows, task.width);
-        const DenseRows<T> keys(first_of(task, k, head.sequence, head.head / group), k.layout.row, head.keys,
-                                task.width);
-        const DenseRows<T> values(first_of(task, v, head.sequence, head.head / group), v.layout.row, head.keys,
-                                  task.out);
-        const DenseResult<T, T> result(first_of(task, y, head.sequence, head.head), y.layout.row, head.rows, task.out);
-        const BlockScores<T> scores(task.keys);
-        for (Index i = begin; i < end; ++i) {
-          const Index number = i % blocks;
-          if (number >= block_count(head)) break;  // this sequence is shorter than the longest one
-          const Block block = block_of(task, head, number);
-          const Index row = attend(task, head, block, queries.data(), keys.data(), values.data(), scores,
-                                   result.data() + block.begin * task.out, stats + 2 * head.first_row);
-          if (row == none) continue;
-          // The smallest index of all threads.
-          Index known = blind.load();
-          while ((known == none || row < known) && !blind.compare_exchange_weak(known, row)) {
-          }
+  const Index grain = copied ? std::max<Index>(1, blocks) : 1;
+  const Index tasks = chunk_count(task.sequences * task.heads * blocks, grain);
+  parallel_for(tasks, heads_each(tasks), [&](Index first_task, Index last_task) {
+    DenseRows<T> queries(task.rows, task.width), keys(task.keys, task.width), values(task.keys, task.out);
+    DenseResult<T, T> result(task.rows, task.out);
+    const BlockScores<T> scores(task.keys);
+    for (Index begin = first_task * grain; begin < last_task * grain; begin += grain) {
+      const Head head = head_of(task, begin / blocks / task.heads, begin / blocks % task.heads);
+      const T* const q_rows = queries.read(first_of(task, q, head.sequence, head.head), q.layout.row, head.rows);
+      const T* const k_rows = keys.read(first_of(task, k, head.sequence, head.head / group), k.layout.row, head.keys);
+      const T* const v_rows = values.read(first_of(task, v, head.sequence, head.head / group), v.layout.row, head.keys);
+      T* const y_rows = result.begin(first_of(task, y, head.sequence, head.head), y.layout.row, head.rows);
+      for (Index i = begin; i < begin + grain; ++i) {
+        const Index number = i % blocks;
+        if (number >= block_count(head)) break;  // this sequence is shorter than the longest one
+        const Block block = block_of(task, head, number);
+        const Index row = attend(task, head, block, q_rows, k_rows, v_rows, scores, y_rows + block.begin * task.out,
+                                 stats + 2 * head.first_row);
+        if (row == none) continue;
+        // The smallest index of all threads.
+        Index known = blind.load();
+        while ((known == none || row < known) && !blind.compare_exchange_weak(known, row)) {
         }
-        result.write();
-      });
+      }
+      result.write();
+    }
+  });
   if (blind == none) return {};
   return blind;
 }

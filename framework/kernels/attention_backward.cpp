@@ -103,36 +103,43 @@ void attention_backward(const Attention& task, const AttentionOperand<const T>& 
                         const float* stats, const AttentionGradients<T>& gradients) {
   const Index group = task.heads / task.kv_heads;
   // A task is a head of k and v: all heads and blocks that share it add to the same dk and dv, in a fixed order.
-  parallel_for(task.sequences * task.kv_heads, 1, [&](Index number, Index) {
-    const Index sequence = number / task.kv_heads, kv_head = number % task.kv_heads;
-    const Head first = head_of(task, sequence, kv_head * group);
-    const auto rows_of = [&](const AttentionOperand<const T>& x, Index head, Index rows, Index width) {
-      return DenseRows<T>(first_of(task, x, sequence, head), x.layout.row, rows, width);
-    };
-    const auto target = [&](const AttentionOperand<T>& d, Index head) -> T* {
-      return d.data != nullptr ? first_of(task, d, sequence, head) : nullptr;
-    };
-    const DenseRows<T> keys = rows_of(k, kv_head, first.keys, task.width);
-    const DenseRows<T> values = rows_of(v, kv_head, first.keys, task.out);
-    const DenseResult<float, T> dk(target(gradients.k, kv_head), gradients.k.layout.row, first.keys, task.width);
-    const DenseResult<float, T> dv(target(gradients.v, kv_head), gradients.v.layout.row, first.keys, task.out);
-    dk.clear();
-    dv.clear();
+  const Index tasks = task.sequences * task.kv_heads;
+  parallel_for(tasks, heads_each(tasks), [&](Index first_task, Index last_task) {
+    DenseRows<T> queries(task.rows, task.width), keys(task.keys, task.width), values(task.keys, task.out);
+    DenseRows<T> outputs(task.rows, task.out), doutputs(task.rows, task.out);
+    DenseResult<T, T> dq(task.rows, task.width);
+    DenseResult<float, T> dk(task.keys, task.width), dv(task.keys, task.out);
     const BlockScores<T> probabilities(task.keys), dscores(task.keys);
-    for (Index h = kv_head * group; h < (kv_head + 1) * group; ++h) {
-      const Head head = head_of(task, sequence, h);
-      const DenseRows<T> queries = rows_of(q, h, head.rows, task.width), outputs = rows_of(y, h, head.rows, task.out);
-      const DenseRows<T> doutputs = rows_of({dy, y.layout}, h, head.rows, task.out);
-      const DenseResult<T, T> dq(target(gradients.q, h), gradients.q.layout.row, head.rows, task.width);
-      float* const dbias = gradients.bias != nullptr ? gradients.bias + head.first_row * head.keys : nullptr;
-      attend_backward(task, head,
-                      {queries.data(), keys.data(), values.data(), outputs.data(), doutputs.data(),
-                       stats + 2 * head.first_row, dq.data(), dk.data(), dv.data(), dbias},
-                      probabilities, dscores);
-      dq.write();
+    for (Index number = first_task; number < last_task; ++number) {
+      const Index sequence = number / task.kv_heads, kv_head = number % task.kv_heads;
+      const Head first = head_of(task, sequence, kv_head * group);
+      const auto read = [&](DenseRows<T>& rows, const AttentionOperand<const T>& x, Index head, Index count) {
+        return rows.read(first_of(task, x, sequence, head), x.layout.row, count);
+      };
+      const auto begin = [&](auto& result, const AttentionOperand<T>& d, Index head, Index count) {
+        return result.begin(d.data != nullptr ? first_of(task, d, sequence, head) : nullptr, d.layout.row, count);
+      };
+      HeadGradient<T> x{};
+      x.k = read(keys, k, kv_head, first.keys);
+      x.v = read(values, v, kv_head, first.keys);
+      x.dk = begin(dk, gradients.k, kv_head, first.keys);
+      x.dv = begin(dv, gradients.v, kv_head, first.keys);
+      dk.clear();
+      dv.clear();
+      for (Index h = kv_head * group; h < (kv_head + 1) * group; ++h) {
+        const Head head = head_of(task, sequence, h);
+        x.q = read(queries, q, h, head.rows);
+        x.y = read(outputs, y, h, head.rows);
+        x.dy = read(doutputs, {dy, y.layout}, h, head.rows);
+        x.stats = stats + 2 * head.first_row;
+        x.dq = begin(dq, gradients.q, h, head.rows);
+        x.dbias = gradients.bias != nullptr ? gradients.bias + head.first_row * head.keys : nullptr;
+        attend_backward(task, head, x, probabilities, dscores);
+        dq.write();
+      }
+      dk.write();
+      dv.write();
     }
-    dk.write();
-    dv.write();
   });
 }
 template void attention_backward(const Attention&, const AttentionOperand<const float>&,

@@ -57,7 +57,7 @@ bool hides(const Attention& task) {
 
 template <class Sum, class T>
 void DenseResult<Sum, T>::write() const {
-  if (first_ == nullptr || buffer_.data() == nullptr) return;
+  if (data_ == nullptr || data_ != buffer_.data()) return;
   for (Index row = 0; row < rows_; ++row) {
     if (stride_ != width_) prefetch(first_, row, rows_, stride_, width_);
     if constexpr (std::is_same_v<Sum, T>) {

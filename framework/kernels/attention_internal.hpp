@@ -85,54 +85,60 @@ void prefetch(const T* rows, Index row, Index count, Index stride, Index width) 
   for (Index i = 0; i < width; i += line) __builtin_prefetch(rows + (row + ahead) * stride + i);
 }
 
-/// One head of an operand in dense rows, as the products read it: in place if it is dense, else a copy.
+/// The heads that a thread works on, of `count`: its memory is then requested once, not for each head.
+inline Index heads_each(Index count) { return std::max<Index>(1, chunk_count(count, threads())); }
+
+/// Heads of an operand in dense rows, one after the other, as the products read them.
 template <class T>
 class DenseRows {
  public:
-  DenseRows() = default;
-  DenseRows(const T* first, Index stride, Index rows, Index width) : data_(first) {
-    if (stride == width) return;
-    copy_ = Scratch<T>(rows * width);
+  /// Room for heads of up to `rows`.
+  DenseRows(Index rows, Index width) : rows_(rows), width_(width) {}
+  /// The head itself if it is dense, else a copy, which the next call overwrites.
+  const T* read(const T* first, Index stride, Index rows) {
+    if (stride == width_) return first;
+    if (copy_.data() == nullptr) copy_ = Scratch<T>(rows_ * width_);
     for (Index row = 0; row < rows; ++row) {
-      prefetch(first, row, rows, stride, width);
-      std::memcpy(copy_.row(row, width), first + row * stride, static_cast<std::size_t>(width) * sizeof(T));
+      prefetch(first, row, rows, stride, width_);
+      std::memcpy(copy_.row(row, width_), first + row * stride, static_cast<std::size_t>(width_) * sizeof(T));
     }
-    data_ = copy_.data();
+    return copy_.data();
   }
-  const T* data() const { return data_; }
 
  private:
-  const T* data_ = nullptr;
+  Index rows_, width_;
   Scratch<T> copy_;
 };
 
-/// Memory in which one head of a result is computed in dense rows of type Sum: in place if the result is dense and of
-/// that type, else a buffer, which write() copies and rounds to its place.
+/// Memory in which heads of a result are computed, one after the other, in dense rows of type Sum: in place if the
+/// result is dense and of that type, else a buffer, which write() copies and rounds to its place.
 template <class Sum, class T>
 class DenseResult {
  public:
-  DenseResult(T* first, Index stride, Index rows, Index width)
-      : first_(first), stride_(stride), rows_(rows), width_(width) {
-    if (first_ == nullptr) return;
+  /// Room for heads of up to `rows`.
+  DenseResult(Index rows, Index width) : capacity_(rows), width_(width) {}
+  /// Where the head that begins at `first` is computed; null where that is null, for a result that is not wanted.
+  Sum* begin(T* first, Index stride, Index rows) {
+    first_ = first;
+    stride_ = stride;
+    rows_ = rows;
+    data_ = nullptr;
+    if (first == nullptr) return nullptr;
     if constexpr (std::is_same_v<Sum, T>) {
-      if (stride == width) {
-        data_ = first;
-        return;
-      }
+      if (stride == width_) return data_ = first;
     }
-    buffer_ = Scratch<Sum>(rows * width);
-    data_ = buffer_.data();
+    if (buffer_.data() == nullptr) buffer_ = Scratch<Sum>(capacity_ * width_);
+    return data_ = buffer_.data();
   }
-  /// Null where the result is not wanted.
-  Sum* data() const { return data_; }
   void clear() const {
     if (data_ != nullptr) std::fill_n(data_, rows_ * width_, Sum{});
   }
   void write() const;
 
  private:
-  T* first_;
-  Index stride_, rows_, width_;
+  Index capacity_, width_;
+  T* first_ = nullptr;
+  Index stride_ = 0, rows_ = 0;
   Sum* data_ = nullptr;
   Scratch<Sum> buffer_;
 };
