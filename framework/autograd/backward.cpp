@@ -300,6 +300,14 @@ std::int32_t Gradients::slot_of(int input) const {
 
 bool Gradients::wants(int input) const { return recorder_.wanted(slot_of(input)); }
 
+Shape Gradients::shape(int input) const {
+  if (!wants(input)) {
+    fail<TapeError>("{}: backward asked for the shape of input {}, whose gradient nobody wants", recorder_.node_name(),
+                    input);
+  }
+  return recorder_.shape(slot_of(input));
+}
+
 void Gradients::give(int input, Tensor gradient) {
   if (wants(input)) recorder_.give(slot_of(input), std::move(gradient));
 }

@@ -62,6 +62,7 @@ class Recorder {
   std::vector<Tensor> gradients(const Tensor& y, const std::vector<Tensor>& x);
   /// What a backward function asks for and gives. While gradients() walks, that goes by its own marks and sums.
   bool wanted(std::int32_t slot) const { return recorded_walk_ == nullptr ? wants(slot) : wanted_by_walk(slot); }
+  const Shape& shape(std::int32_t slot) const { return slots_[index(slot)].shape; }
 
   // recompute.cpp
   /// From here on note_input() notes. Gives what to note the random numbers in that the block takes.

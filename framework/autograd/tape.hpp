@@ -6,6 +6,8 @@
 #include <initializer_list>
 #include <memory>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <temper/autograd/operation.hpp>
@@ -47,6 +49,9 @@ class Gradients {
  public:
   /// Whether the gradient of this input is needed at all.
   bool wants(int input) const;
+
+  /// The shape of an input whose gradient is wanted.
+  Shape shape(int input) const;
 
   /// Hands over the gradient of an input, of the input's shape and dtype or in f32.
   void give(int input, Tensor gradient);
@@ -210,8 +215,8 @@ struct Differentiable : Backward {};
 /// records it: the operation then has a second derivative. It may run more than once, gives what it computes (into() is
 /// for kernels), and must not write to dy.
 template <class Backward>
-Differentiable<Backward> differentiable(Backward backward) {
-  return {std::move(backward)};
+Differentiable<std::decay_t<Backward>> differentiable(Backward&& backward) {
+  return {std::forward<Backward>(backward)};
 }
 
 namespace detail {
@@ -236,22 +241,24 @@ inline constexpr bool is_differentiable<Differentiable<Backward>> = true;
 /// differentiable() may run for Tape::gradient(y, x) before, recorded. Throws: TapeError for an input that was changed
 /// in place since it was recorded.
 template <std::invocable<const Tensor&, Gradients&> Backward>
-Tensor record(const Operation& operation, Tensor y, std::span<const Tensor> inputs, Backward backward) {
-  static_assert(alignof(Backward) <= 16);
+Tensor record(const Operation& operation, Tensor y, std::span<const Tensor> inputs, Backward&& backward) {
+  using Function = std::decay_t<Backward>;
+  static_assert(alignof(Function) <= 16);
   if (detail::tracing()) detail::trace_recorded(operation.name, y, inputs);
   if (detail::listening()) detail::tell(operation, y, inputs);
-  if (void* space = detail::begin_record(operation.name, inputs, sizeof(Backward))) {
+  if (void* space = detail::begin_record(operation.name, inputs, sizeof(Function))) {
     detail::end_record(
         y,
-        {new (space) Backward(std::move(backward)),
-         [](void* object, const Tensor& dy, Gradients& gradients) { (*static_cast<Backward*>(object))(dy, gradients); },
-         [](void* object) { static_cast<Backward*>(object)->~Backward(); }, detail::is_differentiable<Backward>});
+        {new (space) Function(std::forward<Backward>(backward)),
+         [](void* object, const Tensor& dy, Gradients& gradients) { (*static_cast<Function*>(object))(dy, gradients); },
+         [](void* object) { static_cast<Function*>(object)->~Function(); }, detail::is_differentiable<Function>});
   }
   return y;
 }
 template <std::invocable<const Tensor&, Gradients&> Backward>
-Tensor record(const Operation& operation, Tensor y, std::initializer_list<Tensor> inputs, Backward backward) {
-  return record(operation, std::move(y), std::span<const Tensor>(inputs.begin(), inputs.size()), std::move(backward));
+Tensor record(const Operation& operation, Tensor y, std::initializer_list<Tensor> inputs, Backward&& backward) {
+  return record(operation, std::move(y), std::span<const Tensor>(inputs.begin(), inputs.size()),
+                std::forward<Backward>(backward));
 }
 /// The same for an operation through which no gradient flows: y is a constant to the tape, and not to an export.
 inline Tensor record(const Operation& operation, Tensor y, std::initializer_list<Tensor> inputs) {

@@ -63,16 +63,16 @@ Shape checked_alike(const char* name, const Tensor& a, const Tensor& b) {
 
 Tensor extreme(const char* name, Binary op, BinaryBackward backward, const Tensor& a, const Tensor& b) {
   const Tensor y = compute(op, a, b, checked(name, a, b));
-  return record(
-      name, y, {a, b}, differentiable([backward, a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
-        const auto give = [&](int input, const Tensor& x, const Tensor& other) {
-          if (!gradients.wants(input)) return;
-          const auto slope = [&](const Tensor& d) { return derivative(backward, x, other, d); };
-          give_reduced(gradients, input, x.shape(), recording() ? mul(dy, slope(ones(dy.shape()))) : slope(dy));
-        };
-        give(0, a, b);
-        give(1, b, a);
-      }));
+  return record(name, y, {a, b},
+                differentiable([backward, a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
+                  const auto give = [&](int input, const Tensor& x, const Tensor& other) {
+                    if (!gradients.wants(input)) return;
+                    const auto slope = [&](const Tensor& d) { return derivative(backward, x, other, d); };
+                    give_reduced(gradients, input, recording() ? mul(dy, slope(ones(dy.shape()))) : slope(dy));
+                  };
+                  give(0, a, b);
+                  give(1, b, a);
+                }));
 }
 
 }  // namespace
@@ -108,20 +108,18 @@ Tensor detail::under(const Tensor& x, double number) {
 Tensor add(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("add", Integer::add, a, b);
   const Tensor y = compute(Binary::add, a, b, checked_alike("add", a, b));
-  return record("add", y, {a, b},
-                differentiable([a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
-                  if (gradients.wants(1)) give_reduced(gradients, 1, b, dy);
+  return record("add", y, {a, b}, differentiable([](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, dy);
+                  if (gradients.wants(1)) give_reduced(gradients, 1, dy);
                 }));
 }
 
 Tensor sub(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("sub", Integer::sub, a, b);
   const Tensor y = compute(Binary::sub, a, b, checked_alike("sub", a, b));
-  return record("sub", y, {a, b},
-                differentiable([a = a.shape(), b = b.shape()](const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) give_reduced(gradients, 0, a, dy);
-                  if (gradients.wants(1)) give_reduced(gradients, 1, b, detail::affine("neg", dy, -1.0, nothing));
+  return record("sub", y, {a, b}, differentiable([](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, dy);
+                  if (gradients.wants(1)) give_reduced(gradients, 1, detail::affine("neg", dy, -1.0, nothing));
                 }));
 }
 
@@ -129,24 +127,22 @@ Tensor mul(const Tensor& a, const Tensor& b) {
   if (is_integer(a)) return detail::integer("mul", Integer::mul, a, b);
   const Tensor y = compute(Binary::mul, a, b, checked_alike("mul", a, b));
   return record("mul", y, {a, b},
-                differentiable([sa = a.shape(), sb = b.shape(), a = save(a, {1}), b = save(b, {0})](
-                                   const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) give_reduced(gradients, 0, sa, mul(dy, b));
-                  if (gradients.wants(1)) give_reduced(gradients, 1, sb, mul(dy, a));
+                differentiable([a = save(a, {1}), b = save(b, {0})](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) give_reduced(gradients, 0, mul(dy, b));
+                  if (gradients.wants(1)) give_reduced(gradients, 1, mul(dy, a));
                 }));
 }
 
 Tensor div(const Tensor& a, const Tensor& b) {
   if (is_integer(a) && is_integer(b)) return div(to(a, Dtype::f32), to(b, Dtype::f32));
   const Tensor y = compute(Binary::div, a, b, checked_alike("div", a, b));
-  return record("div", y, {a, b},
-                differentiable([sa = a.shape(), a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) give_reduced(gradients, 0, sa, div(dy, b));
-                  if (!gradients.wants(1)) return;
-                  give_reduced(
-                      gradients, 1, b->shape(),
-                      recording() ? neg(div(mul(dy, div(a, b)), b)) : derivative(BinaryBackward::div_b, a, b, dy));
-                }));
+  return record(
+      "div", y, {a, b}, differentiable([a = save(a, {1}), b = save(b)](const Tensor& dy, Gradients& gradients) {
+        if (gradients.wants(0)) give_reduced(gradients, 0, div(dy, b));
+        if (!gradients.wants(1)) return;
+        give_reduced(gradients, 1,
+                     recording() ? neg(div(mul(dy, div(a, b)), b)) : derivative(BinaryBackward::div_b, a, b, dy));
+      }));
 }
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
@@ -170,18 +166,17 @@ Tensor pow(const Tensor& base, const Tensor& exponent) {
                 differentiable([a = save(base), b = save(exponent)](const Tensor& dy, Gradients& gradients) {
                   if (recording()) {
                     if (gradients.wants(1)) fail<TapeError>("gradient: pow has no second derivative by its exponent");
-                    return give_reduced(gradients, 0, a->shape(),
-                                        mul(dy, mul(b, pow(a, detail::affine("sub", b, 1.0, -1.0)))));
+                    return give_reduced(gradients, 0, mul(dy, mul(b, pow(a, detail::affine("sub", b, 1.0, -1.0)))));
                   }
-                  const auto give = [&](int input, const Tensor& x, auto backward) {
+                  const auto give = [&](int input, auto backward) {
                     if (!gradients.wants(input)) return;
                     Tensor d = empty(dy.shape());
                     backward(a->data<float>(), a->shape(), b->data<float>(), b->shape(), dy.data<float>(),
                              d.mutable_data<float>(), dy.shape());
-                    give_reduced(gradients, input, x.shape(), std::move(d));
+                    give_reduced(gradients, input, std::move(d));
                   };
-                  give(0, a, kernels::power_backward_base);
-                  give(1, b, kernels::power_backward_exponent);
+                  give(0, kernels::power_backward_base);
+                  give(1, kernels::power_backward_exponent);
                 }));
 }
 

@@ -115,7 +115,7 @@ Tensor attend(const char* name, const kernels::Attention& task, const Tensor& q,
                   if (dq.defined()) gradients.give(0, dq);
                   if (dk.defined()) gradients.give(1, dk);
                   if (dv.defined()) gradients.give(2, dv);
-                  if (dbias.defined()) detail::give_reduced(gradients, 3, bias->shape(), dbias);
+                  if (dbias.defined()) detail::give_reduced(gradients, 3, dbias);
                 });
 }
 
@@ -211,7 +211,7 @@ Tensor self_attention(const Tensor& projected, std::int64_t heads, const Attenti
                                                     .bias = dbias.defined() ? dbias.mutable_data<float>() : nullptr});
                   });
                   if (dx.defined()) gradients.give(0, std::move(dx));
-                  if (dbias.defined()) detail::give_reduced(gradients, 1, bias->shape(), dbias);
+                  if (dbias.defined()) detail::give_reduced(gradients, 1, dbias);
                 });
 }
 

@@ -15,7 +15,7 @@ namespace {
 
 template <class Kernel>
 Tensor compute(const char* name, const char* first, const Tensor& a, const char* second, const Tensor& b,
-                Kernel kernel) {
+               Kernel kernel) {
   detail::require(name, first, a);
   detail::require(name, second, b);
   Tensor y = empty(broadcast_shapes(name, a.shape(), b.shape()));
@@ -31,8 +31,8 @@ Tensor atan2(const Tensor& y, const Tensor& x) {
                 differentiable([y = save(y), x = save(x)](const Tensor& dy, Gradients& gradients) {
                   const Tensor squares = square(y) + square(x);
                   const Tensor slope = dy * masked_fill(reciprocal(squares), equal(squares, scalar(0.0f)), 0.0);
-                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, y->shape(), slope * x);
-                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, x->shape(), neg(slope * y));
+                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, slope * x);
+                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, neg(slope * y));
                 }));
 }
 
@@ -40,8 +40,8 @@ Tensor logaddexp(const Tensor& a, const Tensor& b) {
   const Tensor y = compute("logaddexp", "a", a, "b", b, kernels::log_add_exp);
   return record("logaddexp", y, {a, b},
                 differentiable([a = save(a), b = save(b)](const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, a->shape(), dy * sigmoid(a - b));
-                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, b->shape(), dy * sigmoid(b - a));
+                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, dy * sigmoid(a - b));
+                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, dy * sigmoid(b - a));
                 }));
 }
 

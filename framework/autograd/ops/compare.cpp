@@ -66,11 +66,10 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   detail::require("where", "b", b, a.dtype());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   return record({"where", {{"condition", condition}}}, choose(condition, a, b, shape), {a, b},
-                differentiable([condition = save(condition), a = a.shape(), b = b.shape()](const Tensor& dy,
-                                                                                           Gradients& gradients) {
+                differentiable([condition = save(condition)](const Tensor& dy, Gradients& gradients) {
                   const Tensor zero = zeros({}, dy.dtype());
-                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, a, where(condition, dy, zero));
-                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, b, where(condition, zero, dy));
+                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, where(condition, dy, zero));
+                  if (gradients.wants(1)) detail::give_reduced(gradients, 1, where(condition, zero, dy));
                 }));
 }
 

@@ -104,16 +104,15 @@ Tensor quotient(const char* name, Integer op, const Tensor& a, const Tensor& b) 
 Tensor rest(const char* name, Integer op, Integer whole, const Tensor& a, const Tensor& b) {
   Tensor y = quotient(name, op, a, b);  // first, since it checks a and b
   return record(name, std::move(y), {a, b},
-                [whole, shape = a.shape(), a = save(a, {1}), b = save(b, {1}), b_shape = b.shape()](
-                    const Tensor& dy, Gradients& gradients) {
-                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, shape, dy);
+                [whole, a = save(a, {1}), b = save(b, {1})](const Tensor& dy, Gradients& gradients) {
+                  if (gradients.wants(0)) detail::give_reduced(gradients, 0, dy);
                   if (!gradients.wants(1)) return;
                   Tensor slope = quotient("quotient", whole, a, b);
                   float* const values = slope.mutable_data<float>();
                   kernels::affine(values, -1.0f, 0.0f, values, slope.numel());
                   kernels::binary(kernels::Binary::mul, values, slope.shape(), dy.data<float>(), dy.shape(), values,
                                   slope.shape());
-                  detail::give_reduced(gradients, 1, b_shape, slope);
+                  detail::give_reduced(gradients, 1, slope);
                 });
 }
 

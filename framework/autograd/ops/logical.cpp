@@ -106,8 +106,8 @@ Tensor masked_fill(const Tensor& x, const Tensor& mask, double value) {
     fail<ValueError>("masked_fill: value {} beside i64, expected a whole number up to 2^53", value);
   }
   return record({"masked_fill", {{"mask", mask}, {"value", value}}}, choose(mask, element(x, value), x, shape), {x},
-                [mask = save(mask), x = x.shape()](const Tensor& dy, Gradients& gradients) {
-                  detail::give_reduced(gradients, 0, x, choose(mask, element(dy, 0.0), dy, dy.shape()));
+                [mask = save(mask)](const Tensor& dy, Gradients& gradients) {
+                  detail::give_reduced(gradients, 0, choose(mask, element(dy, 0.0), dy, dy.shape()));
                 });
 }
 

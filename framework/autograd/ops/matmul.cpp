@@ -109,9 +109,8 @@ void gradient_of_b(const kernels::Matmul& y, const T* dy, const T* a, const Grad
   }
 }
 
-/// Both gradients as recorded products; `shared` says that one b stands for the whole batch.
-void give_products(const kernels::Matmul& y, const Tensor& a, const Tensor& b, bool shared, const Tensor& dy,
-                   Gradients& gradients) {
+/// Both gradients as recorded products.
+void give_products(const kernels::Matmul& y, const Tensor& a, const Tensor& b, const Tensor& dy, Gradients& gradients) {
   if (gradients.wants(0)) {
     gradients.give(0, y.transpose_a ? matmul(b, dy, {.transpose_a = y.transpose_b, .transpose_b = true})
                                     : matmul(dy, b, {.transpose_b = !y.transpose_b}));
@@ -119,7 +118,7 @@ void give_products(const kernels::Matmul& y, const Tensor& a, const Tensor& b, b
   if (!gradients.wants(1)) return;
   const Tensor db = y.transpose_b ? matmul(dy, a, {.transpose_a = true, .transpose_b = y.transpose_a})
                                   : matmul(a, dy, {.transpose_a = !y.transpose_a});
-  detail::give_reduced(gradients, 1, shared ? Shape{db.size(-2), db.size(-1)} : db.shape(), db);
+  detail::give_reduced(gradients, 1, db);
 }
 
 /// Whether operands must be copied for the leading axes to broadcast. A b that is a single matrix need not be.
@@ -153,9 +152,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, const MatmulOptions& options) {
   detail::with_type(a.dtype(),
                     [&]<class T>() { kernels::matmul(shape, a.data<T>(), b.data<T>(), nullptr, y.mutable_data<T>()); });
   return record({"matmul", {{"transpose_a", options.transpose_a}, {"transpose_b", options.transpose_b}}}, y, {a, b},
-                differentiable([a = save(a, {1}), b = save(b, {0}), shape, shared = whole.share_b](
-                                   const Tensor& dy, Gradients& gradients) {
-                  if (recording()) return give_products(shape, a, b, shared, dy, gradients);
+                differentiable([a = save(a, {1}), b = save(b, {0}), shape](const Tensor& dy, Gradients& gradients) {
+                  if (recording()) return give_products(shape, a, b, dy, gradients);
                   if (gradients.wants(0)) {
                     const Gradients::Target da = gradients.into(0);
                     detail::with_types(dy.dtype(), da.tensor, [&]<class T, class G>() {

@@ -69,7 +69,9 @@ Tensor summed_to(const Tensor& x, const Shape& shape) {
 
 }  // namespace
 
-void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient) {
+void give_reduced(Gradients& gradients, int input, Tensor gradient) {
+  if (!gradients.wants(input)) return;
+  const Shape shape = gradients.shape(input);
   gradients.give(input, gradient.shape() == shape ? std::move(gradient) : summed_to(gradient, shape));
 }
 

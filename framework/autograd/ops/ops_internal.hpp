@@ -91,8 +91,8 @@ Tensor viewed(const char* name, const Tensor& x, const Shape& shape);
 /// Records y, the elements of x from `first` on along an axis.
 Tensor sliced(const char* name, const Tensor& x, int axis, std::int64_t first, Tensor y);
 
-/// Gives `gradient`, which has the shape of the result, to an input of `shape` that may have been broadcast to it.
-void give_reduced(Gradients& gradients, int input, const Shape& shape, Tensor gradient);
+/// Gives `gradient`, which has the shape of the result, to an input that may have been broadcast to it.
+void give_reduced(Gradients& gradients, int input, Tensor gradient);
 
 /// A tensor for the result of an elementwise backward: dy itself if this is its only handle, which saves a third of the
 /// memory traffic; else a new tensor of its shape and dtype.

@@ -289,9 +289,8 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   Tensor y = empty(shape, x.dtype());
   detail::with_type(x.dtype(),
                     [&]<class T>() { kernels::expand(x.data<T>(), x.shape(), 1.0f, y.mutable_data<T>(), shape); });
-  return record("expand", y, {x}, differentiable([x = x.shape()](const Tensor& dy, Gradients& gradients) {
-                  detail::give_reduced(gradients, 0, x, dy);
-                }));
+  return record("expand", y, {x},
+                differentiable([](const Tensor& dy, Gradients& gradients) { detail::give_reduced(gradients, 0, dy); }));
 }
 
 Tensor pad(const Tensor& x, std::span<const Padding> padding, float value) {
