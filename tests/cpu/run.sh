@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the suite on other CPUs, emulated by QEMU. Takes hours.
+# Runs the suite on other CPUs, emulated by QEMU. Takes an hour or two.
 # Usage: tests/cpu/run.sh [--jobs N] [CPU...]   by default Haswell (AVX2) and Nehalem (SSE4); qemu-x86_64 -cpu help
 set -euo pipefail
 
