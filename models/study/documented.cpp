@@ -74,6 +74,7 @@ Comparison compare(const char* name, const optim::Schedule& schedule,
 std::vector<Comparison> check_documented() {
   using namespace optim;
   std::vector<Comparison> result;
+  // Not rprop: optax's begins with smaller steps than PyTorch's, which ours follows.
   for (const Example& example : std::vector<Example>{
            {"sgd(0.003)", make<SGD>(SGDOptions{.lr = 0.003}), {13.8, 13.7, 13.5, 13.3, 13.2}},
            {"adam(0.003)", make<Adam>(AdamOptions{.lr = 0.003}), {14.0, 13.9, 13.9, 13.9, 13.8}},
@@ -84,7 +85,6 @@ std::vector<Comparison> check_documented() {
            {"adamax(0.003)", make<Adamax>(AdamaxOptions{.lr = 0.003}), {14.0, 13.9, 13.9, 13.9, 13.8}},
            {"radam(0.003)", make<RAdam>(RAdamOptions{.lr = 0.003}), {13.8, 13.7, 13.5, 13.3, 13.2}},
            {"rmsprop(0.003)", make<RMSprop>(RMSpropOptions{.lr = 0.003, .alpha = 0.9}), {13.9, 13.8, 13.7, 13.7, 13.6}},
-           {"rprop(0.003)", make<Rprop>(RpropOptions{.lr = 0.003}), {14.0, 14.0, 13.9, 13.9, 13.8}},
            {"lamb(0.003)", make<LAMB>(LAMBOptions{.lr = 0.003, .weight_decay = 0.0}), {13.9, 13.8, 13.8, 13.7, 13.6}},
            {"adagrad(1)", make<Adagrad>(AdagradOptions{.lr = 1.0, .initial = 0.1}), {5.01, 2.40, 1.25, 0.686, 0.385}},
            {"adadelta(10)", make<Adadelta>(AdadeltaOptions{.lr = 10.0}), {13.6, 13.2, 12.9, 12.5, 12.1}},
