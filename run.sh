@@ -35,6 +35,9 @@ Models: ${models[*]}
 sweep trains with many values of some options and compares them: ./run.sh sweep mlp --try lr=1e-4..1e-2:log --runs 27.
 ./run.sh sweep MODEL --help lists what it takes.
 
+study measures what docs/ say of warm-up and weight decay; with --external what others published, with --ladder which
+optimizer needs the fewest updates and seconds to a fixed loss.
+
 report writes an HTML page about a run, or about several beside each other: ./run.sh report runs/cnn runs/resnet
 
 docs makes the documentation's site in build/docs: guides, and a reference of every public name. --check opens each of its
@@ -123,6 +126,12 @@ while (($#)); do
   esac
   shift
 done
+if [[ $model == study && " ${options[*]} " == *" --ladder "* ]]; then
+  need_packages "${build_packages[@]}" "${bible_packages[@]}" python3
+  arguments=()
+  for option in "${options[@]}"; do [[ $option == --ladder ]] || arguments+=("$option"); done
+  exec python3 "$root/models/study/ladder.py" "${arguments[@]}"
+fi
 [[ " ${models[*]} " == *" $model "* ]] || die "there is no model '$model'; there are: ${models[*]}"
 
 case $model in

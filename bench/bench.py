@@ -80,7 +80,7 @@ def run_family(name, program, runner, options):
         times = sorted(r["real_time"] * UNITS[r["time_unit"]] for r in repeated)
         rows.append({"name": row, "median_ms": statistics.median(times), "low_ms": times[0], "high_ms": times[-1],
                      "rates": {k: statistics.median(r[k] for r in repeated)
-                               for k in ("GFLOP/s", "GB/s") if k in repeated[0]}})
+                               for k in ("GFLOP/s", "GB/s", "bytes") if k in repeated[0]}})
     context = data["context"]
     known = ("temper", "threads", "instruction set", "oneDNN", "BLAS core", "CPU", "compiler")
     return {"machine": {k: context[k] for k in known if k in context}, "load": load, "others": runner.worst,

@@ -57,7 +57,9 @@ Fixture& small() {
   return fixture;
 }
 
+/// `bytes` is what a step reads and writes per element.
 void traffic(State& state, std::int64_t count, int bytes) {
+  state.counters["bytes"] = bytes;
   state.counters["GB/s"] = Counter(static_cast<double>(state.iterations() * count * bytes) * 1e-9, Counter::kIsRate);
 }
 
@@ -144,10 +146,64 @@ void large_lars(State& state) {
 void large_prodigy(State& state) {
   large_other<optim::Prodigy>(state, optim::ProdigyOptions{.nonfinite = NonFinite::unchecked}, 56);
 }
+void large_cautious_decay(State& state) {
+  large_other<AdamW>(state, optim::AdamWOptions{.cautious_decay = true, .nonfinite = NonFinite::unchecked}, 28);
+}
+void large_lion(State& state) {
+  large_other<optim::Lion>(state, optim::LionOptions{.nonfinite = NonFinite::unchecked}, 20);
+}
+void large_cautious_lion(State& state) {
+  large_other<optim::Lion>(state, optim::LionOptions{.cautious = true, .nonfinite = NonFinite::unchecked}, 28);
+}
+void large_schedule_free_sgd(State& state) {
+  large_other<optim::ScheduleFreeSGD>(state, optim::ScheduleFreeSGDOptions{.nonfinite = NonFinite::unchecked}, 20);
+}
+/// Every fifth update reads and writes the slow weights, and the fast ones once more.
+void large_lookahead(State& state) {
+  AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked});
+  adamw.look_ahead({.every = 5});
+  step(state, large(), adamw, 30);
+}
+/// Reads weights and gradients once before.
+void gpt2_adaptive_clip(State& state) {
+  AdamW adamw(gpt2().parameters(), {.nonfinite = NonFinite::unchecked});
+  adamw.clip_adaptively();
+  step(state, gpt2(), adamw, 36);
+}
 /// Muon on GPT-2's parameters, to compare the cost of its matrix products with AdamW.
 void gpt2_muon(State& state) {
   static optim::Muon muon(gpt2().parameters(), {.adamw = [](const Parameter& p) { return p.shape().rank() != 2; }});
   step(state, gpt2(), muon, 32);
+}
+void gpt2_normuon(State& state) {
+  static optim::NorMuon muon(gpt2().parameters(), {.adamw = [](const Parameter& p) { return p.shape().rank() != 2; }});
+  step(state, gpt2(), muon, 32);
+}
+/// SOAP on four blocks of a width of 256, of which it takes the eigenvectors once and QR decompositions each tenth
+/// update; AdamW on the same, to compare.
+Fixture& blocks() {
+  static Fixture fixture([] {
+    Shapes shapes;
+    for (int block = 0; block < 4; ++block) {
+      for (const std::vector<std::int64_t>& shape : Shapes{{768, 256}, {256, 256}, {1024, 256}, {256, 1024}}) {
+        shapes.push_back(shape);
+      }
+    }
+    return shapes;
+  }());
+  return fixture;
+}
+void blocks_soap(State& state) {
+  static optim::SOAP soap(blocks().parameters());
+  step(state, blocks(), soap, 28);
+}
+void blocks_muon(State& state) {
+  static optim::Muon muon(blocks().parameters(), {.adamw = [](const Parameter&) { return false; }});
+  step(state, blocks(), muon, 20);
+}
+void blocks_adamw(State& state) {
+  static AdamW adamw(blocks().parameters());
+  step(state, blocks(), adamw, 32);
 }
 void gpt2_adamw(State& state) {
   static AdamW adamw(gpt2().parameters());
@@ -200,15 +256,25 @@ TEMPER_BENCHMARK(small_adamw);
 TEMPER_BENCHMARK(small_adamw_clipped);
 TEMPER_BENCHMARK(large_nadamw);
 TEMPER_BENCHMARK(large_cautious_adamw);
+TEMPER_BENCHMARK(large_cautious_decay);
+TEMPER_BENCHMARK(large_lion);
+TEMPER_BENCHMARK(large_cautious_lion);
+TEMPER_BENCHMARK(large_lookahead);
 TEMPER_BENCHMARK(large_ademamix);
 TEMPER_BENCHMARK(large_adopt);
 TEMPER_BENCHMARK(large_schedule_free);
+TEMPER_BENCHMARK(large_schedule_free_sgd);
 TEMPER_BENCHMARK(large_adadelta);
 TEMPER_BENCHMARK(large_rprop);
 TEMPER_BENCHMARK(large_lars);
 TEMPER_BENCHMARK(large_prodigy);
 TEMPER_BENCHMARK(gpt2_adamw);
+TEMPER_BENCHMARK(gpt2_adaptive_clip);
 TEMPER_BENCHMARK(gpt2_muon);
+TEMPER_BENCHMARK(gpt2_normuon);
+TEMPER_BENCHMARK(blocks_adamw);
+TEMPER_BENCHMARK(blocks_muon);
+TEMPER_BENCHMARK(blocks_soap);
 TEMPER_BENCHMARK(growth)->ArgNames({"parameters", "tensors"})->Apply([](benchmark::internal::Benchmark* benchmark) {
   for (const std::int64_t tensors : {1, 100, 10'000}) {
     // 10^8 parameters take seconds to set up, and 100 tensors take as long as one there.

@@ -39,20 +39,36 @@ Vector direction(const std::deque<Pair>& pairs, const Vector& gradient) {
 
 namespace {
 
-/// The minimum of the cubic through two points with their slopes, at least a tenth of their distance from both.
-/// Source: Nocedal, Wright (2006), equation 3.59.
-double between(const Trial& a, const Trial& b) {
-  const double low = std::min(a.t, b.t), high = std::max(a.t, b.t), width = high - low;
+/// The minimum of the cubic through two points with their slopes, between `least` and `most`. The middle of these where
+/// it has none, or where a value is not finite. Source: Nocedal, Wright (2006), equation 3.59.
+double minimum(const Trial& a, const Trial& b, double least, double most) {
+  const double middle = 0.5 * (least + most);
   const double d1 = a.slope + b.slope - 3.0 * (a.f - b.f) / (a.t - b.t);
   const double square = d1 * d1 - a.slope * b.slope;
-  double t = 0.5 * (low + high);
-  if (square >= 0.0) {
-    const double d2 = std::copysign(std::sqrt(square), b.t - a.t);
-    const double cubic = b.t - (b.t - a.t) * (b.slope + d2 - d1) / (b.slope - a.slope + 2.0 * d2);
-    if (std::isfinite(cubic)) t = cubic;
-  }
-  return std::clamp(t, low + 0.1 * width, high - 0.1 * width);
+  if (!(square >= 0.0)) return middle;
+  const double d2 = std::copysign(std::sqrt(square), b.t - a.t);
+  const double t = b.t - (b.t - a.t) * (b.slope + d2 - d1) / (b.slope - a.slope + 2.0 * d2);
+  return std::isfinite(t) ? std::clamp(t, least, most) : middle;
 }
+
+/// Points between two others. One nearer to an end than a tenth of the bracket is tried once; the next such is moved
+/// away from the end, as else a bracket may shrink from one side alone. Source: Schmidt, "minFunc" (2005); PyTorch does
+/// so too.
+class Between {
+ public:
+  double operator()(const Trial& low, const Trial& high) {
+    const double left = std::min(low.t, high.t), right = std::max(low.t, high.t), margin = 0.1 * (right - left);
+    const double t = minimum(low, high, left, right);
+    const bool near = std::min(right - t, t - left) < margin;
+    const bool moved = near && (was_near_ || t >= right || t <= left);
+    was_near_ = near && !moved;
+    if (!moved) return t;
+    return right - t < t - left ? right - margin : left + margin;
+  }
+
+ private:
+  bool was_near_ = false;
+};
 
 }  // namespace
 
@@ -63,17 +79,17 @@ Trial search(const Trial& start, double first, const std::function<Trial(double)
   int used = 1;
   // Bracketing: larger steps until a minimum lies between two points.
   while (!too_high(now) && (used == 1 || now.f < before.f) && !flat(now) && now.slope < 0.0 && used < most) {
-    const double next = std::min(10.0 * now.t, std::max(1.1 * now.t, now.t + 4.0 * (now.t - before.t)));
+    const double next = minimum(before, now, now.t + 0.01 * (now.t - before.t), 10.0 * now.t);
     before = std::exchange(now, at(next));
     ++used;
   }
   if (!too_high(now) && flat(now)) return now;
+  Between between;
   // Zoom: `low` is the lowest point so far, and the minimum lies between it and `high`.
   Trial low = too_high(now) || now.f >= before.f ? before : now;
   Trial high = too_high(now) || now.f >= before.f ? now : before;
   while (used < most && std::abs(high.t - low.t) * std::abs(start.slope) > 1e-16 * std::max(1.0, std::abs(start.f))) {
-    const double middle = std::isfinite(high.f) ? between(low, high) : 0.5 * (low.t + high.t);
-    Trial x = at(middle);
+    Trial x = at(between(low, high));
     ++used;
     if (too_high(x) || x.f >= low.f) {
       high = std::move(x);

@@ -50,6 +50,14 @@ std::unique_ptr<optim::Optimizer> make_nadamw(const optim::Groups& groups, const
   return std::make_unique<optim::AdamW>(groups, own);
 }
 
+template <class Optimizer, class Options>
+std::unique_ptr<optim::Optimizer> make_cautious(const optim::Groups& groups, const TrainOptions& options,
+                                                const optim::Schedule& lr) {
+  auto own = with_common<Options>(options, lr);
+  own.cautious = true;
+  return std::make_unique<Optimizer>(groups, own);
+}
+
 /// Warms up alpha and beta3 over the whole run, if the schedule has an end.
 std::unique_ptr<optim::Optimizer> make_ademamix(const optim::Groups& groups, const TrainOptions& options,
                                                 const optim::Schedule& lr) {
@@ -93,6 +101,8 @@ constexpr Entry entries[] = {
     entry<optim::Muon, optim::MuonOptions>("muon", "1e-3", 0.95),
     entry<optim::NorMuon, optim::NorMuonOptions>("normuon", "1e-3", 0.95),
     {"nadamw", "1e-3", 0, "weight_decay", false, true, make_nadamw},
+    {"cautious_adamw", "1e-3", 0, "weight_decay", false, true, make_cautious<optim::AdamW, optim::AdamWOptions>},
+    {"cautious_lion", "1e-4", 0, "weight_decay", false, true, make_cautious<optim::Lion, optim::LionOptions>},
     {"ademamix", "1e-3", 0, "weight_decay", false, true, make_ademamix},
     {"schedule_free", "2.5e-3", 0, "weight_decay", false, true, make_schedule_free},
     entry<optim::SOAP, optim::SOAPOptions>("soap", "3e-3"),

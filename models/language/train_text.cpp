@@ -60,6 +60,16 @@ double total_loss(const LanguageModel& model, Loader& loader) {
   return total;
 }
 
+/// The first `count` code points of a text; all for 0.
+std::string beginning(const std::string& text, std::int64_t count) {
+  if (count < 0) throw ValueError("--held-out: " + std::to_string(count) + ", expected 0 or more");
+  if (count == 0) return text;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if ((text[i] & 0xC0) != 0x80 && count-- == 0) return text.substr(0, i);
+  }
+  return text;
+}
+
 /// The number of code points: of UTF-8 bytes that are not continuation bytes.
 double characters(const std::string& text) {
   return static_cast<double>(std::ranges::count_if(text, [](char c) { return (c & 0xC0) != 0x80; }));
@@ -70,6 +80,7 @@ double characters(const std::string& text) {
 void TextOptions::add_to(OwnOptions& own) {
   own.choice("--tokenizer", tokenizer, {"char", "sentencepiece"}, "what a token is");
   own.add("--pieces", pieces, "vocabulary size of sentencepiece");
+  own.add("--held-out", held_out, "characters of the held-out text to evaluate on; 0: all");
   own.add("--sample", prompt, "prompt that the trained model continues");
   own.add("--sample-length", length, "tokens to generate");
   own.add("--temperature", sample.temperature, "divides the logits; 0 takes the most likely token");
@@ -93,8 +104,9 @@ Program text_program(std::string name, std::string description) {
 
 void train_text(Run& run, TextOptions options,
                 const std::function<std::unique_ptr<LanguageModel>(std::int64_t)>& make) {
-  const data::SplitText text = read(run.options().data);
+  data::SplitText text = read(run.options().data);
   const auto tokenizer = make_tokenizer(run, options, text);
+  text.test = beginning(text.test, options.held_out);
   // Before training, so that a prompt that cannot be encoded is reported at once.
   std::vector<std::int64_t> ids = encode_prompt(options, *tokenizer, text);
   const std::unique_ptr<LanguageModel> made = make(tokenizer->vocab_size());

@@ -14,6 +14,7 @@ namespace temper::models {
 struct TextOptions {
   std::string tokenizer = "char";              ///< or "sentencepiece"
   std::int64_t pieces = 2000;                  ///< vocabulary size of sentencepiece
+  std::int64_t held_out = 0;                   ///< characters of the held-out text to evaluate on; 0: all
   std::string prompt = "And it came to pass";  ///< that the trained model continues
   std::int64_t length = 600;                   ///< tokens to generate
   SampleOptions sample = {.temperature = 0.7, .top_p = 0.9};

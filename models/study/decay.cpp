@@ -57,6 +57,12 @@ std::vector<DecayComparison> study_decay(const Bench& bench, double decay, Step 
   };
   compare(sgd(), decay, sgdw(), decay);
   compare(sgd(), decay, compensated_sgd(), decay);
+  // A rate that is a power of two rounds nothing, so the two orders of the same products and sums are one.
+  Recipe exact = sgd(), exact_decoupled = sgdw();
+  exact.lr = exact_decoupled.lr = 0.0625;
+  exact.name = exact_sgd;
+  exact_decoupled.name += ", lr 1/16";
+  compare(exact, decay, exact_decoupled, decay);
   compare(momentum_sgd(), decay, momentum_sgdw(), decay);
   // With momentum 0.9 an input contributes 1 / (1 - 0.9) times its value in the long run: ten times.
   compare(momentum_sgd(), decay, momentum_sgdw(), 10 * decay);

@@ -7,6 +7,9 @@
 
 namespace temper::study {
 
+/// The name of vanilla SGD at a rate that is a power of two: products with it round nothing.
+inline constexpr const char* exact_sgd = "SGD, lr 1/16";
+
 /// Compares two runs that differ only in their weight decay.
 struct DecayComparison {
   std::string first_recipe;
@@ -16,6 +19,7 @@ struct DecayComparison {
   double difference;          ///< norm of the difference of the trained parameters
   double effect;              ///< norm of the difference of the first run from a run without decay
 
+  bool vanilla() const { return first_recipe == "SGD" || first_recipe == exact_sgd; }
   /// The difference relative to the effect of decay; 0 when nothing differs.
   double share() const { return difference == 0.0 ? 0.0 : difference / effect; }
 };

@@ -106,11 +106,14 @@ void print_decay(const std::vector<DecayComparison>& comparisons) {
     const auto agrees = [&](const DecayComparison& pair) { return !applies(pair) || is_true(pair); };
     return std::all_of(comparisons.begin(), comparisons.end(), agrees) ? "holds" : "does not hold";
   };
-  const auto vanilla = [](const DecayComparison& pair) { return pair.first_recipe == "SGD" && pair.decay > 0; };
-  const auto other = [](const DecayComparison& pair) { return pair.first_recipe != "SGD" && pair.decay > 0; };
+  const auto vanilla = [](const DecayComparison& pair) { return pair.vanilla() && pair.decay > 0; };
+  const auto exact = [](const DecayComparison& pair) { return pair.first_recipe == exact_sgd && pair.decay > 0; };
+  const auto other = [](const DecayComparison& pair) { return !pair.vanilla() && pair.decay > 0; };
   const auto none = [](const DecayComparison& pair) { return pair.decay == 0; };
   print("claim: L2 equals decoupled decay for vanilla SGD, but for rounding: {}",
         holds(vanilla, [](const DecayComparison& pair) { return pair.share() < 1e-4; }));
+  print("claim: to the last bit where the rate is a power of two: {}",
+        holds(exact, [](const DecayComparison& pair) { return pair.same_bits; }));
   print("claim: and for nothing else: {}",
         holds(other, [](const DecayComparison& pair) { return pair.share() > 1e-2; }));
   print("claim: without decay there is no difference: {}\n",
@@ -145,7 +148,7 @@ std::string csv(const std::vector<WarmupRun>& runs) {
   std::string text = "optimizer,lr,warmup,seed,largest_loss,early_loss,accuracy\n";
   for (const WarmupRun& run : runs) {
     text += formatted("{},{},{:d},{},{},{},{}\n", run.optimizer, run.lr, run.warmup, run.seed, run.largest_loss,
-                   run.early_loss, run.accuracy);
+                      run.early_loss, run.accuracy);
   }
   return text;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,14 +49,38 @@ Recipe compensated_sgd();
 Recipe sgdw();
 Recipe momentum_sgd();
 Recipe momentum_sgdw();
+Recipe rmsprop();
 Recipe adam();
 Recipe adamw();
+Recipe radam();
+Recipe lion();
+
+// With the paper's decay, which follows the schedule's shape but not the rate: `decay` is the share that the first
+// update takes off a weight.
+
+/// With momentum 0 or 0.9.
+Recipe independent_sgdw(double momentum);
+Recipe independent_adamw();
 
 /// The results of one training run.
 struct Outcome {
   std::vector<double> losses;  ///< of each update's batch, before the update
   std::vector<Parameter> parameters;
   double accuracy = 0.0;  ///< on the test images
+};
+
+/// A moment of a run, after an update.
+struct Moment {
+  Step updates;  ///< so far
+  const nn::Sequential& model;
+  const optim::Optimizer& optimizer;
+};
+
+/// What a run may do besides training.
+struct Extras {
+  std::vector<std::vector<std::int64_t>>
+      first_batches{};                        ///< the images of the first batches, before the shuffled ones
+  std::function<void(const Moment&)> look{};  ///< called before the first update, and after each one
 };
 
 /// Trains networks on the same data.
@@ -70,7 +95,11 @@ class Bench {
   Step total() const { return scale_.epochs * epoch(); }
 
   /// Trains a new network for `updates` updates. Initial weights and the order of images depend on the seed only.
-  Outcome train(const Recipe& recipe, const optim::Schedule& lr, double decay, Step updates, std::uint64_t seed) const;
+  Outcome train(const Recipe& recipe, const optim::Schedule& lr, double decay, Step updates, std::uint64_t seed,
+                const Extras& extras = {}) const;
+
+  const Images& training_images() const { return train_; }
+  const Images& test_images() const { return test_; }
 
  private:
   Scale scale_;

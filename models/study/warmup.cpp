@@ -29,8 +29,8 @@ WarmupRun run(const Bench& bench, const Recipe& recipe, double lr, Step warm, bo
 void check_warmup(const Bench& bench, Step warm) {
   if (warm >= 1 && warm <= bench.total() / 2) return;
   throw ValueError(
-      formatted("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}", warm,
-             bench.total(), bench.total() / 2));
+      formatted("--warmup: {} of {} updates; the study compares as many after warm-up as it takes, expected 1 to {}",
+                warm, bench.total(), bench.total() / 2));
 }
 
 std::vector<WarmupRun> study_warmup(const Bench& bench, const std::vector<Recipe>& recipes, Step warm,

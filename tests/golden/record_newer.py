@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records optim_newer.json: optimizers and schedules that PyTorch 1.13 lacks, from current packages, in float64.
+"""Records optim_newer.json: optimizers and schedules of current packages, in float64.
 
     python3 -m venv venv && venv/bin/pip install torch numpy schedulefree prodigyopt pytorch-optimizer timm
     venv/bin/python tests/golden/record_newer.py            # writes optim_newer.json beside this file
@@ -94,13 +94,13 @@ def inputs():
     return draw(random), [draw(random) for _ in range(STEPS)]
 
 
-def timm_nadamw():
+def timm(module):
     """Imports a single module of timm, as the whole package needs torchvision."""
     origin = pathlib.Path(importlib.util.find_spec("timm").origin).parent / "optim"
     package = types.ModuleType("timm_optim")
     package.__path__ = [str(origin)]
     sys.modules["timm_optim"] = package
-    return importlib.import_module("timm_optim.nadamw").NAdamW
+    return importlib.import_module(f"timm_optim.{module}")
 
 
 def trajectory(make, before=lambda parameters: None):
@@ -214,7 +214,8 @@ def prodigy(**options):
 
 def soap():
     """Records the first four rows of the first matrix: only of a square matrix are the bases unique, as one gradient does not
-    determine the rest of the longer side."""
+    determine the rest of the longer side. The package rounds what it decomposes to f32, which is left out here."""
+    sys.modules["pytorch_optimizer.optimizer.soap"].torch = InDouble()
     p0, gradients = inputs()
     p = torch.nn.Parameter(torch.tensor(p0[0][:4]))
     optimizer = pytorch_optimizer.SOAP([p], lr=0.02, betas=(0.95, 0.9), shampoo_beta=0.8, weight_decay=0.01,
@@ -254,6 +255,58 @@ def normuon(lr, momentum, row_beta, weight_decay):
     return lambda parameters: Formula(parameters, update)
 
 
+class InDouble:
+    """The module torch, but for narrower numbers, which are double."""
+
+    def __getattr__(self, name):
+        return getattr(torch, "float64" if name in ("float32", "bfloat16") else name)
+
+
+def muon(**options):
+    """PyTorch's orthogonalizes in bf16, which is left out here. Without the vector, which it does not take."""
+    sys.modules["torch.optim._muon"].torch = InDouble()
+    p0, gradients = inputs()
+    parameters = [torch.nn.Parameter(torch.tensor(p)) for p in p0[:2]]
+    optimizer = torch.optim.Muon(parameters, **options)
+    result = []
+    for step in range(STEPS):
+        for p, g in zip(parameters, gradients[step]):
+            p.grad = torch.tensor(g)
+        optimizer.step()
+        if step + 1 in RECORDED:
+            result.append([p.detach().ravel().tolist() for p in parameters])
+    return result
+
+
+def rosenbrock(x):
+    return (100 * (x[1:] - x[:-1]**2)**2 + (1 - x[:-1])**2).sum()
+
+
+def regression(x):
+    """Logistic, with a penalty: rows of the first matrices of five gradients, labels in turn."""
+    rows = torch.tensor(np.concatenate([g[0] for g in inputs()[1][:5]]))
+    labels = torch.tensor([(-1.0)**i for i in range(len(rows))], dtype=torch.float64)
+    return torch.nn.functional.softplus(-labels * (rows @ x)).mean() + 0.05 * (x * x).sum()
+
+
+def lbfgs(f, start, steps):
+    """The weights after each line search."""
+    p = torch.nn.Parameter(torch.tensor(start, dtype=torch.float64))
+    optimizer = torch.optim.LBFGS([p], max_iter=1, max_eval=100, history_size=10, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        loss = f(p)
+        loss.backward()
+        return loss
+
+    result = []
+    for _ in range(steps):
+        optimizer.step(closure)
+        result.append(p.detach().tolist())
+    return result
+
+
 def lookahead(parameters):
     base = torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
     return pytorch_optimizer.Lookahead(base, k=3, alpha=0.6, pullback_momentum="none")
@@ -265,7 +318,25 @@ def clip_adaptively(parameters):
 
 
 OPTIMIZERS = {
-    "nadamw": lambda: trajectory(lambda p: timm_nadamw()(p, lr=0.02, weight_decay=0.1)),
+    "sgd": lambda: trajectory(lambda p: torch.optim.SGD(p, lr=0.05)),
+    "sgd_momentum": lambda: trajectory(lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, dampening=0.5,
+                                                                 weight_decay=0.01)),
+    "sgd_nesterov": lambda: trajectory(lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True)),
+    "sgdw": lambda: trajectory(lambda p: pytorch_optimizer.SGDW(p, lr=0.05, momentum=0.9, weight_decay=0.1,
+                                                                weight_decouple=True, foreach=False)),
+    "adam": lambda: trajectory(lambda p: torch.optim.Adam(p, lr=0.02, weight_decay=0.01)),
+    "adam_amsgrad": lambda: trajectory(lambda p: torch.optim.Adam(p, lr=0.02, betas=(0.8, 0.9), amsgrad=True)),
+    "adamw": lambda: trajectory(lambda p: torch.optim.AdamW(p, lr=0.02, weight_decay=0.1)),
+    "nadam": lambda: trajectory(lambda p: torch.optim.NAdam(p, lr=0.02)),
+    "radam": lambda: trajectory(lambda p: torch.optim.RAdam(p, lr=0.02)),
+    "adamax": lambda: trajectory(lambda p: torch.optim.Adamax(p, lr=0.02)),
+    "rmsprop": lambda: trajectory(lambda p: torch.optim.RMSprop(p, lr=0.01)),
+    "rmsprop_centered": lambda: trajectory(lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.9, centered=True)),
+    "adagrad": lambda: trajectory(lambda p: torch.optim.Adagrad(p, lr=0.1, weight_decay=0.01)),
+    "lion": lambda: trajectory(lambda p: pytorch_optimizer.Lion(p, lr=0.01, weight_decay=0.1, weight_decouple=True,
+                                                                foreach=False)),
+    "lamb": lambda: trajectory(lambda p: timm("lamb").Lamb(p, lr=0.02, weight_decay=0.1, max_grad_norm=None, foreach=False)),
+    "nadamw": lambda: trajectory(lambda p: timm("nadamw").NAdamW(p, lr=0.02, weight_decay=0.1)),
     "cautious_adamw": lambda: trajectory(cautious_adamw(0.02, 0.9, 0.999, 0.1, masks_steps=True)),
     "cautious_decay": lambda: trajectory(cautious_adamw(0.02, 0.9, 0.999, 0.5, masks_decay=True)),
     "cautious_lion": lambda: trajectory(cautious_lion(0.01, 0.9, 0.99, 0.1)),
@@ -295,6 +366,10 @@ OPTIMIZERS = {
     "prodigy_growth": lambda: prodigy(lr=1.0, d0=1e-3, d_coef=16.0, growth_rate=1.5, use_bias_correction=True,
                                       safeguard_warmup=True),
     "soap": soap,
+    "muon": lambda: muon(lr=0.02, momentum=0.9, weight_decay=0.1, adjust_lr_fn="original"),
+    "muon_adamw": lambda: muon(lr=0.02, momentum=0.95, weight_decay=0.1, nesterov=False, adjust_lr_fn="match_rms_adamw"),
+    "lbfgs_rosenbrock": lambda: lbfgs(rosenbrock, [-1.25, 1.0, -0.5, 0.75, 1.5, -1.0], 20),
+    "lbfgs_regression": lambda: lbfgs(regression, [0.5, -1.0, 2.0, 1.5], 8),
     "normuon": lambda: trajectory(normuon(0.02, 0.9, 0.95, 0.1)),
     "lookahead": lambda: trajectory(lookahead),
     "adaptive_clip": lambda: trajectory(lambda p: torch.optim.SGD(p, lr=0.1), before=clip_adaptively),

@@ -1,4 +1,4 @@
-// Optimizers that PyTorch 1.13 lacks, compared with trajectories that tests/golden/record_newer.py recorded in float64.
+// Optimizers compared with trajectories that tests/golden/record_newer.py recorded in float64 from current packages.
 
 #include <doctest/doctest.h>
 
@@ -103,6 +103,21 @@ std::map<std::string, Make> configurations() {
     };
   };
   return {
+      {"sgd", make<SGD>(SGDOptions{.lr = 0.05})},
+      {"sgd_momentum", make<SGD>(SGDOptions{.lr = 0.05, .momentum = 0.9, .dampening = 0.5, .l2 = 0.01})},
+      {"sgd_nesterov", make<SGD>(SGDOptions{.lr = 0.05, .momentum = 0.9, .nesterov = true})},
+      {"sgdw", make<SGDW>(SGDWOptions{.lr = 0.05, .momentum = 0.9, .weight_decay = 0.1})},
+      {"adam", make<Adam>(AdamOptions{.lr = 0.02, .l2 = 0.01})},
+      {"adam_amsgrad", make<Adam>(AdamOptions{.lr = 0.02, .beta1 = 0.8, .beta2 = 0.9, .amsgrad = true})},
+      {"adamw", make<AdamW>(AdamWOptions{.lr = 0.02, .weight_decay = 0.1})},
+      {"nadam", make<NAdam>(NAdamOptions{.lr = 0.02})},
+      {"radam", make<RAdam>(RAdamOptions{.lr = 0.02})},
+      {"adamax", make<Adamax>(AdamaxOptions{.lr = 0.02})},
+      {"rmsprop", make<RMSprop>(RMSpropOptions{.lr = 0.01})},
+      {"rmsprop_centered", make<RMSprop>(RMSpropOptions{.lr = 0.01, .momentum = 0.9, .centered = true})},
+      {"adagrad", make<Adagrad>(AdagradOptions{.lr = 0.1, .l2 = 0.01})},
+      {"lion", make<Lion>(LionOptions{.lr = 0.01, .weight_decay = 0.1})},
+      {"lamb", make<LAMB>(LAMBOptions{.lr = 0.02, .weight_decay = 0.1})},
       {"nadamw", make<AdamW>(AdamWOptions{.lr = 0.02, .weight_decay = 0.1, .nesterov = true})},
       {"cautious_adamw", make<AdamW>(AdamWOptions{.lr = 0.02, .weight_decay = 0.1, .cautious = true})},
       {"cautious_decay", make<AdamW>(AdamWOptions{.lr = 0.02, .weight_decay = 0.5, .cautious_decay = true})},
@@ -134,7 +149,7 @@ std::map<std::string, Make> configurations() {
 
 }  // namespace
 
-TEST_CASE("the newer optimizers follow the recorded trajectories, resumed or not") {
+TEST_CASE("the optimizers follow the recorded trajectories, resumed or not") {
   for (const auto& configuration : configurations()) {
     const std::string& name = configuration.first;
     const Make& make = configuration.second;
