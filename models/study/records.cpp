@@ -1,7 +1,10 @@
 #include "models/study/records.hpp"
 
-#include <cstdlib>
+#include <charconv>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
+#include <system_error>
 
 #include <temper/core/errors.hpp>
 #include <temper/train/print.hpp>
@@ -15,18 +18,24 @@ Records::Records(std::string file, bool anew, double minutes) : file_(std::move(
     if (!std::ofstream(file_, std::ios::trunc)) throw FileError(file_ + ": cannot be written");
     return;
   }
-  std::ifstream in(file_);
+  std::ostringstream text;
+  text << std::ifstream(file_, std::ios::binary).rdbuf();
+  // A program that was killed while it wrote left a line without its end, which the next line must not run into.
+  const std::string whole = text.str(), lines = whole.substr(0, whole.rfind('\n') + 1);
+  if (lines.size() < whole.size()) std::filesystem::resize_file(file_, lines.size());
+  std::istringstream in(lines);
   for (std::string line; std::getline(in, line);) {
-    if (in.eof()) break;  // a line without its end, which was being written when the program was killed
     const std::size_t colon = line.find(';');
-    if (colon == std::string::npos) throw ValueError(formatted("{}: '{}' is no record", file_, line));
+    const auto fail = [&] { throw ValueError(formatted("{}: '{}' is no record", file_, line)); };
+    if (colon == std::string::npos) fail();
     Figures figures;
-    const char* at = line.c_str() + colon;
-    while (*at == ';') {
-      char* end = nullptr;
-      figures.push_back(std::strtod(at + 1, &end));
-      if (end == at + 1) throw ValueError(formatted("{}: '{}' is no record", file_, line));
-      at = end;
+    const char *at = line.data() + colon, *const end = line.data() + line.size();
+    while (at != end) {
+      double figure = 0.0;
+      const auto [next, error] = std::from_chars(at + 1, end, figure);
+      if (*at != ';' || error != std::errc()) fail();
+      figures.push_back(figure);
+      at = next;
     }
     kept_[line.substr(0, colon)] = figures;
   }
@@ -41,7 +50,6 @@ std::optional<Records::Figures> Records::get(const std::string& key, const std::
   Figures figures = make();
   std::string line = key;
   for (const double figure : figures) line += formatted(";{}", figure);
-  // A line that a killed program left without its end must not run into this one; such a line is read as none.
   std::ofstream out(file_, std::ios::app);
   if (!(out << line << '\n').flush()) throw FileError(file_ + ": cannot be written");
   kept_[key] = figures;

@@ -78,6 +78,11 @@ TEST_CASE("study: runs that are in the records are not made again") {
   CHECK(late.get("c", make).has_value());
   CHECK_FALSE(late.get("e", make).has_value());
   CHECK(late.missing() == 1);
+  for (const char* wrong : {"no record\n", "a;1.5x\n", "a;\n"}) {
+    CAPTURE(wrong);
+    std::ofstream(file) << wrong;
+    CHECK_THROWS_WITH_AS(Records(file, false, 1.0), doctest::Contains("' is no record"), ValueError);
+  }
   std::ofstream(file) << "no record\n";
   CHECK_THROWS_WITH_AS(Records(file, false, 1.0), doctest::Contains("'no record' is no record"), ValueError);
 }
