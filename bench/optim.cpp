@@ -156,13 +156,13 @@ void large_cautious_lion(State& state) {
   large_other<optim::Lion>(state, optim::LionOptions{.cautious = true, .nonfinite = NonFinite::unchecked}, 28);
 }
 void large_schedule_free_sgd(State& state) {
-  large_other<optim::ScheduleFreeSGD>(state, optim::ScheduleFreeSGDOptions{.nonfinite = NonFinite::unchecked}, 20);
+  large_other<optim::ScheduleFreeSGD>(state, optim::ScheduleFreeSGDOptions{.lr = 0.1, .nonfinite = NonFinite::unchecked}, 20);
 }
 /// Every fifth update reads and writes the slow weights, and the fast ones once more.
 void large_lookahead(State& state) {
   AdamW adamw(large().parameters(), {.nonfinite = NonFinite::unchecked});
   adamw.look_ahead({.every = 5});
-  step(state, large(), adamw, 30);
+  step(state, large(), adamw, 31);
 }
 /// Reads weights and gradients once before.
 void gpt2_adaptive_clip(State& state) {
