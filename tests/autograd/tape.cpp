@@ -297,6 +297,19 @@ TEST_CASE("misuse of a tape is an exception that changes no gradient") {
                             [](const Tensor&, Gradients& gradients) { gradients.give(1, scalar(1)); });
     CHECK_THROWS_WITH_AS(tape.backward(y), "broken: backward spoke of input 1, the operation recorded 1", TapeError);
   }
+  SUBCASE("an operation that asks for the shape of an input: of one that is wanted it gets it") {
+    Tape tape;
+    const Parameter vector(zeros({3}), Role::weight);
+    Shape seen;
+    const Tensor y =
+        record("broken", scalar(1), {vector.value(), zeros({2})}, [&seen](const Tensor&, Gradients& gradients) {
+          seen = gradients.shape(0);
+          gradients.shape(1);
+        });
+    CHECK_THROWS_WITH_AS(tape.backward(y),
+                         "broken: backward asked for the shape of input 1, whose gradient nobody wants", TapeError);
+    CHECK(seen == Shape{3});
+  }
 }
 
 TEST_CASE("changing a tensor is an error only if backward still needs it") {
