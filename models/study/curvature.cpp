@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <temper/train/print.hpp>
 
@@ -51,36 +52,49 @@ double norm(const Vector& x) {
   return std::sqrt(sum);
 }
 
-/// The largest eigenvalue of the Hessian by power iteration; products with it are differences of gradients.
+}  // namespace
+
 double sharpness(const nn::Sequential& model, const Tensor& images, const Tensor& labels, int iterations) {
   const std::vector<Parameter> parameters = model.parameters();
   const Vector at = weights(parameters);
   const double step = 1e-3 * std::max(1.0, norm(at)) / std::sqrt(static_cast<double>(at.size()));
-  // From the gradient, which lies mostly along the steepest directions.
-  Vector way = gradient(model, images, labels);
-  double eigenvalue = 0.0;
-  for (int i = 0; i < iterations; ++i) {
-    const double length = norm(way);
-    if (!(length > 0.0) || !std::isfinite(length)) break;
-    for (double& value : way) value /= length;
+  // Products with the Hessian are differences of gradients, because max pooling has no second derivative.
+  const auto product = [&](const Vector& way) {
     const auto beside = [&](double sign) {
       Vector x = at;
       for (std::size_t k = 0; k < x.size(); ++k) x[k] += sign * step * way[k];
       set(parameters, x);
       return gradient(model, images, labels);
     };
-    const Vector ahead = beside(1.0), behind = beside(-1.0);
-    eigenvalue = 0.0;
-    Vector image(way.size());
-    for (std::size_t k = 0; k < way.size(); ++k) {
-      image[k] = (ahead[k] - behind[k]) / (2.0 * step);
-      eigenvalue += image[k] * way[k];
+    Vector ahead = beside(1.0);
+    const Vector behind = beside(-1.0);
+    for (std::size_t k = 0; k < ahead.size(); ++k) ahead[k] = (ahead[k] - behind[k]) / (2.0 * step);
+    return ahead;
+  };
+  struct Found {
+    double eigenvalue, magnitude;  // way' H way, and the length of H way
+  };
+  // The eigenvalue of the Hessian H whose sum with `shift` is largest in magnitude.
+  const auto iterate = [&](double shift) {
+    // From the gradient, which lies mostly along the steepest directions.
+    Vector way = gradient(model, images, labels);
+    Found found{0.0, 0.0};
+    for (int i = 0; i < iterations; ++i) {
+      const double length = norm(way);
+      if (!(length > 0.0) || !std::isfinite(length)) break;
+      for (double& value : way) value /= length;
+      const Vector image = product(way);
+      found = {std::inner_product(image.begin(), image.end(), way.begin(), 0.0), norm(image)};
+      for (std::size_t k = 0; k < way.size(); ++k) way[k] = image[k] + shift * way[k];
     }
-    way = std::move(image);
-  }
-  set(parameters, at);
-  return eigenvalue;
+    set(parameters, at);
+    return found;
+  };
+  // With the largest magnitude added none is negative, so that the largest eigenvalue comes first.
+  return iterate(iterate(0.0).magnitude).eigenvalue;
 }
+
+namespace {
 
 /// How far Adam's bias-corrected second moments are from the means of squared gradients over many batches at the same
 /// weights: sum of differences, as a share of the sum. NaN for optimizers without them.
@@ -127,8 +141,7 @@ void study_curvature(const Part& part) {
   const auto [images, labels] = bench.training_images().batch(numbers.values<std::int64_t>());
   print(
       "Sharpness: the largest eigenvalue of the Hessian of {} images. Moments: how far Adam's second moments are from "
-      "the "
-      "squares of {} batches. Rate x sharpness: steps of gradient descent overshoot beyond 2.",
+      "the squares of {} batches. Rate x sharpness: steps of gradient descent overshoot beyond 2.",
       numbers.numel(), batches);
   for (const Recipe& recipe : {sgd(), momentum_sgd(), adamw()}) {
     for (const double lr : {recipe.lr, recipe.high}) {

@@ -74,7 +74,7 @@ Comparison compare(const char* name, const optim::Schedule& schedule,
 std::vector<Comparison> check_documented() {
   using namespace optim;
   std::vector<Comparison> result;
-  // Not rprop: optax's begins with smaller steps than PyTorch's, which ours follows.
+  // Not rprop: optax's differs from PyTorch's, which ours follows. docs/optimizers.md has both.
   for (const Example& example : std::vector<Example>{
            {"sgd(0.003)", make<SGD>(SGDOptions{.lr = 0.003}), {13.8, 13.7, 13.5, 13.3, 13.2}},
            {"adam(0.003)", make<Adam>(AdamOptions{.lr = 0.003}), {14.0, 13.9, 13.9, 13.9, 13.8}},

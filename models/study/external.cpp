@@ -5,7 +5,9 @@
 #include <functional>
 #include <memory>
 #include <numbers>
+#include <optional>
 #include <random>
+#include <utility>
 
 #include <temper/temper.hpp>
 

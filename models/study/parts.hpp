@@ -26,6 +26,8 @@ void study_decay_grid(const Part& part);
 void study_primacy(const Part& part);
 /// The error of Adam's second moments and the largest eigenvalue of the Hessian, during warm-up and without it.
 void study_curvature(const Part& part);
+/// The largest eigenvalue of the Hessian of a loss over images, by power iteration. Leaves the weights as they are.
+double sharpness(const nn::Sequential& model, const Tensor& images, const Tensor& labels, int iterations);
 /// Warm-up with linear decay, as BERT has it, beside other shapes at the same number of updates.
 void study_shapes(const Part& part);
 

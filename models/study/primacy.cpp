@@ -101,15 +101,13 @@ void study_primacy(const Part& part) {
   const Step total = bench.total(), warm = std::max<Step>(batches, total / 10), every = std::max<Step>(1, total / 100);
   print(
       "The first {} of {} updates from shuffled images, from one class, or from the images nearest to one; warm-up "
-      "over {} "
-      "updates or none.",
+      "over {} updates or none.",
       batches, total, warm);
   print(
       "Step 1, step {}: distance from the initial weights. Share: of the test images, that get the commonest answer "
-      "then. "
-      "Reached: updates until the test accuracy is 90% of the shuffled run's last one.",
+      "then. Reached: updates until the test accuracy is 90% of the shuffled run's last one.",
       batches);
-  print("{:<10} {:>7} {:>8} {:>9} {:>9} {:>9} {:>8} {:>16} {:>9} {:>14}", "optimizer", "lr", "warm-up", "first",
+  print("{:<17} {:>7} {:>8} {:>9} {:>9} {:>9} {:>8} {:>16} {:>9} {:>14}", "optimizer", "lr", "warm-up", "first",
         "step 1", formatted("step {}", batches), "share", "reached", "epochs", "accuracy");
   std::vector<Recipe> recipes = {sgd(), momentum_sgd(), adam(), adamw()};
   if (part.quick) recipes = {sgd(), adamw()};
@@ -170,11 +168,13 @@ void study_primacy(const Part& part) {
           for (std::size_t k = 0; k < columns[reached].size() && k < shuffled_reached.size(); ++k) {
             extra.push_back((columns[reached][k] - shuffled_reached[k]) / static_cast<double>(bench.epoch()));
           }
-          print(
-              "{:<10.10} {:>7.3g} {:>8} {:>9} {:>9.3f} {:>9.3f} {:>8.2f} {:>7.1f} ± {:>6.1f} {:>+9.3f} {:.4f} ± {:.4f}",
-              recipe.name, lr, with ? warm : 0, kind, mean(columns[first_update]), mean(columns[after_batches]),
-              mean(columns[share]), mean(columns[reached]), standard_deviation(columns[reached]),
-              extra.empty() ? 0.0 : mean(extra), mean(columns[end]), standard_deviation(columns[end]));
+          const double updates = mean(columns[reached]);  // NaN when some run did not reach it
+          print("{:<17} {:>7.3g} {:>8} {:>9} {:>9.3f} {:>9.3f} {:>8.2f} {:>16} {:>9} {:.4f} ± {:.4f}", recipe.name, lr,
+                with ? warm : 0, kind, mean(columns[first_update]), mean(columns[after_batches]), mean(columns[share]),
+                std::isnan(updates) ? "not by all"
+                                    : formatted("{:.1f} ± {:.1f}", updates, standard_deviation(columns[reached])),
+                extra.empty() || std::isnan(mean(extra)) ? "-" : formatted("{:+.3f}", mean(extra)), mean(columns[end]),
+                standard_deviation(columns[end]));
         }
       }
     }

@@ -28,11 +28,10 @@ void study_shapes(const Part& part) {
                                      {"linear without warm-up", linear_decay(total)}};
   print(
       "{} updates each, {} of them warm-up; of each shape the best of the rates by mean loss of the last tenth, seeds "
-      "{} to "
-      "{}.",
+      "{} to {}.",
       total, warm, bench.scale().first_seed,
       bench.scale().first_seed + static_cast<std::uint64_t>(bench.scale().seeds) - 1);
-  print("{:<10} {:<26} {:>8} {:>18} {:>19}", "optimizer", "shape", "lr", "last losses", "test accuracy");
+  print("{:<17} {:<26} {:>8} {:>18} {:>19}", "optimizer", "shape", "lr", "last losses", "test accuracy");
   for (const Recipe& recipe : {momentum_sgd(), adamw()}) {
     for (const Shape& shape : shapes) {
       double best = std::numeric_limits<double>::infinity();
@@ -59,7 +58,7 @@ void study_shapes(const Part& part) {
           complete = false;
         } else if (mean(losses) < best) {
           best = mean(losses);
-          line = formatted("{:<10.10} {:<26} {:>8.3g} {:>9.4f} ± {:.4f} {:>10.4f} ± {:.4f}", recipe.name, shape.name,
+          line = formatted("{:<17} {:<26} {:>8.3g} {:>9.4f} ± {:.4f} {:>10.4f} ± {:.4f}", recipe.name, shape.name,
                            factor * recipe.lr, mean(losses), standard_deviation(losses), mean(accuracies),
                            standard_deviation(accuracies));
         }

@@ -106,6 +106,21 @@ TEST_CASE("study: every part prints, keeps its runs and draws its pictures") {
   }
 }
 
+TEST_CASE("study: sharpness is the largest eigenvalue, also where a negative one is larger in magnitude") {
+  // Softmax of two logits that are equal: the Hessian by a logit is [[1, -1], [-1, 1]] / 4, that by weight and bias
+  // this times (x, 1) (x, 1)', with the eigenvalue (x^2 + 1) / 2.
+  nn::Sequential one(nn::Flatten(), nn::Linear(1, 2));
+  for (Parameter parameter : one.parameters()) parameter.set_value(zeros(parameter.shape()));
+  const Tensor image = full({1, 1, 1, 1}, 2.0f), label = zeros({1}, Dtype::i64);
+  CHECK(sharpness(one, image, label, 20) == doctest::Approx(2.5).epsilon(1e-3));
+  CHECK(one.parameters()[0].value().values<float>()[0] == 0.0f);
+  // Without biases, and with u x and w u x for logits: at u = w = 0 only u and w mix, with eigenvalues +-(x / 2)
+  // sqrt(2).
+  nn::Sequential two(nn::Flatten(), nn::Linear(1, 1, {.bias = false}), nn::Linear(1, 2, {.bias = false}));
+  for (Parameter parameter : two.parameters()) parameter.set_value(full(parameter.shape(), 1e-3f));
+  CHECK(sharpness(two, image, label, 50) == doctest::Approx(std::sqrt(2.0)).epsilon(2e-2));
+}
+
 TEST_CASE("study: the first batches are those that were given") {
   const Bench bench = tiny();
   std::vector<Step> seen;
