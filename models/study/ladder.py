@@ -76,8 +76,9 @@ class Ladder:
                 "--eval-every", steps, *(word for each in tried for word in ("--try", each))]
             self.call(["sweep", "gpt", *arguments], log)
             found = best_of(log)
-        names = ["--" + each.split("=")[0] for each in tried]
-        return fixed + [word for name in names for word in (name, found[found.index(name) + 1])]
+        names = ["--" + each.split("=")[0] for each in tried]  # the sweep writes --lr=0.01
+        given = [word.split("=", 1) for word in found if word.split("=")[0] in names]
+        return fixed + [word for name, value in given for word in (name, value)]
 
     def run(self, name, options, steps, seed):
         """Validation loss and seconds of a run of so many updates."""
