@@ -5,31 +5,18 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "models/study/documented.hpp"
 #include "models/study/external.hpp"
 #include "models/study/heatmap.hpp"
+#include "tests/data/files.hpp"
 
 using namespace temper;
 using namespace temper::study;
+using temper_test::Folder;
 
 namespace {
-
-/// A folder that is removed in the end.
-struct Folder {
-  Folder() { std::filesystem::create_directories(path); }
-  ~Folder() { std::filesystem::remove_all(path); }
-  std::string path = (std::filesystem::temp_directory_path() / "temper_study_parts").native();
-};
-
-std::string read(const std::string& file) {
-  std::ostringstream text;
-  text << std::ifstream(file).rdbuf();
-  return text.str();
-}
 
 Bench tiny() {
   const models::CnnConfig network{.size = 8, .width1 = 2, .width2 = 4, .hidden = 8, .classes = 10};
@@ -50,7 +37,7 @@ Bench tiny() {
 
 TEST_CASE("study: runs that are in the records are not made again") {
   const Folder folder;
-  const std::string file = folder.path + "/records.csv";
+  const std::string file = (folder / "records.csv").native();
   int made = 0;
   const auto make = [&made] {
     ++made;
@@ -92,17 +79,17 @@ TEST_CASE("study: every part prints, keeps its runs and draws its pictures") {
   for (const NamedPart& part : parts()) {
     CAPTURE(part.name);
     const Folder folder;
-    const std::string file = folder.path + "/records.csv";
+    const std::string file = (folder / "records.csv").native();
     const auto run = [&](bool anew) {
       Records records(file, anew, 1.0);
-      part.study({.bench = bench, .records = records, .folder = folder.path, .quick = true});
+      part.study({.bench = bench, .records = records, .folder = folder.path().native(), .quick = true});
       CHECK(records.missing() == 0);
     };
     run(true);
-    const std::string kept = read(file);
+    const std::string kept = Folder::read(file);
     CHECK(kept.size() > 100);
     run(false);
-    CHECK(read(file) == kept);
+    CHECK(Folder::read(file) == kept);
   }
 }
 
